@@ -1,0 +1,11 @@
+"""The backends that ship with the harness: a table of strings, so that looking at it imports none of them."""
+
+BUILTIN = {
+    "naive_loops": "backends.naive_loops",
+    "numpy_fancy": "backends.numpy_fancy",
+    "matlab_loop": "backends.matlab_loop",
+    "numba_tiled": "backends.numba_tiled",
+    "cupy_kernels": "backends.cupy_kernels:CupyKernels",
+    "torch_native": "backends.torch_native:cpu",
+    "torch_native_cuda": "backends.torch_native:cuda",
+}

@@ -1,0 +1,112 @@
+"""Makes a `CompleteBackend` of whatever was loaded: checks its members, fills in plumbing, derives missing ops.
+
+Surprising fact: a plain module needs no more than `im2col` and `col2im`; as such it claims float32 and float64.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, get_args
+
+import numpy as np
+
+from harness import lowering
+from harness.protocol import Array, CompleteBackend, Numerics
+from harness.spec import OPS, ConvSpec, Op
+
+_ARGUMENT_COUNT: dict[str, int] = {
+    "im2col": 2, "col2im": 2, "conv2d": 4, "conv2d_input_grad": 3, "conv2d_weight_grad": 3, "conv2d_bias_grad": 2,
+    "unsupported": 3, "from_numpy": 1, "to_numpy": 1, "synchronize": 1, "seconds": 1, "info": 0,
+}  # fmt: skip
+_SIGNATURE = {
+    "im2col": "(x, spec)", "col2im": "(columns, spec)", "conv2d": "(x, w, b, spec)", "conv2d_input_grad": "(dy, w, spec)",
+    "conv2d_weight_grad": "(dy, x, spec)", "conv2d_bias_grad": "(dy, spec)", "unsupported": "(op, spec, dtype)",
+    "from_numpy": "(a)", "to_numpy": "(a)", "synchronize": "(a)", "seconds": "(call)", "info": "()",
+}  # fmt: skip
+_PLUMBING = ("from_numpy", "to_numpy", "synchronize")
+
+
+class AdapterError(ValueError):
+    """An object that is no backend; the text names the member and what the contract wants."""
+
+
+def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
+    """Adapt `candidate` (an instance or a module) under `name`.
+
+    Raises `AdapterError` when a compulsory member is missing, a member has the wrong signature, the conversions are
+    given only in part, or `name` is not made of a-z, 0-9 and underscores.
+    """
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise AdapterError(f"backend name {name!r} must be made of a-z, 0-9 and _ ({target})")
+    for member in _ARGUMENT_COUNT:
+        _check_member(candidate, member, target)
+    given = [m for m in _PLUMBING if hasattr(candidate, m)]
+    if given and len(given) < len(_PLUMBING):
+        missing = ", ".join(m for m in _PLUMBING if m not in given)
+        raise AdapterError(f"{target} defines {', '.join(given)} but not {missing}: give all of {', '.join(_PLUMBING)} or none")
+    native = frozenset(op for op in OPS if hasattr(candidate, op))
+    ops: dict[Op, Callable[..., Any]] = lowering.derive(candidate.im2col, candidate.col2im)
+    ops |= {op: getattr(candidate, op) for op in native}
+    numerics = getattr(candidate, "numerics", "gemm")
+    if numerics not in get_args(Numerics):
+        raise AdapterError(f"{target}: numerics must be one of {', '.join(get_args(Numerics))}, got {numerics!r}")
+    return CompleteBackend(
+        name=name, target=target, native=native, ops=ops, numerics=numerics,
+        unsupported=_refusals(getattr(candidate, "unsupported", _only_floats), native),
+        from_numpy=getattr(candidate, "from_numpy", _identity), to_numpy=getattr(candidate, "to_numpy", _identity),
+        synchronize=getattr(candidate, "synchronize", _done), seconds=getattr(candidate, "seconds", None),
+        info=_info(candidate, target),
+    )  # fmt: skip
+
+
+def _check_member(candidate: Any, member: str, target: str) -> None:
+    function = getattr(candidate, member, None)
+    if function is None:
+        if member in ("im2col", "col2im"):
+            raise AdapterError(f"{target} has no {member}{_SIGNATURE[member]}; a backend needs im2col(x, spec) and col2im(columns, spec)")
+        return
+    if not callable(function):
+        raise AdapterError(f"{target}: {member} must be a function {member}{_SIGNATURE[member]}, got {type(function).__name__}")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # compiled functions without a signature
+        return
+    try:
+        signature.bind(*[None] * _ARGUMENT_COUNT[member])
+    except TypeError:
+        raise AdapterError(f"{target}: {member}{signature} must take {member}{_SIGNATURE[member]}") from None
+
+
+def _refusals(own: Callable[..., str | None], native: frozenset[Op]) -> Callable[[Op, ConvSpec, str], str | None]:
+    """The backend's own answer; a derived op is refused as well wherever the op it is made of is."""
+
+    def unsupported(op: Op, spec: ConvSpec, dtype: str) -> str | None:
+        reason = own(op, spec, dtype)
+        if reason is None and op not in native and op in lowering.NEEDS:
+            reason = own(lowering.NEEDS[op], spec, dtype)
+        if reason is not None and not isinstance(reason, str):
+            raise AdapterError(f"unsupported must return a reason in words or None, got {reason!r}")
+        return reason
+
+    return unsupported
+
+
+def _only_floats(op: Op, spec: ConvSpec, dtype: str) -> str | None:
+    return None if dtype in ("float32", "float64") else f"dtype {dtype} is not claimed"
+
+
+def _identity(a: Array) -> Array:
+    return a
+
+
+def _done(a: Array) -> None:
+    return None
+
+
+def _info(candidate: Any, target: str) -> dict[str, str]:
+    info = candidate.info() if hasattr(candidate, "info") else {"device": "cpu", "numpy": np.__version__}
+    if not isinstance(info, dict):
+        raise AdapterError(f"{target}: info() must return a dict of strings, got {type(info).__name__}")
+    return {str(k): str(v) for k, v in info.items()}

@@ -1,0 +1,83 @@
+"""Compares a result with what was expected, and says in one line how they differ.
+
+Exact means equal values, NaN by position, the sign of zero free. With an allowance, each element has its own bound,
+derived from how many terms were summed into it; there is no rtol anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.protocol import Array, Numerics
+
+# Unit roundoff: half the distance from 1 to the next number.
+UNIT = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
+# Largest growth of the rounding error over plain summation; Winograd transforms add terms of larger size.
+_GROWTH: dict[Numerics, float] = {"direct": 1.0, "gemm": 1.0, "tf32": 1.0, "winograd": 16.0, "fft": 64.0}
+_TF32_UNIT = 2.0**-11
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Where two arrays differ: how many elements, the first, and the worst by excess over its allowance."""
+
+    count: int
+    size: int
+    first: tuple[int, ...]
+    worst: tuple[int, ...]
+    got: float
+    expected: float
+    allowed: float
+
+    def __str__(self) -> str:
+        bound = f", allowed {self.allowed:.3g}" if self.allowed else ""
+        return (
+            f"{self.count} of {self.size} elements differ, first at {list(self.first)}, "
+            f"worst at {list(self.worst)}: got {self.got:.9g}, expected {self.expected:.9g}{bound}"
+        )
+
+
+def allowance(dtype: str, numerics: Numerics, exact: Array, absolute: Array, count: Array) -> Array:
+    """Error bound of every element: gamma(c*k, u) * S + u * |exact|, gamma(n, u) = n*u / (1 - n*u).
+
+    k = `count`, terms summed into the element; S = `absolute`, the same sum over absolute values (Higham, 2002, ch. 3).
+    """
+    unit = _TF32_UNIT if numerics == "tf32" else UNIT["float32" if dtype == "float16" else dtype]
+    steps = _GROWTH[numerics] * count * unit
+    gamma = np.where(steps < 1, steps / np.maximum(1 - steps, UNIT["float64"]), np.inf)
+    bound: Array = gamma * absolute + UNIT[dtype] * np.abs(exact)
+    return bound
+
+
+def mismatch(got: Array, expected: Array, allowed: Array | None = None) -> Mismatch | None:
+    """None if every element of `got` is the expected one (within `allowed`), else what differs.
+
+    Shapes must agree; NaN equals NaN. Values are compared in the wider of the two dtypes.
+    """
+    if got.shape != expected.shape:
+        raise ValueError(f"shapes differ: got {got.shape}, expected {expected.shape}")
+    both_nan = _isnan(got) & _isnan(expected)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if allowed is None:
+            bad = (got != expected) & ~both_nan
+            excess = np.abs(got.astype(np.float64) - expected.astype(np.float64))
+        else:
+            error = np.abs(got.astype(expected.dtype) - expected)
+            excess = np.asarray(error - allowed, dtype=np.float64)
+            bad = ~(error <= allowed) & ~both_nan & (got != expected)
+    if not bad.any():
+        return None
+    excess = np.where(bad, np.nan_to_num(excess, nan=np.inf, posinf=np.inf), -np.inf)
+    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    worst = tuple(int(i) for i in np.unravel_index(int(excess.argmax()), excess.shape))
+    return Mismatch(
+        int(bad.sum()), bad.size, first, worst, float(got[worst]), float(expected[worst]),
+        0.0 if allowed is None else float(allowed[worst]),
+    )  # fmt: skip
+
+
+def _isnan(a: Array) -> Array:
+    result: Array = np.isnan(a) if a.dtype.kind == "f" else np.zeros(a.shape, bool)
+    return result

@@ -1,0 +1,68 @@
+"""Input data whose every partial sum is exactly representable, and seeds that depend on a text alone.
+
+Whole numbers this small make any order of summation, any blocking and any fused multiply-add give the same bits,
+so results are compared with `==` and no tolerance exists to be tuned.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from harness.protocol import Array
+from harness.spec import ConvSpec, Op
+
+SIGNIFICAND_BITS = {"float16": 11, "float32": 24, "float64": 53, "int32": 31, "int64": 62}
+_LARGEST_FACTOR = 8  # of two-argument ops: seventeen distinct values are enough, and long sums stay exact
+_LARGEST_TERM = 1000  # of one-argument ops
+
+
+class DataError(ValueError):
+    """The sums of a case are too long to be exact in its dtype."""
+
+
+def generator(text: str) -> np.random.Generator:
+    """A generator seeded by the text: the same on every machine and in every run (crc32, never `hash`)."""
+    return np.random.default_rng(zlib.crc32(text.encode()))
+
+
+def terms(op: Op, spec: ConvSpec) -> int:
+    """Largest number of terms summed into one element of the result of `op`; the bias is not counted."""
+    return {
+        "im2col": 1,
+        "col2im": spec.taps,
+        "conv2d": spec.in_channels // spec.groups * spec.taps,
+        "conv2d_input_grad": spec.out_channels // spec.groups * spec.taps,
+        "conv2d_weight_grad": spec.batch * spec.positions,
+        "conv2d_bias_grad": spec.batch * spec.positions,
+    }[op]
+
+
+def exact(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
+    """Arguments of `op` (the bias included): non-zero whole numbers whose sums, in any order, are exact in `dtype`.
+
+    Raises `DataError` when even plus and minus one would not be.
+    """
+    room = 2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1)
+    shapes = spec.input_shapes(op)
+    if len(shapes) == 1:
+        largest = min(room, _LARGEST_TERM)
+    else:
+        # Products of two factors plus a bias of their size: factor^2 * terms + factor^2 must stay within the room.
+        largest = min(int((room // 2) ** 0.5), _LARGEST_FACTOR) if room > 1 else 0
+    if largest < 1:
+        raise DataError(f"sums of {terms(op, spec)} terms are not exact in {dtype}")
+    rng = generator(seed)
+    return tuple(_nonzero(rng, shape, largest).astype(dtype) for shape in shapes)
+
+
+def real(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
+    """Arguments of `op`: normal deviates rounded to `dtype`, which see truncation and lost precision."""
+    rng = generator(seed)
+    return tuple(rng.standard_normal(shape).astype(dtype) for shape in spec.input_shapes(op))
+
+
+def _nonzero(rng: np.random.Generator, shape: tuple[int, ...], largest: int) -> Array:
+    magnitude = rng.integers(1, largest + 1, size=shape)
+    return magnitude * rng.choice(np.array([-1, 1]), size=shape)

@@ -1,0 +1,142 @@
+"""The backend contract, schema 1: what an implementation provides, and what the harness promises to call it with.
+
+Surprising fact: nothing here has to be imported by an implementer. `Backend` is a structural Protocol; a class, or
+a plain module, with two functions `im2col(x, spec)` and `col2im(columns, spec)` qualifies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+
+from harness.spec import OPS, ConvSpec, Op, Shape
+
+SCHEMA = 1
+DTYPES = ("float16", "float32", "float64", "int32", "int64")
+
+Array = np.ndarray[Any, np.dtype[Any]]
+ArrayT = TypeVar("ArrayT")
+Numerics = Literal["direct", "gemm", "tf32", "winograd", "fft"]
+
+
+class BackendUnavailable(ImportError):
+    """Raised by a backend's factory when it cannot run on this machine; the text is the reason shown to users."""
+
+
+class ArgumentError(ValueError):
+    """Arrays that do not fit the spec, found at the harness's own door, before a backend sees them."""
+
+
+class Backend(Protocol[ArrayT]):
+    """The whole contract. Only `im2col` and `col2im` are compulsory; `harness.adapter.complete` supplies the rest.
+
+    Every op gets valid input only, of any strides, offset, alignment and writeability, one dtype a call. It returns
+    a fresh C-contiguous array of that dtype and of exactly the spec's shape, and leaves its inputs as they were.
+    Optional members: `numerics`, `info() -> dict[str, str]`, `seconds(call) -> float` (device time of one call).
+    """
+
+    name: str
+
+    def unsupported(self, op: Op, spec: ConvSpec, dtype: str, /) -> str | None:
+        """A reason in words, or None; asked while planning, for op, geometry and dtype only."""
+
+    def from_numpy(self, a: Array, /) -> ArrayT:
+        """Host array to the backend's own array."""
+
+    def to_numpy(self, a: ArrayT, /) -> Array:
+        """The backend's own array to a host array, waiting for the result."""
+
+    def synchronize(self, a: ArrayT, /) -> None:
+        """Return only when `a` is computed."""
+
+    def im2col(self, x: ArrayT, spec: ConvSpec, /) -> ArrayT:
+        """(N, C, H, W) -> (N, C*KH*KW, OH*OW): every window copied into a column; padding is 0."""
+
+    def col2im(self, columns: ArrayT, spec: ConvSpec, /) -> ArrayT:
+        """(N, C*KH*KW, OH*OW) -> (N, C, H, W): the adjoint of im2col, a scatter-add; not its inverse."""
+
+    def conv2d(self, x: ArrayT, w: ArrayT, b: ArrayT | None, spec: ConvSpec, /) -> ArrayT:
+        """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW): cross-correlation plus bias."""
+
+    def conv2d_input_grad(self, dy: ArrayT, w: ArrayT, spec: ConvSpec, /) -> ArrayT:
+        """(N, F, OH, OW), (F, C/G, KH, KW) -> (N, C, H, W)."""
+
+    def conv2d_weight_grad(self, dy: ArrayT, x: ArrayT, spec: ConvSpec, /) -> ArrayT:
+        """(N, F, OH, OW), (N, C, H, W) -> (F, C/G, KH, KW)."""
+
+    def conv2d_bias_grad(self, dy: ArrayT, spec: ConvSpec, /) -> ArrayT:
+        """(N, F, OH, OW) -> (F,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteBackend:
+    """What `registry.load` returns: every member of the contract, given or derived, as a plain callable.
+
+    `native` holds the ops that the implementation itself provides; the others come from `harness.lowering`.
+    """
+
+    name: str
+    target: str
+    native: frozenset[Op]
+    ops: dict[Op, Callable[..., Any]] = field(repr=False)
+    unsupported: Callable[[Op, ConvSpec, str], str | None] = field(repr=False)
+    from_numpy: Callable[[Array], Any] = field(repr=False)
+    to_numpy: Callable[[Any], Array] = field(repr=False)
+    synchronize: Callable[[Any], None] = field(repr=False)
+    numerics: Numerics = "gemm"
+    info: dict[str, str] = field(default_factory=dict)
+    seconds: Callable[[Callable[[], Any]], float] | None = field(default=None, repr=False)
+
+    def call(self, op: Op, spec: ConvSpec, *arrays: Any) -> Any:
+        """Run one op on the backend's own arrays."""
+        return self.ops[op](*arrays, spec)
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
+        """Run one op on host arrays: there, compute, and back. A missing bias is None."""
+        own = [None if a is None else self.from_numpy(a) for a in arrays]
+        return self.to_numpy(self.call(op, spec, *own))
+
+
+def validate(op: Op, spec: ConvSpec, *arrays: Array | None) -> None:
+    """Refuse arrays that `op` cannot take: count, type, shape, mixed or foreign dtypes, byte order.
+
+    The bias of conv2d may be None. Raises `ArgumentError` naming the argument, the rule and both values.
+    """
+    if op not in OPS:
+        raise ArgumentError(f"op must be one of {', '.join(OPS)}, got {op!r}")
+    names, shapes = _ARGUMENTS[op], spec.input_shapes(op)
+    if len(arrays) != len(names):
+        raise ArgumentError(f"{op} takes {len(names)} arrays ({', '.join(names)}), got {len(arrays)}")
+    dtypes: dict[str, str] = {}
+    for name, shape, a in zip(names, shapes, arrays, strict=True):
+        if a is None and name == "b":
+            continue
+        _validate_array(op, name, shape, a)
+        assert a is not None
+        dtypes[name] = str(a.dtype)
+    if len(set(dtypes.values())) > 1:
+        raise ArgumentError(f"{op} takes one dtype a call, got {', '.join(f'{k} {v}' for k, v in dtypes.items())}")
+
+
+_ARGUMENTS: dict[Op, tuple[str, ...]] = {
+    "im2col": ("x",),
+    "col2im": ("columns",),
+    "conv2d": ("x", "w", "b"),
+    "conv2d_input_grad": ("dy", "w"),
+    "conv2d_weight_grad": ("dy", "x"),
+    "conv2d_bias_grad": ("dy",),
+}
+
+
+def _validate_array(op: Op, name: str, shape: Shape, a: object) -> None:
+    if not isinstance(a, np.ndarray):
+        raise ArgumentError(f"{name} of {op} must be a numpy.ndarray, got {type(a).__name__}")
+    if not a.dtype.isnative:
+        raise ArgumentError(f"{name} of {op} must have native byte order, got {a.dtype.str!r}")
+    if str(a.dtype) not in DTYPES:
+        raise ArgumentError(f"{name} of {op} must have a dtype among {', '.join(DTYPES)}, got {a.dtype}")
+    if a.shape != shape:
+        raise ArgumentError(f"{name} of {op} must have shape {shape}, got {a.shape}")

@@ -1,0 +1,111 @@
+"""The second witness: all ops by shift-and-add over kernel taps, vectorised, and not an im2col anywhere.
+
+One tap (u, v) of every window is one strided view of the padded input; each op reads or writes KH*KW such views.
+Proven equal to `harness.oracle` on the exhaustive small grid (`harness/tests/test_oracles.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from harness.protocol import Array
+from harness.spec import ConvSpec, Op
+
+
+def run(op: Op, spec: ConvSpec, *arrays: Array | None, accumulate: Any = np.float64) -> Array:
+    """The result of `op`, with every sum formed in `accumulate` (float64, longdouble or int64)."""
+    wide = [None if a is None else a.astype(accumulate) for a in arrays]
+    result: Array = _RUN[op](spec, *wide)
+    return result
+
+
+def absolute(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
+    """The same sums over absolute values: S of the error bound."""
+    return run(op, spec, *(None if a is None else np.abs(a.astype(np.float64)) for a in arrays))
+
+
+def term_count(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
+    """How many terms are summed into each element, bias included, padding excluded."""
+    return run(op, spec, *(None if a is None else np.ones(a.shape) for a in arrays))
+
+
+def _pad(spec: ConvSpec, x: Array) -> Array:
+    top, bottom, left, right = spec.padding
+    return np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+
+
+def _crop(spec: ConvSpec, padded: Array) -> Array:
+    (top, _, left, _), (h, w) = spec.padding, spec.input_size
+    return np.ascontiguousarray(padded[:, :, top : top + h, left : left + w])
+
+
+def _views(spec: ConvSpec, padded: Array) -> Iterator[tuple[int, int, Array]]:
+    """(u, v, the input element under that tap for every window): views of shape (N, C, OH, OW)."""
+    (oh, ow), (sh, sw), (dh, dw) = spec.output_size, spec.stride, spec.dilation
+    for u in range(spec.kernel_size[0]):
+        for v in range(spec.kernel_size[1]):
+            rows, cols = u * dh, v * dw
+            yield u, v, padded[:, :, rows : rows + (oh - 1) * sh + 1 : sh, cols : cols + (ow - 1) * sw + 1 : sw]
+
+
+def _groups(spec: ConvSpec) -> Iterator[tuple[slice, slice]]:
+    """(channels, filters) of every group."""
+    c, f = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+    return ((slice(g * c, (g + 1) * c), slice(g * f, (g + 1) * f)) for g in range(spec.groups))
+
+
+def _im2col(spec: ConvSpec, x: Array) -> Array:
+    columns = np.zeros((spec.batch, spec.in_channels, *spec.kernel_size, *spec.output_size), x.dtype)
+    for u, v, view in _views(spec, _pad(spec, x)):
+        columns[:, :, u, v] = view
+    return columns.reshape(spec.columns_shape)
+
+
+def _col2im(spec: ConvSpec, columns: Array) -> Array:
+    padded = np.zeros((spec.batch, spec.in_channels, *spec.padded_size), columns.dtype)
+    taps = columns.reshape(spec.batch, spec.in_channels, *spec.kernel_size, *spec.output_size)
+    for u, v, view in _views(spec, padded):
+        view += taps[:, :, u, v]
+    return _crop(spec, padded)
+
+
+def _conv2d(spec: ConvSpec, x: Array, w: Array, b: Array | None) -> Array:
+    y = np.zeros(spec.y_shape, x.dtype)
+    for u, v, view in _views(spec, _pad(spec, x)):
+        for channels, filters in _groups(spec):
+            y[:, filters] += np.einsum("ncpq,fc->nfpq", view[:, channels], w[filters, :, u, v])
+    return y if b is None else y + b[:, None, None]
+
+
+def _input_grad(spec: ConvSpec, dy: Array, w: Array) -> Array:
+    padded = np.zeros((spec.batch, spec.in_channels, *spec.padded_size), dy.dtype)
+    for u, v, view in _views(spec, padded):
+        for channels, filters in _groups(spec):
+            view[:, channels] += np.einsum("nfpq,fc->ncpq", dy[:, filters], w[filters, :, u, v])
+    return _crop(spec, padded)
+
+
+def _weight_grad(spec: ConvSpec, dy: Array, x: Array) -> Array:
+    dw = np.zeros(spec.w_shape, dy.dtype)
+    for u, v, view in _views(spec, _pad(spec, x)):
+        for channels, filters in _groups(spec):
+            dw[filters, :, u, v] = np.einsum("nfpq,ncpq->fc", dy[:, filters], view[:, channels])
+    return dw
+
+
+def _bias_grad(spec: ConvSpec, dy: Array) -> Array:
+    total: Array = dy.sum(axis=(0, 2, 3))
+    return total
+
+
+_RUN: dict[Op, Any] = {
+    "im2col": _im2col,
+    "col2im": _col2im,
+    "conv2d": _conv2d,
+    "conv2d_input_grad": _input_grad,
+    "conv2d_weight_grad": _weight_grad,
+    "conv2d_bias_grad": _bias_grad,
+}
