@@ -26,7 +26,11 @@ def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W) -> (N, C*KH*KW, L)."""
     columns = np.empty(spec.columns_shape, dtype=x.dtype)
     planes = spec.batch * spec.in_channels
-    _im2col(_dense(x).reshape(planes, *spec.input_size), columns.reshape(planes, *spec.kernel_size, *spec.output_size), *_geometry(spec))
+    _im2col(
+        _dense(x).reshape(planes, *spec.input_size),
+        columns.reshape(planes, *spec.kernel_size, *spec.output_size),
+        *_geometry(spec),
+    )
     return columns
 
 
@@ -34,7 +38,11 @@ def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C*KH*KW, L) -> (N, C, H, W)."""
     x = np.empty(spec.x_shape, dtype=columns.dtype)
     planes = spec.batch * spec.in_channels
-    _col2im(_dense(columns).reshape(planes, *spec.kernel_size, *spec.output_size), x.reshape(planes, *spec.input_size), *_geometry(spec))
+    _col2im(
+        _dense(columns).reshape(planes, *spec.kernel_size, *spec.output_size),
+        x.reshape(planes, *spec.input_size),
+        *_geometry(spec),
+    )
     return x
 
 

@@ -45,7 +45,9 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     given = [m for m in _PLUMBING if hasattr(candidate, m)]
     if given and len(given) < len(_PLUMBING):
         missing = ", ".join(m for m in _PLUMBING if m not in given)
-        raise AdapterError(f"{target} defines {', '.join(given)} but not {missing}: give all of {', '.join(_PLUMBING)} or none")
+        raise AdapterError(
+            f"{target} defines {', '.join(given)} but not {missing}: give all of {', '.join(_PLUMBING)} or none"
+        )
     native = frozenset(op for op in OPS if hasattr(candidate, op))
     ops: dict[Op, Callable[..., Any]] = lowering.derive(candidate.im2col, candidate.col2im)
     ops |= {op: getattr(candidate, op) for op in native}
@@ -65,10 +67,14 @@ def _check_member(candidate: Any, member: str, target: str) -> None:
     function = getattr(candidate, member, None)
     if function is None:
         if member in ("im2col", "col2im"):
-            raise AdapterError(f"{target} has no {member}{_SIGNATURE[member]}; a backend needs im2col(x, spec) and col2im(columns, spec)")
+            raise AdapterError(
+                f"{target} has no {member}{_SIGNATURE[member]}; a backend needs im2col(x, spec) and col2im(columns, spec)"
+            )
         return
     if not callable(function):
-        raise AdapterError(f"{target}: {member} must be a function {member}{_SIGNATURE[member]}, got {type(function).__name__}")
+        raise AdapterError(
+            f"{target}: {member} must be a function {member}{_SIGNATURE[member]}, got {type(function).__name__}"
+        )
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # compiled functions without a signature

@@ -42,7 +42,9 @@ def read(text: str) -> ConvSpec:
         batch=values.get("mb", 2), in_channels=values["ic"], input_size=(h, w), out_channels=values["oc"],
         kernel_size=(kh, kw), stride=(sh, sw), padding=(*pads_h, *pads_w), dilation=(dh, dw), groups=values.get("g", 1),
     )  # fmt: skip
-    stated = tuple(values.get("o" + a, values.get("o" + b, out)) for a, b, out in zip("hw", "wh", spec.output_size, strict=True))
+    stated = tuple(
+        values.get("o" + a, values.get("o" + b, out)) for a, b, out in zip("hw", "wh", spec.output_size, strict=True)
+    )
     if stated != spec.output_size:
         raise SpecError(f"benchdnn descriptor {text!r} states output {stated}, its geometry gives {spec.output_size}")
     return spec

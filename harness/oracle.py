@@ -119,7 +119,9 @@ def _weight_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Array, x: Array)
 
 def _bias_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Array) -> int:
     rows, cols = _starts(spec)
-    return sum(int(dy[n, index[0], p, q]) for n in range(spec.batch) for p in range(len(rows)) for q in range(len(cols)))
+    return sum(
+        int(dy[n, index[0], p, q]) for n in range(spec.batch) for p in range(len(rows)) for q in range(len(cols))
+    )
 
 
 def _starts(spec: ConvSpec) -> tuple[list[int], list[int]]:

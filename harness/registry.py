@@ -122,19 +122,28 @@ def _only_backend(module: ModuleType, target: str) -> Any:
     classes = [
         value
         for value in vars(module).values()
-        if inspect.isclass(value) and value.__module__ == module.__name__ and hasattr(value, "im2col") and hasattr(value, "col2im")
+        if inspect.isclass(value)
+        and value.__module__ == module.__name__
+        and hasattr(value, "im2col")
+        and hasattr(value, "col2im")
     ]
     if len(classes) == 1:
         return classes[0]
     if classes:
-        raise RegistryError(f"{target} has several backends, name one: {', '.join(f'{target}:{c.__name__}' for c in classes)}")
+        raise RegistryError(
+            f"{target} has several backends, name one: {', '.join(f'{target}:{c.__name__}' for c in classes)}"
+        )
     raise RegistryError(f"{target} has no im2col(x, spec) and col2im(columns, spec), as functions or in a class")
 
 
 def _build(candidate: Any, name: str, target: str) -> CompleteBackend:
     """Call a class or factory, then adapt what it gives under the name it is known by."""
     try:
-        made = candidate() if callable(candidate) and (inspect.isclass(candidate) or not hasattr(candidate, "im2col")) else candidate
+        made = (
+            candidate()
+            if callable(candidate) and (inspect.isclass(candidate) or not hasattr(candidate, "im2col"))
+            else candidate
+        )
         return complete(made, name, target)
     except AdapterError as error:
         raise RegistryError(str(error)) from error

@@ -238,7 +238,9 @@ class ConvSpec:
 
             if benchdnn.looks_like(text):
                 return benchdnn.read(text)
-            raise SpecError(f"spec {text!r} is not of the form n2c6h11w13_f4kh3kw2[_sh2sw3][_pt1pb2pl3pr0][_dh2dw1][_g2]")
+            raise SpecError(
+                f"spec {text!r} is not of the form n2c6h11w13_f4kh3kw2[_sh2sw3][_pt1pb2pl3pr0][_dh2dw1][_g2]"
+            )
         values = {key: int(value) for key, value in re.findall(r"([a-z]+)(\d+)", text)}
         got = values.get
         return cls(
@@ -303,7 +305,11 @@ def _named_padding(name: str, size: int, reach: int, stride: int) -> tuple[int, 
 
 
 def _rounded(
-    pads: tuple[int, int, int, int], size: Sequence[int], reach: Sequence[int], stride: Sequence[int], rounding: Rounding
+    pads: tuple[int, int, int, int],
+    size: Sequence[int],
+    reach: Sequence[int],
+    stride: Sequence[int],
+    rounding: Rounding,
 ) -> tuple[int, int, int, int]:
     ends = list(pads)
     for axis, name in enumerate(("height", "width")):

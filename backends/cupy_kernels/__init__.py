@@ -139,7 +139,9 @@ def _compile(name: str, c_type: str) -> cp.RawKernel:
 def _by_group(columns: cp.ndarray, spec: ConvSpec) -> cp.ndarray:
     """(N, C*KH*KW, L) -> (G, K, L*N)."""
     rows = spec.in_channels // spec.groups * spec.taps
-    return LAYOUTS["batch_innermost"].from_batched(columns, spec).reshape(spec.groups, rows, spec.positions * spec.batch)
+    return (
+        LAYOUTS["batch_innermost"].from_batched(columns, spec).reshape(spec.groups, rows, spec.positions * spec.batch)
+    )
 
 
 def _filters(w: cp.ndarray, spec: ConvSpec) -> cp.ndarray:

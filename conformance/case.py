@@ -1,0 +1,58 @@
+"""One case: a check on one op, dtype and geometry. Its id is filter, key, seed and repro at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from harness.protocol import DTYPES
+from harness.spec import ConvSpec, Op
+
+LAYOUT_NAMES = ("C", "F", "step2", "reversed", "offset", "readonly")
+
+
+class CaseError(ValueError):
+    """A text that is no case id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`check/op/dtype/spec[/bias=0][/layout=..][/seed=..]`.
+
+    >>> text = "values.exact/conv2d/float32/n2c6h11w13_f4kh3kw2_sh2sw3/bias=0"
+    >>> Case.parse(text).bias, str(Case.parse(text)) == text
+    (False, True)
+    """
+
+    check: str
+    op: Op
+    dtype: str
+    spec: ConvSpec
+    bias: bool = True
+    layout: str = "C"
+    seed: int = 0
+
+    def __str__(self) -> str:
+        text = f"{self.check}/{self.op}/{self.dtype}/{self.spec}"
+        text += "" if self.bias else "/bias=0"
+        text += f"/layout={self.layout}" if self.layout != "C" else ""
+        return text + (f"/seed={self.seed}" if self.seed else "")
+
+    @classmethod
+    def parse(cls, text: str) -> Case:
+        """Read an id. Raises `CaseError` (or `SpecError`) naming the part that is wrong."""
+        parts = text.split("/")
+        if len(parts) < 4:
+            raise CaseError(f"case {text!r} is not of the form check/op/dtype/spec[/bias=0][/layout=..][/seed=..]")
+        check, op, dtype, spec, *options = parts
+        if op not in get_args(Op):
+            raise CaseError(f"case {text!r}: op must be one of {', '.join(get_args(Op))}, got {op!r}")
+        if dtype not in DTYPES:
+            raise CaseError(f"case {text!r}: dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+        values = dict(option.partition("=")[::2] for option in options)
+        seed, layout = values.pop("seed", "0"), values.pop("layout", "C")
+        if values.pop("bias", "0") != "0" or values or not seed.isdigit() or layout not in LAYOUT_NAMES:
+            raise CaseError(
+                f"case {text!r}: options are bias=0, layout= one of {', '.join(LAYOUT_NAMES)}, and seed= a whole number"
+            )
+        return cls(check, op, dtype, ConvSpec.parse(spec), "bias=0" not in options, layout, int(seed))  # type: ignore[arg-type]

@@ -1,0 +1,62 @@
+"""What a check is: an id, the ops it judges, the cases it plans, and a function that raises `Failed`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from conformance.case import Case
+from conformance.subject import Subject
+from harness.spec import OPS, ConvSpec, Op
+
+Variant = dict[str, object]
+# A check that judges different ops in different ways is registered once for each way.
+CHECKS: dict[str, list[Check]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One property. `needs` are the further ops that it calls: a backend that refuses one is not judged."""
+
+    id: str
+    ops: tuple[Op, ...]
+    specs: Callable[[Op], Iterable[ConvSpec]]
+    run: Callable[[Subject, Case], None]
+    needs: tuple[Op, ...]
+    kinds: str  # dtype kinds that it applies to: "f", or "fi"
+    variants: Callable[[Op], Iterable[Variant]]
+    fits: Callable[[ConvSpec], bool]
+
+    def cases(self, op: Op, dtype: str, specs: Iterable[ConvSpec] | None = None, seed: int = 0) -> list[Case]:
+        """The cases for one op and dtype, on the check's own geometries or on those given (that it fits)."""
+        chosen = self.specs(op) if specs is None else [s for s in specs if self.fits(s)]
+        return [
+            Case(self.id, op, dtype, spec, seed=seed, **variant)  # type: ignore[arg-type]
+            for spec in chosen
+            for variant in self.variants(op)
+        ]
+
+
+def check(
+    id: str,
+    specs: Iterable[ConvSpec] | Callable[[Op], Iterable[ConvSpec]],
+    *,
+    ops: Iterable[Op] = OPS,
+    needs: Iterable[Op] = (),
+    kinds: str = "fi",
+    variants: Callable[[Op], Iterable[Variant]] | None = None,
+    fits: Callable[[ConvSpec], bool] = lambda spec: True,
+) -> Callable[[Callable[[Subject, Case], None]], Callable[[Subject, Case], None]]:
+    """Register the decorated function as a check. Raises `ValueError` if the id is taken for one of the ops."""
+    fixed = None if callable(specs) else list(specs)
+    choose: Callable[[Op], Iterable[ConvSpec]] = specs if callable(specs) else lambda op: fixed or []
+
+    def register(run: Callable[[Subject, Case], None]) -> Callable[[Subject, Case], None]:
+        judged = {op for part in CHECKS.get(id, []) for op in part.ops}
+        if judged & set(ops):
+            raise ValueError(f"check {id!r} is defined twice for {', '.join(sorted(judged & set(ops)))}")
+        new = Check(id, tuple(ops), choose, run, tuple(needs), kinds, variants or (lambda op: [{}]), fits)
+        CHECKS.setdefault(id, []).append(new)
+        return run
+
+    return register

@@ -1,0 +1,58 @@
+"""Checks of values: against the oracle exactly, against the oracle within a derived bound, against published numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conformance import golden, witness
+from conformance.case import Case
+from conformance.check import Variant, check
+from conformance.specs import ALL, DISTINCT, some
+from conformance.subject import Failed, Mistrusted, Subject
+from harness.compare import mismatch
+from harness.spec import ConvSpec, Op
+
+_LONG_SUMS = some("many_channels", "width_33", "batch_of_7")
+
+
+def _with_and_without_bias(op: Op) -> list[Variant]:
+    return [{}, {"bias": False}] if op == "conv2d" else [{}]
+
+
+@check("values.exact", ALL.values(), variants=_with_and_without_bias)
+def exact(subject: Subject, case: Case) -> None:
+    """Whole-number data: equal to the oracle in every element, whatever the order of summation."""
+    expected = witness.exact_expected(case)
+    got = subject.run(case.op, case.spec, *witness.exact_inputs(case))
+    if case.spec.batch and not expected.any():  # the gradient of an empty batch is zero by definition
+        raise Mistrusted("the expected result is zero everywhere, any result of zeros would pass")
+    difference = mismatch(got, expected)
+    if difference:
+        raise Failed(str(difference))
+
+
+@check("values.real", [*DISTINCT, *_LONG_SUMS], kinds="f", variants=_with_and_without_bias)
+def real(subject: Subject, case: Case) -> None:
+    """Real-valued data: within gamma(c*k, u) * S + u * |exact| of the oracle, element by element."""
+    expected, allowed = witness.real_expected(case, subject.backend.numerics)
+    got = subject.run(case.op, case.spec, *witness.real_inputs(case))
+    difference = mismatch(got, expected, allowed)
+    if difference:
+        raise Failed(str(difference))
+
+
+def _golden_specs(op: Op) -> list[ConvSpec]:
+    return [example.spec for example in golden.EXAMPLES if example.op == op]
+
+
+@check("values.golden", _golden_specs, fits=lambda spec: any(spec == e.spec for e in golden.EXAMPLES))
+def published(subject: Subject, case: Case) -> None:
+    """Numbers printed in public articles, typed in by hand."""
+    for example in golden.EXAMPLES:
+        if (example.op, example.spec) == (case.op, case.spec):
+            arrays = [np.array(a, dtype=case.dtype) for a in example.inputs]
+            difference = mismatch(
+                subject.run(case.op, case.spec, *arrays), np.array(example.expected, dtype=np.float64)
+            )
+            if difference:
+                raise Failed(f"{difference} ({example.origin})")

@@ -1,0 +1,65 @@
+"""Inputs and expected results of a case, made once and shared by all backends of a run, never by reference."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from conformance.case import Case
+from harness import data, tap_oracle
+from harness.compare import allowance
+from harness.protocol import Array, Numerics
+
+Arrays = tuple[Array | None, ...]
+
+
+def exact_inputs(case: Case) -> Arrays:
+    """Fresh whole-number inputs of the case, the bias None if it asks for none."""
+    return _fresh(_exact(case))
+
+
+def real_inputs(case: Case) -> Arrays:
+    """Fresh real-valued inputs of the case."""
+    return _fresh(_real(case))
+
+
+@lru_cache(maxsize=8192)
+def exact_expected(case: Case) -> Array:
+    """The exact result, in float64; read-only."""
+    return _frozen(tap_oracle.run(case.op, case.spec, *_exact(case)))
+
+
+@lru_cache(maxsize=1024)
+def real_expected(case: Case, numerics: Numerics) -> tuple[Array, Array]:
+    """The result to more digits than the dtype has, and the error allowed in each element; read-only."""
+    arrays = _real(case)
+    wide: Any = np.longdouble if case.dtype == "float64" else np.float64
+    exact = tap_oracle.run(case.op, case.spec, *arrays, accumulate=wide)
+    absolute = tap_oracle.absolute(case.op, case.spec, *arrays)
+    count = tap_oracle.term_count(case.op, case.spec, *arrays)
+    return _frozen(exact), _frozen(allowance(case.dtype, numerics, exact, absolute, count))
+
+
+@lru_cache(maxsize=8192)
+def _exact(case: Case) -> Arrays:
+    return _drop_bias(case, data.exact(case.op, case.spec, case.dtype, str(case)))
+
+
+@lru_cache(maxsize=1024)
+def _real(case: Case) -> Arrays:
+    return _drop_bias(case, data.real(case.op, case.spec, case.dtype, str(case)))
+
+
+def _drop_bias(case: Case, arrays: tuple[Array, ...]) -> Arrays:
+    return arrays if case.bias or case.op != "conv2d" else (*arrays[:2], None)
+
+
+def _fresh(arrays: Arrays) -> Arrays:
+    return tuple(None if a is None else a.copy() for a in arrays)
+
+
+def _frozen(a: Array) -> Array:
+    a.flags.writeable = False
+    return a

@@ -1,0 +1,111 @@
+"""The record of measurements: JSON lines, one a fact, appended as it becomes known and never rewritten.
+
+A run file holds one `run` line (plan and machine), `backend` and `ceilings` lines, one `cell` line per (backend, op,
+dtype, layer), and an `end` line once everything planned was done. A file without an `end` line is unfinished: the same
+plan continues it. A line cut off by a crash is dropped on reading.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+Record = dict[str, Any]
+
+STATUSES = ("ok", "fail", "unsupported", "over_budget", "unavailable", "crashed", "hung")
+
+
+class ResultsError(ValueError):
+    """A results file or folder that cannot be used; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """One file of `results/runs/<machine>/`, open for appending."""
+
+    path: Path
+
+    def append(self, record: Record) -> None:
+        """Write one line and hand it to the disk."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def records(self) -> list[Record]:
+        """All whole lines."""
+        return list(read(self.path))
+
+
+def read(path: Path) -> Iterator[Record]:
+    """The records of a file. Raises `ResultsError` for a line, other than a torn last one, that is not a record."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            record = json.loads(line)
+            if not isinstance(record, dict) or "kind" not in record:
+                raise ValueError("no kind")
+        except ValueError as error:
+            if number == len(lines):  # no newline follows: the write was cut off
+                return
+            raise ResultsError(f"{path}: line {number} is not a result record ({error})") from error
+        if record["kind"] == "run" and record.get("schema") != SCHEMA:
+            raise ResultsError(f"{path}: schema must be {SCHEMA}, got {record.get('schema')!r}")
+        yield record
+
+
+def open_run(folder: Path, plan: Record, machine: Record) -> RunFile:
+    """The unfinished file of the same plan, machine and code if there is one, else a new file with its `run` line.
+
+    Raises `ResultsError` if the folder cannot be written.
+    """
+    home = folder / machine["name"]
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultsError(f"results folder {str(home)!r} cannot be written: {error.strerror}") from error
+    for path in sorted(home.glob("*.jsonl"), reverse=True):
+        records = list(read(path))
+        header = records[0] if records else {}
+        same = header.get("plan") == plan and header.get("code") == machine["code"]
+        if same and records[-1]["kind"] != "end":
+            _drop_torn_line(path)
+            return RunFile(path)
+    now = datetime.now(UTC)
+    run = f"{now:%Y%m%dT%H%M%S}-{machine['code']['commit'][:8] or 'nocommit'}"
+    file = RunFile(home / f"{run}.jsonl")
+    header = {"kind": "run", "schema": SCHEMA, "run": run, "started": now.isoformat(timespec="seconds")}
+    try:
+        file.append({**header, "plan": plan, "machine": machine, "code": machine["code"]})
+    except OSError as error:
+        raise ResultsError(f"results folder {str(home)!r} cannot be written: {error.strerror}") from error
+    return file
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file or nothing. Raises `ResultsError` naming the path if it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ResultsError(f"{str(path)!r} cannot be written: {error.strerror}") from error
+
+
+def _drop_torn_line(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        write_atomically(path, whole)
