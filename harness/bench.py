@@ -1,0 +1,177 @@
+"""Plans a measurement, drives the measuring child, and keeps every cell as it ends.
+
+Surprising fact: there is no resume option. A run file without its `end` line is unfinished, and the same plan on the
+same code continues it; a group (one op, dtype and layer over all backends) counts as done when all its cells are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import machine, results
+from harness.results import Record, RunFile
+from harness.shapes import Layer
+from harness.spec import OPS, Op
+from harness.worker import Worker, WorkerDied
+
+DEFAULT_BUDGET = 2.0  # seconds a cell
+DEFAULT_ROUNDS = 11
+_SPINNING_GAP = 0.03  # seconds for idle threads of another library to park, when more than one thread is used
+_SLACK = 120.0  # seconds that a group may stay silent beyond its backends' budgets: compiling, sampling the oracle
+
+Progress = Callable[[Record], None]
+
+
+class Broken(RuntimeError):
+    """The measuring child itself failed: a fault of the harness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure: layers x ops x dtypes x backends, under one set of conditions."""
+
+    shapes: str
+    layers: Sequence[Layer]
+    backends: Sequence[str]
+    ops: Sequence[Op] = OPS
+    dtypes: Sequence[str] = ("float32",)
+    threads: int = 1
+    allocator: str = "steady"
+    budget: float = DEFAULT_BUDGET
+    rounds: int = DEFAULT_ROUNDS
+
+    def record(self) -> Record:
+        """The plan as written to the run file; equal plans give equal records."""
+        return {
+            "shapes": self.shapes, "layers": [layer.name for layer in self.layers],
+            "specs": [str(layer.spec) for layer in self.layers], "ops": list(self.ops), "dtypes": list(self.dtypes),
+            "backends": list(self.backends), "threads": self.threads, "allocator": self.allocator,
+            "budget": self.budget, "rounds": self.rounds,
+        }  # fmt: skip
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are."""
+        return len(self.layers) * len(self.ops) * len(self.dtypes) * len(self.backends)
+
+    def jobs(self, run: str, facts: Record) -> Iterator[Record]:
+        """One job per group."""
+        shared = {
+            "run": run, "backends": list(self.backends), "threads": self.threads, "allocator": self.allocator,
+            "budget": self.budget, "rounds": self.rounds, "gap": _SPINNING_GAP if self.threads > 1 else 0.0,
+            "machine": facts["name"], "commit": facts["code"]["commit"],
+        }  # fmt: skip
+        for layer in self.layers:
+            for dtype in self.dtypes:
+                for op in self.ops:
+                    group = f"{run}/{op}/{dtype}/{layer.spec}"
+                    yield {**shared, "group": group, "op": op, "dtype": dtype, "layer": layer.name, "spec": str(layer.spec)}
+
+
+def run(plan: Plan, folder: Path, progress: Progress = lambda record: None) -> RunFile:
+    """Measure the plan into `folder`/<machine>/, continuing an unfinished run of it. Returns the finished file.
+
+    `progress` sees every cell, those of an earlier session first. Raises `ResultsError` if the folder cannot be
+    written and `Broken` if the harness itself fails; whatever was measured until then is kept.
+    """
+    facts = machine.facts()
+    file = results.open_run(folder, plan.record(), facts)
+    known = file.records()
+    for cell in (record for record in known if record["kind"] == "cell"):
+        progress(cell)
+    session = _Session(plan, file, known)
+    try:
+        for job in plan.jobs(known[0]["run"], facts):
+            session.measure(job, progress)
+    finally:
+        session.close()
+    file.append({"kind": "end", "run": known[0]["run"]})
+    return file
+
+
+def measure(plan: Plan, progress: Progress = lambda record: None) -> Iterator[Record]:
+    """Measure the plan and keep nothing: yields backend and cell records. For `compare`."""
+    facts = machine.facts()
+    session = _Session(plan, None, [])
+    try:
+        for job in plan.jobs("compare", facts):
+            yield from session.measure(job, progress)
+    finally:
+        session.close()
+
+
+class _Session:
+    """The child in use and what is known already; a child that dies is replaced for the next group."""
+
+    def __init__(self, plan: Plan, file: RunFile | None, known: Sequence[Record]) -> None:
+        self._plan, self._file, self._worker = plan, file, None
+        self._done = {(r["group"], r["backend"]) for r in known if r["kind"] == "cell"}
+        self._names: dict[str, str] = {}
+        self._said = {r["backend"] for r in known if r["kind"] == "backend"}
+        self._has_ceilings = any(r["kind"] == "ceilings" for r in known)
+        self._worker: Worker | None
+
+    def measure(self, job: Record, progress: Progress) -> list[Record]:
+        """The cells of one group, kept and shown, unless all of them are known."""
+        if self._names and all((job["group"], self._names[b]) in self._done for b in job["backends"]):
+            return []
+        cells: dict[str, Record] = {}
+        try:
+            worker = self._ready()
+            missing = [b for b in job["backends"] if (job["group"], self._names[b]) not in self._done]
+            if not missing:
+                return []
+            deadline = _SLACK + 2 * self._plan.budget * len(job["backends"])
+            for cell in worker.request("group", deadline, job=job):
+                cells[cell["backend"]] = cell
+        except WorkerDied as death:
+            self.close()
+            status, reason = ("hung", str(death)) if death.hung else ("crashed", str(death))
+            for target in job["backends"]:
+                name = self._names.get(target, target)
+                if name not in cells:
+                    cells[name] = _lost(job, name, status, reason)
+        except RuntimeError as error:
+            raise Broken(str(error)) from error
+        for cell in cells.values():
+            if (job["group"], cell["backend"]) not in self._done:
+                self._keep(cell)
+                progress(cell)
+        return list(cells.values())
+
+    def close(self) -> None:
+        """End the child."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _ready(self) -> Worker:
+        """The child, started and with its backends loaded."""
+        if self._worker is None:
+            self._worker = Worker(self._plan.threads, self._plan.allocator)
+            for target in self._plan.backends:
+                (described,) = self._worker.request("load", _SLACK, target=target)
+                self._names[target] = described["backend"]
+                if described["backend"] not in self._said:
+                    self._said.add(described["backend"])
+                    self._keep(described)
+            if self._file is not None and not self._has_ceilings:
+                self._has_ceilings = True
+                for record in self._worker.request(
+                    "ceilings", _SLACK, threads=self._plan.threads, allocator=self._plan.allocator
+                ):
+                    self._keep(record)
+        return self._worker
+
+    def _keep(self, record: Record) -> None:
+        if self._file is not None:
+            self._file.append(record)
+
+
+def _lost(job: Record, name: str, status: str, reason: str) -> Record:
+    fixed = {k: job[k] for k in ("run", "group", "op", "dtype", "layer", "spec", "threads", "allocator", "machine", "commit")}
+    empty = {"native": False, "predicted_seconds": None, "checked_points": 0, "first_seconds": None,
+             "first_in_process": False, "samples": [], "repetitions": 0}  # fmt: skip
+    return {"kind": "cell", **fixed, "backend": name, "status": status, "reason": reason, **empty}

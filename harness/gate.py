@@ -1,0 +1,71 @@
+"""The correctness gate: nothing is timed before sampled points of its result, on the very shape, were right.
+
+Points are compared with the pointwise oracle on whole-number data, so they must be equal; the first and the last
+element are always among them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness import data, oracle
+from harness.protocol import Array
+from harness.spec import ConvSpec, Op
+
+_MOST_POINTS = 64
+_FEWEST_POINTS = 8
+_MOST_TERMS = 200_000  # terms of all points together: about a second of plain Python
+
+
+class WrongResult(Exception):
+    """The result is not what the spec and the oracle say; the text says how."""
+
+
+@dataclass(slots=True)
+class Gate:
+    """Expected values at sampled points of one op, spec and input, computed once for all backends."""
+
+    op: Op
+    spec: ConvSpec
+    arrays: tuple[Array, ...]
+    expected: dict[tuple[int, ...], int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.expected = {
+            index: oracle.at(self.op, self.spec, self.arrays, index) for index in sample_points(self.op, self.spec)
+        }
+
+    @property
+    def points(self) -> int:
+        """How many elements are checked."""
+        return len(self.expected)
+
+    def check(self, result: object) -> None:
+        """Raises `WrongResult` unless type, shape, dtype and every sampled element are right."""
+        if not isinstance(result, np.ndarray):
+            raise WrongResult(f"returned {type(result).__name__}, not an array")
+        shape, dtype = self.spec.output_shape(self.op), self.arrays[0].dtype
+        if result.shape != shape or result.dtype != dtype:
+            raise WrongResult(f"returned {result.dtype} {result.shape}, expected {dtype} {shape}")
+        wrong = [index for index, value in self.expected.items() if not result[index] == value]
+        if wrong:
+            index = wrong[0]
+            raise WrongResult(
+                f"{len(wrong)} of {self.points} sampled elements differ, first at {list(index)}: "
+                f"got {float(result[index]):.9g}, expected {self.expected[index]}"
+            )
+
+
+def sample_points(op: Op, spec: ConvSpec) -> list[tuple[int, ...]]:
+    """Indices into the result: first, last, and random ones; fewer where each is a long sum. Empty for no elements."""
+    shape = spec.output_shape(op)
+    size = math.prod(shape)
+    if not size:
+        return []
+    wanted = max(_FEWEST_POINTS, min(_MOST_POINTS, _MOST_TERMS // max(data.terms(op, spec), 1)))
+    flat = data.generator(f"gate/{op}/{spec}").integers(0, size, size=wanted)
+    chosen = dict.fromkeys([0, size - 1, *map(int, flat)])
+    return [tuple(int(i) for i in np.unravel_index(f, shape)) for f in chosen]

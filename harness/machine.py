@@ -1,0 +1,159 @@
+"""What machine this is, what code runs on it, and how fast it can copy and multiply: the ceilings of every report.
+
+Surprising fact: OpenBLAS picks its kernel when it is loaded and may pick an older CPU's; which one is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import zlib
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.results import Record
+from harness.timing import Timed, interleave
+
+_PACKAGES = ("numpy", "numba", "torch", "cupy", "scipy", "pandas", "asv", "asv_runner")
+_CACHE_BYTES, _DRAM_BYTES = 2 * 2**20, 256 * 2**20
+_MATMUL_SIZES = (1024, 2048)
+
+
+def project_root() -> Path | None:
+    """The git checkout that this code runs from, or None."""
+    root = Path(__file__).resolve().parents[1]
+    return root if _git(root, "rev-parse", "--show-toplevel") == str(root) else None
+
+
+def code() -> Record:
+    """Commit, whether anything outside results/ differs from it, and a checksum of the difference."""
+    root = project_root()
+    if root is None:
+        return {"commit": "", "dirty": False, "changes": ""}
+    elsewhere = ("--", ".", ":!results")
+    status = _git(root, "status", "--porcelain", *elsewhere)
+    changes = f"{zlib.crc32((status + _git(root, 'diff', 'HEAD', *elsewhere)).encode()):08x}" if status else ""
+    return {"commit": _git(root, "rev-parse", "HEAD"), "dirty": bool(status), "changes": changes}
+
+
+def facts() -> Record:
+    """CPU, cores, memory, system, Python, versions, and the code's state. No host name."""
+    cpu, cores, threads = cpu_model(), _physical_cores(), os.cpu_count() or 1
+    slug = re.sub(r"[^a-z0-9]+", "-", cpu.lower()).strip("-")
+    return {
+        "name": f"{slug}_{cores}c{threads}t",
+        "cpu": cpu,
+        "cores": cores,
+        "hardware_threads": threads,
+        "caches": _caches(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {name: version for name in _PACKAGES if (version := _version(name))},
+        "code": code(),
+    }
+
+
+def cpu_model() -> str:
+    """The CPU's name, with family and model numbers where the name alone says little."""
+    fields = _cpuinfo()
+    name = fields.get("model name", "") or platform.processor() or platform.machine()
+    if "cpu family" in fields and "model" in fields:
+        return f"{' '.join(name.split())} family {fields['cpu family']} model {fields['model']}"
+    return name
+
+
+def blas() -> list[dict[str, str]]:
+    """The BLAS libraries loaded now, and the kernel that each picked."""
+    from threadpoolctl import threadpool_info
+
+    return [
+        {"library": str(pool["internal_api"]), "version": str(pool.get("version")), "file": Path(pool["filepath"]).name,
+         "kernel": str(pool.get("architecture", "unknown")), "threads": str(pool["num_threads"])}
+        for pool in threadpool_info() if pool["user_api"] == "blas"
+    ]  # fmt: skip
+
+
+def ceilings(threads: int, allocator: str) -> Record:
+    """Best observed copy bandwidth (read plus write, GB/s) in cache and in DRAM, and matrix product (GFLOP/s).
+
+    The copy is NumPy's, one thread whatever `threads` says; the product is NumPy's BLAS on `threads` threads.
+    """
+    copies = {"cache": _copy_gbs(_CACHE_BYTES), "dram": _copy_gbs(_DRAM_BYTES)}
+    products = {dtype: max(_matmul_gflops(n, dtype) for n in _MATMUL_SIZES) for dtype in ("float32", "float64")}
+    return {"kind": "ceilings", "threads": threads, "allocator": allocator, "copy_gbs": copies, "blas": blas(),
+            "copy_bytes": {"cache": _CACHE_BYTES, "dram": _DRAM_BYTES}, "matmul_gflops": products}  # fmt: skip
+
+
+def _copy_gbs(total: int) -> float:
+    """Bytes moved are `total`: half of them read, half written."""
+    source = np.ones(total // 2, np.uint8)
+    target = np.zeros_like(source)
+    return total / _best(lambda: np.copyto(target, source)) / 1e9
+
+
+def _matmul_gflops(n: int, dtype: str) -> float:
+    a, b = np.ones((n, n), dtype), np.ones((n, n), dtype)
+    out = np.zeros((n, n), dtype)
+    return 2 * n**3 / _best(lambda: np.matmul(a, b, out=out)) / 1e9
+
+
+def _best(call: Any) -> float:
+    timed = Timed(call)
+    interleave([timed], rounds=9, budget=0.5)
+    return min(timed.samples)
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        result = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return result.stdout.strip() if result.returncode == 0 else ""
+
+
+def _version(package: str) -> str:
+    names = ("cupy-cuda12x", "cupy-cuda13x", "cupy") if package == "cupy" else (package,)
+    for name in names:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
+
+
+def _cpuinfo() -> dict[str, str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
+    except OSError:
+        return {}
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def _physical_cores() -> int:
+    """Distinct (package, core) pairs; the hardware threads where the system does not say."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return os.cpu_count() or 1
+    packages = re.findall(r"^physical id\s*: (\d+)", text, re.M)
+    cores = re.findall(r"^core id\s*: (\d+)", text, re.M)
+    return len(set(zip(packages, cores, strict=False))) or os.cpu_count() or 1
+
+
+def _caches() -> dict[str, str]:
+    found = {}
+    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        try:
+            level, kind, size = ((index / name).read_text().strip() for name in ("level", "type", "size"))
+        except OSError:
+            continue
+        found[f"L{level}{'d' if kind == 'Data' else 'i' if kind == 'Instruction' else ''}"] = size
+    return found
+
+

@@ -1,0 +1,130 @@
+"""Measures one (op, layer) over all backends, inside the measuring child: predict, check, then time, interleaved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness import data, registry
+from harness.gate import Gate, WrongResult
+from harness.predict import human, predict
+from harness.protocol import BackendUnavailable, CompleteBackend
+from harness.results import Record
+from harness.spec import ConvSpec, Op
+from harness.timing import FEWEST_ROUNDS, LONG_CALL, Timed, interleave, seconds
+
+_CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration
+
+
+@dataclass(slots=True)
+class Bench:
+    """The loaded backends of one child process, and which ops it has called already."""
+
+    loaded: dict[str, CompleteBackend] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    called: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def load(self, target: str) -> Record:
+        """Load one backend and describe it, available or not."""
+        found: list[CompleteBackend] = []
+        try:
+            took = seconds(lambda: found.append(registry.load(target)))
+        except (BackendUnavailable, registry.RegistryError) as reason:
+            self.missing[target] = str(reason)
+            return {"kind": "backend", "backend": target, "target": target, "available": False, "reason": str(reason),
+                    "info": {}, "native": [], "load_seconds": None}  # fmt: skip
+        backend = self.loaded[target] = found[0]
+        return {"kind": "backend", "backend": backend.name, "target": target, "available": True, "reason": "",
+                "info": backend.info, "native": sorted(backend.native), "load_seconds": took}  # fmt: skip
+
+    def group(self, job: Record) -> Iterator[Record]:
+        """One cell record per backend of the job; those that cannot be timed come first, with their reasons."""
+        op, spec, dtype = job["op"], ConvSpec.parse(job["spec"]), job["dtype"]
+        try:
+            arrays = data.exact(op, spec, dtype, f"bench/{op}/{dtype}/{spec}")
+        except data.DataError as reason:
+            yield from (_cell(job, name, "unsupported", str(reason)) for name in job["backends"])
+            return
+        gate = Gate(op, spec, arrays)
+        ready: dict[str, tuple[Record, Timed]] = {}
+        for name in job["backends"]:
+            cell = self._prepare(job, name, op, spec, dtype, gate)
+            if isinstance(cell, tuple):
+                ready[name] = cell
+            else:
+                yield cell
+        interleave([timed for _, timed in ready.values()], job["rounds"], job["budget"], job["gap"])
+        for cell, timed in ready.values():
+            yield cell | {"samples": timed.samples, "repetitions": timed.repetitions}
+
+    def _prepare(
+        self, job: Record, name: str, op: Op, spec: ConvSpec, dtype: str, gate: Gate
+    ) -> Record | tuple[Record, Timed]:
+        """A finished record that says why not, or the record so far with the call to be timed."""
+        if name in self.missing:
+            return _cell(job, name, "unavailable", self.missing[name])
+        backend = self.loaded[name]
+        reason = backend.unsupported(op, spec, dtype)
+        if reason is not None:
+            return _cell(job, backend.name, "unsupported", reason)
+        native = {"native": op in backend.native}
+        calls = FEWEST_ROUNDS + _CALLS_BESIDE_ROUNDS
+        clock = _Probe(backend, op, dtype)
+        try:
+            predicted = predict(op, spec, clock, job["budget"] / calls)
+            if predicted * calls > job["budget"]:
+                text = f"predicted {human(predicted)} a call; {calls} calls exceed the budget of {human(job['budget'])}"
+                return _cell(job, backend.name, "over_budget", text, predicted_seconds=predicted, **native)
+            own = [backend.from_numpy(a) for a in gate.arrays]
+            gate.check(backend.to_numpy(_waiting(backend, op, spec, own)))
+        except WrongResult as wrong:
+            return _cell(job, backend.name, "fail", str(wrong), **native)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a backend that raises or exits is a failed cell, never a timing
+            text = f"raised {type(error).__name__}: {' '.join(str(error).split())}"
+            return _cell(job, backend.name, "fail", text, **native)
+        cell = _cell(
+            job, backend.name, "ok", predicted_seconds=predicted, checked_points=gate.points,
+            first_seconds=clock.first, first_in_process=self._is_first(name, op, dtype), **native,
+        )  # fmt: skip
+        return cell, Timed(lambda: _waiting(backend, op, spec, own), backend.seconds)
+
+    def _is_first(self, name: str, op: str, dtype: str) -> bool:
+        """Whether the child had not called this op of this backend before: then its first call shows set-up costs."""
+        key = (name, op, dtype)
+        new = key not in self.called
+        self.called.add(key)
+        return new
+
+
+def _waiting(backend: CompleteBackend, op: Op, spec: ConvSpec, own: list[Any]) -> Any:
+    result = backend.call(op, spec, *own)
+    backend.synchronize(result)
+    return result
+
+
+@dataclass(slots=True)
+class _Probe:
+    """Times calls on small geometries, and remembers the very first: on a fresh process it is nearly all set-up."""
+
+    backend: CompleteBackend
+    op: Op
+    dtype: str
+    first: float | None = None
+
+    def __call__(self, spec: ConvSpec) -> float:
+        own = [self.backend.from_numpy(np.ones(shape, self.dtype)) for shape in spec.input_shapes(self.op)]
+        cold = seconds(lambda: _waiting(self.backend, self.op, spec, own))
+        self.first = cold if self.first is None else self.first
+        return cold if cold > LONG_CALL else seconds(lambda: _waiting(self.backend, self.op, spec, own))
+
+
+def _cell(job: Record, backend: str, status: str, reason: str = "", **facts: Any) -> Record:
+    fixed = {key: job[key] for key in ("run", "group", "op", "dtype", "layer", "spec", "threads", "allocator", "machine", "commit")}
+    empty = {"native": False, "predicted_seconds": None, "checked_points": 0, "first_seconds": None,
+             "first_in_process": False, "samples": [], "repetitions": 0}  # fmt: skip
+    return {"kind": "cell", **fixed, "backend": backend, "status": status, "reason": reason, **empty, **facts}
