@@ -15,9 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-import conformance.contract
-import conformance.laws
-import conformance.values  # noqa: F401 - the three modules of checks register themselves
+# The modules of checks register themselves, in the order in which they are run and shown.
+import conformance.values  # isort: skip
+import conformance.laws  # isort: skip
+import conformance.contract  # noqa: F401  # isort: skip
 from conformance.case import Case, CaseError
 from conformance.check import CHECKS, Check
 from conformance.specs import DISTINCT

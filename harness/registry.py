@@ -65,6 +65,14 @@ def load(name: str) -> CompleteBackend:
     return _build(_attribute(module, attribute, target), name, target)
 
 
+def known_as(target: str) -> str:
+    """A registered name itself; of a target given by the user, the file's stem or the attribute in lower case."""
+    location, _, attribute = target.partition(":")
+    if location.endswith(".py"):
+        return Path(location).stem
+    return attribute.lower() if attribute else target
+
+
 def _attribute(module: ModuleType, attribute: str, target: str) -> Any:
     """The attribute of a target; the module itself when none is named."""
     if not attribute:
@@ -77,20 +85,20 @@ def _attribute(module: ModuleType, attribute: str, target: str) -> Any:
 def _load_user_target(target: str) -> CompleteBackend:
     location, _, attribute = target.partition(":")
     if location.endswith(".py"):
-        module, name = _import_file(Path(location), target), Path(location).stem
+        module = _import_file(Path(location), target)
         candidate = _attribute(module, attribute, target) if attribute else _only_backend(module, target)
     elif attribute:
         try:
             module = importlib.import_module(location)
         except Exception as error:
             raise _import_failure(error, target) from error
-        candidate, name = _attribute(module, attribute, target), attribute.lower()
+        candidate = _attribute(module, attribute, target)
     else:
         hint = _did_you_mean(target, names())
         raise RegistryError(
             f"unknown backend {target!r}{hint}; registered: {', '.join(names())}; or give file.py[:Attr] or module:Attr"
         )
-    return _build(candidate, name, target)
+    return _build(candidate, known_as(target), target)
 
 
 def _import_file(path: Path, target: str) -> ModuleType:

@@ -45,6 +45,11 @@ def in_words(ratio: float) -> str:
     return "same" if text == "1.0" else f"{text}x {'faster' if ratio < 1 else 'slower'}"
 
 
+def verdict(row: Record) -> str:
+    """A row in words: `same` where the interval of the ratio holds 1."""
+    return "same" if row["low"] <= 1 <= row["high"] else in_words(row["ratio"])
+
+
 def paired_ratios(a: Record, b: Record) -> list[float]:
     """Ratios of the samples taken in the same round of the same group; empty if the cells were not measured together."""
     if a["group"] != b["group"]:

@@ -1,0 +1,43 @@
+# Two commands do all the set-up: `make report` runs the main job, `make test` runs the tests.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+EXTRAS ?= all-cpu
+# Where torch comes from: empty takes PyPI's build (CUDA on Linux); see the README for CPU-only wheels.
+TORCH_ARGS ?=
+PIP     = $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help install report test test-full lint clean
+
+help:            ## this list
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+install: $(VENV)/.installed  ## make the environment in .venv
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "harness: Python 3.11 or newer is needed, set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -q $(TORCH_ARGS) "$$(grep '^torch==' constraints.txt)"
+	$(PIP) install -q -c constraints.txt -e '.[$(EXTRAS),dev]'
+	@touch $@
+
+report: install  ## check every backend, measure the quick set, write results/report/index.html
+	@$(BIN)/harness check --json results/conformance.json; code=$$?; [ $$code -eq 0 ] || [ $$code -eq 1 ] || [ $$code -eq 3 ] || exit $$code
+	@$(BIN)/harness bench --shapes quick >/dev/null; code=$$?; [ $$code -eq 0 ] || [ $$code -eq 1 ] || exit $$code
+	@echo "the report is in:"; $(BIN)/harness report
+
+test: install    ## lint, types and all tests, under 10 minutes
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+test-full: install  ## what is too heavy for every change
+	$(BIN)/python -m pytest -m 'slow or not slow'
+
+lint: install    ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:           ## remove the environment and caches, keep results
+	rm -rf $(VENV) .asv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,1 @@
+"""The asv suite. asv imports this folder as the package `benchmarks`; nothing heavy may be imported here."""

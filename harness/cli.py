@@ -1,0 +1,386 @@
+"""The command line: `harness backends | check | bench | compare | report`. Outermost; nothing imports it.
+
+Exit codes: 2 the call is wrong (one line, before anything runs); 4 the harness itself failed; 1 a backend failed;
+3 a backend is incomplete, or was named and is unavailable; 0 otherwise. Ctrl-C keeps what is finished and gives 130.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+
+from conformance import engine, summary
+from conformance.case import CaseError
+from harness import __version__, bench, history, registry, results, shapes, terminal, versus
+from harness.protocol import DTYPES, BackendUnavailable, CompleteBackend
+from harness.results import Record
+from harness.spec import OPS, ConvSpec, Op, SpecError
+from harness.worker import ALLOCATORS
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+
+_ClickException = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+_CALLER_ERRORS = (
+    _ClickException, SpecError, CaseError, registry.RegistryError, shapes.ShapesError, results.ResultsError,
+    engine.SelectionError,
+)  # fmt: skip
+
+Backends = Annotated[
+    list[str] | None, typer.Argument(metavar="[BACKEND]...", help="a name, file.py[:Attr] or module:Attr")
+]
+Ops = Annotated[list[str] | None, typer.Option(help=f"ops, comma-separated: {', '.join(OPS)}")]
+Dtypes = Annotated[list[str] | None, typer.Option("--dtype", help="dtypes, comma-separated")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="also write the result as JSON")]
+Shapes = Annotated[
+    str, typer.Option(metavar="SET|FILE|SPEC", help=f"layers: {', '.join(shapes.set_names())}, a file, or a spec")
+]
+Threads = Annotated[int, typer.Option(min=1, help="threads of every library")]
+Allocator = Annotated[str, typer.Option(help="steady (nobody pays page faults) or default (what users see)")]
+
+
+def main() -> None:
+    """Run the program and exit; all exit codes are decided here or returned by a command."""
+    try:
+        code = app(standalone_mode=False)
+    except _CALLER_ERRORS as error:
+        text = error.format_message() if isinstance(error, _ClickException) else str(error)  # type: ignore[attr-defined]
+        if text:  # a bare `harness` has printed its help already
+            terminal.say(f"harness: {' '.join(text.split())}")
+        code = 2
+    except KeyboardInterrupt:
+        terminal.say("harness: interrupted")
+        code = 130
+    except Exception:
+        traceback.print_exc()
+        terminal.say("harness: this is a fault of the harness itself, please report it with the lines above")
+        code = 4
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit(0)
+
+
+@app.command()
+def backends(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+    """Every registered backend: available or why not, device, versions, claimed ops and dtypes."""
+    found = [_describe(name) for name in registry.names()]
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    rows = [
+        [b["backend"], "available" if b["available"] else "unavailable", ", ".join(b["dtypes"]), b["derived"],
+         b["reason"] or ", ".join(f"{k} {v}" for k, v in b["info"].items())]
+        for b in found
+    ]  # fmt: skip
+    terminal.table("", ("backend", "status", "dtypes", "derived by lowering", "device, versions or reason"), rows)
+
+
+@app.command()
+def check(
+    names: Backends = None,
+    ops: Ops = None,
+    dtype: Dtypes = None,
+    shape: Annotated[
+        list[str] | None, typer.Option(metavar="SPEC", help="geometries instead of the suite's own")
+    ] = None,
+    pattern: Annotated[
+        str, typer.Option("--check", metavar="GLOB", help="a check, a case id, or a pattern of either")
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, help="other data for every case")] = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Is it right? Runs the conformance suite; without a name, on every registered backend."""
+    selection = engine.Selection(
+        ops=_ops(ops), dtypes=_dtypes(dtype), specs=[ConvSpec.parse(s) for s in shape or []], check=pattern, seed=seed
+    )
+    loaded = _load_all(names or registry.names())
+    planned = [(target, _plan(target, backend, selection)) for target, backend in loaded]
+    interrupted = _run_all(loaded, planned)
+    objects = [summary.to_json(outcome, target) for target, outcome in planned]
+    if json_file:
+        results.write_atomically(json_file, json.dumps(objects, indent=1) + "\n")
+    _show_checks(objects)
+    if interrupted:
+        raise KeyboardInterrupt
+    named = {target for target in names or []}
+    raise typer.Exit(
+        _verdict_code([(o["verdict"], target in named) for (target, _), o in zip(planned, objects, strict=True)])
+    )
+
+
+@app.command("bench")
+def bench_command(
+    names: Backends = None,
+    shapes_: Annotated[
+        str,
+        typer.Option(
+            "--shapes", metavar="SET|FILE|SPEC", help=f"layers: {', '.join(shapes.set_names())}, a file, or a spec"
+        ),
+    ] = "quick",
+    ops: Ops = None,
+    dtype: Dtypes = None,
+    budget: Annotated[
+        float, typer.Option(min=0.01, help="seconds a cell may take; longer ones are skipped, with a prediction")
+    ] = bench.DEFAULT_BUDGET,
+    threads: Threads = 1,
+    allocator: Allocator = "steady",
+    out: Annotated[Path, typer.Option("--results", metavar="DIR", help="results folder")] = Path("results"),
+    asv: Annotated[bool, typer.Option(help="let asv record the run")] = True,
+) -> None:
+    """How fast is it? Measures every cell, keeps it as it ends, and lets asv record the run. Continues if interrupted."""
+    chosen = _distinct(names or registry.names())
+    plan = bench.Plan(shapes_, shapes.layers(shapes_), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",), threads,
+                      _allocator(allocator), budget)  # fmt: skip
+    _require_loadable(chosen)
+    cells: list[Record] = []
+    with terminal.Ticker("bench", plan.cells) as ticker:
+
+        def progress(cell: Record) -> None:
+            cells.append(cell)
+            ticker.step(f"{cell['layer']} {cell['op']} {cell['backend']}")
+
+        file = bench.run(plan, out / "runs", progress)
+    counts = {s: sum(c["status"] == s for c in cells) for s in results.STATUSES}
+    terminal.say(
+        f"measured {counts['ok']} of {len(cells)} cells"
+        + "".join(f", {n} {s}" for s, n in counts.items() if n and s != "ok")
+    )
+    for cell in [c for c in cells if c["status"] in ("fail", "crashed", "hung")][:10]:
+        terminal.say(f"  {cell['status']}: {cell['backend']} {cell['op']} {cell['layer']}: {cell['reason']}")
+    if asv:
+        terminal.say(history.record(file.path))
+    print(file.path)
+    raise typer.Exit(_cells_code(cells, names or []))
+
+
+@app.command()
+def compare(
+    names: Backends = None,
+    shapes_: Annotated[
+        str,
+        typer.Option(
+            "--shapes", metavar="SET|FILE|SPEC", help=f"layers: {', '.join(shapes.set_names())}, a file, or a spec"
+        ),
+    ] = "quick",
+    ops: Ops = None,
+    dtype: Dtypes = None,
+    pairs: Annotated[
+        int, typer.Option(min=1, help="interleaved pairs a layer; fewer for calls that take seconds")
+    ] = bench.DEFAULT_ROUNDS,
+    threads: Threads = 1,
+    allocator: Allocator = "steady",
+    json_file: JsonFile = None,
+) -> None:
+    """Backend against backend: the first named against each of the others, in interleaved pairs."""
+    if len(names or []) < 2:
+        raise typer.BadParameter("compare takes at least two backends")
+    chosen = _distinct(names or [])
+    plan = bench.Plan(shapes_, shapes.layers(shapes_), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",), threads,
+                      _allocator(allocator), _COMPARE_BUDGET, pairs)  # fmt: skip
+    _require_loadable(chosen)
+    cells: list[Record] = []
+    interrupted = False
+    try:
+        with terminal.Ticker("compare", plan.cells) as ticker:
+            for cell in bench.measure(plan, lambda cell: ticker.step(f"{cell['layer']} {cell['op']}")):
+                cells.append(cell)
+    except KeyboardInterrupt:
+        interrupted = True
+    _show_comparison(cells, [registry.known_as(n) for n in chosen], plan, json_file)
+    if interrupted:
+        raise KeyboardInterrupt
+    raise typer.Exit(_cells_code(cells, chosen))
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder of the report")] = Path("results/report"),
+    source: Annotated[Path, typer.Option("--results", metavar="DIR", help="results folder")] = Path("results"),
+    machine: Annotated[str | None, typer.Option(help="machine to report on; default: the one measured last")] = None,
+) -> None:
+    """Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown."""
+    from harness.report import write
+
+    print(write(source, out, machine))
+
+
+_COMPARE_BUDGET = 30.0  # seconds a cell
+
+
+def _describe(name: str) -> dict[str, Any]:
+    try:
+        backend = registry.load(name)
+    except (BackendUnavailable, registry.RegistryError) as reason:
+        return {
+            "backend": name,
+            "available": False,
+            "reason": str(reason),
+            "info": {},
+            "ops": [],
+            "native": [],
+            "derived": "",
+            "dtypes": [],
+        }
+    derived = [op for op in OPS if op not in backend.native]
+    return {
+        "backend": name, "available": True, "reason": "", "info": backend.info, "ops": list(OPS),
+        "native": sorted(backend.native), "derived": ", ".join(derived), "dtypes": engine.claimed_dtypes(backend),
+    }  # fmt: skip
+
+
+def _load_all(targets: Sequence[str]) -> list[tuple[str, CompleteBackend | BackendUnavailable]]:
+    """Every target with its backend, or the reason why it is not available here."""
+    loaded: list[tuple[str, CompleteBackend | BackendUnavailable]] = []
+    for target in _distinct(targets):
+        try:
+            loaded.append((target, registry.load(target)))
+        except BackendUnavailable as reason:
+            loaded.append((target, reason))
+    return loaded
+
+
+def _plan(target: str, backend: CompleteBackend | BackendUnavailable, selection: engine.Selection) -> engine.Outcome:
+    if isinstance(backend, BackendUnavailable):
+        return engine.Outcome(registry.known_as(target), selection.narrowed, unavailable=str(backend))
+    return engine.plan(backend, selection)
+
+
+def _run_all(loaded: Sequence[tuple[str, Any]], planned: Sequence[tuple[str, engine.Outcome]]) -> bool:
+    """Run every plan; True if the user interrupted."""
+    with terminal.Ticker("check", sum(outcome.planned for _, outcome in planned)) as ticker:
+        try:
+            for (_, backend), (_, outcome) in zip(loaded, planned, strict=True):
+                if not outcome.unavailable:
+                    engine.run(backend, outcome, lambda case, name=backend.name: ticker.step(name))  # type: ignore[misc]
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def _show_checks(objects: Sequence[dict[str, Any]]) -> None:
+    rows = []
+    for o in objects:
+        shown = {k: n for k, n in o["counts"].items() if n}
+        rows.append([o["backend"], o["verdict"], f"{o['executed']} of {o['planned']}",
+                     o["reason"] or ", ".join(f"{n} {k}" for k, n in shown.items()), f"{o['seconds']:.1f} s"])  # fmt: skip
+    terminal.table("", ("backend", "verdict", "executed", "cases", "time"), rows)
+    for o in objects:
+        bad = [c for c in o["checks"] if c["status"] in ("fail", "mistrusted")]
+        for c in bad[:_SHOWN_CHECKS]:
+            print(f"\n{o['backend']}: {c['status']} {c['diagnosis'][0]}\n  repro: {c['repro']}")
+        if len(bad) > _SHOWN_CHECKS:
+            print(f"\n{o['backend']}: {len(bad) - _SHOWN_CHECKS} more groups of cases failed; --json FILE has them all")
+
+
+_SHOWN_CHECKS = 8
+
+
+def _show_comparison(cells: Sequence[Record], names: Sequence[str], plan: bench.Plan, json_file: Path | None) -> None:
+    from harness import machine
+
+    table = versus.rows(cells, names)
+    means = versus.geomeans(table)
+    if json_file:
+        document = {"schema": 1, "machine": machine.facts(), "threads": plan.threads, "allocator": plan.allocator,
+                    "rows": table, "geomean": means}  # fmt: skip
+        results.write_atomically(json_file, json.dumps(document, indent=1) + "\n")
+    a = names[0]
+    lines = [
+        [row["shape"], row["op"], row["b"], row["reason"] and f"{row['status']}: {row['reason']}" or versus.verdict(row),
+         f"{row['ratio']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" if row["ratio"] else "", str(row["pairs"])]
+        for row in table
+    ]  # fmt: skip
+    terminal.table(
+        f"{a}, {plan.threads} thread(s), {plan.allocator} allocator",
+        ("layer", "op", "against", f"{a} is", "time ratio [95 %]", "pairs"),
+        lines,
+    )
+    print()
+    terminal.table(
+        "geometric means",
+        ("op", "dtype", "against", f"{a} is", "layers"),
+        [
+            [
+                m["op"],
+                m["dtype"],
+                m["b"],
+                versus.in_words(m["ratio"]) if m["ratio"] else "not measured",
+                str(m["layers"]),
+            ]
+            for m in means
+        ],
+    )
+
+
+def _verdict_code(verdicts: Sequence[tuple[str, bool]]) -> int:
+    """From (verdict, whether the backend was named)."""
+    if any(verdict == "fail" for verdict, _ in verdicts):
+        return 1
+    return (
+        3 if any(verdict == "incomplete" or (verdict == "unavailable" and named) for verdict, named in verdicts) else 0
+    )
+
+
+def _cells_code(cells: Sequence[Record], named: Sequence[str]) -> int:
+    if any(cell["status"] in ("fail", "crashed", "hung") for cell in cells):
+        return 1
+    names = {registry.known_as(target) for target in named}
+    return 3 if any(cell["status"] == "unavailable" and cell["backend"] in names for cell in cells) else 0
+
+
+def _require_loadable(targets: Sequence[str]) -> None:
+    """A target that is no backend is a wrong call; one that is not available here is not."""
+    for target in targets:
+        try:
+            registry.load(target)
+        except BackendUnavailable:
+            continue
+
+
+def _distinct(targets: Sequence[str]) -> list[str]:
+    """The targets, each of which must be known by another name."""
+    known: dict[str, str] = {}
+    for target in targets:
+        name = registry.known_as(target)
+        if name in known:
+            raise typer.BadParameter(
+                f"{known[name]!r} and {target!r} are both known as {name!r}; name each backend once"
+            )
+        known[name] = target
+    return list(targets)
+
+
+def _words(values: Sequence[str] | None) -> list[str]:
+    return [word for value in values or [] for word in value.split(",") if word]
+
+
+def _ops(values: Sequence[str] | None) -> list[Op]:
+    chosen: list[Op] = []
+    for word in _words(values):
+        if word not in get_args(Op):
+            raise typer.BadParameter(f"op must be among {', '.join(OPS)}, got {word!r}")
+        chosen.append(word)  # type: ignore[arg-type]
+    return chosen
+
+
+def _dtypes(values: Sequence[str] | None) -> list[str]:
+    for word in _words(values):
+        if word not in DTYPES:
+            raise typer.BadParameter(f"dtype must be among {', '.join(DTYPES)}, got {word!r}")
+    return _words(values)
+
+
+def _allocator(value: str) -> str:
+    if value not in ALLOCATORS:
+        raise typer.BadParameter(f"allocator must be among {', '.join(ALLOCATORS)}, got {value!r}")
+    return value

@@ -1,0 +1,83 @@
+"""The asv side: hands a finished run to asv, which keeps it under the commit; and what the asv suite reads.
+
+asv's own parameter lists, not its results, decide what it keeps: its file for a commit holds the last run of it. The
+JSON lines of `results/runs/` hold everything.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from harness import machine, registry, results, shapes
+from harness.bench import Plan, run
+from harness.results import Record
+
+RUN_VARIABLE = "IM2COL_HARNESS_RUN"  # a finished run file, for the asv suite to read
+_DEFAULT_SET = "quick"
+
+
+def record(file: Path) -> str:
+    """Let asv record a finished run. Returns one line that says what was done, or why it was left out."""
+    header = next(iter(results.read(file)))
+    root, plan, code = machine.project_root(), header["plan"], header["code"]
+    if root is None:
+        return "asv step left out: not in a git checkout of the harness"
+    if importlib.util.find_spec("asv") is None:
+        return "asv step left out: asv is not installed (pip install 'im2col-harness[bench]')"
+    if code["dirty"] or code != machine.code():
+        return f"asv step left out: the working tree is not the commit {code['commit'][:8]} alone"
+    name = f"{header['machine']['name']}-t{plan['threads']}-{plan['allocator']}"
+    _save_machine(name, header["machine"], plan)
+    command = [sys.executable, "-m", "asv", "run", "--config", str(root / "asv.conf.json"), "-E", "existing:same",
+               "--set-commit-hash", "HEAD", "--record-samples", "-m", name]  # fmt: skip
+    done = subprocess.run(command, cwd=root, env={**os.environ, RUN_VARIABLE: str(file.resolve())}, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)  # fmt: skip
+    if done.returncode not in (0, 2):  # 2: a benchmark failed, which the cells say already
+        last = [line for line in done.stdout.splitlines() if line.strip()][-1:]
+        return f"asv step failed with exit code {done.returncode}: {''.join(last)[:200]}"
+    return f"asv recorded commit {code['commit'][:8]} for machine {name} in results/asv"
+
+
+def parameters() -> tuple[list[str], list[str], list[str]]:
+    """(layers, dtypes, backends) of the asv suite: those of the run at hand, else the quick set and all backends."""
+    file = os.environ.get(RUN_VARIABLE)
+    if file:
+        plan = next(iter(results.read(Path(file))))["plan"]
+        return plan["layers"], plan["dtypes"], _known_names(plan["backends"])
+    return [layer.name for layer in shapes.layers(_DEFAULT_SET)], ["float32"], registry.names()
+
+
+def cells() -> dict[tuple[str, str, str, str], Record]:
+    """Cells of the run at hand by (op, dtype, layer, backend); without one, the quick set is measured now."""
+    given = os.environ.get(RUN_VARIABLE)
+    if given:
+        file = Path(given)
+    else:
+        plan = Plan(_DEFAULT_SET, shapes.layers(_DEFAULT_SET), registry.names())
+        root = machine.project_root()
+        file = run(plan, root / "results" / "runs" if root else Path(tempfile.mkdtemp())).path
+    found = (record for record in results.read(file) if record["kind"] == "cell")
+    return {(c["op"], c["dtype"], c["layer"], c["backend"]): c for c in found}
+
+
+def _known_names(targets: list[str]) -> list[str]:
+    """Registered names first, then the file stem or attribute that a target given by its path is known as."""
+    return list(dict.fromkeys([*registry.names(), *map(registry.known_as, targets)]))
+
+
+def _save_machine(name: str, facts: Record, plan: Record) -> None:
+    """asv refuses to run without a record of the machine; extra facts become selectors of its site."""
+    from asv.machine import Machine, MachineCollection
+
+    extra: dict[str, Any] = {
+        "machine": name, "cpu": facts["cpu"], "num_cpu": facts["hardware_threads"], "os": facts["os"],
+        "ram": facts["memory_gib"], "arch": facts["os"].split()[-1], "threads": plan["threads"],
+        "allocator": plan["allocator"], "numpy": facts["versions"]["numpy"],
+    }  # fmt: skip
+    MachineCollection.save(name, {**Machine.get_defaults(), **{k: str(v) for k, v in extra.items()}})
