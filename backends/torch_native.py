@@ -106,7 +106,7 @@ def _symmetric(spec: ConvSpec) -> tuple[int, int] | None:
 
 
 def _padded(x: torch.Tensor, spec: ConvSpec) -> tuple[torch.Tensor, tuple[int, int]]:
-    """x, padded here if torch cannot, and the padding left for torch to do. F.pad's order is left, right, top, bottom."""
+    """x, padded here if torch cannot, and the padding left to torch. F.pad takes left, right, top, bottom."""
     padding = _symmetric(spec)
     if padding is not None:
         return x, padding

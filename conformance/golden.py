@@ -57,11 +57,12 @@ EXAMPLES = [
         _STACKOVERFLOW,
     ),
     # The counts themselves: an image of ones.
-    Example("col2im", _3X3, ([[[1 if v else 0 for v in patch] for patch in _PATCHES]],), [[[[4, 6, 4], [6, 9, 6], [4, 6, 4]]]],
-            _STACKOVERFLOW),
+    Example("col2im", _3X3, ([[[1 if v else 0 for v in patch] for patch in _PATCHES]],),
+            [[[[4, 6, 4], [6, 9, 6], [4, 6, 4]]]], _STACKOVERFLOW),
     Example("col2im", _3X2, ([[[1] * 4] * 4],), [[[[1, 2, 1], [2, 4, 2], [1, 2, 1]]]],
             "the overlap table that circulates with NumPy col2im code: it belongs to a 2x2 kernel"),
-    Example("conv2d", _3X2, ([[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]], [[[[1, 2], [3, 4]]]], [0]), [[[[37, 47], [67, 77]]]],
+    Example("conv2d", _3X2, ([[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]], [[[[1, 2], [3, 4]]]], [0]),
+            [[[[37, 47], [67, 77]]]],
             "worked by hand on the sizes of L. Araujo dos Santos' smaller example, X 3x3 with W 2x2"),
 ]  # fmt: skip
 
@@ -69,12 +70,16 @@ EXAMPLES = [
 SHAPES = [
     (dict(batch=1, in_channels=3, input_size=227, out_channels=96, kernel_size=11, stride=4), 363, 3025, 96,
      "L. Araujo dos Santos, 'Artificial Intelligence': X_col 363 x 3025, result 96 x 3025 (AlexNet)"),
-    (dict(batch=1, in_channels=3, input_size=32, out_channels=16, kernel_size=3, padding="same"), 27, 1024, 16,
+    (dict(batch=1, in_channels=3, input_size=32, out_channels=16, kernel_size=3, padding="same"),
+     27, 1024, 16,
      "ML-From-Scratch Conv2D: (27, 1024)"),
-    (dict(batch=64, in_channels=3, input_size=32, out_channels=16, kernel_size=3, padding="same"), 27, 65536, 16,
+    (dict(batch=64, in_channels=3, input_size=32, out_channels=16, kernel_size=3, padding="same"),
+     27, 65536, 16,
      "ML-From-Scratch Conv2D: batch 64, (27, 65536)"),
-    (dict(batch=1, in_channels=3, input_size=32, out_channels=16, kernel_size=3, padding="valid"), 27, 900, 16,
+    (dict(batch=1, in_channels=3, input_size=32, out_channels=16, kernel_size=3, padding="valid"),
+     27, 900, 16,
      "ML-From-Scratch Conv2D: (27, 900)"),
-    (dict(batch=1, in_channels=3, input_size=32, out_channels=16, kernel_size=3, padding="valid", stride=2), 27, 225, 16,
+    (dict(batch=1, in_channels=3, input_size=32, out_channels=16, kernel_size=3, padding="valid", stride=2),
+     27, 225, 16,
      "ML-From-Scratch Conv2D: (27, 225)"),
 ]  # fmt: skip

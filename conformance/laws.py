@@ -119,12 +119,12 @@ def _directions(case: Case, arrays: tuple[Array, ...]) -> list[tuple[int, ...]]:
 
 def _divisor(spec: ConvSpec) -> Array:
     """(H, W): how many (window, tap) pairs read each pixel, counted along each axis."""
-    (h, w), (top, bottom, left, right) = spec.input_size, spec.padding
+    top, bottom, left, right = spec.padding
     counts = []
-    for size, pads, reach, stride, taps, dilation in zip(
-        (h, w), ((top, bottom), (left, right)), spec.reach, spec.stride, spec.kernel_size, spec.dilation, strict=True
-    ):
-        reads = [s + u * dilation for s in oracle.window_starts(size, *pads, reach, stride) for u in range(taps)]
+    for axis, (before, after) in enumerate(((top, bottom), (left, right))):
+        size = spec.input_size[axis]
+        starts = oracle.window_starts(size, before, after, spec.reach[axis], spec.stride[axis])
+        reads = [start + u * spec.dilation[axis] for start in starts for u in range(spec.kernel_size[axis])]
         counts.append(np.array([reads.count(i) for i in range(size)], dtype=np.float64))
     return np.outer(counts[0], counts[1])
 

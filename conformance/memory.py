@@ -6,6 +6,7 @@ Memory around strided and offset arrays is poisoned, so reading past an array sh
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def arrange(a: Array, layout: str) -> Array:
     return result
 
 
-def _poisoned(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
+def _poisoned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return np.full(shape, np.nan if dtype.kind == "f" else np.iinfo(dtype).max // 3, dtype=dtype)
 
 

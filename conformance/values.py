@@ -1,4 +1,4 @@
-"""Checks of values: against the oracle exactly, against the oracle within a derived bound, against published numbers."""
+"""Checks of values: equal to the oracle, within a derived bound of it, and equal to published numbers."""
 
 from __future__ import annotations
 

@@ -16,15 +16,20 @@ from harness import lowering
 from harness.protocol import Array, CompleteBackend, Numerics
 from harness.spec import OPS, ConvSpec, Op
 
-_ARGUMENT_COUNT: dict[str, int] = {
-    "im2col": 2, "col2im": 2, "conv2d": 4, "conv2d_input_grad": 3, "conv2d_weight_grad": 3, "conv2d_bias_grad": 2,
-    "unsupported": 3, "from_numpy": 1, "to_numpy": 1, "synchronize": 1, "seconds": 1, "info": 0,
-}  # fmt: skip
-_SIGNATURE = {
-    "im2col": "(x, spec)", "col2im": "(columns, spec)", "conv2d": "(x, w, b, spec)", "conv2d_input_grad": "(dy, w, spec)",
-    "conv2d_weight_grad": "(dy, x, spec)", "conv2d_bias_grad": "(dy, spec)", "unsupported": "(op, spec, dtype)",
-    "from_numpy": "(a)", "to_numpy": "(a)", "synchronize": "(a)", "seconds": "(call)", "info": "()",
-}  # fmt: skip
+_SIGNATURES: dict[str, tuple[str, ...]] = {
+    "im2col": ("x", "spec"),
+    "col2im": ("columns", "spec"),
+    "conv2d": ("x", "w", "b", "spec"),
+    "conv2d_input_grad": ("dy", "w", "spec"),
+    "conv2d_weight_grad": ("dy", "x", "spec"),
+    "conv2d_bias_grad": ("dy", "spec"),
+    "unsupported": ("op", "spec", "dtype"),
+    "from_numpy": ("a",),
+    "to_numpy": ("a",),
+    "synchronize": ("a",),
+    "seconds": ("call",),
+    "info": (),
+}
 _PLUMBING = ("from_numpy", "to_numpy", "synchronize")
 
 
@@ -40,7 +45,7 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     """
     if not re.fullmatch(r"[a-z0-9_]+", name):
         raise AdapterError(f"backend name {name!r} must be made of a-z, 0-9 and _ ({target})")
-    for member in _ARGUMENT_COUNT:
+    for member in _SIGNATURES:
         _check_member(candidate, member, target)
     given = [m for m in _PLUMBING if hasattr(candidate, m)]
     if given and len(given) < len(_PLUMBING):
@@ -51,7 +56,7 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     native = frozenset(op for op in OPS if hasattr(candidate, op))
     ops: dict[Op, Callable[..., Any]] = lowering.derive(candidate.im2col, candidate.col2im)
     ops |= {op: getattr(candidate, op) for op in native}
-    numerics = getattr(candidate, "numerics", "gemm")
+    numerics: Numerics = getattr(candidate, "numerics", "gemm")
     if numerics not in get_args(Numerics):
         raise AdapterError(f"{target}: numerics must be one of {', '.join(get_args(Numerics))}, got {numerics!r}")
     return CompleteBackend(
@@ -64,25 +69,21 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
 
 
 def _check_member(candidate: Any, member: str, target: str) -> None:
-    function = getattr(candidate, member, None)
+    function, wanted = getattr(candidate, member, None), f"{member}({', '.join(_SIGNATURES[member])})"
     if function is None:
         if member in ("im2col", "col2im"):
-            raise AdapterError(
-                f"{target} has no {member}{_SIGNATURE[member]}; a backend needs im2col(x, spec) and col2im(columns, spec)"
-            )
+            raise AdapterError(f"{target} has no {wanted}; a backend needs im2col(x, spec) and col2im(columns, spec)")
         return
     if not callable(function):
-        raise AdapterError(
-            f"{target}: {member} must be a function {member}{_SIGNATURE[member]}, got {type(function).__name__}"
-        )
+        raise AdapterError(f"{target}: {member} must be a function {wanted}, got {type(function).__name__}")
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # compiled functions without a signature
         return
     try:
-        signature.bind(*[None] * _ARGUMENT_COUNT[member])
+        signature.bind(*_SIGNATURES[member])
     except TypeError:
-        raise AdapterError(f"{target}: {member}{signature} must take {member}{_SIGNATURE[member]}") from None
+        raise AdapterError(f"{target}: {member}{signature} must take {wanted}") from None
 
 
 def _refusals(own: Callable[..., str | None], native: frozenset[Op]) -> Callable[[Op, ConvSpec, str], str | None]:

@@ -67,7 +67,14 @@ class Plan:
             for dtype in self.dtypes:
                 for op in self.ops:
                     group = f"{run}/{op}/{dtype}/{layer.spec}"
-                    yield {**shared, "group": group, "op": op, "dtype": dtype, "layer": layer.name, "spec": str(layer.spec)}
+                    yield {
+                        **shared,
+                        "group": group,
+                        "op": op,
+                        "dtype": dtype,
+                        "layer": layer.name,
+                        "spec": str(layer.spec),
+                    }
 
 
 def run(plan: Plan, folder: Path, progress: Progress = lambda record: None) -> RunFile:
@@ -106,12 +113,12 @@ class _Session:
     """The child in use and what is known already; a child that dies is replaced for the next group."""
 
     def __init__(self, plan: Plan, file: RunFile | None, known: Sequence[Record]) -> None:
-        self._plan, self._file, self._worker = plan, file, None
+        self._plan, self._file = plan, file
+        self._worker: Worker | None = None
         self._done = {(r["group"], r["backend"]) for r in known if r["kind"] == "cell"}
         self._names: dict[str, str] = {}
         self._said = {r["backend"] for r in known if r["kind"] == "backend"}
         self._has_ceilings = any(r["kind"] == "ceilings" for r in known)
-        self._worker: Worker | None
 
     def measure(self, job: Record, progress: Progress) -> list[Record]:
         """The cells of one group, kept and shown, unless all of them are known."""
@@ -132,7 +139,7 @@ class _Session:
             for target in job["backends"]:
                 name = self._names.get(target, target)
                 if name not in cells:
-                    cells[name] = _lost(job, name, status, reason)
+                    cells[name] = results.cell(job, name, status, reason)
         except RuntimeError as error:
             raise Broken(str(error)) from error
         for cell in cells.values():
@@ -168,10 +175,3 @@ class _Session:
     def _keep(self, record: Record) -> None:
         if self._file is not None:
             self._file.append(record)
-
-
-def _lost(job: Record, name: str, status: str, reason: str) -> Record:
-    fixed = {k: job[k] for k in ("run", "group", "op", "dtype", "layer", "spec", "threads", "allocator", "machine", "commit")}
-    empty = {"native": False, "predicted_seconds": None, "checked_points": 0, "first_seconds": None,
-             "first_in_process": False, "samples": [], "repetitions": 0}  # fmt: skip
-    return {"kind": "cell", **fixed, "backend": name, "status": status, "reason": reason, **empty}

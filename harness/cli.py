@@ -17,7 +17,7 @@ import typer
 
 from conformance import engine, summary
 from conformance.case import CaseError
-from harness import __version__, bench, history, registry, results, shapes, terminal, versus
+from harness import __version__, bench, history, machine, registry, results, shapes, terminal, versus
 from harness.protocol import DTYPES, BackendUnavailable, CompleteBackend
 from harness.results import Record
 from harness.spec import OPS, ConvSpec, Op, SpecError
@@ -25,7 +25,8 @@ from harness.worker import ALLOCATORS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
-_ClickException = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+# Typer brings its own copy of Click since 0.27; this is the base of its errors in either case.
+_ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _CALLER_ERRORS = (
     _ClickException, SpecError, CaseError, registry.RegistryError, shapes.ShapesError, results.ResultsError,
     engine.SelectionError,
@@ -49,7 +50,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except _CALLER_ERRORS as error:
-        text = error.format_message() if isinstance(error, _ClickException) else str(error)  # type: ignore[attr-defined]
+        text = error.format_message() if isinstance(error, _ClickException) else str(error)
         if text:  # a bare `harness` has printed its help already
             terminal.say(f"harness: {' '.join(text.split())}")
         code = 2
@@ -109,10 +110,10 @@ def check(
     objects = [summary.to_json(outcome, target) for target, outcome in planned]
     if json_file:
         results.write_atomically(json_file, json.dumps(objects, indent=1) + "\n")
-    _show_checks(objects)
+    terminal.show_checks(objects)
     if interrupted:
         raise KeyboardInterrupt
-    named = {target for target in names or []}
+    named = set(names or [])
     raise typer.Exit(
         _verdict_code([(o["verdict"], target in named) for (target, _), o in zip(planned, objects, strict=True)])
     )
@@ -137,10 +138,12 @@ def bench_command(
     out: Annotated[Path, typer.Option("--results", metavar="DIR", help="results folder")] = Path("results"),
     asv: Annotated[bool, typer.Option(help="let asv record the run")] = True,
 ) -> None:
-    """How fast is it? Measures every cell, keeps it as it ends, and lets asv record the run. Continues if interrupted."""
+    """How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if interrupted."""
     chosen = _distinct(names or registry.names())
-    plan = bench.Plan(shapes_, shapes.layers(shapes_), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",), threads,
-                      _allocator(allocator), budget)  # fmt: skip
+    plan = bench.Plan(
+        shapes_, shapes.layers(shapes_), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
+        threads, _allocator(allocator), budget,
+    )  # fmt: skip
     _require_loadable(chosen)
     cells: list[Record] = []
     with terminal.Ticker("bench", plan.cells) as ticker:
@@ -185,8 +188,10 @@ def compare(
     if len(names or []) < 2:
         raise typer.BadParameter("compare takes at least two backends")
     chosen = _distinct(names or [])
-    plan = bench.Plan(shapes_, shapes.layers(shapes_), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",), threads,
-                      _allocator(allocator), _COMPARE_BUDGET, pairs)  # fmt: skip
+    plan = bench.Plan(
+        shapes_, shapes.layers(shapes_), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
+        threads, _allocator(allocator), _COMPARE_BUDGET, pairs,
+    )  # fmt: skip
     _require_loadable(chosen)
     cells: list[Record] = []
     interrupted = False
@@ -196,7 +201,15 @@ def compare(
                 cells.append(cell)
     except KeyboardInterrupt:
         interrupted = True
-    _show_comparison(cells, [registry.known_as(n) for n in chosen], plan, json_file)
+    table = versus.rows(cells, [registry.known_as(target) for target in chosen])
+    means = versus.geomeans(table)
+    if json_file:
+        document = {
+            "schema": versus.SCHEMA, "machine": machine.facts(), "threads": threads, "allocator": allocator,
+            "rows": table, "geomean": means,
+        }  # fmt: skip
+        results.write_atomically(json_file, json.dumps(document, indent=1) + "\n")
+    terminal.show_comparison(table, means, f"{threads} thread(s), {allocator} allocator")
     if interrupted:
         raise KeyboardInterrupt
     raise typer.Exit(_cells_code(cells, chosen))
@@ -206,12 +219,15 @@ def compare(
 def report(
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder of the report")] = Path("results/report"),
     source: Annotated[Path, typer.Option("--results", metavar="DIR", help="results folder")] = Path("results"),
-    machine: Annotated[str | None, typer.Option(help="machine to report on; default: the one measured last")] = None,
+    machine_name: Annotated[
+        str | None,
+        typer.Option("--machine", metavar="NAME", help="machine to report on; default: the one measured last"),
+    ] = None,
 ) -> None:
     """Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown."""
     from harness.report import write
 
-    print(write(source, out, machine))
+    print(write(source, out, machine_name))
 
 
 _COMPARE_BUDGET = 30.0  # seconds a cell
@@ -261,65 +277,10 @@ def _run_all(loaded: Sequence[tuple[str, Any]], planned: Sequence[tuple[str, eng
         try:
             for (_, backend), (_, outcome) in zip(loaded, planned, strict=True):
                 if not outcome.unavailable:
-                    engine.run(backend, outcome, lambda case, name=backend.name: ticker.step(name))  # type: ignore[misc]
+                    engine.run(backend, outcome, lambda case: ticker.step(case.case.check))
         except KeyboardInterrupt:
             return True
     return False
-
-
-def _show_checks(objects: Sequence[dict[str, Any]]) -> None:
-    rows = []
-    for o in objects:
-        shown = {k: n for k, n in o["counts"].items() if n}
-        rows.append([o["backend"], o["verdict"], f"{o['executed']} of {o['planned']}",
-                     o["reason"] or ", ".join(f"{n} {k}" for k, n in shown.items()), f"{o['seconds']:.1f} s"])  # fmt: skip
-    terminal.table("", ("backend", "verdict", "executed", "cases", "time"), rows)
-    for o in objects:
-        bad = [c for c in o["checks"] if c["status"] in ("fail", "mistrusted")]
-        for c in bad[:_SHOWN_CHECKS]:
-            print(f"\n{o['backend']}: {c['status']} {c['diagnosis'][0]}\n  repro: {c['repro']}")
-        if len(bad) > _SHOWN_CHECKS:
-            print(f"\n{o['backend']}: {len(bad) - _SHOWN_CHECKS} more groups of cases failed; --json FILE has them all")
-
-
-_SHOWN_CHECKS = 8
-
-
-def _show_comparison(cells: Sequence[Record], names: Sequence[str], plan: bench.Plan, json_file: Path | None) -> None:
-    from harness import machine
-
-    table = versus.rows(cells, names)
-    means = versus.geomeans(table)
-    if json_file:
-        document = {"schema": 1, "machine": machine.facts(), "threads": plan.threads, "allocator": plan.allocator,
-                    "rows": table, "geomean": means}  # fmt: skip
-        results.write_atomically(json_file, json.dumps(document, indent=1) + "\n")
-    a = names[0]
-    lines = [
-        [row["shape"], row["op"], row["b"], row["reason"] and f"{row['status']}: {row['reason']}" or versus.verdict(row),
-         f"{row['ratio']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" if row["ratio"] else "", str(row["pairs"])]
-        for row in table
-    ]  # fmt: skip
-    terminal.table(
-        f"{a}, {plan.threads} thread(s), {plan.allocator} allocator",
-        ("layer", "op", "against", f"{a} is", "time ratio [95 %]", "pairs"),
-        lines,
-    )
-    print()
-    terminal.table(
-        "geometric means",
-        ("op", "dtype", "against", f"{a} is", "layers"),
-        [
-            [
-                m["op"],
-                m["dtype"],
-                m["b"],
-                versus.in_words(m["ratio"]) if m["ratio"] else "not measured",
-                str(m["layers"]),
-            ]
-            for m in means
-        ],
-    )
 
 
 def _verdict_code(verdicts: Sequence[tuple[str, bool]]) -> int:

@@ -65,4 +65,5 @@ def real(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
 
 def _nonzero(rng: np.random.Generator, shape: tuple[int, ...], largest: int) -> Array:
     magnitude = rng.integers(1, largest + 1, size=shape)
-    return magnitude * rng.choice(np.array([-1, 1]), size=shape)
+    signed: Array = magnitude * rng.choice(np.array([-1, 1]), size=shape)
+    return signed

@@ -50,7 +50,7 @@ class Gate:
         shape, dtype = self.spec.output_shape(self.op), self.arrays[0].dtype
         if result.shape != shape or result.dtype != dtype:
             raise WrongResult(f"returned {result.dtype} {result.shape}, expected {dtype} {shape}")
-        wrong = [index for index, value in self.expected.items() if not result[index] == value]
+        wrong = [index for index, value in self.expected.items() if result[index] != value]
         if wrong:
             index = wrong[0]
             raise WrongResult(

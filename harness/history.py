@@ -36,8 +36,10 @@ def record(file: Path) -> str:
     _save_machine(name, header["machine"], plan)
     command = [sys.executable, "-m", "asv", "run", "--config", str(root / "asv.conf.json"), "-E", "existing:same",
                "--set-commit-hash", "HEAD", "--record-samples", "-m", name]  # fmt: skip
-    done = subprocess.run(command, cwd=root, env={**os.environ, RUN_VARIABLE: str(file.resolve())}, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)  # fmt: skip
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, RUN_VARIABLE: str(file.resolve())}, text=True, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     if done.returncode not in (0, 2):  # 2: a benchmark failed, which the cells say already
         last = [line for line in done.stdout.splitlines() if line.strip()][-1:]
         return f"asv step failed with exit code {done.returncode}: {''.join(last)[:200]}"

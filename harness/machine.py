@@ -155,5 +155,3 @@ def _caches() -> dict[str, str]:
             continue
         found[f"L{level}{'d' if kind == 'Data' else 'i' if kind == 'Instruction' else ''}"] = size
     return found
-
-

@@ -12,7 +12,7 @@ from harness import data, registry
 from harness.gate import Gate, WrongResult
 from harness.predict import human, predict
 from harness.protocol import BackendUnavailable, CompleteBackend
-from harness.results import Record
+from harness.results import Record, cell
 from harness.spec import ConvSpec, Op
 from harness.timing import FEWEST_ROUNDS, LONG_CALL, Timed, interleave, seconds
 
@@ -46,52 +46,52 @@ class Bench:
         try:
             arrays = data.exact(op, spec, dtype, f"bench/{op}/{dtype}/{spec}")
         except data.DataError as reason:
-            yield from (_cell(job, name, "unsupported", str(reason)) for name in job["backends"])
+            yield from (cell(job, name, "unsupported", str(reason)) for name in job["backends"])
             return
         gate = Gate(op, spec, arrays)
         ready: dict[str, tuple[Record, Timed]] = {}
         for name in job["backends"]:
-            cell = self._prepare(job, name, op, spec, dtype, gate)
-            if isinstance(cell, tuple):
-                ready[name] = cell
+            prepared = self._prepare(job, name, op, spec, dtype, gate)
+            if isinstance(prepared, tuple):
+                ready[name] = prepared
             else:
-                yield cell
+                yield prepared
         interleave([timed for _, timed in ready.values()], job["rounds"], job["budget"], job["gap"])
-        for cell, timed in ready.values():
-            yield cell | {"samples": timed.samples, "repetitions": timed.repetitions}
+        for record, timed in ready.values():
+            yield record | {"samples": timed.samples, "repetitions": timed.repetitions}
 
     def _prepare(
         self, job: Record, name: str, op: Op, spec: ConvSpec, dtype: str, gate: Gate
     ) -> Record | tuple[Record, Timed]:
         """A finished record that says why not, or the record so far with the call to be timed."""
         if name in self.missing:
-            return _cell(job, name, "unavailable", self.missing[name])
+            return cell(job, name, "unavailable", self.missing[name])
         backend = self.loaded[name]
         reason = backend.unsupported(op, spec, dtype)
         if reason is not None:
-            return _cell(job, backend.name, "unsupported", reason)
-        native = {"native": op in backend.native}
+            return cell(job, backend.name, "unsupported", reason)
+        native: Record = {"native": op in backend.native}
         calls = FEWEST_ROUNDS + _CALLS_BESIDE_ROUNDS
         clock = _Probe(backend, op, dtype)
         try:
             predicted = predict(op, spec, clock, job["budget"] / calls)
             if predicted * calls > job["budget"]:
                 text = f"predicted {human(predicted)} a call; {calls} calls exceed the budget of {human(job['budget'])}"
-                return _cell(job, backend.name, "over_budget", text, predicted_seconds=predicted, **native)
+                return cell(job, backend.name, "over_budget", text, predicted_seconds=predicted, **native)
             own = [backend.from_numpy(a) for a in gate.arrays]
             gate.check(backend.to_numpy(_waiting(backend, op, spec, own)))
         except WrongResult as wrong:
-            return _cell(job, backend.name, "fail", str(wrong), **native)
+            return cell(job, backend.name, "fail", str(wrong), **native)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a backend that raises or exits is a failed cell, never a timing
             text = f"raised {type(error).__name__}: {' '.join(str(error).split())}"
-            return _cell(job, backend.name, "fail", text, **native)
-        cell = _cell(
+            return cell(job, backend.name, "fail", text, **native)
+        record = cell(
             job, backend.name, "ok", predicted_seconds=predicted, checked_points=gate.points,
             first_seconds=clock.first, first_in_process=self._is_first(name, op, dtype), **native,
         )  # fmt: skip
-        return cell, Timed(lambda: _waiting(backend, op, spec, own), backend.seconds)
+        return record, Timed(lambda: _waiting(backend, op, spec, own), backend.seconds)
 
     def _is_first(self, name: str, op: str, dtype: str) -> bool:
         """Whether the child had not called this op of this backend before: then its first call shows set-up costs."""
@@ -121,10 +121,3 @@ class _Probe:
         cold = seconds(lambda: _waiting(self.backend, self.op, spec, own))
         self.first = cold if self.first is None else self.first
         return cold if cold > LONG_CALL else seconds(lambda: _waiting(self.backend, self.op, spec, own))
-
-
-def _cell(job: Record, backend: str, status: str, reason: str = "", **facts: Any) -> Record:
-    fixed = {key: job[key] for key in ("run", "group", "op", "dtype", "layer", "spec", "threads", "allocator", "machine", "commit")}
-    empty = {"native": False, "predicted_seconds": None, "checked_points": 0, "first_seconds": None,
-             "first_in_process": False, "samples": [], "repetitions": 0}  # fmt: skip
-    return {"kind": "cell", **fixed, "backend": backend, "status": status, "reason": reason, **empty, **facts}

@@ -7,6 +7,7 @@ Window starts are counted by walking the padded input, never computed from the o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,8 @@ def window_starts(size: int, before: int, after: int, reach: int, stride: int) -
 
 def at(op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], index: tuple[int, ...]) -> int:
     """The element of the result of `op` at `index`, for whole-number input."""
-    return _AT[op](spec, index, *arrays)
+    value: int = _AT[op](spec, index, *arrays)
+    return value
 
 
 def full(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
@@ -140,7 +142,7 @@ def _first_channel(spec: ConvSpec, f: int) -> int:
     return f // (spec.out_channels // spec.groups) * (spec.in_channels // spec.groups)
 
 
-_AT = {
+_AT: dict[Op, Any] = {
     "im2col": _im2col_at,
     "col2im": _col2im_at,
     "conv2d": _conv2d_at,

@@ -20,6 +20,7 @@ SCHEMA = 1
 Record = dict[str, Any]
 
 STATUSES = ("ok", "fail", "unsupported", "over_budget", "unavailable", "crashed", "hung")
+_OF_THE_JOB = ("run", "group", "op", "dtype", "layer", "spec", "threads", "allocator", "machine", "commit")
 
 
 class ResultsError(ValueError):
@@ -42,6 +43,16 @@ class RunFile:
     def records(self) -> list[Record]:
         """All whole lines."""
         return list(read(self.path))
+
+
+def cell(job: Record, backend: str, status: str, reason: str = "", **facts: Any) -> Record:
+    """The record of one (backend, op, dtype, layer) of a measuring job; without facts, one that has no time."""
+    empty: Record = {
+        "native": False, "predicted_seconds": None, "checked_points": 0, "first_seconds": None,
+        "first_in_process": False, "samples": [], "repetitions": 0,
+    }  # fmt: skip
+    copied = {key: job[key] for key in _OF_THE_JOB}
+    return {"kind": "cell", **copied, "backend": backend, "status": status, "reason": reason, **empty, **facts}
 
 
 def read(path: Path) -> Iterator[Record]:

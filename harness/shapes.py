@@ -52,7 +52,9 @@ def layers(shapes: str) -> list[Layer]:
             raise ShapesError(str(error)) from None
         close = difflib.get_close_matches(shapes, set_names(), n=1)
         hint = f", did you mean {close[0]!r}?" if close else ""
-        raise ShapesError(f"unknown shapes {shapes!r}{hint}; sets: {', '.join(set_names())}; or a file, or a spec") from None
+        raise ShapesError(
+            f"unknown shapes {shapes!r}{hint}; sets: {', '.join(set_names())}; or a file, or a spec"
+        ) from None
 
 
 def _from_csv(path: Path) -> list[Layer]:

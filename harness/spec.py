@@ -316,7 +316,7 @@ def _rounded(
         left_over = (size[axis] + sum(pads[2 * axis : 2 * axis + 2]) - reach[axis]) % stride[axis]
         if left_over and rounding == "exact":
             raise SpecError(
-                f"stride {stride[axis]} does not tile the {name}: padded input minus kernel reach leaves {left_over} over"
+                f"stride {stride[axis]} does not tile the {name}: {left_over} of the padded input is left over"
             )
         ends[2 * axis + 1] += (-left_over) % stride[axis]
     return cast(tuple[int, int, int, int], tuple(ends))
@@ -351,7 +351,8 @@ def _require_convolution(spec: ConvSpec) -> None:
 def _require_countable(spec: ConvSpec) -> None:
     counts = {
         "x": math.prod(spec.x_shape), "w": math.prod(spec.w_shape), "columns": math.prod(spec.columns_shape),
-        "y": math.prod(spec.y_shape), "multiply-adds": spec.macs, "padded x": spec.in_channels * math.prod(spec.padded_size),
+        "y": math.prod(spec.y_shape), "multiply-adds": spec.macs,
+        "padded x": spec.in_channels * math.prod(spec.padded_size),
     }  # fmt: skip
     for name, count in counts.items():
         if count >= _LIMIT:

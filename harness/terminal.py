@@ -12,8 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from harness import versus
+from harness.results import Record
+
 _STYLES = {"pass": "green", "fail": "bold red", "incomplete": "yellow", "unavailable": "dim", "available": "green"}
 _LINE_EVERY = 10.0  # seconds between plain lines
+_SHOWN_GROUPS = 8  # failing groups of cases a backend; the JSON has all
 
 
 def say(text: str) -> None:
@@ -63,3 +67,38 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     for row in rows:
         grid.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     console.print(grid)
+
+
+def show_checks(objects: Sequence[Record]) -> None:
+    """Verdicts as a table, then the first failing cases of each backend with their repro lines."""
+    rows = []
+    for o in objects:
+        counts = ", ".join(f"{n} {status}" for status, n in o["counts"].items() if n)
+        cases = "; ".join(text for text in (counts, o["reason"]) if text)
+        rows.append([o["backend"], o["verdict"], f"{o['executed']} of {o['planned']}", cases, f"{o['seconds']:.1f} s"])
+    table("", ("backend", "verdict", "executed", "cases", "time"), rows)
+    for o in objects:
+        bad = [c for c in o["checks"] if c["status"] in ("fail", "mistrusted")]
+        for c in bad[:_SHOWN_GROUPS]:
+            print(f"\n{o['backend']}: {c['status']} {c['diagnosis'][0]}\n  repro: {c['repro']}")
+        if len(bad) > _SHOWN_GROUPS:
+            print(f"\n{o['backend']}: {len(bad) - _SHOWN_GROUPS} more groups of cases failed; --json FILE has them all")
+
+
+def show_comparison(rows: Sequence[Record], means: Sequence[Record], conditions: str) -> None:
+    """Paired ratios per layer, then their geometric means."""
+    a = rows[0]["a"] if rows else ""
+    lines = []
+    for row in rows:
+        timed = row["ratio"] is not None
+        ratio = f"{row['ratio']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" if timed else ""
+        said = versus.verdict(row) if timed else f"{row['status']}: {row['reason']}"
+        lines.append([row["shape"], row["op"], row["dtype"], row["b"], said, ratio, str(row["pairs"])])
+    header = ("layer", "op", "dtype", "against", f"{a} is", "time ratio [95 %]", "pairs")
+    table(f"{a}, {conditions}", header, lines)
+    print()
+    said_means = [
+        [m["op"], m["dtype"], m["b"], versus.in_words(m["ratio"]) if m["ratio"] else "not measured", str(m["layers"])]
+        for m in means
+    ]
+    table("geometric means", ("op", "dtype", "against", f"{a} is", "layers"), said_means)

@@ -38,7 +38,7 @@ def seconds(call: Call) -> float:
 
 
 def interleave(timed: Sequence[Timed], rounds: int, budget: float, gap: float = 0.0) -> None:
-    """Fill the samples: up to `rounds` each, fewer (but at least three) for a call that exceeds `budget` seconds in all.
+    """Fill the samples: up to `rounds` each, fewer (but at least three) for a call that exceeds `budget` seconds.
 
     `gap` seconds of sleep precede each block, so that another library's spinning threads park.
     """

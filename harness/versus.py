@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from harness.results import Record
 from harness.statistics import geomean, median, median_interval
 
+SCHEMA = 1
+
 
 def rows(cells: Iterable[Record], names: Sequence[str]) -> list[Record]:
     """One row per op, dtype, layer and other backend: ratio = time of a / time of b, a = the first name.
@@ -51,7 +53,7 @@ def verdict(row: Record) -> str:
 
 
 def paired_ratios(a: Record, b: Record) -> list[float]:
-    """Ratios of the samples taken in the same round of the same group; empty if the cells were not measured together."""
+    """Ratios of samples of the same round of the same group; empty if the cells were not measured together."""
     if a["group"] != b["group"]:
         return []
     return [mine / theirs for mine, theirs in zip(a["samples"], b["samples"], strict=False)]
@@ -62,7 +64,8 @@ def _row(a: Record, b: Record) -> Record:
     ratio, low, high = median_interval(ratios) if ratios else (None, None, None)
     lame = next((cell for cell in (a, b) if cell["status"] != "ok"), None)
     return {
-        "op": a["op"], "dtype": a["dtype"], "shape": a["layer"], "spec": a["spec"], "a": a["backend"], "b": b["backend"],
+        "op": a["op"], "dtype": a["dtype"], "shape": a["layer"], "spec": a["spec"],
+        "a": a["backend"], "b": b["backend"],
         "ratio": ratio, "low": low, "high": high, "pairs": len(ratios),
         "a_seconds": median(a["samples"]) if a["samples"] else None,
         "b_seconds": median(b["samples"]) if b["samples"] else None,

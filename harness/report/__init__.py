@@ -1,0 +1,32 @@
+"""The report: everything measured on one machine as one web page, with every figure as PNG and every table as text.
+
+Importing this package imports neither pandas, matplotlib nor jinja2; only `write` does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.results import ResultsError
+
+_LIBRARIES = ("pandas", "matplotlib", "jinja2")
+
+
+def write(results: Path, out: Path, machine: str | None = None) -> Path:
+    """Write `out`/index.html, `out`/figures/*.png and `out`/tables/*.csv, *.md. Returns the path of the page.
+
+    `machine` is a folder name of `results`/runs; by default the one that was measured last. Raises `ResultsError` if
+    nothing is measured, the machine is unknown, a record is damaged, `out` cannot be written or a library is missing.
+    """
+    try:
+        from harness.report import load, page
+    except ModuleNotFoundError as error:
+        if error.name not in _LIBRARIES:
+            raise
+        text = f"the report needs {error.name}, which is not installed: pip install 'im2col-harness[report]'"
+        raise ResultsError(text) from error
+    data = load.load(results, machine)
+    try:
+        return page.write(data, out)
+    except OSError as error:
+        raise ResultsError(f"report folder {str(out)!r} cannot be written: {error.strerror or error}") from error

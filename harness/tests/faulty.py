@@ -1,0 +1,221 @@
+"""Deliberately wrong backends: each changes one thing in the tap oracle. They test the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from harness import tap_oracle
+from harness.adapter import complete
+from harness.protocol import Array, CompleteBackend
+from harness.spec import ConvSpec, Op, SpecError
+
+
+class Right:
+    """The tap oracle as a backend; subclasses go wrong."""
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        """One op, in the dtype of the inputs."""
+        dtype = next(a.dtype for a in arrays if a is not None)
+        return np.ascontiguousarray(tap_oracle.run(op, spec, *arrays).astype(dtype))
+
+    def im2col(self, x: Array, spec: ConvSpec) -> Any:
+        """Contract."""
+        return self.run("im2col", spec, x)
+
+    def col2im(self, columns: Array, spec: ConvSpec) -> Any:
+        """Contract."""
+        return self.run("col2im", spec, columns)
+
+    def conv2d(self, x: Array, w: Array, b: Array | None, spec: ConvSpec) -> Any:
+        """Contract."""
+        return self.run("conv2d", spec, x, w, b)
+
+    def conv2d_input_grad(self, dy: Array, w: Array, spec: ConvSpec) -> Any:
+        """Contract."""
+        return self.run("conv2d_input_grad", spec, dy, w)
+
+    def conv2d_weight_grad(self, dy: Array, x: Array, spec: ConvSpec) -> Any:
+        """Contract."""
+        return self.run("conv2d_weight_grad", spec, dy, x)
+
+    def conv2d_bias_grad(self, dy: Array, spec: ConvSpec) -> Any:
+        """Contract."""
+        return self.run("conv2d_bias_grad", spec, dy)
+
+
+def geometry(change: Callable[[ConvSpec], ConvSpec]) -> type[Right]:
+    """A backend that works on a changed geometry, cut or filled with zeros to the shape asked for."""
+
+    class Wrong(Right):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            try:
+                other = change(spec)
+            except SpecError:
+                return super().run(op, spec, *arrays)
+            fitted = [a if a is None else _fit(a, s) for a, s in zip(arrays, other.input_shapes(op), strict=True)]
+            return _fit(super().run(op, other, *fitted), spec.output_shape(op))
+
+    return Wrong
+
+
+def result(change: Callable[[Op, ConvSpec, Any, tuple[Array | None, ...]], Any]) -> type[Right]:
+    """A backend that spoils the right result."""
+
+    class Wrong(Right):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            return change(op, spec, super().run(op, spec, *arrays), arrays)
+
+    return Wrong
+
+
+def inputs(change: Callable[[Op, ConvSpec, tuple[Any, ...]], tuple[Any, ...]]) -> type[Right]:
+    """A backend that works on spoilt inputs."""
+
+    class Wrong(Right):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            return super().run(op, spec, *change(op, spec, arrays))
+
+    return Wrong
+
+
+def load(kind: type[Right]) -> CompleteBackend:
+    """As the registry would."""
+    return complete(kind(), "faulty", "faulty")
+
+
+def _fit(a: Array, shape: tuple[int, ...]) -> Array:
+    fitted = np.zeros(shape, a.dtype)
+    common = tuple(slice(0, min(m, n)) for m, n in zip(a.shape, shape, strict=True))
+    fitted[common] = a[common]
+    return fitted
+
+
+def _swap(spec: ConvSpec, name: str) -> ConvSpec:
+    return replace(spec, **{name: getattr(spec, name)[::-1]})
+
+
+def _on(ops: tuple[Op, ...], spoil: Callable[[Any], Any]) -> Any:
+    return lambda op, spec, out, arrays: spoil(out) if op in ops and out.size else out
+
+
+def _mutates(op: Op, spec: ConvSpec, out: Any, arrays: tuple[Array | None, ...]) -> Any:
+    if arrays[0] is not None and arrays[0].flags.writeable:
+        arrays[0][...] = 0
+    return out
+
+
+def _zero_last(axis: int) -> Callable[[Any], Any]:
+    def spoil(out: Any) -> Any:
+        out[(slice(None),) * (out.ndim + axis) + (-1,)] = 0
+        return out
+
+    return spoil
+
+
+class _Stale(Right):
+    """Keeps the geometry of the first call with the same shapes: a cache key that lacks stride and padding."""
+
+    def __init__(self) -> None:
+        self.seen: dict[Any, ConvSpec] = {}
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        key = (op, spec.x_shape, spec.kernel_size, spec.out_channels, spec.output_size)
+        return super().run(op, self.seen.setdefault(key, spec), *arrays)
+
+
+class _SharedBuffer(Right):
+    """Hands out the same memory again and again."""
+
+    def __init__(self) -> None:
+        self.buffers: dict[Any, Any] = {}
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = super().run(op, spec, *arrays)
+        buffer = self.buffers.setdefault((op, out.shape, out.dtype), out)
+        buffer[...] = out
+        return buffer
+
+
+class _Restless(Right):
+    """Other bits at every call, all within the error bound."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = super().run(op, spec, *arrays)
+        self.calls += 1
+        if self.calls % 3 and op not in ("im2col",):
+            whole = np.equal(out, np.rint(out))
+            return np.where(whole, out, np.nextafter(out, np.inf, dtype=out.dtype)).astype(out.dtype)
+        return out
+
+
+def _raises_on_empty(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    if spec.batch == 0:
+        raise ValueError("cannot reshape array of size 0")
+    return arrays
+
+
+def _ignores_strides(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Reads the memory of an array front to back, as C code without a contiguity check would."""
+    return tuple(a if a is None else _blind(a) for a in arrays)
+
+
+def _blind(a: Array) -> Array:
+    if min(a.strides) < 0:  # would read outside the array; the other layouts show the fault
+        return a
+    dense = np.empty(a.shape, a.dtype).strides
+    return np.lib.stride_tricks.as_strided(a, strides=dense)
+
+
+def _nan_to_zero(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(a if a is None else np.nan_to_num(a, posinf=0) for a in arrays)
+
+
+_CONV: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
+
+# name -> (backend, check that must see it)
+FAULTS: dict[str, tuple[type[Right], str]] = {
+    "stride_axes_swapped": (geometry(lambda s: _swap(s, "stride")), "values.exact"),
+    "stride_height_for_both": (geometry(lambda s: replace(s, stride=(s.stride[0],) * 2)), "values.exact"),
+    "dilation_axes_swapped": (geometry(lambda s: _swap(s, "dilation")), "values.exact"),
+    "dilation_ignored": (geometry(lambda s: replace(s, dilation=(1, 1))), "values.exact"),
+    "padding_ignored": (geometry(lambda s: replace(s, padding=(0, 0, 0, 0))), "values.exact"),
+    "padding_begin_for_end": (geometry(lambda s: replace(s, padding=(s.padding[0],) * 2 + (s.padding[2],) * 2)), "values.exact"),
+    "padding_begin_end_swapped": (geometry(lambda s: replace(s, padding=(s.padding[1], s.padding[0], s.padding[3], s.padding[2]))), "values.exact"),
+    "padding_axes_swapped": (geometry(lambda s: replace(s, padding=(*s.padding[2:], *s.padding[:2]))), "values.exact"),
+    "only_first_image": (geometry(lambda s: replace(s, batch=min(s.batch, 1))), "values.exact"),
+    "last_row_missing": (result(_on(("conv2d", "col2im"), _zero_last(-2))), "values.exact"),
+    "last_column_missing": (result(_on(("im2col", "conv2d"), _zero_last(-1))), "values.exact"),
+    "images_reversed": (result(_on(("conv2d", "im2col", "col2im"), lambda out: np.ascontiguousarray(out[::-1]))), "values.exact"),
+    "kernel_flipped": (inputs(lambda op, s, a: (a[0], a[1][..., ::-1, ::-1], *a[2:]) if op in ("conv2d", "conv2d_input_grad") else a), "values.exact"),
+    "bias_ignored": (inputs(lambda op, s, a: (*a[:2], None) if op == "conv2d" else a), "values.exact"),
+    "bias_reversed": (inputs(lambda op, s, a: (*a[:2], None if a[2] is None else a[2][::-1]) if op == "conv2d" else a), "values.exact"),
+    "averaged_overlap": (result(lambda op, s, out, a: out / 2 if op == "col2im" else out), "values.exact"),
+    "truncated_to_integers": (result(lambda op, s, out, a: np.trunc(out)), "values.real"),
+    "computed_in_half_precision": (inputs(lambda op, s, a: tuple(x if x is None else x.astype(np.float16) if x.dtype.kind != "f" else x.astype(np.float16).astype(x.dtype) for x in a)), "values.real"),
+    "float64_result": (result(lambda op, s, out, a: out.astype(np.float64)), "contract.dtype"),
+    "extra_axis": (result(lambda op, s, out, a: out[None]), "contract.shape"),
+    "fortran_result": (result(lambda op, s, out, a: np.asfortranarray(out)), "contract.contiguous"),
+    "read_only_result": (result(lambda op, s, out, a: np.frombuffer(out.tobytes(), out.dtype).reshape(out.shape)), "contract.contiguous"),
+    "view_of_input": (result(lambda op, s, out, a: cast(Array, a[0]).reshape(out.shape) if op == "im2col" and s.taps == s.positions == 1 else out), "contract.owned"),
+    "shared_buffer": (_SharedBuffer, "contract.owned"),
+    "input_zeroed": (result(_mutates), "contract.inputs_untouched"),
+    "empty_batch_raises": (inputs(_raises_on_empty), "contract.shape"),
+    "strides_ignored": (inputs(_ignores_strides), "contract.strided_inputs"),
+    "nan_swallowed": (inputs(_nan_to_zero), "contract.nonfinite"),
+    "stale_cache": (_Stale, "contract.state"),
+    "other_bits_each_time": (_Restless, "contract.repeatable"),
+    "returns_none": (result(lambda op, s, out, a: None), "values.exact"),
+    "all_nan": (result(lambda op, s, out, a: np.full_like(out, np.nan)), "values.exact"),
+    "gradient_halved": (result(lambda op, s, out, a: out / 2 if op.endswith("_grad") else out), "law.difference"),
+    "transpose_scaled": (result(lambda op, s, out, a: out * 2 if op in ("col2im", "conv2d_weight_grad") else out), "law.adjoint"),
+    "fold_normalised": (result(lambda op, s, out, a: out * 0 + np.sign(out) if op == "col2im" else out), "law.divisor"),
+    "product_off_by_one": (result(lambda op, s, out, a: out + 1 if op == "conv2d" else out), "law.lowering"),
+    "wrong_published_numbers": (result(lambda op, s, out, a: out + (s.batch == 1)), "values.golden"),
+}  # fmt: skip

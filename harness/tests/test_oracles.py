@@ -1,0 +1,100 @@
+"""The two oracles: equal to each other on an exhaustive grid, and each able to disagree."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from conformance import golden
+from harness import data, oracle, tap_oracle
+from harness.spec import OPS, ConvSpec, Op, SpecError
+
+Axis = tuple[int, int, int, int, int, int]  # size, kernel, stride, begin, end, dilation
+
+
+def axis_settings() -> list[Axis]:
+    """Every valid setting of one axis: size <= 5, kernel, stride <= 3, pads 0-2, dilation <= 2 (1 for one tap)."""
+    return [
+        (size, k, s, begin, end, d)
+        for size, k, s, begin, end, d in product(range(1, 6), range(1, 4), range(1, 4), range(3), range(3), (1, 2))
+        if (k > 1 or d == 1) and (k - 1) * d + 1 <= size + begin + end
+    ]
+
+
+def spec_of(high: Axis, wide: Axis, channels: int, filters: int, groups: int) -> ConvSpec:
+    """A spec with batch 2 from the settings of its two axes."""
+    (h, kh, sh, pt, pb, dh), (w, kw, sw, pl, pr, dw) = high, wide
+    return ConvSpec(
+        batch=2, in_channels=channels, input_size=(h, w), out_channels=filters, kernel_size=(kh, kw), stride=(sh, sw),
+        padding=(pt, pb, pl, pr), dilation=(dh, dw), groups=groups,
+    )  # fmt: skip
+
+
+_PARTNERS: tuple[Axis, ...] = ((3, 2, 1, 0, 1, 1), (2, 1, 2, 1, 0, 1), (5, 2, 3, 2, 1, 2), (1, 3, 1, 2, 2, 2))
+_CHANNELS = ((2, 2, 1), (2, 2, 2), (3, 3, 3))
+
+
+def test_the_grid_is_the_whole_grid() -> None:
+    assert len(axis_settings()) == 594  # a smaller grid would prove less
+
+
+@pytest.mark.parametrize("partner", _PARTNERS)
+@pytest.mark.parametrize("op", OPS)
+def test_oracles_agree_on_every_axis_setting(op: Op, partner: Axis) -> None:
+    """Every setting of one axis against several of the other, on either side in turn."""
+    for number, setting in enumerate(axis_settings()):
+        channels = _CHANNELS[number % len(_CHANNELS)]
+        spec = spec_of(setting, partner, *channels) if number % 2 else spec_of(partner, setting, *channels)
+        arrays = data.exact(op, spec, "float64", f"{op}/{spec}")
+        pointwise, vectorised = oracle.full(op, spec, *arrays), tap_oracle.run(op, spec, *arrays)
+        assert pointwise.shape == vectorised.shape == spec.output_shape(op), spec
+        assert np.array_equal(pointwise, vectorised), spec
+
+
+@pytest.mark.parametrize("example", golden.EXAMPLES, ids=lambda e: f"{e.op}-{e.spec}")
+def test_both_oracles_give_the_published_numbers(example: golden.Example) -> None:
+    arrays = [np.array(a, dtype=np.float64) for a in example.inputs]
+    expected = np.array(example.expected)
+    assert np.array_equal(oracle.full(example.op, example.spec, *arrays), expected)
+    assert np.array_equal(tap_oracle.run(example.op, example.spec, *arrays), expected)
+
+
+def test_a_bias_of_none_is_no_bias() -> None:
+    spec = ConvSpec.parse("n1c2h4w3_f2kh2kw2")
+    x, w, b = data.exact("conv2d", spec, "float64", "bias")
+    without = tap_oracle.run("conv2d", spec, x, w, None)
+    assert np.array_equal(without, oracle.full("conv2d", spec, x, w, None))
+    assert np.array_equal(without + b[:, None, None], oracle.full("conv2d", spec, x, w, b))
+
+
+def test_term_count_leaves_padding_out() -> None:
+    spec = ConvSpec.of(batch=1, in_channels=2, input_size=3, out_channels=1, kernel_size=3, padding=1)
+    arrays = data.exact("conv2d", spec, "float64", "count")
+    counts = tap_oracle.term_count("conv2d", spec, *arrays)
+    assert counts[0, 0].tolist() == [[9, 13, 9], [13, 19, 13], [9, 13, 9]]  # 2 channels x 4, 6 or 9 taps, plus the bias
+
+
+def test_long_double_sums_are_kept_wide() -> None:
+    spec = ConvSpec.parse("n1c1h1w3_f1kh1kw3")
+    x, w = np.array([[[[1.0, 2.0**-60, -1.0]]]]), np.ones((1, 1, 1, 3))
+    assert float(tap_oracle.run("conv2d", spec, x, w, None, accumulate=np.float64)[0, 0, 0, 0]) == 0
+    wide = tap_oracle.run("conv2d", spec, x, w, None, accumulate=np.longdouble)[0, 0, 0, 0]
+    if np.finfo(np.longdouble).nmant < 60:
+        pytest.skip("long double is no wider than double on this machine")
+    assert float(wide) == 2.0**-60
+
+
+def test_axis_settings_cover_every_valid_geometry() -> None:
+    """Each setting makes a spec, and each combination left out makes none (dilation 2 of one tap aside)."""
+    valid = set(axis_settings())
+    for setting in product(range(1, 6), range(1, 4), range(1, 4), range(3), range(3), (1, 2)):
+        if setting[1] == 1 and setting[5] == 2:
+            continue
+        try:
+            spec_of(setting, _PARTNERS[0], 1, 1, 1)
+            made = True
+        except SpecError:
+            made = False
+        assert made == (setting in valid)

@@ -1,0 +1,191 @@
+"""The record of measurements: appended, read back after a crash, continued or begun anew; and files written whole."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import results
+from harness.results import Record, ResultsError, RunFile, open_run, read, write_atomically
+
+_PLAN: Record = {"shapes": "quick", "backends": ["numpy_fancy"], "ops": ["im2col"]}
+_CELL: Record = {"kind": "cell", "backend": "numpy_fancy", "samples": [0.1, 1e-9], "reason": "é"}
+_END: Record = {"kind": "end"}
+
+
+def machine(commit: str = "0123456789abcdef", changes: str = "") -> Record:
+    """A machine whose code is in the state given."""
+    return {"name": "some-cpu_4c8t", "code": {"commit": commit, "dirty": bool(changes), "changes": changes}}
+
+
+@pytest.fixture(autouse=True)
+def step(monkeypatch: pytest.MonkeyPatch) -> dict[str, timedelta]:
+    """A clock that goes on by `step["time"]` whenever it is read: an hour, unless a test says otherwise."""
+    steps, now = {"time": timedelta(hours=1)}, [datetime(2030, 1, 1, tzinfo=UTC)]
+
+    class Clock:
+        @staticmethod
+        def now(zone: Any) -> datetime:
+            now[0] += steps["time"]
+            return now[0]
+
+    monkeypatch.setattr(results, "datetime", Clock)
+    return steps
+
+
+def test_records_come_back_in_order(tmp_path: Path) -> None:
+    file = RunFile(tmp_path / "run.jsonl")
+    for record in (_CELL, _END):
+        file.append(record)
+    assert file.records() == [_CELL, _END]
+    assert len(file.path.read_text().splitlines()) == 2
+
+
+def test_a_number_that_is_not_json_is_refused(tmp_path: Path) -> None:
+    file = RunFile(tmp_path / "run.jsonl")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        file.append({"kind": "cell", "seconds": float("nan")})
+
+
+def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
+    file = RunFile(tmp_path / "run.jsonl")
+    file.append(_CELL)
+    with file.path.open("a") as torn:
+        torn.write(json.dumps(_CELL)[:20])
+    assert file.records() == [_CELL]
+
+
+@pytest.mark.parametrize("bad", ['{"kind": "cel', "[]", '{"backend": "x"}', "word"])
+def test_a_bad_line_elsewhere_is_named(tmp_path: Path, bad: str) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text(f"{json.dumps(_CELL)}\n{bad}\n{json.dumps(_END)}\n")
+    with pytest.raises(ResultsError, match=r"run\.jsonl: line 2 is not a result record"):
+        list(read(path))
+
+
+def test_a_bad_last_line_that_is_whole_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text(f"{json.dumps(_CELL)}\nword\n")
+    with pytest.raises(ResultsError, match="line 2"):
+        list(read(path))
+
+
+def test_another_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"kind": "run", "schema": 2}\n')
+    with pytest.raises(ResultsError, match="schema must be 1, got 2"):
+        list(read(path))
+
+
+def test_a_new_run_starts_with_its_plan(tmp_path: Path) -> None:
+    file = open_run(tmp_path, _PLAN, machine())
+    assert file.path.parent == tmp_path / "some-cpu_4c8t"
+    (header,) = file.records()
+    assert (header["kind"], header["schema"], header["plan"]) == ("run", 1, _PLAN)
+    assert header["machine"] == machine()
+    assert header["code"] == machine()["code"]
+    assert file.path.name == f"{header['run']}.jsonl"
+
+
+def test_an_unfinished_run_is_continued(tmp_path: Path) -> None:
+    first = open_run(tmp_path, _PLAN, machine())
+    first.append(_CELL)
+    again = open_run(tmp_path, _PLAN, machine())
+    assert again.path == first.path
+    assert [r["kind"] for r in again.records()] == ["run", "cell"]
+
+
+def test_what_follows_a_torn_line_starts_on_its_own(tmp_path: Path) -> None:
+    first = open_run(tmp_path, _PLAN, machine())
+    with first.path.open("a") as torn:
+        torn.write('{"kind": "ce')
+    again = open_run(tmp_path, _PLAN, machine())
+    again.append(_CELL)
+    assert again.path == first.path
+    assert [r["kind"] for r in again.records()] == ["run", "cell"]
+
+
+def test_the_unfinished_run_is_found_behind_others(tmp_path: Path) -> None:
+    first = open_run(tmp_path, _PLAN, machine())
+    open_run(tmp_path, {**_PLAN, "threads": 4}, machine())
+    assert open_run(tmp_path, _PLAN, machine()).path == first.path
+
+
+@pytest.mark.parametrize(
+    ("plan", "there"),
+    [
+        ({**_PLAN, "threads": 4}, machine()),
+        (_PLAN, machine(commit="fedcba9876543210")),
+        (_PLAN, machine(changes="1a2b3c4d")),
+    ],
+    ids=["other_plan", "other_commit", "changed_code"],
+)
+def test_another_plan_or_code_starts_anew(tmp_path: Path, plan: Record, there: Record) -> None:
+    first = open_run(tmp_path, _PLAN, machine())
+    other = open_run(tmp_path, plan, there)
+    assert other.path != first.path
+    assert len(other.records()) == len(first.records()) == 1
+
+
+def test_a_finished_run_is_not_continued(tmp_path: Path) -> None:
+    first = open_run(tmp_path, _PLAN, machine())
+    first.append(_END)
+    other = open_run(tmp_path, _PLAN, machine())
+    assert other.path != first.path
+    assert [r["kind"] for r in first.records()] == ["run", "end"]
+
+
+@pytest.mark.parametrize("plan", [_PLAN, {**_PLAN, "threads": 4}], ids=["after_end", "other_plan"])
+def test_two_runs_within_a_second_are_two_files(tmp_path: Path, step: dict[str, timedelta], plan: Record) -> None:
+    step["time"] = timedelta(milliseconds=1)
+    first = open_run(tmp_path, _PLAN, machine())
+    if plan == _PLAN:
+        first.append(_END)
+    other = open_run(tmp_path, plan, machine())
+    assert other.path != first.path
+    assert [r["kind"] for r in other.records()] == ["run"]
+
+
+def test_a_results_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultsError, match=r"results folder '.*file/some-cpu_4c8t' cannot be written"):
+        open_run(tmp_path / "file", _PLAN, machine())
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out.json"
+    for text in ("old", "né\n"):
+        write_atomically(path, text)
+    assert path.read_text(encoding="utf-8") == "né\n"
+    assert [p.name for p in path.parent.iterdir()] == ["out.json"]
+
+
+def test_a_path_below_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultsError, match=r"'.*file/out\.json' cannot be written"):
+        write_atomically(tmp_path / "file" / "out.json", "text")
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "out.json").mkdir()
+    with pytest.raises(ResultsError, match=r"'.*out\.json' cannot be written"):
+        write_atomically(tmp_path / "out.json", "text")
+    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_a_failed_write_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "out.json"
+    write_atomically(path, "old")
+
+    def full(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(results.os, "replace", full)
+    with pytest.raises(ResultsError, match="No space left on device"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
