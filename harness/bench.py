@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import machine, results
+from harness import machine, registry, results
 from harness.results import Record, RunFile
 from harness.shapes import Layer
 from harness.spec import OPS, Op
@@ -116,37 +116,30 @@ class _Session:
         self._plan, self._file = plan, file
         self._worker: Worker | None = None
         self._done = {(r["group"], r["backend"]) for r in known if r["kind"] == "cell"}
-        self._names: dict[str, str] = {}
-        self._said = {r["backend"] for r in known if r["kind"] == "backend"}
-        self._has_ceilings = any(r["kind"] == "ceilings" for r in known)
+        self._described = {r["backend"] for r in known if r["kind"] == "backend"}
+        self._has_ceilings = file is None or any(r["kind"] == "ceilings" for r in known)
 
     def measure(self, job: Record, progress: Progress) -> list[Record]:
-        """The cells of one group, kept and shown, unless all of them are known."""
-        if self._names and all((job["group"], self._names[b]) in self._done for b in job["backends"]):
+        """The new cells of one group, kept and shown; none if all of them are known."""
+        names = [registry.known_as(target) for target in job["backends"]]
+        todo = [name for name in names if (job["group"], name) not in self._done]
+        if not todo:
             return []
         cells: dict[str, Record] = {}
         try:
-            worker = self._ready()
-            missing = [b for b in job["backends"] if (job["group"], self._names[b]) not in self._done]
-            if not missing:
-                return []
-            deadline = _SLACK + 2 * self._plan.budget * len(job["backends"])
-            for cell in worker.request("group", deadline, job=job):
+            deadline = _SLACK + 2 * self._plan.budget * len(names)
+            for cell in self._ready().request("group", deadline, job=job):
                 cells[cell["backend"]] = cell
         except WorkerDied as death:
             self.close()
-            status, reason = ("hung", str(death)) if death.hung else ("crashed", str(death))
-            for target in job["backends"]:
-                name = self._names.get(target, target)
-                if name not in cells:
-                    cells[name] = results.cell(job, name, status, reason)
+            for name in names:
+                cells.setdefault(name, results.cell(job, name, "hung" if death.hung else "crashed", str(death)))
         except RuntimeError as error:
             raise Broken(str(error)) from error
-        for cell in cells.values():
-            if (job["group"], cell["backend"]) not in self._done:
-                self._keep(cell)
-                progress(cell)
-        return list(cells.values())
+        for name in todo:
+            self._keep(cells[name])
+            progress(cells[name])
+        return [cells[name] for name in todo]
 
     def close(self) -> None:
         """End the child."""
@@ -155,22 +148,21 @@ class _Session:
             self._worker = None
 
     def _ready(self) -> Worker:
-        """The child, started and with its backends loaded."""
-        if self._worker is None:
-            self._worker = Worker(self._plan.threads, self._plan.allocator)
-            for target in self._plan.backends:
-                (described,) = self._worker.request("load", _SLACK, target=target)
-                self._names[target] = described["backend"]
-                if described["backend"] not in self._said:
-                    self._said.add(described["backend"])
-                    self._keep(described)
-            if self._file is not None and not self._has_ceilings:
-                self._has_ceilings = True
-                for record in self._worker.request(
-                    "ceilings", _SLACK, threads=self._plan.threads, allocator=self._plan.allocator
-                ):
-                    self._keep(record)
-        return self._worker
+        """The child, started, with its backends loaded and the machine's ceilings measured."""
+        if self._worker is not None:
+            return self._worker
+        self._worker = worker = Worker(self._plan.threads, self._plan.allocator)
+        for target in self._plan.backends:
+            for description in worker.request("load", _SLACK, target=target):
+                if description["backend"] not in self._described:
+                    self._described.add(description["backend"])
+                    self._keep(description)
+        if not self._has_ceilings:
+            conditions = {"threads": self._plan.threads, "allocator": self._plan.allocator}
+            for record in worker.request("ceilings", _SLACK, **conditions):
+                self._keep(record)
+            self._has_ceilings = True
+        return worker
 
     def _keep(self, record: Record) -> None:
         if self._file is not None:

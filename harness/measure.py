@@ -34,7 +34,7 @@ class Bench:
             took = seconds(lambda: found.append(registry.load(target)))
         except (BackendUnavailable, registry.RegistryError) as reason:
             self.missing[target] = str(reason)
-            return {"kind": "backend", "backend": target, "target": target, "available": False, "reason": str(reason),
+            return {"kind": "backend", "backend": registry.known_as(target), "target": target, "available": False, "reason": str(reason),
                     "info": {}, "native": [], "load_seconds": None}  # fmt: skip
         backend = self.loaded[target] = found[0]
         return {"kind": "backend", "backend": backend.name, "target": target, "available": True, "reason": "",
@@ -46,7 +46,7 @@ class Bench:
         try:
             arrays = data.exact(op, spec, dtype, f"bench/{op}/{dtype}/{spec}")
         except data.DataError as reason:
-            yield from (cell(job, name, "unsupported", str(reason)) for name in job["backends"])
+            yield from (cell(job, registry.known_as(name), "unsupported", str(reason)) for name in job["backends"])
             return
         gate = Gate(op, spec, arrays)
         ready: dict[str, tuple[Record, Timed]] = {}
@@ -65,7 +65,7 @@ class Bench:
     ) -> Record | tuple[Record, Timed]:
         """A finished record that says why not, or the record so far with the call to be timed."""
         if name in self.missing:
-            return cell(job, name, "unavailable", self.missing[name])
+            return cell(job, registry.known_as(name), "unavailable", self.missing[name])
         backend = self.loaded[name]
         reason = backend.unsupported(op, spec, dtype)
         if reason is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import ctypes
+import math
 import re
 import shutil
 import subprocess
@@ -34,7 +35,8 @@ static Index blockIdx, threadIdx, gridDim, blockDim;
 #define __global__
 #include "im2col.cu"
 #include "col2im.cu"
-#define LAUNCH(kernel) extern "C" void launch_##kernel(const T* in, T* out, const long long* s, unsigned blocks, unsigned threads) { \\
+#define LAUNCH(kernel) \\
+extern "C" void launch_##kernel(const T* in, T* out, const long long* s, unsigned blocks, unsigned threads) { \\
     gridDim.x = blocks; blockDim.x = threads; \\
     for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x) \\
         for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) \\

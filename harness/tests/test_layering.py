@@ -1,0 +1,249 @@
+"""Imports point one way, nothing heavy is loaded unasked, one clock, no long file: read from the sources.
+
+Every rule is a function from a source text to a list of complaints, so that each is also seen to complain.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import harness
+
+_ROOT = Path(harness.__file__).parents[1]
+_PACKAGES = ("harness", "backends", "conformance")
+_HEAVY = ("numba", "cupy", "torch", "pandas", "matplotlib", "asv", "asv_runner", "jinja2")
+_OWN_LIBRARY = {"numba_tiled": {"numba"}, "cupy_kernels": {"cupy"}, "torch_native": {"torch"}}
+_CLOCK = "harness.timing"
+_HARMLESS_TIME = {"monotonic", "sleep"}  # progress and deadlines
+_MOST_LINES = 400
+
+FILES = {
+    ".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in _PACKAGES
+    for path in sorted((_ROOT / package).rglob("*.py"))
+}
+_PRODUCT = {name: path for name, path in FILES.items() if not name.startswith("harness.tests")}
+
+
+def imports(source: str, package: str = "") -> Iterator[tuple[str, bool]]:
+    """(dotted name, whether at module level) of all that a source imports; `from a import b` gives `a.b`."""
+    tree = ast.parse(source)
+    inner = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) not in inner) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (above, node.module or "") if part)
+            yield from ((f"{module}.{alias.name}", id(node) not in inner) for alias in node.names)
+
+
+def within(name: str, *packages: str) -> bool:
+    """Whether a dotted name is one of the packages or lies in one."""
+    return any(name == p or name.startswith(f"{p}.") for p in packages)
+
+
+def complaints_about_imports(module: str, source: str) -> list[str]:
+    """What the source of `module` imports against DESIGN section 7."""
+    package = module if FILES.get(module, Path()).name == "__init__.py" else module.rpartition(".")[0]
+    found = list(imports(source, package))
+    bad = []
+    for name, top in found:
+        if module == "harness.spec" and within(name, *_PACKAGES) and (top or name != "harness.benchdnn"):
+            bad.append(f"spec imports {name}")
+        if within(module, "harness") and module != "harness.cli" and within(name, "conformance"):
+            bad.append(f"{module} imports {name}")
+        if module != "harness.__main__" and within(name, "harness.cli"):
+            bad.append(f"{module} imports {name}")
+        if within(name, "backends"):
+            bad.append(f"{module} imports {name}")
+        if within(module, "backends") and not _allowed_to_a_backend(module, name):
+            bad.append(f"{module} imports {name}")
+    return bad
+
+
+def _allowed_to_a_backend(module: str, name: str) -> bool:
+    public = {"harness", "harness.layouts", *(f"harness.{n}" for n in harness.__all__)}
+    if within(name, "harness"):
+        return name in public or within(name, "harness.layouts")
+    top = name.partition(".")[0]
+    own = _OWN_LIBRARY.get(module.removeprefix("backends.").partition(".")[0], set())
+    return (
+        top == "numpy"
+        or top in own
+        or (top in sys.stdlib_module_names and top != "importlib")
+        or (within(name, "importlib.metadata", "importlib.resources"))
+    )
+
+
+def complaints_about_dynamic_imports(module: str, source: str) -> list[str]:
+    """Calls of import_module or __import__, and modules of backends named in strings, outside the registry."""
+    if module in ("harness.registry", "backends"):
+        return []
+    bad = []
+    for node in ast.walk(ast.parse(source)):
+        called = node.func if isinstance(node, ast.Call) else None
+        name = getattr(called, "attr", getattr(called, "id", ""))
+        if name in ("import_module", "__import__"):
+            bad.append(f"{module} calls {name} in line {getattr(node, 'lineno', 0)}")
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("backends."):
+            bad.append(f"{module} names {node.value!r}")
+    return bad
+
+
+def complaints_about_clocks(module: str, source: str) -> list[str]:
+    """Uses of a clock, other than for progress and deadlines, outside timing.py."""
+    if module == _CLOCK:
+        return []
+    bad = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "time":
+            used = {node.attr}
+        elif isinstance(node, ast.ImportFrom) and node.module == "time":
+            used = {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            used = {a.name for a in node.names if a.name == "timeit" or (a.name == "time" and a.asname)}
+        else:
+            continue
+        bad += [f"{module} uses {name} in line {node.lineno}" for name in sorted(used - _HARMLESS_TIME)]
+    return bad
+
+
+def complaints_about_length(module: str, source: str) -> list[str]:
+    """A file with more lines than anybody reads in one go."""
+    count = len(source.splitlines())
+    return [f"{module} has {count} lines, more than {_MOST_LINES}"] if count > _MOST_LINES else []
+
+
+def test_all_packages_are_looked_at() -> None:
+    expected = {
+        "harness",
+        "harness.spec",
+        "harness.cli",
+        "backends.numpy_fancy",
+        "backends.cupy_kernels",
+        "conformance.engine",
+    }
+    assert expected <= _PRODUCT.keys()
+    assert "harness.tests.test_layering" in FILES.keys() - _PRODUCT.keys()
+
+
+@pytest.mark.parametrize("rule", [complaints_about_imports, complaints_about_dynamic_imports, complaints_about_clocks])
+def test_sources_keep_the_rule(rule: object) -> None:
+    assert callable(rule)
+    assert [text for name, path in _PRODUCT.items() for text in rule(name, path.read_text(encoding="utf-8"))] == []
+
+
+def test_only_tests_and_main_import_the_command_line() -> None:
+    found = {n for n, p in FILES.items() if any(within(i, "harness.cli") for i, _ in imports(p.read_text(), n))}
+    assert {n for n in found if not n.startswith("harness.tests")} == {"harness.__main__"}
+
+
+def test_no_file_is_long() -> None:
+    assert [text for n, p in FILES.items() for text in complaints_about_length(n, p.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("harness.spec", "from harness import protocol"),
+        ("harness.spec", "import harness.benchdnn"),
+        ("harness.spec", "def f():\n    from harness import data"),
+        ("harness.bench", "from conformance import engine"),
+        ("harness.bench", "def f():\n    import conformance.engine"),
+        ("harness.bench", "from harness.cli import main"),
+        ("harness.bench", "from harness import cli"),
+        ("harness.bench", "from . import cli"),
+        ("harness.registry", "import backends"),
+        ("harness.registry", "from backends import numpy_fancy"),
+        ("conformance.engine", "import backends.numpy_fancy"),
+        ("conformance.engine", "from harness.cli import main"),
+        ("backends.numpy_fancy", "from harness.spec import ConvSpec"),
+        ("backends.numpy_fancy", "from harness import tap_oracle"),
+        ("backends.numpy_fancy", "from backends.naive_loops import im2col"),
+        ("backends.numpy_fancy", "from .naive_loops import im2col"),
+        ("backends.numpy_fancy", "from conformance import golden"),
+        ("backends.numpy_fancy", "import torch"),
+        ("backends.torch_native", "import numba"),
+        ("backends.cupy_kernels", "from .. import numpy_fancy"),
+    ],
+)
+def test_a_wrong_import_is_seen(module: str, source: str) -> None:
+    assert complaints_about_imports(module, source) != []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("harness.spec", "import numpy as np\ndef f():\n    from harness import benchdnn"),
+        ("harness.cli", "from conformance import engine"),
+        ("harness.__main__", "from harness.cli import main"),
+        ("harness.bench", "from harness.registry import load"),
+        ("conformance.engine", "from harness import tap_oracle\nfrom conformance import laws"),
+        ("backends.torch_native", "import torch.nn.functional as F\nfrom harness import ConvSpec, Op"),
+        ("backends.numpy_fancy", "from functools import lru_cache\nfrom harness.layouts import LAYOUTS"),
+        ("backends.numba_tiled", "from importlib.metadata import version\nfrom numba import njit"),
+    ],
+)
+def test_a_right_import_is_not_complained_about(module: str, source: str) -> None:
+    assert complaints_about_imports(module, source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import importlib\nimportlib.import_module('x')", "__import__('x')", "TARGET = 'backends.numpy_fancy'"],
+)
+def test_a_dynamic_import_is_seen(source: str) -> None:
+    assert complaints_about_dynamic_imports("harness.bench", source) != []
+    assert complaints_about_dynamic_imports("harness.registry", source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import time\nstart = time.perf_counter()",
+        "import time\nstart = time.time()",
+        "import time\nf = time.process_time_ns",
+        "from time import perf_counter",
+        "import time as t",
+        "import timeit",
+    ],
+)
+def test_another_clock_is_seen(source: str) -> None:
+    assert complaints_about_clocks("harness.bench", source) != []
+    assert complaints_about_clocks(_CLOCK, source) == []
+
+
+def test_progress_and_deadlines_are_no_clock() -> None:
+    assert complaints_about_clocks("harness.bench", "import time\ntime.sleep(time.monotonic())") == []
+
+
+def test_a_long_file_is_seen() -> None:
+    assert complaints_about_length("harness.bench", "x = 1\n" * _MOST_LINES) == []
+    assert complaints_about_length("harness.bench", "x = 1\n" * (_MOST_LINES + 1)) != []
+
+
+def heavy_after(code: str) -> list[str]:
+    """Heavy libraries in memory after `code` ran in a fresh process."""
+    show = f"import sys; print(*[m for m in {_HEAVY} if m in sys.modules])"
+    command = [sys.executable, "-c", f"{code}\n{show}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_importing_our_packages_loads_nothing_heavy() -> None:
+    assert heavy_after("import harness, backends, conformance.engine, harness.cli; harness.names()") == []
+
+
+def test_a_heavy_library_would_be_seen() -> None:
+    assert heavy_after("import sys, types; sys.modules['torch'] = types.ModuleType('torch')") == ["torch"]

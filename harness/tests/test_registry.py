@@ -1,0 +1,407 @@
+"""Backends are found by name, entry point or file; each is imported alone, and each mistake is told in one line."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from harness import BackendUnavailable, RegistryError, data, load, names, tap_oracle
+from harness.adapter import complete
+from harness.registry import known_as
+from harness.spec import OPS, ConvSpec, Op
+from harness.tests.conftest import GOOD, GOOD_CLASS, Write
+
+_BUILTIN = [
+    "naive_loops",
+    "numpy_fancy",
+    "matlab_loop",
+    "numba_tiled",
+    "cupy_kernels",
+    "torch_native",
+    "torch_native_cuda",
+]
+_SPEC = ConvSpec.parse("n2c6h9w10_f6kh4kw2_sh2sw3_pt1pb2pl0pr1_dh1dw2_g2")
+_OWN_UNAVAILABLE = "class BackendUnavailable(Exception):\n    pass\n\n\n"
+
+
+def loaded_backends(code: str) -> list[str]:
+    """The modules of `backends` that are in memory after `code` ran in a fresh process."""
+    show = "import sys; print(*sorted(m for m in sys.modules if m.startswith('backends.')))"
+    command = [sys.executable, "-c", f"import harness; {code}; {show}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def message(target: object, kind: type[Exception] = RegistryError) -> str:
+    """The text of the error that loading gives."""
+    with pytest.raises(kind) as caught:
+        load(str(target))
+    return str(caught.value)
+
+
+def fake_entry_points(monkeypatch: pytest.MonkeyPatch, *entries: tuple[str, str, str]) -> None:
+    """Pretend that packages registered these (package, name, target)."""
+    found = [SimpleNamespace(name=n, value=v, dist=SimpleNamespace(name=package)) for package, n, v in entries]
+
+    def entry_points(*, group: str) -> list[SimpleNamespace]:
+        assert group == "im2col_harness.backends"
+        return found
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+
+
+# -- registered names ----------------------------------------------------------------------------------------------
+
+
+def test_names_imports_no_backend() -> None:
+    assert loaded_backends("harness.names()") == []
+
+
+def test_load_imports_only_the_one_asked_for() -> None:
+    assert loaded_backends("harness.load('numpy_fancy')") == ["backends.numpy_fancy"]
+
+
+def test_names_are_the_shipped_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_entry_points(monkeypatch)
+    assert names() == _BUILTIN
+
+
+def test_a_loaded_backend_knows_its_name_and_target() -> None:
+    backend = load("numpy_fancy")
+    assert (backend.name, backend.target) == ("numpy_fancy", "backends.numpy_fancy")
+    assert backend.native == set(OPS)
+
+
+def test_an_unknown_name_is_met_with_the_nearest_and_all() -> None:
+    text = message("numpy_fanci")
+    assert "unknown backend 'numpy_fanci', did you mean 'numpy_fancy'?" in text
+    assert ", ".join(_BUILTIN) in text
+
+
+def test_a_name_unlike_any_gets_no_hint() -> None:
+    assert "did you mean" not in message("zzzz")
+
+
+# -- a file of the user --------------------------------------------------------------------------------------------
+
+
+def test_two_functions_in_a_file_are_a_backend(write: Write) -> None:
+    backend = load(str(write("good.py", GOOD)))
+    assert (backend.name, backend.native, backend.numerics) == ("good", {"im2col", "col2im"}, "gemm")
+    assert set(backend.ops) == set(OPS)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_a_plain_module_claims_float32_and_float64(write: Write, op: Op) -> None:
+    backend = load(str(write("good.py", GOOD)))
+    assert backend.unsupported(op, _SPEC, "float32") is None
+    assert backend.unsupported(op, _SPEC, "float64") is None
+    assert backend.unsupported(op, _SPEC, "float16") == "dtype float16 is not claimed"
+
+
+@pytest.mark.parametrize("batch", [0, 2])
+@pytest.mark.parametrize("op", OPS)
+def test_derived_ops_equal_the_oracle(write: Write, op: Op, batch: int) -> None:
+    spec = ConvSpec.parse(f"n{batch}c6h9w10_f9kh3kw2_sh2sw3_pt1pb2pl0pr1_dh2dw3_g3")
+    backend = load(str(write("good.py", GOOD)))
+    arrays = data.exact(op, spec, "float32", "seed")
+    got = backend.run(op, spec, *arrays)
+    assert (got.shape, got.dtype) == (spec.output_shape(op), np.float32)
+    np.testing.assert_array_equal(got, tap_oracle.run(op, spec, *arrays))
+
+
+def test_a_derived_convolution_takes_no_bias(write: Write) -> None:
+    x, w, _ = data.exact("conv2d", _SPEC, "float32", "seed")
+    got = load(str(write("good.py", GOOD))).run("conv2d", _SPEC, x, w, None)
+    np.testing.assert_array_equal(got, tap_oracle.run("conv2d", _SPEC, x, w, None))
+
+
+def test_one_class_in_a_file_is_the_backend(write: Write) -> None:
+    source = GOOD.replace("def im2col", "def _im2col").replace("def col2im", "def _col2im")
+    own = GOOD_CLASS.format(name="Mine").replace("return ", "return _")
+    backend = load(str(write("mine.py", f"from harness import CompleteBackend\n{source}{own}")))
+    (x,) = data.exact("im2col", _SPEC, "float32", "seed")
+    np.testing.assert_array_equal(backend.run("im2col", _SPEC, x), tap_oracle.run("im2col", _SPEC, x))
+
+
+def test_two_classes_in_a_file_are_named(write: Write) -> None:
+    path = write("pair.py", (GOOD_CLASS.format(name="One") + GOOD_CLASS.format(name="Two")))
+    assert message(path) == f"{path} has several backends, name one: {path}:One, {path}:Two"
+
+
+def test_one_of_two_classes_can_be_chosen(write: Write) -> None:
+    source = GOOD_CLASS.format(name="One") + GOOD_CLASS.format(name="Two") + "\n    numerics = 'direct'\n"
+    path = write("pair.py", source)
+    assert load(f"{path}:One").numerics == "gemm"
+    assert load(f"{path}:Two").numerics == "direct"
+    assert (load(f"{path}:Two").name, load(f"{path}:Two").target) == ("pair", f"{path}:Two")
+
+
+def test_a_class_with_a_second_name_is_one_class(write: Write) -> None:
+    path = write("mine.py", GOOD_CLASS.format(name="Mine") + "\n\nBackend = Mine\n")
+    assert load(str(path)).native == {"im2col", "col2im"}
+
+
+def test_a_helper_function_does_not_hide_the_class(write: Write) -> None:
+    """DESIGN section 4: the module itself if it defines im2col *and* col2im, else the one class in it that does."""
+    path = write("mine.py", "def im2col(x, spec):\n    return x\n" + GOOD_CLASS.format(name="Mine"))
+    assert load(str(path)).native == {"im2col", "col2im"}
+
+
+def test_a_factory_can_be_named(write: Write) -> None:
+    path = write("mine.py", GOOD_CLASS.format(name="_Mine") + "\n\ndef make():\n    return _Mine()\n")
+    assert load(f"{path}:make").native == {"im2col", "col2im"}
+
+
+def test_a_missing_attribute_is_named(write: Write) -> None:
+    path = write("mine.py", GOOD_CLASS.format(name="Mine"))
+    assert message(f"{path}:Mihne").endswith("has no 'Mihne', did you mean 'Mine'?")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert message(tmp_path / "none.py") == f"backend file '{tmp_path}/none.py' does not exist"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def im2col(x spec):\n", "cannot be imported: SyntaxError: "),
+        ("raise KeyError('lost')\n", "cannot be imported: KeyError: 'lost'"),
+        ("import sys\nsys.exit(0)\n", "cannot be imported: SystemExit: 0"),
+        ("X = 1\n", "has no im2col(x, spec) and col2im(columns, spec), as functions or in a class"),
+    ],
+    ids=["syntax", "raises", "exits", "nothing"],
+)
+def test_a_file_that_is_no_backend(write: Write, source: str, said: str) -> None:
+    path = write("broken.py", source)
+    assert str(path) in message(path)
+    assert said in message(path)
+    assert "im2col_harness_plugin_broken" not in sys.modules or source.startswith("X")
+
+
+def test_a_file_may_bring_its_own_unavailable(write: Write) -> None:
+    path = write("mine.py", _OWN_UNAVAILABLE + "raise BackendUnavailable('no such card')\n")
+    assert message(path, BackendUnavailable) == "no such card"
+
+
+def test_a_file_that_lacks_its_library_is_unavailable(write: Write) -> None:
+    """DESIGN section 4: a missing package is `unavailable`, for a file as for a shipped backend."""
+    path = write("mine.py", f"import a_library_not_installed\n{GOOD}")
+    assert "a_library_not_installed" in message(path, BackendUnavailable)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["raise ImportError('no such card')", "raise BackendUnavailable('no such card')"],
+    ids=["ImportError", "own_class"],
+)
+def test_a_factory_can_be_unavailable(write: Write, body: str) -> None:
+    path = write("mine.py", f"{_OWN_UNAVAILABLE}def make():\n    {body}\n")
+    assert message(f"{path}:make", BackendUnavailable) == "no such card"
+
+
+def test_a_factory_that_raises_is_an_error(write: Write) -> None:
+    path = write("mine.py", "def make():\n    raise OSError('broken card')\n")
+    assert message(f"{path}:make") == f"backend '{path}:make' cannot be made: OSError: broken card"
+
+
+def test_the_name_of_a_target_is_known_without_loading_it() -> None:
+    assert [known_as(t) for t in ("numpy_fancy", "a/b/mine.py", "mine.py:Attr", "package.module:Attr")] == [
+        "numpy_fancy",
+        "mine",
+        "mine",
+        "attr",
+    ]
+
+
+# -- module:Attr ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules in the test's folder can be imported by name, and are forgotten afterwards."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("regtest_"):
+            del sys.modules[name]
+
+
+@pytest.mark.usefixtures("importable")
+def test_a_class_in_a_module(write: Write) -> None:
+    write("regtest_module.py", GOOD + GOOD_CLASS.format(name="Mine"))
+    backend = load("regtest_module:Mine")
+    assert (backend.name, backend.target) == ("mine", "regtest_module:Mine")
+
+
+def test_a_module_that_does_not_exist() -> None:
+    assert "No module named 'regtest_nowhere'" in message("regtest_nowhere:Mine")
+
+
+@pytest.mark.usefixtures("importable")
+@pytest.mark.parametrize("statement", ["raise KeyError('lost')", "import sys; sys.exit(0)"], ids=["raises", "exits"])
+def test_a_module_that_fails_is_named(write: Write, statement: str) -> None:
+    write("regtest_broken.py", f"{statement}\n")
+    assert "backend 'regtest_broken:Mine' cannot be imported: " in message("regtest_broken:Mine")
+
+
+# -- what is wrong with a candidate --------------------------------------------------------------------------------
+
+
+def test_im2col_alone_is_not_enough(write: Write) -> None:
+    path = write("half.py", GOOD.partition("def col2im")[0])
+    assert message(path).startswith(f"{path} has no col2im(columns, spec)")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("def conv2d(x, w, spec):\n    return x\n", "conv2d(x, w, spec) must take conv2d(x, w, b, spec)"),
+        ("def unsupported(op):\n    return None\n", "unsupported(op) must take unsupported(op, spec, dtype)"),
+        ("conv2d = 3\n", "conv2d must be a function conv2d(x, w, b, spec), got int"),
+        ("def from_numpy(a):\n    return a\n", "defines from_numpy but not to_numpy, synchronize: give all of"),
+        ("numerics = 'fast'\n", "numerics must be one of direct, gemm, tf32, winograd, fft, got 'fast'"),
+        ("def info():\n    return 'cpu'\n", "info() must return a dict of strings, got str"),
+    ],
+    ids=["signature", "signature_of_unsupported", "no_function", "plumbing", "numerics", "info"],
+)
+def test_a_wrong_member_is_named(write: Write, more: str, said: str) -> None:
+    path = write("wrong.py", f"{GOOD}\n\n{more}")
+    assert said in message(path)
+    assert str(path) in message(path)
+
+
+def test_further_arguments_with_defaults_are_fine(write: Write) -> None:
+    path = write("good.py", GOOD.replace("def im2col(x, spec)", "def im2col(x, spec, block=64)"))
+    assert load(str(path)).name == "good"
+
+
+@pytest.mark.parametrize("stem", ["my-backend", "MyBackend", "my backend"])
+def test_a_name_has_small_letters_digits_and_underscores(write: Write, stem: str) -> None:
+    path = write(f"{stem}.py", GOOD)
+    assert message(path) == f"backend name {stem!r} must be made of a-z, 0-9 and _ ({path})"
+
+
+def test_an_op_set_to_none_is_not_native(write: Write) -> None:
+    """Or is refused as a member that is no function; it must not be called."""
+    path = write("mine.py", f"{GOOD}\n\nconv2d = None\n")
+    try:
+        native = load(str(path)).native
+    except RegistryError:
+        native = frozenset()
+    assert "conv2d" not in native
+
+
+# -- native, derived, refused --------------------------------------------------------------------------------------
+
+
+class Partial:
+    """Has its own conv2d, refuses im2col with padding, and claims float16."""
+
+    def im2col(self, x: object, spec: ConvSpec) -> object:
+        raise NotImplementedError
+
+    def col2im(self, columns: object, spec: ConvSpec) -> object:
+        raise NotImplementedError
+
+    def conv2d(self, x: object, w: object, b: object, spec: ConvSpec) -> str:
+        return "own"
+
+    def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
+        return "padding" if op == "im2col" and any(spec.padding) else None
+
+
+class NoGather(Partial):
+    """Refuses im2col, and has no convolution of its own."""
+
+    conv2d = property()  # type: ignore[assignment]  # hides the inherited one from hasattr
+
+
+def test_native_ops_are_kept_and_others_derived() -> None:
+    backend = complete(Partial(), "partial", "a.py")
+    assert backend.native == {"im2col", "col2im", "conv2d"}
+    assert backend.ops["conv2d"](None, None, None, _SPEC) == "own"
+    with pytest.raises(NotImplementedError):
+        backend.ops["conv2d_weight_grad"](None, None, _SPEC)
+
+
+def test_a_refused_im2col_refuses_what_is_derived_from_it() -> None:
+    backend = complete(NoGather(), "partial", "a.py")
+    refused = {op: backend.unsupported(op, _SPEC, "float32") for op in OPS}
+    assert refused == {
+        "im2col": "padding",
+        "col2im": None,
+        "conv2d": "padding",
+        "conv2d_input_grad": None,
+        "conv2d_weight_grad": "padding",
+        "conv2d_bias_grad": None,
+    }
+    assert backend.unsupported("conv2d", ConvSpec.parse("n1c1h3w3_f1kh2kw2"), "float32") is None
+
+
+def test_a_refused_col2im_refuses_the_derived_input_gradient() -> None:
+    class NoScatter(NoGather):
+        def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
+            return "scatter" if op == "col2im" else None
+
+    backend = complete(NoScatter(), "partial", "a.py")
+    assert [op for op in OPS if backend.unsupported(op, _SPEC, "float32")] == ["col2im", "conv2d_input_grad"]
+
+
+def test_a_native_op_is_not_refused_with_im2col() -> None:
+    assert complete(Partial(), "partial", "a.py").unsupported("conv2d", _SPEC, "float32") is None
+
+
+# -- entry points --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("importable")
+def test_entry_points_are_names_like_any_other(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("regtest_good.py", GOOD + GOOD_CLASS.format(name="Mine"))
+    fake_entry_points(monkeypatch, ("p", "whole_module", "regtest_good"), ("p", "one_class", "regtest_good:Mine"))
+    assert names() == [*_BUILTIN, "whole_module", "one_class"]
+    assert [load(n).name for n in names()[-2:]] == ["whole_module", "one_class"]
+
+
+@pytest.mark.usefixtures("importable")
+def test_a_broken_entry_point_hides_no_other(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("regtest_broken.py", "raise KeyError('lost')\n")
+    write("regtest_good.py", GOOD)
+    fake_entry_points(
+        monkeypatch, ("p", "broken", "regtest_broken"), ("p", "good", "regtest_good"), ("q", "gone", "regtest_gone:A")
+    )
+    assert names() == [*_BUILTIN, "broken", "good", "gone"]
+    assert load("good").name == "good"
+    assert load("numpy_fancy").name == "numpy_fancy"
+    assert message("broken") == "backend 'broken' (regtest_broken) cannot be imported: KeyError: 'lost'"
+    assert "regtest_gone" in message("gone", BackendUnavailable)
+
+
+@pytest.mark.usefixtures("importable")
+def test_an_entry_point_may_bring_its_own_unavailable(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("regtest_card.py", _OWN_UNAVAILABLE + "raise BackendUnavailable('no such card')\n")
+    fake_entry_points(monkeypatch, ("p", "card", "regtest_card"))
+    assert message("card", BackendUnavailable) == "no such card"
+
+
+@pytest.mark.usefixtures("importable")
+def test_an_entry_point_that_exits_is_an_error(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("regtest_exits.py", "import sys\nsys.exit(0)\n")
+    fake_entry_points(monkeypatch, ("p", "exits", "regtest_exits"))
+    assert "cannot be imported" in message("exits")
+
+
+def test_a_name_claimed_twice_is_refused_with_both_parties(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_entry_points(monkeypatch, ("other-package", "numpy_fancy", "other:Fancy"))
+    assert names() == _BUILTIN
+    assert message("numpy_fancy") == (
+        "backend name 'numpy_fancy' is claimed twice: by built in (backends.numpy_fancy) and package other-package "
+        "(other:Fancy); rename one of them"
+    )
+    assert load("naive_loops").name == "naive_loops"
