@@ -104,6 +104,8 @@ def check(
     selection = engine.Selection(
         ops=_ops(ops), dtypes=_dtypes(dtype), specs=[ConvSpec.parse(s) for s in shape or []], check=pattern, seed=seed
     )
+    if json_file:
+        results.require_writable(json_file)
     loaded = _load_all(names or registry.names())
     planned = [(target, _plan(target, backend, selection)) for target, backend in loaded]
     interrupted = _run_all(loaded, planned)
@@ -193,6 +195,8 @@ def compare(
         threads, _allocator(allocator), _COMPARE_BUDGET, pairs,
     )  # fmt: skip
     _require_loadable(chosen)
+    if json_file:
+        results.require_writable(json_file)
     cells: list[Record] = []
     interrupted = False
     try:

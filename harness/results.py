@@ -115,6 +115,18 @@ def write_atomically(path: Path, text: str) -> None:
         raise ResultsError(f"{str(path)!r} cannot be written: {error.strerror}") from error
 
 
+def require_writable(path: Path) -> None:
+    """Raises `ResultsError` if a file could not be written at `path`: better known before the work than after."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+        if path.is_dir():
+            raise IsADirectoryError(21, "Is a directory")
+    except OSError as error:
+        raise ResultsError(f"{str(path)!r} cannot be written: {error.strerror}") from error
+
+
 def _drop_torn_line(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]

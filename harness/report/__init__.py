@@ -19,14 +19,15 @@ def write(results: Path, out: Path, machine: str | None = None) -> Path:
     nothing is measured, the machine is unknown, a record is damaged, `out` cannot be written or a library is missing.
     """
     try:
-        from harness.report import load, page
+        from harness.report.load import load
+        from harness.report.page import write as write_page
     except ModuleNotFoundError as error:
         if error.name not in _LIBRARIES:
             raise
         text = f"the report needs {error.name}, which is not installed: pip install 'im2col-harness[report]'"
         raise ResultsError(text) from error
-    data = load.load(results, machine)
+    data = load(results, machine)
     try:
-        return page.write(data, out)
+        return write_page(data, out)
     except OSError as error:
         raise ResultsError(f"report folder {str(out)!r} cannot be written: {error.strerror or error}") from error

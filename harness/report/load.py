@@ -16,6 +16,7 @@ import pandas as pd
 
 from harness import registry
 from harness.results import Record, ResultsError, read
+from harness.spec import OPS
 from harness.statistics import median_interval
 
 KEY = ["backend", "op", "dtype", "spec", "threads", "allocator"]
@@ -155,7 +156,7 @@ def _runs(folder: Path) -> list[Run]:
 
 
 def _newest(runs: list[Run]) -> pd.DataFrame:
-    """One row per key, in the order of the newest run's plan; `seconds` is the median of the samples."""
+    """One row per key, ops and backends in their fixed order and layers as planned; `seconds` is the median."""
     rows = [{**cell, **_time(cell), "dirty": bool(run.header["code"]["dirty"])} for run in runs for cell in run.cells]
     frame = pd.DataFrame(rows)
     names = frame.groupby("spec")["layer"].agg(
@@ -163,14 +164,11 @@ def _newest(runs: list[Run]) -> pd.DataFrame:
     )  # one geometry, two names
     frame = frame.drop_duplicates(KEY, keep="last")
     frame["layer"] = frame["spec"].map(names)
-    place = {spec: index for index, spec in enumerate(_planned_specs(runs))}
-    backends = {name: index for index, name in enumerate(order(frame["backend"]))}
-    frame["_layer"], frame["_backend"] = frame["spec"].map(place), frame["backend"].map(backends)
-    return (
-        frame.sort_values(["_layer", "_backend"], kind="stable")
-        .drop(columns=["_layer", "_backend"])
-        .reset_index(drop=True)
-    )
+    places = {"op": OPS, "spec": _planned_specs(runs), "backend": order(frame["backend"])}
+    for column, found in places.items():
+        frame[column] = pd.Categorical(frame[column], list(dict.fromkeys(found)))
+    frame = frame.sort_values(list(places), kind="stable").reset_index(drop=True)
+    return frame.astype(dict.fromkeys(places, "str"))
 
 
 def _planned_specs(runs: list[Run]) -> list[str]:

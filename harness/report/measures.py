@@ -44,14 +44,16 @@ def with_throughput(cells: pd.DataFrame, ceilings: Record | None, backends: dict
     `gflops`, `gbs`: counted work over the median. `compute_share`, `memory_share`: None without a ceiling for the dtype
     or on another device than the CPU, whose ceilings these are. `bound` is the ceiling that is nearer.
     """
-    rows = [
-        _throughput(cell, ceilings, backends.get(str(cell["backend"])))
-        for cell in cells[cells.n > 0].to_dict("records")
-    ]
+    rows = [_throughput(cell, ceilings, backends.get(str(cell["backend"]))) for cell in records(cells[cells.n > 0])]
     return pd.DataFrame(rows)
 
 
-def _throughput(cell: dict[str, object], ceilings: Record | None, backend: Record | None) -> Record:
+def records(frame: pd.DataFrame) -> list[Record]:
+    """The rows as dicts."""
+    return cast(list[Record], frame.to_dict("records"))
+
+
+def _throughput(cell: Record, ceilings: Record | None, backend: Record | None) -> Record:
     spec, op, dtype = ConvSpec.parse(str(cell["spec"])), cast(Op, cell["op"]), str(cell["dtype"])
     seconds = cast(float, cell["seconds"])
     moved, flops = spec.min_bytes(op, dtype), spec.flops(op)
@@ -67,8 +69,8 @@ def _throughput(cell: dict[str, object], ceilings: Record | None, backend: Recor
     row["copy_ceiling"] = "cache" if moved <= ceilings["copy_bytes"]["cache"] else "dram"
     row["copy_gbs"] = ceilings["copy_gbs"][row["copy_ceiling"]]
     row["memory_share"] = row["share"] = row["gbs"] / row["copy_gbs"]
-    row["bound"] = "memory"
     product = ceilings["matmul_gflops"].get(dtype)
+    row["bound"] = "memory" if product or not flops else "of memory (no ceiling of the product)"
     if product:
         row["matmul_gflops"], row["compute_share"] = product, row["gflops"] / product
         if row["compute_share"] > row["memory_share"]:

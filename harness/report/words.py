@@ -1,6 +1,6 @@
 """Numbers as a person would write them, and the reasons why a number is missing.
 
-Three significant digits everywhere: the intervals of the measurements do not support a fourth.
+Three significant digits below 1000: the intervals of the measurements do not support a fourth.
 """
 
 from __future__ import annotations
@@ -76,9 +76,11 @@ def interval(ratio: float, low: float, high: float) -> str:
 def share(value: float) -> str:
     """A part of a ceiling.
 
-    >>> share(0.034), share(1.2)
-    ('3.4 %', '120 %')
+    >>> share(0.034), share(1.2), share(0.0002)
+    ('3.4 %', '120 %', '< 0.1 %')
     """
+    if 0 < value < 0.001:
+        return "< 0.1 %"
     return f"{100 * value:.1f} %" if value < 0.0995 else f"{100 * value:.0f} %"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,15 +18,8 @@ from harness.registry import known_as
 from harness.spec import OPS, ConvSpec, Op
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write
 
-_BUILTIN = [
-    "naive_loops",
-    "numpy_fancy",
-    "matlab_loop",
-    "numba_tiled",
-    "cupy_kernels",
-    "torch_native",
-    "torch_native_cuda",
-]
+_BUILTIN = ["naive_loops", "numpy_fancy", "matlab_loop", "numba_tiled", "cupy_kernels", "torch_native",
+            "torch_native_cuda"]  # fmt: skip
 _SPEC = ConvSpec.parse("n2c6h9w10_f6kh4kw2_sh2sw3_pt1pb2pl0pr1_dh1dw2_g2")
 _OWN_UNAVAILABLE = "class BackendUnavailable(Exception):\n    pass\n\n\n"
 
@@ -81,9 +75,6 @@ def test_an_unknown_name_is_met_with_the_nearest_and_all() -> None:
     text = message("numpy_fanci")
     assert "unknown backend 'numpy_fanci', did you mean 'numpy_fancy'?" in text
     assert ", ".join(_BUILTIN) in text
-
-
-def test_a_name_unlike_any_gets_no_hint() -> None:
     assert "did you mean" not in message("zzzz")
 
 
@@ -92,7 +83,8 @@ def test_a_name_unlike_any_gets_no_hint() -> None:
 
 def test_two_functions_in_a_file_are_a_backend(write: Write) -> None:
     backend = load(str(write("good.py", GOOD)))
-    assert (backend.name, backend.native, backend.numerics) == ("good", {"im2col", "col2im"}, "gemm")
+    assert (backend.name, backend.numerics) == ("good", "gemm")
+    assert backend.native == {"im2col", "col2im"}
     assert set(backend.ops) == set(OPS)
 
 
@@ -111,7 +103,7 @@ def test_derived_ops_equal_the_oracle(write: Write, op: Op, batch: int) -> None:
     backend = load(str(write("good.py", GOOD)))
     arrays = data.exact(op, spec, "float32", "seed")
     got = backend.run(op, spec, *arrays)
-    assert (got.shape, got.dtype) == (spec.output_shape(op), np.float32)
+    assert (got.shape, got.dtype.name) == (spec.output_shape(op), "float32")
     np.testing.assert_array_equal(got, tap_oracle.run(op, spec, *arrays))
 
 
@@ -124,7 +116,7 @@ def test_a_derived_convolution_takes_no_bias(write: Write) -> None:
 def test_one_class_in_a_file_is_the_backend(write: Write) -> None:
     source = GOOD.replace("def im2col", "def _im2col").replace("def col2im", "def _col2im")
     own = GOOD_CLASS.format(name="Mine").replace("return ", "return _")
-    backend = load(str(write("mine.py", f"from harness import CompleteBackend\n{source}{own}")))
+    backend = load(str(write("mine.py", f"from harness import Backend\n{source}{own}")))
     (x,) = data.exact("im2col", _SPEC, "float32", "seed")
     np.testing.assert_array_equal(backend.run("im2col", _SPEC, x), tap_oracle.run("im2col", _SPEC, x))
 
@@ -211,19 +203,15 @@ def test_a_factory_that_raises_is_an_error(write: Write) -> None:
 
 
 def test_the_name_of_a_target_is_known_without_loading_it() -> None:
-    assert [known_as(t) for t in ("numpy_fancy", "a/b/mine.py", "mine.py:Attr", "package.module:Attr")] == [
-        "numpy_fancy",
-        "mine",
-        "mine",
-        "attr",
-    ]
+    known = {"numpy_fancy": "numpy_fancy", "a/b/mine.py": "mine", "mine.py:Attr": "mine", "package.module:Attr": "attr"}
+    assert {target: known_as(target) for target in known} == known
 
 
 # -- module:Attr ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Modules in the test's folder can be imported by name, and are forgotten afterwards."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -320,7 +308,7 @@ class Partial:
 class NoGather(Partial):
     """Refuses im2col, and has no convolution of its own."""
 
-    conv2d = property()  # type: ignore[assignment]  # hides the inherited one from hasattr
+    conv2d = property()  # hides the inherited one from hasattr
 
 
 def test_native_ops_are_kept_and_others_derived() -> None:
@@ -333,15 +321,8 @@ def test_native_ops_are_kept_and_others_derived() -> None:
 
 def test_a_refused_im2col_refuses_what_is_derived_from_it() -> None:
     backend = complete(NoGather(), "partial", "a.py")
-    refused = {op: backend.unsupported(op, _SPEC, "float32") for op in OPS}
-    assert refused == {
-        "im2col": "padding",
-        "col2im": None,
-        "conv2d": "padding",
-        "conv2d_input_grad": None,
-        "conv2d_weight_grad": "padding",
-        "conv2d_bias_grad": None,
-    }
+    refused = [op for op in OPS if backend.unsupported(op, _SPEC, "float32") == "padding"]
+    assert refused == ["im2col", "conv2d", "conv2d_weight_grad"]
     assert backend.unsupported("conv2d", ConvSpec.parse("n1c1h3w3_f1kh2kw2"), "float32") is None
 
 

@@ -1,0 +1,380 @@
+"""The command line as scripts and users rely on it: exit codes, one-line errors, JSON, repro lines, Ctrl-C.
+
+Most tests run the real program in a process of its own; those that must break the harness itself call `main` here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import engine
+from conformance.subject import Subject
+from harness import cli, registry
+from harness.spec import OPS
+from harness.tests.conftest import GOOD, GOOD_CLASS, Write, edited
+
+_SPEC = "n1c3h12w11_f4kh3kw2"
+_ONE_LAYER = ("--shapes", _SPEC, "--ops", "im2col", "--pairs", "3")
+_FEW = ("--check", "contract.dtype", "--ops", "im2col", "--dtype", "float32")
+_OWN_UNAVAILABLE = "class BackendUnavailable(Exception):\n    pass\n\n\nraise BackendUnavailable('no such card')\n"
+_BIN = str(Path(sys.executable).parent)
+
+_BODY = "def im2col(x, spec):\n"
+
+Done = subprocess.CompletedProcess[str]
+
+
+def harness(folder: Path, *arguments: object) -> Done:
+    """Run the program in `folder`."""
+    command = [sys.executable, "-m", "harness", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+
+
+def shell(folder: Path, line: str) -> Done:
+    """Run a line as a user would paste it, with `harness` on the PATH."""
+    environment = {**os.environ, "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        ["sh", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def at_start(statement: str) -> str:
+    """The right plug-in with a statement before all others of im2col."""
+    return edited(_BODY, f"{_BODY}    {statement}\n")
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
+    """Run `main` in this process; gives the exit code."""
+    monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code
+
+
+def stored(path: Path) -> Any:
+    """The JSON in a file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def assert_one_line(done: Done, *words: str) -> None:
+    """Exit code 2 and one line on stderr, which says all of `words`; nothing on stdout."""
+    lines = done.stderr.splitlines()
+    assert (done.returncode, len(lines), done.stdout) == (2, 1, ""), done.stderr
+    assert lines[0].startswith("harness: ")
+    assert [w for w in words if w not in lines[0]] == []
+
+
+# -- a right backend -----------------------------------------------------------------------------------------------
+
+
+def test_a_right_plugin_passes_for_every_op(write: Write, tmp_path: Path) -> None:
+    write("good.py", GOOD)
+    done = harness(tmp_path, "check", "./good.py", "--json", "out.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    (found,) = stored(tmp_path / "out.json")
+    assert (found["schema"], found["backend"], found["verdict"], found["reason"]) == (1, "good", "pass", "")
+    assert found["planned"] == found["executed"] == found["counts"]["pass"] > 1000
+    assert {c["op"] for c in found["checks"]} == set(OPS)
+    assert f"{found['executed']} of {found['planned']}" in done.stdout
+    # The keys are the contract of DESIGN section 6; `reason` says why a backend is unavailable or incomplete.
+    assert set(found) == {"schema", "backend", "suite_version", "verdict", "reason", "planned", "executed", "counts",
+                          "seconds", "checks"}  # fmt: skip
+    assert set(found["counts"]) == {"pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", "not_run"}
+    keys = {"id", "op", "dtype", "status", "planned", "executed", "reason", "repro", "diagnosis"}
+    assert {frozenset(c) for c in found["checks"]} == {frozenset(keys)}
+
+
+def test_the_script_and_the_module_are_one_program(write: Write, tmp_path: Path) -> None:
+    """A `module:Attr` of the current folder is found by both."""
+    write("mymodule.py", GOOD + GOOD_CLASS.format(name="Mine"))
+    arguments = ("check", "mymodule:Mine", *_FEW)
+    script = shell(tmp_path, shlex.join(("harness", *arguments)))
+    module = harness(tmp_path, *arguments)
+    assert (script.returncode, script.stderr) == (module.returncode, module.stderr) == (0, "")
+
+
+def test_backends_lists_all_and_claims(tmp_path: Path) -> None:
+    done = harness(tmp_path, "backends", "--json")
+    found = {b["backend"]: b for b in json.loads(done.stdout)}
+    assert done.returncode == 0
+    assert list(found) == registry.names()
+    assert {"naive_loops", "numpy_fancy", "matlab_loop", "numba_tiled", "cupy_kernels", "torch_native",
+            "torch_native_cuda"} <= set(found)  # fmt: skip
+    assert found["numpy_fancy"]["available"]
+    assert found["numpy_fancy"]["dtypes"] == ["float32", "float64"]
+    assert all(b["available"] or b["reason"] for b in found.values())
+
+
+# -- exit code 2: the call is wrong ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("check", "numpy_fanci"), ("unknown backend 'numpy_fanci'", "did you mean 'numpy_fancy'", "torch_native")),
+        (("check", "none.py"), ("'none.py' does not exist",)),
+        (("check", "numpy_fancy", "--ops", "im2row"), ("im2row", "conv2d_bias_grad")),
+        (("check", "numpy_fancy", "--dtype", "float31"), ("float31", "float32")),
+        (("check", "numpy_fancy", "--shape", "n1c3"), ("'n1c3'", "n2c6h11w13_f4kh3kw2")),
+        (("check", "numpy_fancy", "--shape", "n1c1h2w2_f1kh3kw3"), ("3 > 2",)),
+        (("check", "numpy_fancy", "--check", "values.exakt"), ("values.exakt", "values.exact")),
+        (("check", "numpy_fancy", "./numpy_fancy.py"), ("both known as 'numpy_fancy'",)),
+        (("check", "numpy_fancy", "--no-such-option"), ("--no-such-option",)),
+        (("chek",), ("chek",)),
+        (("compare", "numpy_fancy"), ("at least two",)),
+        (("compare", "numpy_fancy", "numpy_fancy"), ("numpy_fancy", "once")),
+        (("compare", "numpy_fancy", "matlab_loop", "--shapes", "quik"), ("'quik'", "did you mean 'quick'")),
+        (("compare", "numpy_fancy", "matlab_loop", "--allocator", "slow"), ("'slow'", "steady, default")),
+        (("bench", "numpy_fancy", "--shapes", _SPEC, "--results", "file"), ("file/runs", "cannot be written")),
+    ],
+    ids=lambda value: "-".join(value[:4]).replace("/", "") if isinstance(value, tuple) else None,
+)
+def test_a_wrong_call_is_told_in_one_line(
+    write: Write, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    write("file", "")
+    write("numpy_fancy.py", GOOD)
+    assert_one_line(harness(tmp_path, *arguments), *words)
+
+
+@pytest.mark.parametrize(
+    "command", [("check", "./noisy.py", *_FEW), ("compare", "./noisy.py", "numpy_fancy", *_ONE_LAYER)]
+)
+def test_an_unwritable_json_path_is_told_before_anything_runs(
+    write: Write, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """Hours of work must not end in a wrong path."""
+    write("file", "")
+    write("noisy.py", at_start("open('ran', 'w').close()"))
+    assert_one_line(harness(tmp_path, *command, "--json", "file/out.json"), "file/out.json", "cannot be written")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("text", ["values.golden/im2col/float32/n1c1h3w3_f1kh3kw2",
+                                  "contract.nonfinite/im2col/float32/n0c1h3w3_f1kh2kw2"])  # fmt: skip
+def test_an_id_that_its_check_does_not_fit_selects_nothing(tmp_path: Path, text: str) -> None:
+    """A check asked for a geometry that it cannot judge must neither pass without checking nor break."""
+    assert_one_line(harness(tmp_path, "check", "numpy_fancy", "--check", text), text)
+
+
+# -- exit codes 1 and 3 --------------------------------------------------------------------------------------------
+
+# One breakage each of the right plug-in, and the check that is made for it.
+BREAKAGES = {
+    "scatter_without_add": (edited("] += taps[", "] = taps["), "values.exact"),
+    "stride_axes_swapped": (
+        edited(
+            "(sh, sw), (dh, dw) = spec.stride, spec.dilation\n", "(sw, sh), (dh, dw) = spec.stride, spec.dilation\n"
+        ),
+        "values.exact",
+    ),
+    "float64_result": (edited("w + left + right), columns.dtype)", "w + left + right))"), "contract.dtype"),
+    "view_of_the_padded": (edited(".copy()", ""), "contract.contiguous"),
+    "input_changed": (at_start("x *= 2"), "contract.inputs_untouched"),
+    "raises_on_an_empty_batch": (at_start("assert spec.batch, 'empty'"), "contract.shape"),
+    "returns_none": (edited("    return columns.reshape", "    columns.reshape"), "contract.shape"),
+    "returns_nan": (edited("w].copy()", "w] * np.nan"), "values.exact"),
+    "exits": (at_start("raise SystemExit(0)"), "values.exact"),
+}
+
+
+@pytest.mark.parametrize(("source", "check"), BREAKAGES.values(), ids=BREAKAGES)
+def test_a_breakage_fails_and_its_repro_fails_again(write: Write, tmp_path: Path, source: str, check: str) -> None:
+    write("it's broken/bad.py", source)
+    selection = ("--ops", "im2col,col2im", "--dtype", "float32", "--check", check)
+    done = harness(tmp_path, "check", "it's broken/bad.py", *selection)
+    assert done.returncode == 1, done.stderr
+    repros = [line.partition("repro: ")[2] for line in done.stdout.splitlines() if "repro: " in line]
+    assert repros, done.stdout
+    assert repros[0].startswith("harness check ")
+    assert f"--check {check}/" in repros[0]
+    again = shell(tmp_path, f"{repros[0]} --json again.json")
+    assert again.returncode == 1, again.stderr
+    (found,) = stored(tmp_path / "again.json")
+    assert (found["verdict"], found["planned"], found["executed"], found["counts"]["fail"]) == ("fail", 1, 1, 1)
+    assert repros[0] in again.stdout
+
+
+def test_a_repro_keeps_the_seed(write: Write, tmp_path: Path) -> None:
+    write("bad.py", edited("] += taps[", "] = taps["))
+    done = harness(tmp_path, "check", "bad.py", "--ops", "col2im", "--seed", "7", "--json", "out.json")
+    assert done.returncode == 1
+    repros = [c["repro"] for c in stored(tmp_path / "out.json")[0]["checks"] if c["status"] == "fail"]
+    assert repros
+    assert all(r.endswith("/seed=7") for r in repros)
+
+
+def test_verdicts_that_are_not_green(write: Write, tmp_path: Path) -> None:
+    """Unavailable, incomplete and failing in one call: the failure decides."""
+    write("card.py", _OWN_UNAVAILABLE)
+    write("half.py", f"{GOOD}\n\ndef unsupported(op, spec, dtype):\n    return 'not yet' if op == 'im2col' else None\n")
+    write("bad.py", edited("] += taps[", "] = taps["))
+    assert harness(tmp_path, "check", "card.py", "--json", "card.json").returncode == 3
+    assert harness(tmp_path, "check", "half.py", "--json", "half.json").returncode == 3
+    assert harness(tmp_path, "check", "card.py", "bad.py", "half.py", "--json", "all.json").returncode == 1
+    (card,) = stored(tmp_path / "card.json")
+    assert (card["verdict"], card["reason"], card["planned"], card["checks"]) == ("unavailable", "no such card", 0, [])
+    (half,) = stored(tmp_path / "half.json")
+    assert half["verdict"] == "incomplete"
+    assert "im2col in float32" in half["reason"]
+    assert half["counts"]["unsupported"] > 0
+    assert [c["reason"] for c in half["checks"] if c["id"] == "contract.state" and c["op"] == "im2col"] == [
+        "3 cases refused: not yet",
+        "3 cases refused: not yet",
+    ]
+    assert [(o["backend"], o["verdict"]) for o in stored(tmp_path / "all.json")] == [
+        ("card", "unavailable"),
+        ("bad", "fail"),
+        ("half", "incomplete"),
+    ]
+
+
+def test_an_unavailable_backend_that_was_not_named_is_no_failure(
+    write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = str(write("card.py", _OWN_UNAVAILABLE))
+    monkeypatch.setattr(registry, "names", lambda: ["numpy_fancy", card])
+    assert call(monkeypatch, "check", *_FEW) == 0
+    assert "no such card" in capsys.readouterr().out
+
+
+def test_a_broken_registered_backend_does_not_hide_the_others(
+    write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DESIGN section 4; here a plug-in package that cannot be imported, while nobody named it."""
+    broken = str(write("broken.py", "raise KeyError('lost')\n"))
+    monkeypatch.setattr(registry, "names", lambda: ["numpy_fancy", broken])
+    call(monkeypatch, "check", *_FEW)
+    assert "numpy_fancy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("body", ["raise KeyError('x')", "raise SystemExit(0)", "return 5"])
+def test_a_broken_unsupported_is_the_plugins_fault(write: Write, tmp_path: Path, body: str) -> None:
+    """Neither green, nor a fault of the harness."""
+    write("bad.py", f"{GOOD}\n\ndef unsupported(op, spec, dtype):\n    {body}\n")
+    done = harness(tmp_path, "check", "bad.py", *_FEW)
+    assert done.returncode in (1, 2), done.stderr
+    assert "fault of the harness" not in done.stderr
+
+
+def test_what_a_plugin_prints_is_harmless(write: Write, tmp_path: Path) -> None:
+    write("noisy.py", at_start('print(\'{"kind": "done"}\', flush=True)'))
+    assert harness(tmp_path, "check", "./noisy.py", *_FEW, "--json", "check.json").returncode == 0
+    assert stored(tmp_path / "check.json")[0]["verdict"] == "pass"
+    done = harness(tmp_path, "compare", "./noisy.py", "numpy_fancy", *_ONE_LAYER, "--json", "compare.json")
+    assert done.returncode == 0
+    assert stored(tmp_path / "compare.json")["rows"][0]["status"] == "ok"
+
+
+# -- exit code 4 and Ctrl-C ----------------------------------------------------------------------------------------
+
+
+def test_a_fault_of_the_harness_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def plan(*arguments: object) -> engine.Outcome:
+        raise RuntimeError("the planner broke")
+
+    monkeypatch.setattr(engine, "plan", plan)
+    assert call(monkeypatch, "check", "numpy_fancy") == 4
+    text = capsys.readouterr().err
+    assert "Traceback" in text
+    assert "RuntimeError: the planner broke" in text
+    assert "please report" in text.splitlines()[-1]
+
+
+def test_an_interruption_keeps_what_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judged, judge = [], engine.judge
+
+    def interrupted(subject: Subject, case: Any) -> tuple[engine.Status, str]:
+        judged.append(case)
+        if len(judged) == 5:
+            raise KeyboardInterrupt
+        return judge(subject, case)
+
+    monkeypatch.setattr(engine, "judge", interrupted)
+    out = tmp_path / "out.json"
+    assert call(monkeypatch, "check", "numpy_fancy", "--ops", "im2col", "--json", out) == 130
+    (found,) = stored(out)
+    assert (found["counts"]["pass"], found["executed"], found["verdict"]) == (4, 4, "incomplete")
+    assert found["counts"]["not_run"] == found["planned"] - 4 > 0
+    assert capsys.readouterr().err == "harness: interrupted\n"
+
+
+def test_ctrl_c_within_a_backend_ends_the_run(write: Write, tmp_path: Path) -> None:
+    """A signal to the process, as the terminal sends it, and not a failure of the backend that was running."""
+    statement = "if spec.batch == 7:\n        import os, signal\n        os.kill(os.getpid(), signal.SIGINT)"
+    write("good.py", at_start(statement))
+    done = harness(tmp_path, "check", "good.py", "--ops", "im2col", "--dtype", "float32", "--json", "out.json")
+    assert (done.returncode, done.stderr.strip()) == (130, "harness: interrupted")
+    counts = stored(tmp_path / "out.json")[0]["counts"]
+    assert counts["fail"] == 0
+    assert counts["pass"] > 10
+    assert counts["not_run"] > 10
+
+
+# -- compare -------------------------------------------------------------------------------------------------------
+
+
+def test_compare_gives_a_ratio(write: Write, tmp_path: Path) -> None:
+    write("good.py", GOOD)
+    done = harness(tmp_path, "compare", "./good.py", "numpy_fancy", *_ONE_LAYER, "--json", "out.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = stored(tmp_path / "out.json")
+    assert set(found) == {"schema", "machine", "threads", "allocator", "rows", "geomean"}
+    assert (found["schema"], found["threads"], found["allocator"]) == (1, 1, "steady")
+    (row,), (mean,) = found["rows"], found["geomean"]
+    assert set(row) == {"op", "dtype", "shape", "spec", "a", "b", "ratio", "low", "high", "pairs", "a_seconds",
+                        "b_seconds", "checked_points", "status", "reason"}  # fmt: skip
+    assert set(mean) == {"op", "dtype", "a", "b", "ratio", "layers"}
+    assert (row["op"], row["dtype"], row["spec"], row["a"], row["b"]) == (
+        "im2col",
+        "float32",
+        _SPEC,
+        "good",
+        "numpy_fancy",
+    )
+    assert (row["pairs"], row["status"], row["reason"]) == (3, "ok", "")
+    assert 0 < row["low"] <= row["ratio"] <= row["high"]
+    assert min(row["a_seconds"], row["b_seconds"]) > 0
+    assert row["checked_points"] >= 8
+    assert (mean["ratio"], mean["layers"]) == (pytest.approx(row["ratio"]), 1)
+
+
+# Why a backend has no time: source, exit code, status, and a part of the reason.
+UNTIMED = {
+    "wrong": (edited("spec.columns_shape)", "spec.columns_shape) + 1"), 1, "fail", "sampled elements differ"),
+    "exits": (at_start("raise SystemExit(0)"), 1, "fail", "SystemExit"),
+    "raises_while_timed": (
+        at_start("COUNT.append(1)\n    assert len(COUNT) < 50, 'worn out'") + "\n\nCOUNT = []\n",
+        1, "fail", "worn out",
+    ),
+    "unsupported_raises": (
+        f"{GOOD}\n\ndef unsupported(op, spec, dtype):\n    raise KeyError('lost')\n", 1, "fail", "lost",
+    ),
+    "unavailable": (_OWN_UNAVAILABLE, 3, "unavailable", "no such card"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "code", "status", "reason"), UNTIMED.values(), ids=UNTIMED)
+def test_a_backend_that_cannot_be_timed_has_no_ratio(
+    write: Write, tmp_path: Path, source: str, code: int, status: str, reason: str
+) -> None:
+    write("bad.py", source)
+    done = harness(tmp_path, "compare", "./bad.py", "numpy_fancy", *_ONE_LAYER, "--json", "out.json")
+    assert done.returncode == code, done.stderr
+    found = stored(tmp_path / "out.json")
+    (row,), (mean,) = found["rows"], found["geomean"]
+    assert (row["a"], row["status"], row["ratio"], row["pairs"]) == ("bad", status, None, 0)
+    assert reason in row["reason"]
+    assert (mean["ratio"], mean["layers"]) == (None, 0)

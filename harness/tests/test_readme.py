@@ -1,0 +1,55 @@
+"""The README: its example works as printed, it stays short, and its table is that of the committed results."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.shapes import layers
+
+_ROOT = Path(__file__).resolve().parents[2]
+_README = (_ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_is_short() -> None:
+    assert len(_README.splitlines()) < 150
+    assert len((_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) < 60
+
+
+def test_its_plug_in_passes_as_printed(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", _README, re.S)
+    (tmp_path / "mine.py").write_text(code)
+    command = [sys.executable, "-m", "harness", "check", "./mine.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"mine +pass +(\d+) of \1 ", done.stdout)
+
+
+def test_its_failure_is_what_a_broken_plug_in_prints(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", _README, re.S)
+    broken = code.replace("view += columns", "view[...] = columns")
+    assert broken != code
+    (tmp_path / "mine.py").write_text(broken)
+    command = [sys.executable, "-m", "harness", "check", "./mine.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    shown = " ".join(_README.split())
+    first, repro = done.stdout.split("\n\n")[1].splitlines()[:2]
+    assert " ".join(first.split()) in shown
+    assert repro.strip() in shown
+
+
+def test_it_names_what_ships() -> None:
+    from backends import BUILTIN
+
+    assert all(f"`{name}`" in _README for name in BUILTIN)
+    for word in re.findall(r"--shapes (\w+)", _README):
+        assert layers(word)
+
+
+def test_the_files_it_links_to_exist() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", _README) if "://" not in link]
+    assert links
+    assert all((_ROOT / link).exists() for link in links), links
