@@ -25,11 +25,11 @@ class Check:
     needs: tuple[Op, ...]
     kinds: str  # dtype kinds that it applies to: "f", or "fi"
     variants: Callable[[Op], Iterable[Variant]]
-    fits: Callable[[ConvSpec], bool]
+    fits: Callable[[Op, ConvSpec], bool]
 
     def cases(self, op: Op, dtype: str, specs: Iterable[ConvSpec] | None = None, seed: int = 0) -> list[Case]:
         """The cases for one op and dtype, on the check's own geometries or on those given (that it fits)."""
-        chosen = self.specs(op) if specs is None else [s for s in specs if self.fits(s)]
+        chosen = self.specs(op) if specs is None else [s for s in specs if self.fits(op, s)]
         return [
             Case(self.id, op, dtype, spec, seed=seed, **variant)  # type: ignore[arg-type]
             for spec in chosen
@@ -45,7 +45,7 @@ def check(
     needs: Iterable[Op] = (),
     kinds: str = "fi",
     variants: Callable[[Op], Iterable[Variant]] | None = None,
-    fits: Callable[[ConvSpec], bool] = lambda spec: True,
+    fits: Callable[[Op, ConvSpec], bool] = lambda op, spec: True,
 ) -> Callable[[Callable[[Subject, Case], None]], Callable[[Subject, Case], None]]:
     """Register the decorated function as a check. Raises `ValueError` if the id is taken for one of the ops."""
     fixed = None if callable(specs) else list(specs)

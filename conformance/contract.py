@@ -127,18 +127,24 @@ def strided_inputs(subject: Subject, case: Case) -> None:
 
 # Weights and slopes are tested only where no window touches padding: there 0 * NaN of explicit columns cannot arise.
 _INTERIOR = some("plain", "grouped", "stride_not_tiling")
+_PADDED: tuple[Op, ...] = ("im2col", "col2im", "conv2d")
 
 
 def _nonfinite_specs(op: Op) -> list[ConvSpec]:
-    return [*_INTERIOR, *DISTINCT[:2]] if op in ("im2col", "col2im", "conv2d") else _INTERIOR
+    return [*_INTERIOR, *DISTINCT[:2]] if op in _PADDED else _INTERIOR
 
 
-@check("contract.nonfinite", _nonfinite_specs, kinds="f", fits=lambda spec: spec.batch > 0 and not any(spec.padding))
+@check(
+    "contract.nonfinite",
+    _nonfinite_specs,
+    kinds="f",
+    fits=lambda op, spec: spec.batch > 0 and (op in _PADDED or not any(spec.padding)),
+)
 def nonfinite(subject: Subject, case: Case) -> None:
     """A NaN or Inf in one element reaches exactly the results that read it, and changes no other."""
     for argument, poison in enumerate((np.nan, np.inf)):
         arrays = [cast(Array, a) for a in witness.exact_inputs(case)]
-        which = 0 if case.op in ("im2col", "col2im", "conv2d") else min(argument, len(arrays) - 1)
+        which = 0 if case.op in _PADDED else min(argument, len(arrays) - 1)
         touched = [np.zeros_like(a) if i == which else np.ones_like(a) for i, a in enumerate(arrays)]
         if case.op == "conv2d":
             touched[2][...] = 0

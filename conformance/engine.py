@@ -124,8 +124,7 @@ def plan(backend: CompleteBackend, selection: Selection = Selection()) -> Outcom
     """All cases for `backend`, the refused ones marked. Raises `SelectionError` if nothing is selected."""
     outcome = Outcome(backend.name, selection.narrowed)
     for case in _selected(backend, selection):
-        reason = _refusal(backend, case)
-        outcome.cases.append(Planned(case, "not_run" if reason is None else "unsupported", reason or ""))
+        outcome.cases.append(_planned(backend, case))
     if not outcome.cases:
         raise SelectionError(_nothing_selected(selection))
     return outcome
@@ -168,7 +167,14 @@ def check_of(case: Case) -> Check:
 
 def claimed_dtypes(backend: CompleteBackend) -> list[str]:
     """float32 and float64, which every backend is asked for, and whatever else it claims for im2col."""
-    return [d for d in DTYPES if d in ("float32", "float64") or backend.unsupported("im2col", DISTINCT[0], d) is None]
+    return [d for d in DTYPES if d in ("float32", "float64") or _claims(backend, d)]
+
+
+def _claims(backend: CompleteBackend, dtype: str) -> bool:
+    try:
+        return backend.unsupported("im2col", DISTINCT[0], dtype) is None
+    except (Exception, SystemExit):
+        return False  # asked again for float32, where it counts
 
 
 def _selected(backend: CompleteBackend, selection: Selection) -> Iterable[Case]:
@@ -196,7 +202,9 @@ def _as_case(text: str) -> Case | None:
         return None
     if case.check not in CHECKS:
         return None
-    check_of(case)
+    check = check_of(case)
+    if not check.fits(case.op, case.spec) or np.dtype(case.dtype).kind not in check.kinds:
+        raise SelectionError(f"check {case.check!r} cannot judge this geometry and dtype: {case}")
     return case
 
 
@@ -212,12 +220,16 @@ def _matches(case: Case, pattern: str) -> bool:
     return not pattern or fnmatch.fnmatchcase(case.check, pattern) or fnmatch.fnmatchcase(str(case), pattern)
 
 
-def _refusal(backend: CompleteBackend, case: Case) -> str | None:
-    for op in (case.op, *check_of(case).needs):
-        reason = backend.unsupported(op, case.spec, case.dtype)
-        if reason is not None:
-            return reason
-    return None
+def _planned(backend: CompleteBackend, case: Case) -> Planned:
+    """The case as planned: to be run, refused with a reason, or failed because asking raised."""
+    try:
+        for op in (case.op, *check_of(case).needs):
+            reason = backend.unsupported(op, case.spec, case.dtype)
+            if reason is not None:
+                return Planned(case, "unsupported", reason)
+    except (Exception, SystemExit) as error:
+        return Planned(case, "fail", f"unsupported({case.op!r}, ..) raised {type(error).__name__}: {error}")
+    return Planned(case)
 
 
 def _nothing_selected(selection: Selection) -> str:

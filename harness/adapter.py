@@ -70,7 +70,7 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
 
 def _check_member(candidate: Any, member: str, target: str) -> None:
     function, wanted = getattr(candidate, member, None), f"{member}({', '.join(_SIGNATURES[member])})"
-    if function is None:
+    if not hasattr(candidate, member):
         if member in ("im2col", "col2im"):
             raise AdapterError(f"{target} has no {wanted}; a backend needs im2col(x, spec) and col2im(columns, spec)")
         return

@@ -126,20 +126,37 @@ class _Session:
         if not todo:
             return []
         cells: dict[str, Record] = {}
+        while len(cells) < len(names):
+            job = {**job, "backends": [t for t in job["backends"] if registry.known_as(t) not in cells]}
+            cells |= self._ask(job)
+        for name in names:  # a group is measured as a whole, or its samples would not pair
+            self._keep(cells[name])
+            if name in todo:
+                progress(cells[name])
+        return [cells[name] for name in todo]
+
+    def _ask(self, job: Record) -> dict[str, Record]:
+        """Cells of the group by backend, or of the one backend that the child died on: the rest is to be asked again.
+
+        If it dies while timing them all, nobody knows whose fault it is, and all cells are lost.
+        """
+        cells: dict[str, Record] = {}
+        at = ""
         try:
-            deadline = _SLACK + 2 * self._plan.budget * len(names)
-            for cell in self._ready().request("group", deadline, job=job):
-                cells[cell["backend"]] = cell
+            for record in self._ready().request(
+                "group", _SLACK + 2 * self._plan.budget * len(job["backends"]), job=job
+            ):
+                if record["kind"] == "at":
+                    at = record["backend"]
+                else:
+                    cells[record["backend"]] = record
         except WorkerDied as death:
             self.close()
-            for name in names:
-                cells.setdefault(name, results.cell(job, name, "hung" if death.hung else "crashed", str(death)))
+            lost = [at] if at else [name for name in map(registry.known_as, job["backends"]) if name not in cells]
+            cells |= {name: results.cell(job, name, "hung" if death.hung else "crashed", str(death)) for name in lost}
         except RuntimeError as error:
             raise Broken(str(error)) from error
-        for name in todo:
-            self._keep(cells[name])
-            progress(cells[name])
-        return [cells[name] for name in todo]
+        return cells
 
     def close(self) -> None:
         """End the child."""

@@ -48,7 +48,10 @@ Allocator = Annotated[str, typer.Option(help="steady (nobody pays page faults) o
 def main() -> None:
     """Run the program and exit; all exit codes are decided here or returned by a command."""
     try:
+        sys.path.insert(0, "")  # as `python -m harness` has it: module:Attr may lie in the current folder
         code = app(standalone_mode=False)
+        if code == _INTERRUPTED:  # Typer has caught the Ctrl-C
+            terminal.say("harness: interrupted")
     except _CALLER_ERRORS as error:
         text = error.format_message() if isinstance(error, _ClickException) else str(error)
         if text:  # a bare `harness` has printed its help already
@@ -56,7 +59,7 @@ def main() -> None:
         code = 2
     except KeyboardInterrupt:
         terminal.say("harness: interrupted")
-        code = 130
+        code = _INTERRUPTED
     except Exception:
         traceback.print_exc()
         terminal.say("harness: this is a fault of the harness itself, please report it with the lines above")
@@ -106,7 +109,7 @@ def check(
     )
     if json_file:
         results.require_writable(json_file)
-    loaded = _load_all(names or registry.names())
+    loaded = _load_all(names or registry.names(), named=bool(names))
     planned = [(target, _plan(target, backend, selection)) for target, backend in loaded]
     interrupted = _run_all(loaded, planned)
     objects = [summary.to_json(outcome, target) for target, outcome in planned]
@@ -146,7 +149,7 @@ def bench_command(
         shapes_, shapes.layers(shapes_), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
         threads, _allocator(allocator), budget,
     )  # fmt: skip
-    _require_loadable(chosen)
+    _require_loadable(names or [])
     cells: list[Record] = []
     with terminal.Ticker("bench", plan.cells) as ticker:
 
@@ -235,6 +238,7 @@ def report(
 
 
 _COMPARE_BUDGET = 30.0  # seconds a cell
+_INTERRUPTED = 130
 
 
 def _describe(name: str) -> dict[str, Any]:
@@ -258,14 +262,21 @@ def _describe(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _load_all(targets: Sequence[str]) -> list[tuple[str, CompleteBackend | BackendUnavailable]]:
-    """Every target with its backend, or the reason why it is not available here."""
+def _load_all(targets: Sequence[str], named: bool) -> list[tuple[str, CompleteBackend | BackendUnavailable]]:
+    """Every target with its backend, or the reason why it is not available here.
+
+    A broken registered backend must not hide the others, so it is an error only where it was named.
+    """
     loaded: list[tuple[str, CompleteBackend | BackendUnavailable]] = []
     for target in _distinct(targets):
         try:
             loaded.append((target, registry.load(target)))
         except BackendUnavailable as reason:
             loaded.append((target, reason))
+        except registry.RegistryError as error:
+            if named:
+                raise
+            loaded.append((target, BackendUnavailable(str(error))))
     return loaded
 
 
@@ -300,6 +311,8 @@ def _cells_code(cells: Sequence[Record], named: Sequence[str]) -> int:
     if any(cell["status"] in ("fail", "crashed", "hung") for cell in cells):
         return 1
     names = {registry.known_as(target) for target in named}
+    if not any(cell["status"] == "ok" for cell in cells):  # nothing was measured at all
+        return 3
     return 3 if any(cell["status"] == "unavailable" and cell["backend"] in names for cell in cells) else 0
 
 

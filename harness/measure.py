@@ -34,8 +34,10 @@ class Bench:
             took = seconds(lambda: found.append(registry.load(target)))
         except (BackendUnavailable, registry.RegistryError) as reason:
             self.missing[target] = str(reason)
-            return {"kind": "backend", "backend": registry.known_as(target), "target": target, "available": False, "reason": str(reason),
-                    "info": {}, "native": [], "load_seconds": None}  # fmt: skip
+            return {
+                "kind": "backend", "backend": registry.known_as(target), "target": target, "available": False,
+                "reason": str(reason), "info": {}, "native": [], "load_seconds": None,
+            }  # fmt: skip
         backend = self.loaded[target] = found[0]
         return {"kind": "backend", "backend": backend.name, "target": target, "available": True, "reason": "",
                 "info": backend.info, "native": sorted(backend.native), "load_seconds": took}  # fmt: skip
@@ -49,31 +51,36 @@ class Bench:
             yield from (cell(job, registry.known_as(name), "unsupported", str(reason)) for name in job["backends"])
             return
         gate = Gate(op, spec, arrays)
-        ready: dict[str, tuple[Record, Timed]] = {}
+        ready: dict[str, tuple[Record, _Call, Timed]] = {}
         for name in job["backends"]:
+            yield {"kind": "at", "backend": registry.known_as(name)}
             prepared = self._prepare(job, name, op, spec, dtype, gate)
             if isinstance(prepared, tuple):
                 ready[name] = prepared
             else:
                 yield prepared
-        interleave([timed for _, timed in ready.values()], job["rounds"], job["budget"], job["gap"])
-        for record, timed in ready.values():
-            yield record | {"samples": timed.samples, "repetitions": timed.repetitions}
+        yield {"kind": "at", "backend": ""}
+        interleave([timed for _, _, timed in ready.values()], job["rounds"], job["budget"], job["gap"])
+        for record, call, timed in ready.values():
+            if call.error:
+                yield record | {"status": "fail", "reason": f"while timed, it {call.error}"}
+            else:
+                yield record | {"samples": timed.samples, "repetitions": timed.repetitions}
 
     def _prepare(
         self, job: Record, name: str, op: Op, spec: ConvSpec, dtype: str, gate: Gate
-    ) -> Record | tuple[Record, Timed]:
+    ) -> Record | tuple[Record, _Call, Timed]:
         """A finished record that says why not, or the record so far with the call to be timed."""
         if name in self.missing:
             return cell(job, registry.known_as(name), "unavailable", self.missing[name])
         backend = self.loaded[name]
-        reason = backend.unsupported(op, spec, dtype)
-        if reason is not None:
-            return cell(job, backend.name, "unsupported", reason)
         native: Record = {"native": op in backend.native}
         calls = FEWEST_ROUNDS + _CALLS_BESIDE_ROUNDS
         clock = _Probe(backend, op, dtype)
         try:
+            reason = backend.unsupported(op, spec, dtype)
+            if reason is not None:
+                return cell(job, backend.name, "unsupported", reason, **native)
             predicted = predict(op, spec, clock, job["budget"] / calls)
             if predicted * calls > job["budget"]:
                 text = f"predicted {human(predicted)} a call; {calls} calls exceed the budget of {human(job['budget'])}"
@@ -85,13 +92,13 @@ class Bench:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a backend that raises or exits is a failed cell, never a timing
-            text = f"raised {type(error).__name__}: {' '.join(str(error).split())}"
-            return cell(job, backend.name, "fail", text, **native)
+            return cell(job, backend.name, "fail", _raised(error), **native)
         record = cell(
             job, backend.name, "ok", predicted_seconds=predicted, checked_points=gate.points,
             first_seconds=clock.first, first_in_process=self._is_first(name, op, dtype), **native,
         )  # fmt: skip
-        return record, Timed(lambda: _waiting(backend, op, spec, own), backend.seconds)
+        call = _Call(backend, op, spec, own)
+        return record, call, Timed(call, backend.seconds)
 
     def _is_first(self, name: str, op: str, dtype: str) -> bool:
         """Whether the child had not called this op of this backend before: then its first call shows set-up costs."""
@@ -99,6 +106,32 @@ class Bench:
         new = key not in self.called
         self.called.add(key)
         return new
+
+
+@dataclass(slots=True)
+class _Call:
+    """The call that is timed. One that raises is not called again: it costs its own cell, not the group."""
+
+    backend: CompleteBackend
+    op: Op
+    spec: ConvSpec
+    arrays: list[Any]
+    error: str = ""
+
+    def __call__(self) -> Any:
+        if self.error:
+            return None
+        try:
+            return _waiting(self.backend, self.op, self.spec, self.arrays)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self.error = _raised(error)
+            return None
+
+
+def _raised(error: BaseException) -> str:
+    return f"raised {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _waiting(backend: CompleteBackend, op: Op, spec: ConvSpec, own: list[Any]) -> Any:

@@ -58,10 +58,10 @@ def load(name: str) -> CompleteBackend:
     module_name, _, attribute = target.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except ImportError as error:  # of ours or of a package: its library is not installed here
         raise BackendUnavailable(_one_line(error)) from error
-    except Exception as error:
-        raise RegistryError(f"backend {name!r} ({target}) cannot be imported: {_describe(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise _import_failure(error, name, f" ({target})") from error
     return _build(_attribute(module, attribute, target), name, target)
 
 
@@ -90,7 +90,7 @@ def _load_user_target(target: str) -> CompleteBackend:
     elif attribute:
         try:
             module = importlib.import_module(location)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _import_failure(error, target) from error
         candidate = _attribute(module, attribute, target)
     else:
@@ -117,30 +117,31 @@ def _import_file(path: Path, target: str) -> ModuleType:
     return module
 
 
-def _import_failure(error: BaseException, target: str) -> Exception:
+def _import_failure(error: BaseException, target: str, more: str = "") -> Exception:
     if _is_unavailable(error):
         return BackendUnavailable(_one_line(error))
-    return RegistryError(f"backend {target!r} cannot be imported: {_describe(error)}")
+    return RegistryError(f"backend {target!r}{more} cannot be imported: {_describe(error)}")
 
 
 def _only_backend(module: ModuleType, target: str) -> Any:
     """The module itself if it defines im2col and col2im, else the one class in it that does."""
-    if hasattr(module, "im2col") or hasattr(module, "col2im"):
+    if hasattr(module, "im2col") and hasattr(module, "col2im"):
         return module
-    classes = [
+    classes = {
         value
         for value in vars(module).values()
         if inspect.isclass(value)
         and value.__module__ == module.__name__
         and hasattr(value, "im2col")
         and hasattr(value, "col2im")
-    ]
+    }
     if len(classes) == 1:
-        return classes[0]
+        return classes.pop()
     if classes:
-        raise RegistryError(
-            f"{target} has several backends, name one: {', '.join(f'{target}:{c.__name__}' for c in classes)}"
-        )
+        choices = ", ".join(sorted(f"{target}:{cls.__name__}" for cls in classes))
+        raise RegistryError(f"{target} has several backends, name one: {choices}")
+    if hasattr(module, "im2col") or hasattr(module, "col2im"):
+        return module  # half a backend: what it lacks is said when it is adapted
     raise RegistryError(f"{target} has no im2col(x, spec) and col2im(columns, spec), as functions or in a class")
 
 

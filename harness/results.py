@@ -7,6 +7,7 @@ plan continues it. A line cut off by a crash is dropped on reading.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import tempfile
@@ -85,7 +86,10 @@ def open_run(folder: Path, plan: Record, machine: Record) -> RunFile:
     except OSError as error:
         raise ResultsError(f"results folder {str(home)!r} cannot be written: {error.strerror}") from error
     for path in sorted(home.glob("*.jsonl"), reverse=True):
-        records = list(read(path))
+        try:
+            records = list(read(path))
+        except ResultsError:  # of another schema, or damaged: not ours to continue
+            continue
         header = records[0] if records else {}
         same = header.get("plan") == plan and header.get("code") == machine["code"]
         if same and records[-1]["kind"] != "end":
@@ -93,6 +97,8 @@ def open_run(folder: Path, plan: Record, machine: Record) -> RunFile:
             return RunFile(path)
     now = datetime.now(UTC)
     run = f"{now:%Y%m%dT%H%M%S}-{machine['code']['commit'][:8] or 'nocommit'}"
+    names = itertools.chain([run], (f"{run}-{n}" for n in itertools.count(2)))
+    run = next(name for name in names if not (home / f"{name}.jsonl").exists())
     file = RunFile(home / f"{run}.jsonl")
     header = {"kind": "run", "schema": SCHEMA, "run": run, "started": now.isoformat(timespec="seconds")}
     try:
@@ -107,10 +113,14 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
     except OSError as error:
         raise ResultsError(f"{str(path)!r} cannot be written: {error.strerror}") from error
 

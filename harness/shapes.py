@@ -39,7 +39,10 @@ def layers(shapes: str) -> list[Layer]:
         return _from_csv(_FOLDER / f"{shapes}.csv")
     path = Path(shapes)
     if path.is_file():
-        found = _from_csv(path) if path.suffix == ".csv" else _from_text(path)
+        try:
+            found = _from_csv(path) if path.suffix == ".csv" else _from_text(path)
+        except UnicodeDecodeError:
+            raise ShapesError(f"shapes file {shapes!r} is not text in UTF-8") from None
         if not found:
             raise ShapesError(f"shapes file {shapes!r} holds no layer")
         return found

@@ -181,10 +181,10 @@ def test_a_file_may_bring_its_own_unavailable(write: Write) -> None:
     assert message(path, BackendUnavailable) == "no such card"
 
 
-def test_a_file_that_lacks_its_library_is_unavailable(write: Write) -> None:
-    """DESIGN section 4: a missing package is `unavailable`, for a file as for a shipped backend."""
+def test_a_file_that_fails_to_import_is_a_wrong_call_whatever_it_raises(write: Write) -> None:
+    """Only a factory, or an exception named BackendUnavailable, can say that a user's file is unavailable here."""
     path = write("mine.py", f"import a_library_not_installed\n{GOOD}")
-    assert "a_library_not_installed" in message(path, BackendUnavailable)
+    assert "a_library_not_installed" in message(path, RegistryError)
 
 
 @pytest.mark.parametrize(
