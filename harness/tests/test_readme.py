@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from harness.shapes import layers
 
@@ -47,6 +50,23 @@ def test_it_names_what_ships() -> None:
     assert all(f"`{name}`" in _README for name in BUILTIN)
     for word in re.findall(r"--shapes (\w+)", _README):
         assert layers(word)
+
+
+def test_its_table_is_that_of_the_committed_results(tmp_path: Path) -> None:
+    """The numbers of the README come from the committed files of results/runs and from nowhere else."""
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    from harness.report import headline
+    from harness.report.load import load
+
+    command = ["git", "-C", str(_ROOT), "ls-files", "results/runs"]
+    committed = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    if not committed:
+        pytest.skip("not a git checkout with results")
+    for name in committed:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(_ROOT / name, tmp_path / name)
+    (machine,) = {Path(name).parent.name for name in committed}
+    assert headline.replaced(_README, headline.markdown(load(tmp_path / "results", machine))) == _README
 
 
 def test_the_files_it_links_to_exist() -> None:
