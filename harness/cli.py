@@ -38,9 +38,8 @@ Backends = Annotated[
 Ops = Annotated[list[str] | None, typer.Option(help=f"ops, comma-separated: {', '.join(OPS)}")]
 Dtypes = Annotated[list[str] | None, typer.Option("--dtype", help="dtypes, comma-separated")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="also write the result as JSON")]
-Shapes = Annotated[
-    str, typer.Option(metavar="SET|FILE|SPEC", help=f"layers: {', '.join(shapes.set_names())}, a file, or a spec")
-]
+_SETS = f"layers: {', '.join(shapes.set_names())}, a file, or a spec"
+ShapeSet = Annotated[str, typer.Option("--shapes", metavar="SET|FILE|SPEC", help=_SETS)]
 Threads = Annotated[int, typer.Option(min=1, help="threads of every library")]
 Allocator = Annotated[str, typer.Option(help="steady (nobody pays page faults) or default (what users see)")]
 
@@ -127,12 +126,7 @@ def check(
 @app.command("bench")
 def bench_command(
     names: Backends = None,
-    shapes_: Annotated[
-        str,
-        typer.Option(
-            "--shapes", metavar="SET|FILE|SPEC", help=f"layers: {', '.join(shapes.set_names())}, a file, or a spec"
-        ),
-    ] = "quick",
+    shape_set: ShapeSet = "quick",
     ops: Ops = None,
     dtype: Dtypes = None,
     budget: Annotated[
@@ -146,7 +140,7 @@ def bench_command(
     """How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if interrupted."""
     chosen = _distinct(names or registry.names())
     plan = bench.Plan(
-        shapes_, shapes.layers(shapes_), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
+        shape_set, shapes.layers(shape_set), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
         threads, _allocator(allocator), budget,
     )  # fmt: skip
     _require_loadable(names or [])
@@ -174,12 +168,7 @@ def bench_command(
 @app.command()
 def compare(
     names: Backends = None,
-    shapes_: Annotated[
-        str,
-        typer.Option(
-            "--shapes", metavar="SET|FILE|SPEC", help=f"layers: {', '.join(shapes.set_names())}, a file, or a spec"
-        ),
-    ] = "quick",
+    shape_set: ShapeSet = "quick",
     ops: Ops = None,
     dtype: Dtypes = None,
     pairs: Annotated[
@@ -194,7 +183,7 @@ def compare(
         raise typer.BadParameter("compare takes at least two backends")
     chosen = _distinct(names or [])
     plan = bench.Plan(
-        shapes_, shapes.layers(shapes_), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
+        shape_set, shapes.layers(shape_set), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
         threads, _allocator(allocator), _COMPARE_BUDGET, pairs,
     )  # fmt: skip
     _require_loadable(chosen)

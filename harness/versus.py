@@ -19,7 +19,7 @@ def rows(cells: Iterable[Record], names: Sequence[str]) -> list[Record]:
     groups: dict[str, dict[str, Record]] = {}
     for cell in cells:
         groups.setdefault(cell["group"], {})[cell["backend"]] = cell
-    return [_row(group[a], group[b]) for group in groups.values() for b in others]
+    return [_row(group[a], group[b]) for group in groups.values() for b in others if {a, b} <= group.keys()]
 
 
 def geomeans(table: Sequence[Record]) -> list[Record]:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 from harness.report import comparisons, words
 from harness.report.load import Data, baseline, load
@@ -44,11 +46,11 @@ def replaced(readme: str, table: str) -> str:
     return before + BEGIN + table + end + after
 
 
-def _words(row: dict[str, object]) -> str:
+def _words(row: dict[Hashable, Any]) -> str:
     ratio = row["geomean_ratio"]
     if not words.present(ratio):
         return "not measured"
-    return f"{words.compared(float(str(ratio)))} ({row['layers']})"
+    return f"{words.compared(float(ratio))} ({row['layers']})"
 
 
 if __name__ == "__main__":
