@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-full lint clean
+.PHONY: help install report test lint clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -30,9 +30,6 @@ report: install  ## check every backend, measure the quick set, write results/re
 test: install    ## lint, types and all tests, under 10 minutes
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
-
-test-full: install  ## what is too heavy for every change
-	$(BIN)/python -m pytest -m 'slow or not slow'
 
 lint: install    ## ruff and mypy
 	$(BIN)/ruff check .

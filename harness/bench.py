@@ -99,7 +99,7 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda record: None) -> R
 
 
 def measure(plan: Plan, progress: Progress = lambda record: None) -> Iterator[Record]:
-    """Measure the plan and keep nothing: yields backend and cell records. For `compare`."""
+    """Measure the plan and keep nothing: yields the cells, group by group. For `compare`."""
     facts = machine.facts()
     session = _Session(plan, None, [])
     try:
