@@ -133,7 +133,7 @@ def kernel_arguments(spec: ConvSpec) -> tuple[np.int64, ...]:
 
 
 def _compile(name: str, c_type: str) -> cp.RawKernel:
-    return cp.RawKernel((_FOLDER / f"{name}.cu").read_text(), name, options=("-std=c++17", f"-DT={c_type}"))
+    return cp.RawKernel((_FOLDER / f"{name}.cu").read_text(), name, options=("-std=c++17", f"-DSCALAR={c_type}"))
 
 
 def _by_group(columns: cp.ndarray, spec: ConvSpec) -> cp.ndarray:

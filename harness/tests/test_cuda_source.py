@@ -36,7 +36,8 @@ static Index blockIdx, threadIdx, gridDim, blockDim;
 #include "im2col.cu"
 #include "col2im.cu"
 #define LAUNCH(kernel) \\
-extern "C" void launch_##kernel(const T* in, T* out, const long long* s, unsigned blocks, unsigned threads) { \\
+extern "C" void launch_##kernel( \\
+    const SCALAR* in, SCALAR* out, const long long* s, unsigned blocks, unsigned threads) { \\
     gridDim.x = blocks; blockDim.x = threads; \\
     for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x) \\
         for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) \\
@@ -84,7 +85,7 @@ def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("kernels")
     (folder / "wrapper.cpp").write_text(_WRAPPER, encoding="utf-8")
     c_type = {"float32": "float", "float64": "double"}[request.param]
-    command = [compiler, "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-DT={c_type}",
+    command = [compiler, "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-DSCALAR={c_type}",
                "-iquote", str(_FOLDER), "wrapper.cpp", "-o", "kernels.so"]  # fmt: skip
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -138,7 +139,7 @@ def test_parameters_of_the_kernel_are_in_the_order_of_the_arguments(op: Op) -> N
     parameters = [" ".join(p.split()) for p in found[1].split(",")]
     arrays = {"im2col": ["x", "columns"], "col2im": ["columns", "x"]}[op]
     assert [p.split()[-1] for p in parameters] == [*arrays, *_SCALARS]
-    assert parameters[0].startswith("const T*")
+    assert parameters[0].startswith("const SCALAR*")
     assert all(p.startswith("long long ") for p in parameters[2:])
 
 
@@ -153,3 +154,16 @@ def test_arguments_are_the_named_sizes_of_the_spec() -> None:
 
 def test_arguments_are_64_bit() -> None:
     assert all(isinstance(v, np.int64) for v in kernel_arguments()(ConvSpec.parse(SPECS["distinct"])))
+
+
+@pytest.mark.parametrize("scalar", ["float", "double"])
+@pytest.mark.parametrize("kernel", ["im2col", "col2im"])
+def test_the_cuda_compiler_takes_the_sources(kernel: str, scalar: str, tmp_path: Path) -> None:
+    """CUDA's own headers come first there: a macro named T once broke them, and g++ could not see it."""
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        pytest.skip("nvcc is not installed")
+    source = Path(__file__).resolve().parents[2] / "backends" / "cupy_kernels" / f"{kernel}.cu"
+    options = ["-std=c++17", f"-DSCALAR={scalar}", "-cubin", "-o", str(tmp_path / "out.cubin")]
+    done = subprocess.run([nvcc, *options, str(source)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:2000]
