@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
+from harness.memory import LAYOUTS
 from harness.protocol import DTYPES
 from harness.spec import ConvSpec, Op
-
-LAYOUT_NAMES = ("C", "F", "step2", "reversed", "offset", "readonly")
 
 
 class CaseError(ValueError):
     """A text that is no case id."""
+
+
+class SelectionError(ValueError):
+    """A filter that selects nothing, or names nothing known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,8 @@ class Case:
             raise CaseError(f"case {text!r}: dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
         values = dict(option.partition("=")[::2] for option in options)
         seed, layout = values.pop("seed", "0"), values.pop("layout", "C")
-        if values.pop("bias", "0") != "0" or values or not seed.isdigit() or layout not in LAYOUT_NAMES:
+        if values.pop("bias", "0") != "0" or values or not seed.isdigit() or layout not in LAYOUTS:
             raise CaseError(
-                f"case {text!r}: options are bias=0, layout= one of {', '.join(LAYOUT_NAMES)}, and seed= a whole number"
+                f"case {text!r}: options are bias=0, layout= one of {', '.join(LAYOUTS)}, and seed= a whole number"
             )
         return cls(check, op, dtype, ConvSpec.parse(spec), "bias=0" not in options, layout, int(seed))  # type: ignore[arg-type]

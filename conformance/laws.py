@@ -5,6 +5,9 @@ A law alone is not enough: im2col and col2im that share a wrong index function a
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
 from conformance import witness
@@ -15,7 +18,7 @@ from conformance.subject import Failed, Mistrusted, Subject
 from harness import data, oracle, tap_oracle
 from harness.compare import mismatch
 from harness.protocol import Array
-from harness.spec import ConvSpec, Op
+from harness.spec import ConvSpec, Op, Shape
 
 _LAW_SPECS = [
     *DISTINCT,
@@ -23,43 +26,71 @@ _LAW_SPECS = [
         "pad_beyond_kernel", "stride_beyond_kernel", "dilated_strided_padded", "depthwise_multiplier", "kernel_is_image"
     ),
 ]
-_DIRECTIONS = 3  # basis directions of a difference check, besides the exact comparison of every element elsewhere
+# Images are summed in blocks, and no geometry of the standing list fills a block of eight.
+_BATCH_OF_8 = ConvSpec.parse("n8c2h3w4_f3kh2kw2")
+_LINEAR_SPECS = [*DISTINCT[:2], *some("pad_beyond_kernel", "depthwise_multiplier", "kernel_is_image")]
+_DIRECTIONS = 3  # elements of an argument that are moved or kept alone, besides dense data
+_LARGEST_SHARED = 8  # where conv2d and its gradients take the same arrays
+_LARGEST_FACTOR = 60  # of two-argument ops under law.linear: far above the data of the value checks
+_LARGEST_TERM = 1000  # of one-argument ops under law.linear
+_CONV: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
+_ARGUMENTS: dict[Op, tuple[str, ...]] = {
+    "im2col": ("x",),
+    "col2im": ("columns",),
+    "conv2d": ("x", "w"),
+    "conv2d_input_grad": ("dy", "w"),
+    "conv2d_weight_grad": ("dy", "x"),
+    "conv2d_bias_grad": ("dy",),
+}
 
 
-@check("law.adjoint", _LAW_SPECS, ops=("im2col",), needs=("col2im",))
+def _not_empty(op: Op, spec: ConvSpec) -> bool:
+    """Of an empty batch every law says 0 = 0."""
+    return spec.batch > 0
+
+
+@check("law.adjoint", _LAW_SPECS, ops=("im2col",), needs=("col2im",), fits=_not_empty)
 def unfold_and_fold(subject: Subject, case: Case) -> None:
     """<im2col(x), c> = <x, col2im(c)>."""
     (x,), (c,) = _inputs(case, "im2col"), _inputs(case, "col2im")
-    _require_equal(
-        "<im2col(x), c>",
-        _dot(subject.run("im2col", case.spec, x), c),
-        "<x, col2im(c)>",
-        _dot(x, subject.run("col2im", case.spec, c)),
+    _require_adjoint(
+        case,
+        ("im2col", lambda a: subject.run("im2col", case.spec, a), x),
+        ("col2im", lambda a: subject.run("col2im", case.spec, a), c),
     )
 
 
-@check("law.adjoint", _LAW_SPECS, ops=("conv2d_input_grad", "conv2d_weight_grad"), needs=("conv2d",))
+@check("law.adjoint", _LAW_SPECS, ops=("conv2d_input_grad", "conv2d_weight_grad"), needs=("conv2d",), fits=_not_empty)
 def convolution_and_gradients(subject: Subject, case: Case) -> None:
     """<conv2d(x, w), dy> = <x, dx(dy, w)> = <w, dw(dy, x)>, without bias."""
-    x, w, _ = _inputs(case, "conv2d")
-    (dy,) = _inputs(case, "conv2d_bias_grad")
-    left = _dot(subject.run("conv2d", case.spec, x, w, None), dy)
+    x, w, _, dy = _shared_inputs(case)
     if case.op == "conv2d_input_grad":
-        _require_equal("<conv2d(x, w), dy>", left, "<x, dx>", _dot(x, subject.run(case.op, case.spec, dy, w)))
+        _require_adjoint(
+            case,
+            ("conv2d", lambda a: subject.run("conv2d", case.spec, a, w, None), x),
+            ("dx", lambda a: subject.run("conv2d_input_grad", case.spec, a, w), dy),
+        )
     else:
-        _require_equal("<conv2d(x, w), dy>", left, "<w, dw>", _dot(w, subject.run(case.op, case.spec, dy, x)))
+        _require_adjoint(
+            case,
+            ("conv2d", lambda a: subject.run("conv2d", case.spec, x, a, None), w),
+            ("dw", lambda a: subject.run("conv2d_weight_grad", case.spec, a, x), dy),
+        )
 
 
 @check(
-    "law.difference", _LAW_SPECS, ops=("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"), needs=("conv2d",)
+    "law.difference",
+    [*_LAW_SPECS, _BATCH_OF_8],
+    ops=("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"),
+    needs=("conv2d",),
+    fits=_not_empty,
 )
 def gradient_is_difference(subject: Subject, case: Case) -> None:
     """d<y, dy>/da at one element of an argument a = <conv2d(.., a + e, ..) - conv2d(.., a, ..), dy>, step 1.
 
     The map is linear in each argument, so the difference quotient is the derivative, exactly.
     """
-    arguments = list(_inputs(case, "conv2d"))
-    (dy,) = _inputs(case, "conv2d_bias_grad")
+    *arguments, dy = _shared_inputs(case)
     which = ("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad").index(case.op)
     given = {
         "conv2d_input_grad": (dy, arguments[1]),
@@ -69,7 +100,7 @@ def gradient_is_difference(subject: Subject, case: Case) -> None:
     gradient = subject.run(case.op, case.spec, *given[case.op])
     before = subject.run("conv2d", case.spec, *arguments)
     slopes = []
-    for index in _directions(case, given[case.op]):
+    for index in _directions(case, tap_oracle.term_count(case.op, case.spec, *given[case.op])):
         moved = [a.copy() for a in arguments]
         moved[which][index] += 1
         change = subject.run("conv2d", case.spec, *moved).astype(np.float64) - before.astype(np.float64)
@@ -80,18 +111,16 @@ def gradient_is_difference(subject: Subject, case: Case) -> None:
         raise Mistrusted("conv2d does not change in any of the directions tried")
 
 
-@check("law.divisor", _LAW_SPECS, ops=("col2im",), needs=("im2col",))
+@check("law.divisor", _LAW_SPECS, ops=("col2im",), needs=("im2col",), fits=_not_empty)
 def fold_of_unfold(subject: Subject, case: Case) -> None:
     """col2im(im2col(x)) = divisor * x, divisor = how many windows cover the pixel, counted."""
     (x,) = _inputs(case, "im2col")
     x = np.sign(x)  # small enough that the divisor times it stays exact
     got = subject.run("col2im", case.spec, subject.run("im2col", case.spec, x))
-    difference = mismatch(got, _divisor(case.spec) * x.astype(np.float64))
-    if difference:
-        raise Failed(f"col2im(im2col(x)) is not divisor * x: {difference}")
+    require_same(got, _divisor(case.spec) * x.astype(np.float64), "col2im(im2col(x)) is not divisor * x")
 
 
-@check("law.lowering", _LAW_SPECS, ops=("conv2d",), needs=("im2col",))
+@check("law.lowering", _LAW_SPECS, ops=("conv2d",), needs=("im2col",), fits=_not_empty)
 def convolution_is_a_product(subject: Subject, case: Case) -> None:
     """conv2d(x, w) = W @ im2col(x), group by group, with the backend's own im2col."""
     x, w, _ = _inputs(case, "conv2d")
@@ -99,9 +128,38 @@ def convolution_is_a_product(subject: Subject, case: Case) -> None:
     columns = subject.run("im2col", spec, x).astype(np.float64).reshape(spec.batch, spec.groups, rows, spec.positions)
     filters = w.astype(np.float64).reshape(spec.groups, spec.out_channels // spec.groups, rows)
     expected = (filters @ columns).reshape(spec.y_shape)
-    difference = mismatch(subject.run("conv2d", spec, x, w, None), expected)
+    require_same(subject.run("conv2d", spec, x, w, None), expected, "conv2d is not W @ im2col")
+
+
+@check("law.linear", _LINEAR_SPECS, fits=_not_empty)
+def linear(subject: Subject, case: Case) -> None:
+    """f(2a + 3b) = 2 f(a) + 3 f(b), in each argument with the others held; the bias of conv2d is added."""
+    names = _ARGUMENTS[case.op]
+    a, b = _linear_inputs(case, "a"), _linear_inputs(case, "b")
+    held = a[: len(names)]
+
+    def run(*arrays: Array) -> Array:
+        # With a bias conv2d is not linear: none is given here, and the bias is judged by itself below.
+        given = (*arrays, None) if case.op == "conv2d" else arrays
+        return subject.run(case.op, case.spec, *given).astype(np.float64)
+
+    of_a = run(*held)
+    for which, name in enumerate(names):
+        of_b = run(*_with(held, which, b[which]))
+        combined = run(*_with(held, which, 2 * a[which] + 3 * b[which]))
+        require_same(combined, 2 * of_a + 3 * of_b, f"f(2a + 3b) is not 2 f(a) + 3 f(b) in {name} of {case.op}")
+    if case.op == "conv2d":
+        bias = a[2].astype(np.float64)[:, None, None]
+        require_same(subject.run("conv2d", case.spec, *a), of_a + bias, "conv2d(x, w, b) is not conv2d(x, w) + b")
+
+
+def require_same(got: Array, expected: Array, claim: str) -> None:
+    """Raises `Failed` with the claim if an element differs, `Mistrusted` if zeros would have passed."""
+    if not expected.any():
+        raise Mistrusted("the expected result is zero everywhere, any result of zeros would pass")
+    difference = mismatch(got, expected)
     if difference:
-        raise Failed(f"conv2d is not W @ im2col: {difference}")
+        raise Failed(f"{claim}: {difference}")
 
 
 def _inputs(case: Case, op: Op) -> tuple[Array, ...]:
@@ -110,11 +168,65 @@ def _inputs(case: Case, op: Op) -> tuple[Array, ...]:
     return tuple(a for a in arrays if a is not None)
 
 
-def _directions(case: Case, arrays: tuple[Array, ...]) -> list[tuple[int, ...]]:
-    """A few elements of the gradient that some window reaches."""
-    reached = np.argwhere(tap_oracle.term_count(case.op, case.spec, *arrays))
+def _shared_inputs(case: Case) -> tuple[Array, ...]:
+    """x, w, b, dy: the sums of conv2d and of all its gradients are exact, also with 1 added to one element."""
+    spec, bits = case.spec, data.SIGNIFICAND_BITS[case.dtype]
+    longest = max(data.terms(op, spec) for op in _CONV)
+    largest = min(math.isqrt(2**bits // (2 * longest + 2)), _LARGEST_SHARED)
+    return _whole(case, "", (*spec.input_shapes("conv2d"), spec.y_shape), largest)
+
+
+def _linear_inputs(case: Case, name: str) -> tuple[Array, ...]:
+    """Whole numbers so small that the sums of f(2a + 3b), of five times their size, are exact."""
+    shapes, bits = case.spec.input_shapes(case.op), data.SIGNIFICAND_BITS[case.dtype]
+    room = 2**bits // (5 * data.terms(case.op, case.spec) + 1)  # the bias is one term more
+    largest = min(room, _LARGEST_TERM) if len(shapes) == 1 else min(math.isqrt(room), _LARGEST_FACTOR)
+    return _whole(case, name, shapes, largest)
+
+
+def _whole(case: Case, name: str, shapes: tuple[Shape, ...], largest: int) -> tuple[Array, ...]:
+    """Non-zero whole numbers of the shapes asked for."""
+    if largest < 1:
+        raise Mistrusted(f"the sums are too long to be exact in {case.dtype}")
+    rng = data.generator(f"{case}/{name}")
+    signs = np.array([-1, 1])
+    return tuple((rng.integers(1, largest + 1, size=s) * rng.choice(signs, size=s)).astype(case.dtype) for s in shapes)
+
+
+def _with(arrays: tuple[Array, ...], which: int, a: Array) -> tuple[Array, ...]:
+    return (*arrays[:which], a, *arrays[which + 1 :])
+
+
+def _directions(case: Case, count: Array) -> list[tuple[int, ...]]:
+    """Indices of a few elements, of those whose `count` is not zero."""
+    reached = np.argwhere(count)
     chosen = data.generator(str(case)).choice(len(reached), size=min(_DIRECTIONS, len(reached)), replace=False)
     return [tuple(int(i) for i in reached[k]) for k in chosen]
+
+
+def _one_hot(like: Array, index: tuple[int, ...]) -> Array:
+    e = np.zeros_like(like)
+    e[index] = 1
+    return e
+
+
+_Map = tuple[str, Callable[[Array], Array], Array]  # name, linear map, dense argument
+
+
+def _require_adjoint(case: Case, forward: _Map, backward: _Map) -> None:
+    """<f(x), y> = <x, g(y)> for the dense x and y, and with either replaced by a few basis vectors."""
+    (f_name, f, x), (g_name, g, y) = forward, backward
+    of_x, of_y = f(x), g(y)
+    _require_equal(f"<{f_name}(x), y>", _dot(of_x, y), f"<x, {g_name}(y)>", _dot(x, of_y))
+    # A dense direction averages over all windows; one element alone takes the paths meant for sparse data.
+    for index in _directions(case, np.ones(x.shape)):
+        alone, given = _dot(f(_one_hot(x, index)), y), float(of_y[index])
+        if alone != given:
+            raise Failed(f"<{f_name}(e), y> = {alone:g} but {g_name}(y) = {given:g} at e = {list(index)}")
+    for index in _directions(case, np.ones(y.shape)):
+        alone, given = _dot(x, g(_one_hot(y, index))), float(of_x[index])
+        if alone != given:
+            raise Failed(f"<x, {g_name}(e)> = {alone:g} but {f_name}(x) = {given:g} at e = {list(index)}")
 
 
 def _divisor(spec: ConvSpec) -> Array:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.protocol import Array, CompleteBackend, validate
+from harness.memory import representable
+from harness.observe import PLAIN, Arrays, How, Observer, Reply
+from harness.protocol import Array, validate
 from harness.spec import ConvSpec, Op
 
 
@@ -19,38 +21,108 @@ class Mistrusted(Exception):
     """The expected array could not tell right from wrong, so nothing was shown."""
 
 
+class Refused(Exception):
+    """The backend refuses a geometry that the check needs besides the case's own."""
+
+
+class NotRun(Exception):
+    """The case cannot be run in reasonable time; the text says why. It stays planned, so the run is incomplete."""
+
+
 @dataclass(frozen=True, slots=True)
+class Call:
+    """One call that a check made, for the repro: its inputs, their memory layout, and what came of it."""
+
+    op: Op
+    spec: ConvSpec
+    arrays: tuple[Array | None, ...]
+    layout: str
+    reply: Reply
+
+
+@dataclass(slots=True)
 class Subject:
-    """Calls one backend on host arrays and vouches for the form of what comes back."""
+    """Calls one backend on host arrays and vouches for the form of what comes back.
 
-    backend: CompleteBackend
+    `calls` are those of the case in hand; `used` is the largest share of an error allowance that it has used.
+    """
 
-    def raw(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
-        """Whatever the backend returns, brought to the host. Raises `Failed` if it raises or exits."""
+    backend: Observer
+    calls: list[Call] = field(default_factory=list)
+    used: float | None = None
+
+    def begin(self) -> None:
+        """Forget the case before."""
+        self.calls, self.used = [], None
+
+    def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, how: How = PLAIN) -> Reply:
+        """All that is known of one call. Raises `Failed` if it raised, exited, crashed or hung."""
         validate(op, spec, *arrays)
-        try:
-            return self.backend.run(op, spec, *arrays)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit included: a backend must not end the run
-            text = " ".join(str(error).split())
-            raise Failed(f"{op} raised {type(error).__name__}: {text[:300]}") from error
+        return self._call(op, spec, arrays, how)
 
-    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None, how: How = PLAIN) -> Array:
         """The result as an array of the right shape and dtype. Raises `Failed` otherwise."""
-        result = self.raw(op, spec, *arrays)
-        require_array(op, result)
-        require_shape(op, spec, result)
+        reply = self.observe(op, spec, *arrays, how=how)
         given = next(a for a in arrays if a is not None)
-        require_dtype(op, result, str(given.dtype))
-        array: Array = result
+        return require_form(op, spec, str(given.dtype), reply)
+
+    def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
+        """Elements of the result for the inputs `harness.data.pooled(op, spec, dtype, seed)`, made on the other side."""
+        reply = self.backend.sample(op, spec, dtype, seed, points)
+        if reply.error:
+            raise Failed(f"{op} {reply.error}" if reply.died else f"{op} raised {reply.error}")
+        array = require_array(op, reply)
+        if reply.shape != spec.output_shape(op):
+            raise Failed(f"{op} returned shape {reply.shape}, the spec asks for {spec.output_shape(op)}")
+        require_dtype(op, array, dtype)
         return array
 
+    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[Array]:
+        """The results of calls made at the same moment, each from its own thread."""
+        results = []
+        for arrays, reply in zip(several, self.backend.together(op, spec, several), strict=True):
+            self.calls.append(Call(op, spec, tuple(arrays), "C", reply))
+            if reply.error:
+                raise Failed(f"{op} raised {reply.error}")
+            given = next(a for a in arrays if a is not None)
+            results.append(require_form(op, spec, str(given.dtype), reply))
+        return results
 
-def require_array(op: Op, result: object) -> None:
-    """The result is a numpy.ndarray once on the host."""
-    if not isinstance(result, np.ndarray):
-        raise Failed(f"{op} returned {type(result).__name__}, not an array")
+    def attempt(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> str:
+        """A call whose arrays may be wrong: what it raised, or nothing if it returned. Raises `Failed` on a death."""
+        try:
+            self._call(op, spec, arrays, PLAIN)
+        except Failed:
+            if not self.calls or not self.calls[-1].reply.error:
+                raise
+            return self.calls[-1].reply.error
+        return ""
+
+    def _call(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], how: How) -> Reply:
+        reply = self.backend.call(op, spec, arrays, how)
+        logical = tuple(None if a is None else representable(a, how.layout) for a in arrays)
+        self.calls.append(Call(op, spec, logical, how.layout, reply))
+        if reply.died:
+            raise Failed(f"{op} {reply.error}")
+        if reply.error:
+            raise Failed(f"{op} raised {reply.error}")
+        return reply
+
+
+def require_form(op: Op, spec: ConvSpec, dtype: str, reply: Reply) -> Array:
+    """The result, if it is an array of the spec's shape and of `dtype`."""
+    array = require_array(op, reply)
+    require_shape(op, spec, array)
+    require_dtype(op, array, dtype)
+    return array
+
+
+def require_array(op: Op, reply: Reply) -> Array:
+    """The result is a numpy.ndarray, and no subclass of it, once on the host."""
+    if reply.result is None:
+        raise Failed(f"{op} returned {reply.kind.removeprefix('builtins.')}, not an array")
+    result: Array = reply.result
+    return result
 
 
 def require_shape(op: Op, spec: ConvSpec, result: Array) -> None:
@@ -61,5 +133,5 @@ def require_shape(op: Op, spec: ConvSpec, result: Array) -> None:
 
 def require_dtype(op: Op, result: Array, dtype: str) -> None:
     """The result has the dtype of the inputs."""
-    if str(result.dtype) != dtype:
+    if np.dtype(result.dtype) != np.dtype(dtype):
         raise Failed(f"{op} returned dtype {result.dtype} for {dtype} input")

@@ -1,34 +1,49 @@
-"""Outcomes as JSON (the `check` schema) and as a repro line that can be pasted into a shell."""
+"""Outcomes as JSON (the `check` schema), with repros that can be pasted into a shell."""
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from conformance import SUITE_VERSION
+from conformance import SUITE_VERSION, explain
 from conformance.case import Case
-from conformance.engine import Outcome, Planned, diagnoses
+from conformance.outcome import STATUSES, Group, Outcome, Planned, Status
 
 SCHEMA = 1
-_WORST_FIRST = ("fail", "xpass", "mistrusted", "not_run", "xfail", "pass", "unsupported")
+_WORST_FIRST: tuple[Status, ...] = ("fail", "xpass", "mistrusted", "not_run", "xfail", "pass", "unsupported")
+_SHOWN = 3  # failures of a group
 
 
-def to_json(outcome: Outcome, target: str) -> dict[str, Any]:
-    """One backend's object of `harness check --json`; `target` is the backend as the user typed it."""
+def to_json(outcome: Outcome, target: str, **run: Any) -> dict[str, Any]:
+    """One backend's object of `harness check --json`; `target` is the backend as the user typed it, `run` adds facts."""
     return {
         "schema": SCHEMA,
         "backend": outcome.backend,
         "suite_version": SUITE_VERSION,
         "verdict": outcome.verdict,
-        "reason": outcome.unavailable or "; ".join(outcome.omissions()),
+        "reason": outcome.reason,
         "planned": outcome.planned,
         "executed": outcome.executed,
+        "total": outcome.total,
         "counts": outcome.counts,
         "seconds": round(outcome.seconds, 3),
-        "checks": [_group(key, cases, target) for key, cases in outcome.groups()],
+        **run,
+        "cut": "; ".join(outcome.cuts),
+        "checks": [_group(group, target) for group in outcome.groups()],
     }
+
+
+def as_text(objects: Sequence[dict[str, Any]], lines: bool) -> str:
+    """The objects as a JSON list, or as JSON lines: one group of cases a line, with its backend and verdict."""
+    if not lines:
+        return json.dumps(objects, indent=1) + "\n"
+    rows = []
+    for o in objects:
+        whole = {name: value for name, value in o.items() if name != "checks"}
+        rows += [{"kind": "backend", **whole}, *({"kind": "check", "backend": o["backend"], **c} for c in o["checks"])]
+    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def repro(case: Case, target: str) -> str:
@@ -36,23 +51,82 @@ def repro(case: Case, target: str) -> str:
     return f"harness check {shlex.quote(target)} --check {shlex.quote(str(case))}"
 
 
-def worst(cases: Sequence[Planned]) -> Planned:
-    """The case that a group is judged by."""
-    return min(cases, key=lambda planned: _WORST_FIRST.index(planned.status))
+def pytest_line(case: Case, target: str) -> str:
+    """The same under pytest."""
+    return f"pytest --pyargs conformance --backend {shlex.quote(target)} --check {shlex.quote(str(case))}"
 
 
-def _group(key: tuple[str, str, str], cases: Sequence[Planned], target: str) -> dict[str, Any]:
-    check, op, dtype = key
-    shown, counts = worst(cases), Counter(planned.status for planned in cases)
-    refusals = Counter(planned.detail for planned in cases if planned.status == "unsupported")
+def merge(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One object of the objects that the shards of a run gave for a backend; the first holds all of tier 0."""
+    whole = dict(parts[0])
+    whole["counts"] = {status: sum(part["counts"][status] for part in parts) for status in STATUSES}
+    for number in ("planned", "executed", "total"):
+        whole[number] = sum(part[number] for part in parts)
+    whole["seconds"] = round(max(part["seconds"] for part in parts), 3)
+    for text in ("reason", "cut"):
+        whole[text] = "; ".join(dict.fromkeys(part[text] for part in parts if part[text]))
+    order = ("unavailable", "fail", "incomplete", "pass")
+    whole["verdict"] = min((part["verdict"] for part in parts), key=order.index)
+    groups: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for group in (group for part in parts for group in part["checks"]):
+        key = (group["id"], group["op"], group["dtype"])
+        groups[key] = _joined(groups[key], group) if key in groups else dict(group)
+    whole["checks"] = list(groups.values())
+    return whole
+
+
+def _joined(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+    worst = min((a, b), key=lambda group: _WORST_FIRST.index(group["status"]))
+    joined = {**a, **{name: worst[name] for name in ("status", "repro")}}
+    for number in ("planned", "executed", "seconds"):
+        joined[number] = a[number] + b[number]
+    joined["reason"] = "; ".join(dict.fromkeys(text for text in (a["reason"], b["reason"]) if text))
+    for several in ("diagnosis", "failures"):
+        joined[several] = (a[several] + b[several])[:_SHOWN]
+    joined["used"] = max((u for u in (a["used"], b["used"]) if u is not None), default=None)
+    return joined
+
+
+def _group(group: Group, target: str) -> dict[str, Any]:
+    check, op, dtype = group.key
+    status = next((s for s in _WORST_FIRST if group.counts[s]), "not_run")
+    bad = sorted(
+        (
+            p
+            for p in group.cases
+            if p.status in ("fail", "xpass", "mistrusted", "xfail") or p.detail and p.status == "not_run"
+        ),
+        key=lambda planned: _WORST_FIRST.index(planned.status),
+    )[:_SHOWN]
+    total, refused = group.counts.total(), group.counts["unsupported"]
+    used = [p.used for p in group.cases if p.used is not None]
     return {
         "id": check,
         "op": op,
         "dtype": dtype,
-        "status": shown.status,
-        "planned": len(cases) - counts["unsupported"],
-        "executed": len(cases) - counts["unsupported"] - counts["not_run"],
-        "reason": "; ".join(f"{n} cases refused: {reason}" for reason, n in refusals.items()),
-        "repro": repro(shown.case, target) if shown.status in ("fail", "mistrusted") else "",
-        "diagnosis": diagnoses(cases),
+        "status": status,
+        "planned": total - refused,
+        "executed": total - refused - group.counts["not_run"],
+        "reason": "; ".join(f"{n} cases refused: {reason}" for reason, n in group.refusals.items()),
+        "repro": repro(bad[0].case, target) if bad and status in ("fail", "mistrusted", "xpass") else "",
+        "diagnosis": [f"{p.case}: {p.detail}" for p in bad if p.status != "xfail"],
+        "seconds": round(group.seconds, 4),
+        "optional": group.optional,
+        "used": max(used, default=None),
+        "failures": [_failure(planned, target) for planned in bad],
+    }
+
+
+def _failure(planned: Planned, target: str) -> dict[str, Any]:
+    told = explain.explain(planned, target)
+    return {
+        "case": str(planned.case),
+        "status": planned.status,
+        "text": f"{planned.detail} (known: {planned.expected})" if planned.status == "xfail" else planned.detail,
+        "pattern": told.pattern,
+        "picture": told.picture,
+        "witnesses": told.witnesses,
+        "repro": repro(planned.case, target),
+        "pytest": pytest_line(planned.case, target),
+        "script": told.script,
     }

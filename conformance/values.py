@@ -9,7 +9,7 @@ from conformance.case import Case
 from conformance.check import Variant, check
 from conformance.specs import ALL, DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
-from harness.compare import mismatch
+from harness.compare import mismatch, share_used
 from harness.spec import ConvSpec, Op
 
 _LONG_SUMS = some("many_channels", "width_33", "batch_of_7")
@@ -36,6 +36,7 @@ def real(subject: Subject, case: Case) -> None:
     """Real-valued data: within gamma(c*k, u) * S + u * |exact| of the oracle, element by element."""
     expected, allowed = witness.real_expected(case, subject.backend.numerics)
     got = subject.run(case.op, case.spec, *witness.real_inputs(case))
+    subject.used = share_used(got, expected, allowed)
     difference = mismatch(got, expected, allowed)
     if difference:
         raise Failed(str(difference))

@@ -14,7 +14,7 @@ from harness import machine, registry, results
 from harness.results import Record, RunFile
 from harness.shapes import Layer
 from harness.spec import OPS, Op
-from harness.worker import Worker, WorkerDied
+from harness.worker import Worker, WorkerDied, environment
 
 DEFAULT_BUDGET = 2.0  # seconds a cell
 DEFAULT_ROUNDS = 11
@@ -168,7 +168,7 @@ class _Session:
         """The child, started, with its backends loaded and the machine's ceilings measured."""
         if self._worker is not None:
             return self._worker
-        self._worker = worker = Worker(self._plan.threads, self._plan.allocator)
+        self._worker = worker = Worker(environment(self._plan.threads, self._plan.allocator))
         for target in self._plan.backends:
             for description in worker.request("load", _SLACK, target=target):
                 if description["backend"] not in self._described:

@@ -15,10 +15,14 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from conformance import engine, summary
+from conformance import engine, external, junit, page, parallel, summary, versions, xfails
 from conformance.case import CaseError
+from conformance.plan import DEFAULT_TIER, Selection, Shard
+from conformance.session import Options, Session
 from harness import __version__, bench, history, machine, registry, results, shapes, terminal, versus
-from harness.protocol import DTYPES, BackendUnavailable, CompleteBackend
+from harness.isolate import DEADLINE
+from harness.observe import Local
+from harness.protocol import DTYPES, BackendUnavailable
 from harness.results import Record
 from harness.spec import OPS, ConvSpec, Op, SpecError
 from harness.worker import ALLOCATORS
@@ -29,7 +33,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pret
 _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _CALLER_ERRORS = (
     _ClickException, SpecError, CaseError, registry.RegistryError, shapes.ShapesError, results.ResultsError,
-    engine.SelectionError,
+    engine.SelectionError, xfails.XfailsError,
 )  # fmt: skip
 
 Backends = Annotated[
@@ -100,27 +104,71 @@ def check(
         str, typer.Option("--check", metavar="GLOB", help="a check, a case id, or a pattern of either")
     ] = "",
     seed: Annotated[int, typer.Option(min=0, help="other data for every case")] = 0,
+    tier: Annotated[
+        int,
+        typer.Option(
+            min=0, max=4, help="0 discriminating, 1 standing, 2 exhaustive grid, 3 random search, 4 full-size layers"
+        ),
+    ] = DEFAULT_TIER,
+    budget: Annotated[float | None, typer.Option(min=0.01, help="seconds in all, the most telling cases first")] = None,
+    deadline: Annotated[
+        float, typer.Option(min=0.1, help="seconds a call may take; the first of an op thrice")
+    ] = DEADLINE,
+    isolate: Annotated[bool, typer.Option(help="call backends that are not built in from a child process")] = True,
+    jobs: Annotated[int, typer.Option(min=1, help="processes that share the cases")] = 1,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="only part I of N")] = "1/1",
+    known: Annotated[Path | None, typer.Option("--xfails", metavar="FILE", help="known failures, with reasons")] = None,
+    as_of: Annotated[str, typer.Option(metavar="VERSION", help="only the checks of an older suite version")] = "",
     json_file: JsonFile = None,
+    junit_file: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="also write JUnit XML")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="also write an HTML page")] = None,
 ) -> None:
     """Is it right? Runs the conformance suite; without a name, on every registered backend."""
-    selection = engine.Selection(
-        ops=_ops(ops), dtypes=_dtypes(dtype), specs=[ConvSpec.parse(s) for s in shape or []], check=pattern, seed=seed
-    )
+    selection = Selection(
+        ops=_ops(ops), dtypes=_dtypes(dtype), specs=[ConvSpec.parse(s) for s in shape or []], check=pattern, seed=seed,
+        tier=tier, shard=Shard.parse(shard), suite=versions.require(as_of),
+    )  # fmt: skip
+    for file in (json_file, junit_file, html_file):
+        if file:
+            results.require_writable(file)
+    exclusions = xfails.read(known) if known else []
+    options = Options(selection, float("inf") if budget is None else budget, deadline, isolate, exclusions)
+    targets = _distinct(names or registry.names())
+    if jobs > 1:
+        objects, interrupted = parallel.run(jobs, selection.shard, targets, sys.argv[1:])
+    else:
+        objects, interrupted = _check_here(options, targets, named=bool(names))
+    write = results.write_atomically
     if json_file:
-        results.require_writable(json_file)
-    loaded = _load_all(names or registry.names(), named=bool(names))
-    planned = [(target, _plan(target, backend, selection)) for target, backend in loaded]
-    interrupted = _run_all(loaded, planned)
-    objects = [summary.to_json(outcome, target) for target, outcome in planned]
-    if json_file:
-        results.write_atomically(json_file, json.dumps(objects, indent=1) + "\n")
+        write(json_file, summary.as_text(objects, lines=json_file.suffix == ".jsonl"))
+    if junit_file:
+        write(junit_file, junit.junit(objects))
+    if html_file:
+        write(html_file, page.page(objects))
     terminal.show_checks(objects)
+    for text in external.skipped().values():
+        terminal.say(f"harness: external vectors are left out: {text}")
     if interrupted:
         raise KeyboardInterrupt
-    named = set(names or [])
+    given = set(names or [])
     raise typer.Exit(
-        _verdict_code([(o["verdict"], target in named) for (target, _), o in zip(planned, objects, strict=True)])
+        _verdict_code([(o["verdict"], target in given) for target, o in zip(targets, objects, strict=True)])
     )
+
+
+def _check_here(options: Options, targets: Sequence[str], named: bool) -> tuple[list[Record], bool]:
+    session, interrupted = Session(options), False
+    try:
+        for target in targets:
+            session.add(target, named)
+        with terminal.Ticker("check", session.planned) as ticker:
+            try:
+                session.run(lambda cases, text: ticker.step(text, cases))
+            except KeyboardInterrupt:
+                interrupted = True
+        return session.objects(), interrupted
+    finally:
+        session.close()
 
 
 @app.command("bench")
@@ -247,44 +295,8 @@ def _describe(name: str) -> dict[str, Any]:
     derived = [op for op in OPS if op not in backend.native]
     return {
         "backend": name, "available": True, "reason": "", "info": backend.info, "ops": list(OPS),
-        "native": sorted(backend.native), "derived": ", ".join(derived), "dtypes": engine.claimed_dtypes(backend),
+        "native": sorted(backend.native), "derived": ", ".join(derived), "dtypes": engine.claimed_dtypes(Local(backend)),
     }  # fmt: skip
-
-
-def _load_all(targets: Sequence[str], named: bool) -> list[tuple[str, CompleteBackend | BackendUnavailable]]:
-    """Every target with its backend, or the reason why it is not available here.
-
-    A broken registered backend must not hide the others, so it is an error only where it was named.
-    """
-    loaded: list[tuple[str, CompleteBackend | BackendUnavailable]] = []
-    for target in _distinct(targets):
-        try:
-            loaded.append((target, registry.load(target)))
-        except BackendUnavailable as reason:
-            loaded.append((target, reason))
-        except registry.RegistryError as error:
-            if named:
-                raise
-            loaded.append((target, BackendUnavailable(str(error))))
-    return loaded
-
-
-def _plan(target: str, backend: CompleteBackend | BackendUnavailable, selection: engine.Selection) -> engine.Outcome:
-    if isinstance(backend, BackendUnavailable):
-        return engine.Outcome(registry.known_as(target), selection.narrowed, unavailable=str(backend))
-    return engine.plan(backend, selection)
-
-
-def _run_all(loaded: Sequence[tuple[str, Any]], planned: Sequence[tuple[str, engine.Outcome]]) -> bool:
-    """Run every plan; True if the user interrupted."""
-    with terminal.Ticker("check", sum(outcome.planned for _, outcome in planned)) as ticker:
-        try:
-            for (_, backend), (_, outcome) in zip(loaded, planned, strict=True):
-                if not outcome.unavailable:
-                    engine.run(backend, outcome, lambda case: ticker.step(case.case.check))
-        except KeyboardInterrupt:
-            return True
-    return False
 
 
 def _verdict_code(verdicts: Sequence[tuple[str, bool]]) -> int:

@@ -51,6 +51,13 @@ def allowance(dtype: str, numerics: Numerics, exact: Array, absolute: Array, cou
     return bound
 
 
+def share_used(got: Array, expected: Array, allowed: Array) -> float:
+    """The largest share of its allowance that an element uses: 0.03 of it, say; above 1 it is wrong."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(got == expected, 0.0, np.abs(got.astype(expected.dtype) - expected) / allowed)
+    return float(np.max(share, initial=0.0))
+
+
 def mismatch(got: Array, expected: Array, allowed: Array | None = None) -> Mismatch | None:
     """None if every element of `got` is the expected one (within `allowed`), else what differs.
 

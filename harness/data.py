@@ -6,7 +6,11 @@ so results are compared with `==` and no tolerance exists to be tuned.
 
 from __future__ import annotations
 
+import math
 import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +20,7 @@ from harness.spec import ConvSpec, Op
 SIGNIFICAND_BITS = {"float16": 11, "float32": 24, "float64": 53, "int32": 31, "int64": 62}
 _LARGEST_FACTOR = 8  # of two-argument ops: seventeen distinct values are enough, and long sums stay exact
 _LARGEST_TERM = 1000  # of one-argument ops
+_POOL_SIZE = 1_000_003  # prime, so that no stride of an array repeats it
 
 
 class DataError(ValueError):
@@ -44,23 +49,78 @@ def exact(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
 
     Raises `DataError` when even plus and minus one would not be.
     """
-    room = 2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1)
-    shapes = spec.input_shapes(op)
-    if len(shapes) == 1:
-        largest = min(room, _LARGEST_TERM)
-    else:
-        # Products of two factors plus a bias of their size: factor^2 * terms + factor^2 must stay within the room.
-        largest = min(int((room // 2) ** 0.5), _LARGEST_FACTOR) if room > 1 else 0
-    if largest < 1:
-        raise DataError(f"sums of {terms(op, spec)} terms are not exact in {dtype}")
+    largest = _largest(op, spec, dtype)
     rng = generator(seed)
-    return tuple(_nonzero(rng, shape, largest).astype(dtype) for shape in shapes)
+    return tuple(_nonzero(rng, shape, largest).astype(dtype) for shape in spec.input_shapes(op))
+
+
+def pooled(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
+    """As `exact`, but cut from a pool that is made once: for a million small cases, or for arrays of gigabytes.
+
+    The arguments lie one behind the other in the pool, from a place that the seed decides, and repeat it when it ends;
+    small ones are views of it, read-only.
+    """
+    pool, start = _pool_for(op, spec, dtype), zlib.crc32(seed.encode()) % _POOL_SIZE
+    arguments = []
+    for shape in spec.input_shapes(op):
+        size = math.prod(shape)
+        flat = pool[start : start + size] if start + size <= _POOL_SIZE else np.resize(np.roll(pool, -start), size)
+        arguments.append(flat.reshape(shape))
+        start = (start + size) % _POOL_SIZE
+    return tuple(arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """An argument of `pooled` that is never made: it has a shape and gives single elements."""
+
+    shape: tuple[int, ...]
+    start: int
+    pool: Array
+
+    def __getitem__(self, index: tuple[int, ...]) -> Any:
+        """The element that the array has there."""
+        return self.pool[(self.start + int(np.ravel_multi_index(index, self.shape))) % _POOL_SIZE]
+
+
+def lazy(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Lazy, ...]:
+    """The arguments of `pooled`, element by element on demand."""
+    pool, start = _pool_for(op, spec, dtype), zlib.crc32(seed.encode()) % _POOL_SIZE
+    arguments = []
+    for shape in spec.input_shapes(op):
+        arguments.append(Lazy(shape, start, pool))
+        start = (start + math.prod(shape)) % _POOL_SIZE
+    return tuple(arguments)
 
 
 def real(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
     """Arguments of `op`: normal deviates rounded to `dtype`, which see truncation and lost precision."""
     rng = generator(seed)
     return tuple(rng.standard_normal(shape).astype(dtype) for shape in spec.input_shapes(op))
+
+
+def _largest(op: Op, spec: ConvSpec, dtype: str) -> int:
+    """The largest magnitude whose sums stay exact."""
+    room = 2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1)
+    if len(spec.input_shapes(op)) == 1:
+        largest = min(room, _LARGEST_TERM)
+    else:
+        # Products of two factors plus a bias of their size: factor^2 * terms + factor^2 must stay within the room.
+        largest = min(int((room // 2) ** 0.5), _LARGEST_FACTOR) if room > 1 else 0
+    if largest < 1:
+        raise DataError(f"sums of {terms(op, spec)} terms are not exact in {dtype}")
+    return largest
+
+
+def _pool_for(op: Op, spec: ConvSpec, dtype: str) -> Array:
+    return _pool(_largest(op, spec, dtype), dtype)
+
+
+@lru_cache(maxsize=64)
+def _pool(largest: int, dtype: str) -> Array:
+    pool = _nonzero(generator(f"pool/{largest}"), (_POOL_SIZE,), largest).astype(dtype)
+    pool.flags.writeable = False
+    return pool
 
 
 def _nonzero(rng: np.random.Generator, shape: tuple[int, ...], largest: int) -> Array:

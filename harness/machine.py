@@ -59,6 +59,15 @@ def facts() -> Record:
     }
 
 
+def available_memory() -> int:
+    """Bytes that can be allocated without swapping, as the kernel estimates them; all of the memory elsewhere."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
 def cpu_model() -> str:
     """The CPU's name, with family and model numbers where the name alone says little."""
     fields = _cpuinfo()

@@ -101,7 +101,7 @@ class CompleteBackend:
 
 
 def validate(op: Op, spec: ConvSpec, *arrays: Array | None) -> None:
-    """Refuse arrays that `op` cannot take: count, type, shape, mixed or foreign dtypes, byte order.
+    """Refuse arrays that `op` cannot take: count, type (subclasses too), shape, mixed or foreign dtypes, byte order.
 
     The bias of conv2d may be None. Raises `ArgumentError` naming the argument, the rule and both values.
     """
@@ -132,8 +132,9 @@ _ARGUMENTS: dict[Op, tuple[str, ...]] = {
 
 
 def _validate_array(op: Op, name: str, shape: Shape, a: object) -> None:
-    if not isinstance(a, np.ndarray):
-        raise ArgumentError(f"{name} of {op} must be a numpy.ndarray, got {type(a).__name__}")
+    # No subclass: a mask would be dropped without a word, and a matrix multiplies and slices by rules of its own.
+    if type(a) is not np.ndarray:
+        raise ArgumentError(f"{name} of {op} must be a plain numpy.ndarray, got {type(a).__name__}")
     if not a.dtype.isnative:
         raise ArgumentError(f"{name} of {op} must have native byte order, got {a.dtype.str!r}")
     if str(a.dtype) not in DTYPES:

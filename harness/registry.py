@@ -65,6 +65,11 @@ def load(name: str) -> CompleteBackend:
     return _build(_attribute(module, attribute, target), name, target)
 
 
+def is_builtin(name: str) -> bool:
+    """Whether the name is one of ours, and of nobody else."""
+    return [origin for origin, _ in sources().get(name, [])] == ["built in"]
+
+
 def known_as(target: str) -> str:
     """A registered name itself; of a target given by the user, the file's stem or the attribute in lower case."""
     location, _, attribute = target.partition(":")

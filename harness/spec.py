@@ -11,7 +11,7 @@ import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, TypeGuard, cast, get_args
 
 import numpy as np
 
@@ -23,7 +23,8 @@ PaddingName = Literal["same", "same_lower", "valid", "full"]
 Pair = int | Sequence[int]
 Shape = tuple[int, ...]
 
-_LIMIT = 2**63  # element counts must fit a signed 64-bit index
+_LIMIT = 2**63  # numbers and element counts must fit a signed 64-bit index
+_LONGEST_TEXT = 1000  # far beyond any spec, far below the digits that Python refuses to convert
 
 
 class SpecError(ValueError):
@@ -227,11 +228,13 @@ class ConvSpec:
     def parse(cls, text: str) -> ConvSpec:
         """Read the text form, whole or with parts of a group left at their defaults, or a benchdnn descriptor.
 
-        >>> ConvSpec.parse("n1c1h5w6_f1kh2kw3_pt1_sw2").padding
+        >>> ConvSpec.parse("n1c1h5w6_f1kh2kw3_sw2_pt1").padding
         (1, 0, 0, 0)
 
         Raises `SpecError` when the text is neither, or describes no convolution.
         """
+        if len(text) > _LONGEST_TEXT:
+            raise SpecError(f"spec must have at most {_LONGEST_TEXT} characters, got {len(text)}")
         match = _TEXT.fullmatch(text.strip())
         if match is None:
             from harness import benchdnn
@@ -261,32 +264,47 @@ _TEXT = re.compile(
 
 
 def _integer(name: str, value: object) -> int:
-    if isinstance(value, bool | np.bool_):
-        raise SpecError(f"{name} must be an integer, got {value!r}")
     try:
-        return operator.index(cast(int, value))
+        number = operator.index(cast(int, value))
     except TypeError:
-        raise SpecError(f"{name} must be an integer, got {value!r}") from None
+        number = None
+    if number is None or isinstance(value, bool):
+        raise SpecError(f"{name} must be an integer, got {_shown(value)}")
+    if abs(number) >= _LIMIT:
+        raise SpecError(f"{name} must be below 2^63, got a number of {number.bit_length()} bits")
+    return number
+
+
+def _is_row(value: object) -> TypeGuard[Sequence[object]]:
+    """Whether a value lists numbers. Text and bytes are sequences too; a 0-d array is a number."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)
+
+
+def _shown(value: object) -> str:
+    """repr in one line: that of an array has several."""
+    return " ".join(repr(value).split())
 
 
 def _tuple(name: str, value: object, length: int) -> tuple[int, ...]:
-    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray) or len(value) != length:
-        raise SpecError(f"{name} must have {length} integers, got {value!r}")
+    if not _is_row(value) or len(value) != length:
+        raise SpecError(f"{name} must have {length} integers, got {_shown(value)}")
     return tuple(_integer(name, v) for v in value)
 
 
 def _pair(name: str, value: Pair) -> tuple[int, int]:
-    if isinstance(value, Sequence | np.ndarray):
+    if _is_row(value):
         return cast(tuple[int, int], _tuple(name, value, 2))
     number = _integer(name, value)
     return number, number
 
 
 def _four(name: str, value: Pair) -> tuple[int, int, int, int]:
-    if isinstance(value, Sequence | np.ndarray) and len(value) == 4:
+    if _is_row(value) and len(value) == 4:
         return cast(tuple[int, int, int, int], _tuple(name, value, 4))
-    if isinstance(value, Sequence | np.ndarray) and len(value) != 2:
-        raise SpecError(f"{name} must be an int, (height, width) or (top, bottom, left, right), got {value!r}")
+    if _is_row(value) and len(value) != 2:
+        raise SpecError(f"{name} must be an int, (height, width) or (top, bottom, left, right), got {_shown(value)}")
     high, wide = _pair(name, value)
     return high, high, wide, wide
 

@@ -48,11 +48,11 @@ class Ticker:
         if self._bar is not None:
             self._bar.stop()
 
-    def step(self, text: str = "") -> None:
-        """One more is done; `text` says which."""
-        self._done += 1
+    def step(self, text: str = "", count: int = 1) -> None:
+        """`count` more are done; `text` says which."""
+        self._done += count
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, description=f"{self._what} {text}"[:60])
+            self._bar.update(self._task, advance=count, description=f"{self._what} {text}"[:60])
         elif time.monotonic() - self._last >= _LINE_EVERY:
             self._last = time.monotonic()
             say(f"{self._what}: {self._done} of {self._total} ({self._last - self._start:.0f} s) {text}")

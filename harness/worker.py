@@ -1,7 +1,8 @@
 """A child process with its own environment and deadline, which answers requests with records, one JSON line each.
 
 Threads and allocator must be set before the first library loads, and a backend that crashes or hangs must cost only
-its own cell: both need another process. What backends print goes to stderr, so that it cannot be taken for an answer.
+its own cell or case: both need another process. What backends print goes to stderr, so that it cannot be taken for an
+answer. A record may carry arrays: their bytes follow its line, as many as its "arrays" say.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any
 
+import numpy as np
+
+from harness.protocol import Array
 from harness.results import Record
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -23,6 +28,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 _STEADY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**62), "MALLOC_TOP_PAD_": str(64 * 2**20)}
 ALLOCATORS = ("steady", "default")
 _DONE = "done"
+Answer = tuple[Record, Sequence[Array | None]]
 
 
 class WorkerDied(Exception):
@@ -33,6 +39,14 @@ class WorkerDied(Exception):
         self.hung = hung
 
 
+class WorkerError(RuntimeError):
+    """The child answered with an exception: its class by name, and its text."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind, self.detail = kind, text
+
+
 def environment(threads: int, allocator: str) -> dict[str, str]:
     """This process's environment with the thread counts and the allocator set."""
     clean = {k: v for k, v in os.environ.items() if k not in _STEADY}
@@ -40,16 +54,50 @@ def environment(threads: int, allocator: str) -> dict[str, str]:
     return clean | (_STEADY if allocator == "steady" else {})
 
 
+def write(stream: IO[bytes], record: Record, arrays: Sequence[Array | None] = ()) -> None:
+    """Send a record and the arrays that go with it."""
+    if arrays:
+        record = record | {"arrays": [None if a is None else [a.dtype.str, a.shape] for a in arrays]}
+    stream.write(json.dumps(record).encode() + b"\n")
+    for a in arrays:
+        if a is not None:
+            stream.write(np.ascontiguousarray(a).data.cast("B") if a.size else b"")
+    stream.flush()
+
+
+def read(stream: IO[bytes]) -> Record | None:
+    """The next record, its arrays (new ones, writeable) in place of their description; None at the end."""
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        return None
+    record: Record = json.loads(line)
+    if "arrays" in record:
+        record["arrays"] = [None if d is None else _read_array(stream, *d) for d in record["arrays"]]
+    return record
+
+
+def _read_array(stream: IO[bytes], dtype: str, shape: Sequence[int]) -> Array:
+    a: Array = np.empty(tuple(shape), dtype)
+    if a.size:
+        rest = a.reshape(a.size).view(np.uint8).data
+        while rest:
+            count = stream.readinto(rest)  # type: ignore[attr-defined]
+            if not count:
+                raise EOFError("the other side ended in the middle of an array")
+            rest = rest[count:]
+    return a
+
+
 class Worker:
     """One child. Use as a context manager; `request` yields its answers as they come."""
 
-    def __init__(self, threads: int, allocator: str) -> None:
+    def __init__(self, env: dict[str, str]) -> None:
         self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.worker"], env=environment(threads, allocator), text=True,
+            [sys.executable, "-m", "harness.worker"], env=env,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
-        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._records: queue.Queue[Record | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
     def __enter__(self) -> Worker:
@@ -58,30 +106,30 @@ class Worker:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def request(self, action: str, deadline: float, **arguments: Any) -> Iterator[Record]:
+    def request(
+        self, action: str, deadline: float, *, arrays: Sequence[Array | None] = (), **arguments: Any
+    ) -> Iterator[Record]:
         """Ask the child; yields records until it is done.
 
         Raises `WorkerDied` if the child ends, or stays silent for `deadline` seconds and is then killed.
         """
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps({"action": action, **arguments}) + "\n")
-            self._process.stdin.flush()
-        except OSError:
+            write(self._process.stdin, {"action": action, **arguments}, arrays)
+        except (OSError, ValueError):  # it has ended, or the pipe is closed already
             raise WorkerDied(self._epitaph(), hung=False) from None
         while True:
             try:
-                line = self._lines.get(timeout=deadline)
+                record = self._records.get(timeout=deadline)
             except queue.Empty:
                 self.close()
                 raise WorkerDied(f"no answer within {deadline:g} s", hung=True) from None
-            if line is None:
+            if record is None:
                 raise WorkerDied(self._epitaph(), hung=False)
-            record = json.loads(line)
             if record["kind"] == _DONE:
                 return
             if record["kind"] == "error":
-                raise RuntimeError(record["text"])
+                raise WorkerError(record["type"], record["text"])
             yield record
 
     def close(self) -> None:
@@ -92,53 +140,69 @@ class Worker:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put(None)
+        try:
+            while (record := read(self._process.stdout)) is not None:
+                self._records.put(record)
+        except (EOFError, ValueError):
+            pass  # it died in the middle of a record
+        self._records.put(None)
 
     def _epitaph(self) -> str:
         """Exit code or signal, and the last line that the child wrote to stderr."""
         code = self._process.wait()
+        how = f"killed by {_signal_name(-code)}" if code < 0 else f"exited with code {code}"
+        if self._errors.closed:
+            return how
         self._errors.seek(0)
         last = [line.strip() for line in self._errors.read().splitlines() if line.strip()][-1:]
-        how = f"killed by signal {-code}" if code < 0 else f"exited with code {code}"
-        return f"the measuring process was {how}".replace("was exited", "exited") + (f": {last[0]}" if last else "")
+        return how + (f": {last[0][:200]}" if last else "")
 
 
-def serve(requests: IO[str], answers: IO[str]) -> None:
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """The child's loop: answer requests until the parent closes the pipe."""
-    from harness import machine
-    from harness.measure import Bench
-
-    bench = Bench()
-
-    def send(record: Record) -> None:
-        answers.write(json.dumps(record) + "\n")
-        answers.flush()
-
-    for line in requests:
-        message = json.loads(line)
+    actions: dict[str, Callable[[Record], Iterable[Answer]]] = {}
+    while (message := read(requests)) is not None:
         try:
-            match message["action"]:
-                case "load":
-                    send(bench.load(message["target"]))
-                case "ceilings":
-                    send(machine.ceilings(message["threads"], message["allocator"]))
-                case "group":
-                    for record in bench.group(message["job"]):
-                        send(record)
-                case unknown:
-                    raise ValueError(f"unknown action {unknown!r}")
+            if not actions:
+                actions = _actions(message["action"])
+            for record, arrays in actions[message["action"]](message):
+                write(answers, record, arrays)
         except Exception as error:
             import traceback
 
             traceback.print_exc()
-            send({"kind": "error", "text": f"{type(error).__name__}: {error}"})
+            write(answers, {"kind": "error", "type": type(error).__name__, "text": str(error)})
             continue
-        send({"kind": _DONE})
+        write(answers, {"kind": _DONE})
+
+
+def _actions(first: str) -> dict[str, Callable[[Record], Iterable[Answer]]]:
+    """What this child does, by its first request: it measures, or it calls one backend for a conformance run."""
+    if first == "open":
+        from harness.isolate import Child
+
+        return Child().actions()
+    from harness import machine
+    from harness.measure import Bench
+
+    bench = Bench()
+    return {
+        "load": lambda m: [(bench.load(m["target"]), ())],
+        "ceilings": lambda m: [(machine.ceilings(m["threads"], m["allocator"]), ())],
+        "group": lambda m: ((record, ()) for record in bench.group(m["job"])),
+    }
 
 
 if __name__ == "__main__":
-    own_answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    sys.path.insert(0, "")  # module:Attr may lie in the current folder
+    own_answers, own_requests = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)  # from here on, print() of any library goes to stderr
-    serve(sys.stdin, own_answers)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    serve(own_requests, own_answers)

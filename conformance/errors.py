@@ -1,0 +1,146 @@
+"""Optional checks: does the backend itself refuse arrays that do not fit, and is it still right afterwards?
+
+The contract does not ask for it, so nothing here counts unless it was asked for by name. Surprising fact: no wrong
+array has less memory than the right one, so a backend that trusts the spec reads nothing foreign; one that trusts
+the array may still write past its result and end the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+
+from conformance import witness
+from conformance.case import Case
+from conformance.check import check
+from conformance.specs import DISTINCT, some
+from conformance.subject import Failed, Mistrusted, Subject
+from harness.compare import mismatch
+from harness.protocol import ArgumentError, Array, validate
+from harness.spec import Op
+
+Wrong = tuple[str, witness.Arrays]  # what is wrong, and all arguments of the call
+
+_SPECS = [DISTINCT[2], *some("plain")]
+_IMAGES: dict[Op, tuple[int, ...]] = {"conv2d_weight_grad": (0, 1)}  # arguments with channels; elsewhere the first
+_NO_EXCEPTION = ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException")
+
+
+@check("errors.ndim", _SPECS, optional=True)
+def ndim(subject: Subject, case: Case) -> None:
+    """The images of a batch stacked into one, and an axis too many."""
+    refuses(subject, case, _ndim(case))
+
+
+def _ndim(case: Case) -> Iterator[Wrong]:
+    for number in _images(case.op):
+        a = _argument(case, number)
+        yield _replaced(case, number, a.reshape(a.shape[0] * a.shape[1], *a.shape[2:]))
+        yield _replaced(case, number, a[None])
+
+
+@check("errors.channels", _SPECS, optional=True)
+def channels(subject: Subject, case: Case) -> None:
+    """Twice the channels of x, filters of dy, or rows of columns."""
+    refuses(subject, case, (_replaced(case, i, _doubled(_argument(case, i), 1)) for i in _images(case.op)))
+
+
+@check("errors.weight", _SPECS, ops=["conv2d", "conv2d_input_grad"], optional=True)
+def weight(subject: Subject, case: Case) -> None:
+    """Kernel axes swapped, filters and channels swapped, twice the filters, the channels of all groups."""
+    w = _argument(case, 1)
+    shapes = [w.swapaxes(2, 3), w.swapaxes(0, 1), _doubled(w, 0), _doubled(w, 1)]
+    refuses(subject, case, (_replaced(case, 1, wrong) for wrong in shapes))
+
+
+@check("errors.bias", _SPECS, ops=["conv2d"], optional=True)
+def bias(subject: Subject, case: Case) -> None:
+    """One element too many; a column; and a single element, which NumPy would broadcast."""
+    longer = np.ones(case.spec.out_channels + 1, case.dtype)
+    single = longer[:1]  # a view: the memory of a whole bias lies behind it
+    refuses(subject, case, (_replaced(case, 2, wrong) for wrong in (longer, longer[1:, None], single)))
+
+
+@check(
+    "errors.positions",
+    _SPECS,
+    ops=["col2im", "conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"],
+    optional=True,
+)
+def positions(subject: Subject, case: Case) -> None:
+    """One window position (of dy: one column of them) too many, and the last two axes swapped."""
+    a = _argument(case, 0)
+    wider = np.concatenate([a, a[..., -1:]], axis=-1)
+    refuses(subject, case, (_replaced(case, 0, wrong) for wrong in (wider, a.swapaxes(-2, -1))))
+
+
+@check("errors.dtype", _SPECS, optional=True)
+def dtype(subject: Subject, case: Case) -> None:
+    """Complex numbers and Python objects in all arguments; another dtype in one of several."""
+    refuses(subject, case, _dtypes(case))
+
+
+def _dtypes(case: Case) -> Iterator[Wrong]:
+    given = witness.exact_inputs(case)
+    for foreign in ("complex128", "object"):
+        yield foreign, tuple(None if a is None else a.astype(foreign) for a in given)
+    wider = "float64" if case.dtype != "float64" else "int64"  # as many bytes at least
+    for number in [i for i, a in enumerate(given) if len(given) > 1 and a is not None]:
+        yield _replaced(case, number, _argument(case, number).astype(wider))
+
+
+def refuses(subject: Subject, case: Case, wrong: Iterator[Wrong]) -> None:
+    """Every wrong call raises an ordinary exception, spoils no argument and no later call. Raises `Failed` if not."""
+    calls = [(what, arrays) for what, arrays in wrong if not _fits(case, arrays)]
+    if not calls:
+        raise Mistrusted(f"on {case.spec} every array made for {case.check} fits")
+    silent = [what for what, arrays in calls if not _raises(subject, case, what, arrays)]
+    if silent:
+        raise Failed(f"{case.op} accepts silently: {', '.join(silent)}")
+
+
+def _raises(subject: Subject, case: Case, what: str, arrays: witness.Arrays) -> bool:
+    before = [_state(a) for a in arrays]
+    raised = subject.attempt(case.op, case.spec, *arrays)
+    if raised.partition(":")[0] in _NO_EXCEPTION:
+        raise Failed(f"{case.op} on {what} raised {raised}, which is no ordinary exception")
+    if [_state(a) for a in arrays] != before:
+        raise Failed(f"{case.op} changed its arguments on {what}")
+    right = subject.run(case.op, case.spec, *witness.exact_inputs(case))
+    difference = mismatch(right, witness.exact_expected(case))
+    if difference:
+        raise Failed(f"{case.op} is wrong in the next call after {what}: {difference}")
+    return bool(raised)
+
+
+def _fits(case: Case, arrays: witness.Arrays) -> bool:
+    """Whether nothing is wrong after all: a square kernel has the same shape with its axes swapped."""
+    try:
+        validate(case.op, case.spec, *arrays)
+    except ArgumentError:
+        return False
+    return True
+
+
+def _images(op: Op) -> tuple[int, ...]:
+    return _IMAGES.get(op, (0,))
+
+
+def _argument(case: Case, number: int) -> Array:
+    return cast(Array, witness.exact_inputs(case)[number])
+
+
+def _replaced(case: Case, number: int, wrong: Array) -> Wrong:
+    arrays = list(witness.exact_inputs(case))
+    arrays[number] = np.ascontiguousarray(wrong)
+    return f"argument {number} of shape {wrong.shape} and {wrong.dtype}", tuple(arrays)
+
+
+def _doubled(a: Array, axis: int) -> Array:
+    return np.concatenate([a, a], axis=axis)
+
+
+def _state(a: Array | None) -> object:
+    return None if a is None else (a.tobytes(), a.dtype, a.shape, a.strides)

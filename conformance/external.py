@@ -1,0 +1,71 @@
+"""Checks against numbers that other projects publish as files: today the ONNX test vectors.
+
+Surprising fact: where the optional package is missing the check plans no case at all; `skipped` says so in words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conformance import onnx_vectors
+from conformance.case import Case
+from conformance.check import check
+from conformance.golden import Example
+from conformance.specs import MAX_WORK
+from conformance.subject import Failed, Subject
+from harness import tap_oracle
+from harness.compare import allowance, mismatch
+from harness.protocol import Array, Numerics
+from harness.spec import ConvSpec, Op
+
+
+def skipped() -> dict[str, str]:
+    """Checks of this module that have no case here, with the reason."""
+    reason = onnx_vectors.unavailable()
+    return {"external.onnx": reason} if reason else {}
+
+
+def _examples(op: Op) -> list[Example]:
+    if onnx_vectors.unavailable():
+        return []
+    found = [*onnx_vectors.node_vectors(), *onnx_vectors.model_vectors()]
+    return [e for e in found if e.op == op and e.spec.work(op) <= MAX_WORK]
+
+
+def _specs(op: Op) -> list[ConvSpec]:
+    return list(dict.fromkeys(example.spec for example in _examples(op)))
+
+
+@check("external.onnx", _specs, ops=("conv2d", "col2im"), kinds="f", fits=lambda op, spec: spec in _specs(op))
+def onnx(subject: Subject, case: Case) -> None:
+    """The vectors of the ONNX project: whole numbers equal, PyTorch's float32 results within derived bounds."""
+    for example in _examples(case.op):
+        if example.spec != case.spec:
+            continue
+        arrays = [None if a is None else np.array(a, dtype=case.dtype) for a in example.inputs]
+        allowed = None if is_whole(example) else allowed_error(example, case.dtype, subject.backend.numerics)
+        got = subject.run(case.op, case.spec, *arrays)
+        difference = mismatch(got, example.expected.astype(np.float64), allowed)
+        if difference:
+            raise Failed(f"{difference} ({example.origin})")
+
+
+def is_whole(example: Example) -> bool:
+    """Whether all numbers are whole, so that results are equal whatever the order of summation."""
+    arrays = [a for a in (*example.inputs, example.expected) if a is not None]
+    return all(np.array_equal(a, np.rint(a)) for a in arrays)
+
+
+def allowed_error(example: Example, dtype: str, numerics: Numerics) -> Array:
+    """Bound on |result - published|: ours from ours, the cast of the inputs to `dtype`, theirs from the exact one.
+
+    Nothing of the published tolerance (rtol 1e-3) enters; for a float32 backend it is twice its usual bound.
+    """
+    op, spec, given = example.op, example.spec, example.inputs
+    cast = [None if a is None else a.astype(dtype) for a in given]
+    count = tap_oracle.term_count(op, spec, *given)
+    exact, published = tap_oracle.run(op, spec, *cast), tap_oracle.run(op, spec, *given)
+    ours = allowance(dtype, numerics, exact, tap_oracle.absolute(op, spec, *cast), count)
+    theirs = allowance("float32", "gemm", published, tap_oracle.absolute(op, spec, *given), count)
+    bound: Array = ours + np.abs(exact - published) + theirs
+    return bound

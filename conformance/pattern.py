@@ -1,0 +1,355 @@
+"""What a wrong result looks like: where it is wrong, in words and as a picture, and which known mistake would give it.
+
+Surprising fact: a mistake is named only if the whole result equals what the mistake gives, so one more fault hides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from conformance.subject import Call
+from harness import lowering, tap_oracle
+from harness.compare import allowance
+from harness.data import SIGNIFICAND_BITS
+from harness.protocol import ArgumentError, Array, Numerics, validate
+from harness.spec import ConvSpec, Op, Shape, SpecError
+
+_MOST_WORK = 20_000_000  # multiply-adds of one mistake; some fifty are tried
+_MOST_CLAIMS = 3
+_Named = Iterator[tuple[str, Array]]
+_PIXELS, _KERNEL = ("row", "column"), ("kernel row", "kernel column")
+_AXES: dict[Op, tuple[str, ...]] = {
+    "im2col": ("image", "channel", *_KERNEL, "output row", "output column"),
+    "col2im": ("image", "channel", *_PIXELS),
+    "conv2d": ("image", "filter", *_PIXELS),
+    "conv2d_input_grad": ("image", "channel", *_PIXELS),
+    "conv2d_weight_grad": ("filter", "channel", *_KERNEL),
+    "conv2d_bias_grad": ("filter",),
+}
+# Ways to lay the axes of columns (n, c, kh, kw, oh, ow) and of other arrays out in memory.
+_COLUMN_ORDERS = {
+    "rows in the order (c, kw, kh)": (0, 1, 3, 2, 4, 5),
+    "rows in the order (kh, kw, c)": (0, 2, 3, 1, 4, 5),
+    "rows in the order (kw, kh, c)": (0, 3, 2, 1, 4, 5),
+    "positions in the order (ow, oh)": (0, 1, 2, 3, 5, 4),
+    "columns of shape (N, positions, rows)": (0, 4, 5, 1, 2, 3),
+    "columns of shape (rows, positions, N)": (1, 2, 3, 4, 5, 0),
+    "columns of shape (rows, N, positions)": (1, 2, 3, 0, 4, 5),
+    "columns in Fortran order": (5, 4, 3, 2, 1, 0),
+}
+_PLANE_ORDERS = {
+    "its last two axes transposed": (0, 1, 3, 2),
+    "its first two axes swapped": (1, 0, 2, 3),
+    "channels last": (0, 2, 3, 1),
+    "the first two axes last": (2, 3, 1, 0),
+    "Fortran order": (3, 2, 1, 0),
+}
+
+
+def expected(call: Call, numerics: Numerics = "gemm") -> tuple[Array, Array | None] | None:
+    """The right result and its allowance (None: exact). None if the arrays are no valid finite input."""
+    try:
+        validate(call.op, call.spec, *call.arrays)
+    except ArgumentError:
+        return None
+    arrays = [a for a in call.arrays if a is not None]
+    if not all(np.isfinite(a).all() for a in arrays):
+        return None
+    if arrays[0].dtype.kind == "i":
+        return tap_oracle.run(call.op, call.spec, *call.arrays, accumulate=np.int64), None
+    total, dtype = tap_oracle.absolute(call.op, call.spec, *call.arrays), str(arrays[0].dtype)
+    if all((a == np.rint(a)).all() for a in arrays) and total.max(initial=0) <= 2 ** SIGNIFICAND_BITS[dtype]:
+        return tap_oracle.run(call.op, call.spec, *call.arrays), None
+    right = tap_oracle.run(call.op, call.spec, *call.arrays, accumulate=np.longdouble)
+    count = tap_oracle.term_count(call.op, call.spec, *call.arrays)
+    return right, allowance(dtype, numerics, right, total, count)
+
+
+def wrong(call: Call, numerics: Numerics = "gemm") -> Array | None:
+    """Which elements of the result are wrong. None if that cannot be said, or if none is."""
+    known, got = expected(call, numerics), call.reply.result
+    if known is None or got is None or got.shape != known[0].shape or got.dtype.kind not in "biuf":
+        return None
+    right, allowed = known
+    bad: Array = got != right
+    if allowed is not None:
+        with np.errstate(invalid="ignore"):
+            bad &= ~(np.abs(got.astype(right.dtype) - right) <= allowed)
+    return bad if bad.any() else None
+
+
+def describe(op: Op, spec: ConvSpec, mask: Array) -> str:
+    """Where the wrong elements are: up to three claims true of all of them, the narrowest first; "" if none is."""
+    if mask.all() or not mask.any():
+        return "every element" if mask.size and mask.all() else ""
+    named = mask.reshape(_opened(spec, mask.shape))
+    if named.sum() == 1:
+        where = zip(_AXES[op], np.argwhere(named)[0], strict=True)
+        return "only one element, " + ", ".join(f"{name} {index}" for name, index in where)
+    full = [(text, np.broadcast_to(region, named.shape)) for text, region in _claims(op, spec, named)]
+    fitting = [(text, region) for text, region in full if not region.all() and not (named & ~region).any()]
+    chosen: list[str] = []
+    inside = np.ones(named.shape, bool)
+    for text, region in sorted(fitting, key=lambda claim: int(claim[1].sum())):
+        if (inside & ~region).any() and len(chosen) < _MOST_CLAIMS:
+            chosen.append(text)
+            inside &= region
+    return f"only {' and '.join(chosen)}" if chosen else ""
+
+
+def likely(call: Call, numerics: Numerics = "gemm") -> str:
+    """Which common mistakes would give exactly this result, at most three; "" if none is known."""
+    known, got = expected(call, numerics), call.reply.result
+    if known is None or got is None or got.dtype.kind not in "biuf" or not got.size or call.spec.macs > _MOST_WORK:
+        return ""
+    right, allowed = known
+    slack = 0.0 if allowed is None else 4 * float(allowed.max())
+    if got.shape == right.shape and wrong(call, numerics) is None:
+        return ""
+    if not got.any() or np.isnan(got).all():
+        return f"the result is all {'NaN' if got.any() else 'zeros'}"
+    with np.errstate(all="ignore"):
+        found = [text for text, other in _mistakes(call, right) if _same(got, other, slack)]
+    return f"the result is what {' or '.join(list(dict.fromkeys(found))[:3])} would give" if found else ""
+
+
+def picture(op: Op, spec: ConvSpec, mask: Array, rows: int = 24, columns: int = 48) -> list[str]:
+    """The first plane (last two axes) with a wrong element, wrong ones as '#', cut to the size given."""
+    planes = mask.reshape(-1, *mask.shape[-2:]) if mask.ndim > 1 else mask.reshape(1, 1, -1)
+    bad = [plane for plane in planes if plane.any()]
+    if not bad:
+        return []
+    # The upper left corner, unless nothing is wrong there.
+    plane, first = bad[0], np.argwhere(bad[0])[0]
+    cut = plane[:rows, :columns] if plane[:rows, :columns].any() else plane[first[0] :, first[1] :][:rows, :columns]
+    return ["".join(".#"[int(wrong)] for wrong in line) for line in cut]
+
+
+# -- claims ----------------------------------------------------------------------------------------------------
+
+
+def _opened(spec: ConvSpec, shape: Shape) -> Shape:
+    """The shape with the rows and positions of columns as axes of their own."""
+    return (spec.batch, spec.in_channels, *spec.kernel_size, *spec.output_size) if len(shape) == 3 else shape
+
+
+def _along(region: Array, axis: int, ndim: int) -> Array:
+    """A region of consecutive axes, from `axis` on, ready to be broadcast against an array of `ndim` axes."""
+    return region.reshape((1,) * axis + region.shape + (1,) * (ndim - axis - region.ndim))
+
+
+def _claims(op: Op, spec: ConvSpec, named: Array) -> _Named:
+    ndim = named.ndim
+    for axis, name in enumerate(_AXES[op]):
+        index = np.arange(named.shape[axis])
+        if name == "filter" and spec.groups > 1:
+            later = index >= spec.out_channels // spec.groups
+            yield "filters of the groups after the first", _along(later, axis, ndim)
+        if name == "channel" and spec.groups > 1:
+            inner = index % (spec.in_channels // spec.groups) != 0
+            if inner.any():
+                yield "channels after the first of each group", _along(inner, axis, ndim)
+        hit: Array = np.asarray(named.any(axis=tuple(a for a in range(ndim) if a != axis)))
+        yield from ((text, _along(region, axis, ndim)) for text, region in _axis_claims(name, hit))
+    if ndim > 1 and min(named.shape[-2:]) > 2:
+        edge = np.pad(np.zeros((named.shape[-2] - 2, named.shape[-1] - 2), bool), 1, constant_values=True)
+        yield "the border", edge
+    if op in ("im2col", "conv2d") and min(named.shape[-2:]) > 1:
+        hit = np.asarray(named.reshape(-1, spec.positions).any(axis=0))
+        for text, region in _axis_claims("position", hit):
+            yield text, region.reshape(spec.output_size)
+    if spec.batch and op not in ("conv2d_weight_grad", "conv2d_bias_grad"):
+        yield from _window_claims(op, spec)
+
+
+def _axis_claims(name: str, hit: Array) -> _Named:
+    """What the indices along one axis have in common."""
+    size, where = len(hit), np.flatnonzero(hit)
+    first, last, count = int(where[0]), int(where[-1]), len(where)
+    if count == 1:
+        yield {0: f"the first {name}", size - 1: f"the last {name}"}.get(first, f"{name} {first}"), hit
+    elif where.tolist() == [0, size - 1]:
+        yield f"the first and the last {name}", hit
+    elif count == last - first + 1:
+        begin = f"{name}s after the first" if first == 1 else f"the tail {name}s (from {first} on)"
+        end = f"the first {count} {name}s" if first == 0 else f"{name}s {first} to {last}"
+        yield begin if last == size - 1 else end, hit
+    elif len(set(where % 2)) == 1:
+        yield f"{('even', 'odd')[first % 2]} {name}s", np.arange(size) % 2 == first % 2
+    elif first > 0:
+        yield f"{name}s after the first", np.arange(size) > 0
+
+
+def _window_claims(op: Op, spec: ConvSpec) -> _Named:
+    """Padding and overlap: properties of windows (im2col, conv2d) or of pixels (col2im, conv2d_input_grad)."""
+    plane = replace(spec, batch=1, in_channels=1, out_channels=1, groups=1)
+    inside = tap_oracle.run("im2col", plane, np.ones(plane.x_shape))[0] > 0
+    touch = ~inside.all(axis=0)
+    if op in ("im2col", "conv2d"):
+        both = [("windows that touch padding", touch.reshape(spec.output_size))]
+        if op == "im2col":
+            both.append(("elements read from padding", ~inside.reshape(1, 1, *spec.kernel_size, *spec.output_size)))
+        opposite = {both[0][0]: "windows that touch no padding", "elements read from padding": "elements of the image"}
+    else:
+        windows = np.broadcast_to(touch, plane.columns_shape).astype(float)
+        counts = tap_oracle.run("col2im", plane, np.ones(plane.columns_shape))[0, 0]
+        both = [("where windows touch padding", tap_oracle.run("col2im", plane, windows)[0, 0] > 0)]
+        both += [("where windows overlap", counts > 1), ("where a window reads", counts > 0)]
+        opposite = {"where windows touch padding": "where no window touches padding"}
+        opposite |= {
+            "where windows overlap": "where no windows overlap",
+            "where a window reads": "where no window reads",
+        }
+    for text, region in both:
+        yield text, region
+        yield opposite[text], ~region
+
+
+# -- mistakes --------------------------------------------------------------------------------------------------
+
+
+def _same(got: Array, other: Array, slack: float) -> bool:
+    return got.shape == other.shape and bool((np.abs(got.astype(np.float64) - other) <= slack).all())
+
+
+def _mistakes(call: Call, right: Array) -> _Named:
+    op, spec, arrays = call.op, call.spec, call.arrays
+    for text, change in _geometries(spec):
+        for other in _stretched(spec, change):
+            yield text, tap_oracle.run(op, other, *_fitted_inputs(op, spec, other, arrays, True))
+            for opened in (True, False):
+                made = tap_oracle.run(op, other, *_fitted_inputs(op, spec, other, arrays, opened))
+                yield text, _fit(made, spec, other, spec.output_shape(op), opened)
+    for number, a in enumerate(arrays):
+        if a is not None and (a.ndim == 3 or (op in ("conv2d", "conv2d_input_grad") and number == 1)):
+            what = "columns" if a.ndim == 3 else "a kernel"
+            for text, changed in _rearranged(spec, a, what):
+                yield text, tap_oracle.run(op, spec, *arrays[:number], changed, *arrays[number + 1 :])
+    yield from _rearranged(spec, right, "a kernel" if op == "conv2d_weight_grad" else "a result")
+    yield from _arithmetic(call, right)
+    yield "the expected values in another order of the axes", right.swapaxes(-1, -2) if right.ndim > 1 else right
+    yield "the expected values in another shape", right.reshape(_shape_like(call, right))
+
+
+def _shape_like(call: Call, right: Array) -> Shape:
+    got = call.reply.result
+    return right.shape if got is None or got.size != right.size else tuple(got.shape)
+
+
+def _geometries(spec: ConvSpec) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Misread geometries, in words and as changes of the spec."""
+    for name in ("stride", "dilation"):
+        a, b = was = getattr(spec, name)
+        for how, now in (("swapped", (b, a)), ("of the height for both", (a, a)), ("of the width for both", (b, b)),
+                         ("ignored", (1, 1))):  # fmt: skip
+            if now != was:
+                yield f"{name} {how}, {now} instead of {was},", {name: now}
+    t, b, l, r = spec.padding
+    ways = (("ignored", (0, 0, 0, 0)), ("of the beginning for the end", (t, t, l, l)),
+            ("of the end for the beginning", (b, b, r, r)), ("with begin and end swapped", (b, t, r, l)),
+            ("with its axes swapped", (l, r, t, b)), ("read as (top, left, bottom, right)", (t, l, b, r)),
+            ("of the height for both", (t, b, t, b)), ("one row off", (t + 1, b, l, r)),
+            ("one row off", (t - 1, b, l, r)), ("one column off", (t, b, l + 1, r)),
+            ("one column off", (t, b, l - 1, r)))  # fmt: skip
+    for how, pads in ways:
+        if pads != spec.padding and min(pads) >= 0:
+            yield f"padding {how}, {pads} instead of {spec.padding},", {"padding": pads}
+    if spec.groups > 1:
+        yield "groups ignored (every filter reads the first channels)", {"groups": 1}
+    if spec.batch > 1:
+        yield "only the first image", {"batch": 1}
+
+
+def _stretched(spec: ConvSpec, change: dict[str, Any]) -> Iterator[ConvSpec]:
+    """The changed spec, and the same with zeros after the image so that all of the right positions exist."""
+    with suppress(SpecError):
+        yield replace(spec, **change)
+    pads, (sh, sw), (dh, dw) = (change.get(n, getattr(spec, n)) for n in ("padding", "stride", "dilation"))
+    (oh, ow), (kh, kw), (h, w), (t, b, l, r) = spec.output_size, spec.kernel_size, spec.input_size, pads
+    bottom, right = ((oh - 1) * sh + (kh - 1) * dh + 1 - h - t, (ow - 1) * sw + (kw - 1) * dw + 1 - w - l)
+    yield replace(spec, **(change | {"padding": (t, max(b, bottom), l, max(r, right))}))
+
+
+def _fitted_inputs(
+    op: Op, spec: ConvSpec, other: ConvSpec, arrays: Sequence[Array | None], opened: bool
+) -> list[Array | None]:
+    shapes = other.input_shapes(op)
+    return [None if a is None else _fit(a, other, spec, s, opened) for a, s in zip(arrays, shapes, strict=True)]
+
+
+def _fit(a: Array, to: ConvSpec, of: ConvSpec, shape: Shape, opened: bool) -> Array:
+    """`a`, an array of the geometry `of`, cut or filled with zeros to `shape`, one of the geometry `to`."""
+    was, now = (_opened(of, a.shape), _opened(to, shape)) if opened else (a.shape, shape)
+    fitted = np.zeros(now, a.dtype)
+    common = tuple(slice(0, min(m, n)) for m, n in zip(was, now, strict=True))
+    fitted[common] = a.reshape(was)[common]
+    return fitted.reshape(shape)
+
+
+def _rearranged(spec: ConvSpec, a: Array, what: str) -> _Named:
+    """The elements of `a` in other orders: axes permuted in memory, written or read so, and axes reversed."""
+    named = a.reshape(_opened(spec, a.shape))
+    orders = _COLUMN_ORDERS if named.ndim == 6 else _PLANE_ORDERS if named.ndim == 4 else {}
+    for text, order in orders.items():
+        how = text if named.ndim == 6 else f"{what} with {text}"
+        yield how, named.transpose(order).reshape(a.shape)
+        there = [named.shape[axis] for axis in order]
+        yield how, named.reshape(there).transpose(np.argsort(order)).reshape(a.shape)
+    flips: dict[str, tuple[int, ...]] = {"axis 0 reversed": (0,), "axis 1 reversed": (1,)}
+    flips |= {"its rows reversed": (-2,), "its columns reversed": (-1,), "its last two axes flipped": (-2, -1)}
+    if named.ndim == 6:
+        flips = {"taps flipped": (2, 3), "its kernel rows reversed": (2,), "its kernel columns reversed": (3,)} | flips
+    for text, axes in flips.items():
+        if max(axes) < named.ndim and -min(axes) <= named.ndim:
+            how = "a flipped kernel" if text in ("taps flipped",) or (what, axes) == ("a kernel", (-2, -1)) else ""
+            yield how or f"{what} with {text}", np.flip(named, axes).reshape(a.shape)
+
+
+def _arithmetic(call: Call, right: Array) -> _Named:
+    """Terms left out, counted twice, averaged or overwritten, and lost digits."""
+    op, spec, arrays, got = call.op, call.spec, call.arrays, call.reply.result
+    if op == "conv2d" and arrays[2] is not None:
+        for text, bias in (
+            ("no bias", None),
+            ("the bias added twice", 2 * arrays[2]),
+            ("a reversed bias", arrays[2][::-1]),
+        ):
+            yield text, tap_oracle.run(op, spec, *arrays[:2], bias)
+    if op in ("col2im", "conv2d_input_grad"):
+        yield "overlaps averaged instead of summed", right / np.maximum(tap_oracle.term_count(op, spec, *arrays), 1)
+        wide = [a.astype(np.float64) for a in arrays if a is not None]
+        for taps_last in (True, False):
+            fold = partial(_overwritten, taps_last=taps_last)
+            made = fold(wide[0], spec) if op == "col2im" else lowering.derive(fold, fold)[op](*wide, spec)
+            yield "overlaps overwritten instead of added", made
+    if spec.batch > 1 and right.ndim > 2 and op != "conv2d_weight_grad":
+        yield "the first image in place of all", np.broadcast_to(right[:1], right.shape)
+    at = np.unravel_index(int(np.abs(right).argmax()), right.shape)
+    if got is not None and got.shape == right.shape and right[at]:
+        factor = float(got[at]) / float(right[at])
+        yield f"{factor:.6g} times the expected values", (right * factor).astype(got.dtype)
+    yield "the result rounded towards zero", np.trunc(right)
+    yield (
+        "inputs of half precision",
+        tap_oracle.run(op, spec, *(a if a is None else a.astype(np.float16) for a in arrays)),
+    )
+
+
+def _overwritten(columns: Array, spec: ConvSpec, taps_last: bool) -> Array:
+    """col2im that assigns: the last tap wins, or the last window."""
+    padded = np.zeros((spec.batch, spec.in_channels, *spec.padded_size))
+    named = columns.reshape(spec.batch, spec.in_channels, *spec.kernel_size, *spec.output_size)
+    outer, inner = (spec.kernel_size, spec.output_size)[:: 1 if taps_last else -1]
+    for index in np.ndindex(*outer, *inner):
+        u, v, p, q = index if taps_last else (*index[2:], *index[:2])
+        padded[:, :, p * spec.stride[0] + u * spec.dilation[0], q * spec.stride[1] + v * spec.dilation[1]] = named[
+            :, :, u, v, p, q
+        ]
+    (top, _, left, _), (h, w) = spec.padding, spec.input_size
+    return padded[:, :, top : top + h, left : left + w]

@@ -1,0 +1,133 @@
+"""Tier 3: Hypothesis looks for a geometry, dtype and memory layout that fails, and shrinks what it finds.
+
+What is kept of a failure is its case id: it holds geometry, layout and seed, so it runs again without Hypothesis.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis.errors import FlakyFailure
+
+from conformance import witness
+from conformance.case import Case
+from conformance.check import check
+from conformance.judge import judge
+from conformance.outcome import Outcome, Planned, Tally
+from conformance.strategies import cases
+from conformance.subject import Failed, Subject
+from harness import tap_oracle
+from harness.compare import mismatch, share_used
+from harness.data import DataError
+from harness.memory import representable
+from harness.observe import How, Observer
+from harness.spec import OPS, Op
+
+CHECK = "values.random"
+EXAMPLES = 1000  # of an op and dtype
+
+
+@check(CHECK, ())
+def on_random_geometries(subject: Subject, case: Case) -> None:
+    """Whole numbers in the case's memory layout, exact; real numbers too where the dtype has them, within the bound."""
+    arrays = [None if a is None else representable(a, case.layout) for a in witness.exact_inputs(case)]
+    got = subject.run(case.op, case.spec, *arrays, how=How(layout=case.layout))
+    difference = mismatch(got, tap_oracle.run(case.op, case.spec, *arrays))
+    if difference:
+        raise Failed(f"on {case.layout} inputs: {difference}" if case.layout != "C" else str(difference))
+    if case.dtype.startswith("float"):
+        expected, allowed = witness.real_expected(case, subject.backend.numerics)
+        got = subject.run(case.op, case.spec, *witness.real_inputs(case))
+        subject.used = share_used(got, expected, allowed)
+        difference = mismatch(got, expected, allowed)
+        if difference:
+            raise Failed(f"on real numbers: {difference}")
+
+
+class _Found(Exception):
+    """What Hypothesis is shown of a failed case."""
+
+
+def plan(outcome: Outcome, ops: Sequence[Op], dtypes: Sequence[str], examples: int = EXAMPLES) -> None:
+    """Put the search into a plan: one tally for each op and dtype."""
+    for op in ops or OPS:
+        for dtype in dtypes:
+            tally = Tally((CHECK, op, dtype), examples)
+            tally.settle()
+            outcome.tallies.append(tally)
+
+
+def run(
+    backend: Observer,
+    outcome: Outcome,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda cases: None,
+    budget: float = float("inf"),
+) -> None:
+    """Search for each op and dtype that the outcome plans, in turn. `seed` decides all that is drawn."""
+    tallies = [tally for tally in outcome.tallies if tally.key[0] == CHECK]
+    start, subject = time.monotonic(), Subject(backend)
+    for number, tally in enumerate(tallies):
+        end = start + budget * (number + 1) / len(tallies)  # an equal share of the time for each
+        try:
+            _search(subject, tally, seed, end, progress)
+        finally:
+            tally.settle()
+    outcome.seconds += time.monotonic() - start
+    cut = sum(tally.counts["not_run"] for tally in tallies)
+    if cut:
+        outcome.cuts.append(f"{cut} random cases were cut by the budget")
+
+
+def _search(subject: Subject, tally: Tally, seed: int, end: float, progress: Callable[[int], None]) -> None:
+    _, op, dtype = tally.key
+    tally.counts.clear()
+    last: dict[str, Planned] = {}
+
+    @seeded(seed)
+    @settings(
+        max_examples=tally.planned, deadline=None, database=None, suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False, print_blob=False,
+    )  # fmt: skip
+    @given(cases(CHECK, [op], [dtype]))
+    def look(case: Case) -> None:
+        found = "failed" in last
+        if time.monotonic() > end and not found:
+            return
+        planned = _try(subject, case)
+        if not found:
+            tally.counts[planned.status] += 1
+            tally.seconds += planned.seconds
+            if planned.status == "unsupported":
+                tally.refusals[planned.detail] += 1
+            progress(1)
+        if planned.status == "fail":
+            planned.calls = subject.calls
+            last["failed"] = planned
+            raise _Found
+
+    try:
+        look()
+    except (_Found, FlakyFailure):
+        tally.kept.append(last["failed"])  # the one that it shrank to, or the last of a backend that is not repeatable
+        tally.planned = tally.counts.total()  # a search ends where it finds something
+
+
+def _try(subject: Subject, case: Case) -> Planned:
+    planned = Planned(case)
+    try:
+        reason = subject.backend.unsupported(case.op, case.spec, case.dtype)
+    except (Exception, SystemExit) as error:
+        planned.status, planned.detail = "fail", f"unsupported raised {type(error).__name__}: {error}"
+        return planned
+    if reason is not None:
+        planned.status, planned.detail = "unsupported", reason
+        return planned
+    try:
+        judge(subject, planned)
+    except DataError as reason_:  # sums too long for whole numbers of a narrow dtype
+        planned.status, planned.detail = "unsupported", str(reason_)
+    return planned

@@ -1,0 +1,108 @@
+"""The clauses about several calls: repeated, after other calls, split into batches, from several threads, after errors."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+
+from conformance import witness
+from conformance.case import Case
+from conformance.check import check
+from conformance.specs import DISTINCT, some
+from conformance.subject import Failed, Subject
+from harness.compare import mismatch
+from harness.observe import How
+from harness.spec import ConvSpec
+
+_CALLERS = 4  # threads that call at the same moment
+_MANY = max(2, os.cpu_count() or 2)
+
+
+@check("contract.repeatable", [*DISTINCT[:1], *some("many_channels", "width_33")], kinds="f")
+def repeatable(subject: Subject, case: Case) -> None:
+    """The same real-valued arrays give the same bits, also after a call on another geometry."""
+    first = subject.run(case.op, case.spec, *witness.real_inputs(case)).copy()
+    other = Case(case.check, case.op, case.dtype, DISTINCT[2])
+    subject.run(other.op, other.spec, *witness.real_inputs(other))
+    second = subject.run(case.op, case.spec, *witness.real_inputs(case))
+    if first.tobytes() != second.tobytes():
+        raise Failed(f"{case.op} gave other bits the second time: {mismatch(second, first)}")
+
+
+@check("contract.state", DISTINCT)
+def state(subject: Subject, case: Case) -> None:
+    """A call is right whatever was called before: same shapes with other strides, pads and dilation (stale caches)."""
+    spec = case.spec
+    (h, w), (kh, kw) = spec.input_size, spec.kernel_size
+    fields = {
+        name: getattr(spec, name)
+        for name in ("batch", "in_channels", "out_channels", "groups", "input_size", "kernel_size")
+    }
+    for change in (
+        {},
+        {"stride": (2, 2)},
+        {"padding": (kh, 0, 0, kw)},
+        {"padding": (0, kh, kw, 0)},
+        {"dilation": (1, min(2, w // kw))},
+    ):
+        relative = ConvSpec(**{**fields, **change}) if kh <= h and kw <= w else spec
+        related = Case(case.check, case.op, case.dtype, relative, seed=case.seed)
+        difference = mismatch(
+            subject.run(related.op, related.spec, *witness.exact_inputs(related)), witness.exact_expected(related)
+        )
+        if difference:
+            raise Failed(f"{case.op} on {related.spec}, after related geometries: {difference}")
+
+
+@check("contract.batch_split", DISTINCT)
+def batch_split(subject: Subject, case: Case) -> None:
+    """A batch gives what its images give alone; the gradients of weights and bias are their sum."""
+    arrays = witness.exact_inputs(case)
+    whole = subject.run(case.op, case.spec, *arrays)
+    one = replace(case.spec, batch=1)
+    whole_shapes, one_shapes = case.spec.input_shapes(case.op), one.input_shapes(case.op)
+    split = [a is not None and s != t for a, s, t in zip(arrays, whole_shapes, one_shapes, strict=True)]
+    parts = [
+        subject.run(
+            case.op, one, *(a[n : n + 1] if a is not None and cut else a for a, cut in zip(arrays, split, strict=True))
+        )
+        for n in range(case.spec.batch)
+    ]
+    summed = case.op in ("conv2d_weight_grad", "conv2d_bias_grad")
+    together = np.sum(parts, axis=0, dtype=whole.dtype) if summed else np.concatenate(parts)
+    difference = mismatch(whole, together.astype(np.float64))
+    if difference:
+        raise Failed(f"{case.op} of {case.spec.batch} images is not that of each alone: {difference}")
+
+
+@check("contract.threads", [*DISTINCT, *some("many_channels")])
+def threads(subject: Subject, case: Case) -> None:
+    """The same with one thread and with all."""
+    for count in (1, _MANY):
+        got = subject.run(case.op, case.spec, *witness.exact_inputs(case), how=How(threads=count))
+        difference = mismatch(got, witness.exact_expected(case))
+        if difference:
+            raise Failed(f"{case.op} with {count} thread(s): {difference}")
+
+
+@check("contract.concurrent", [*DISTINCT[:2], *some("pad_symmetric")])
+def concurrent(subject: Subject, case: Case) -> None:
+    """Right when several threads of the caller call at the same moment, each with its own data."""
+    cases = [Case(case.check, case.op, case.dtype, case.spec, seed=case.seed + n) for n in range(_CALLERS)]
+    results = subject.together(case.op, case.spec, [witness.exact_inputs(one) for one in cases])
+    for number, (one, got) in enumerate(zip(cases, results, strict=True)):
+        difference = mismatch(got, witness.exact_expected(one))
+        if difference:
+            raise Failed(f"{case.op}, call {number} of {_CALLERS} at once: {difference}")
+
+
+@check("contract.after_error", DISTINCT[:2])
+def after_error(subject: Subject, case: Case) -> None:
+    """Right after a call that failed: None in place of every array, which no backend can compute."""
+    arrays = witness.exact_inputs(case)
+    subject.attempt(case.op, case.spec, *[None for _ in arrays])
+    difference = mismatch(subject.run(case.op, case.spec, *arrays), witness.exact_expected(case))
+    if difference:
+        raise Failed(f"{case.op} after a call that failed: {difference}")

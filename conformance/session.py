@@ -1,0 +1,150 @@
+"""One run of the suite over several backends: opens them, plans all tiers, runs them stage by stage, sums up.
+
+Built-in backends are called in this process; every other one in a child of its own, unless that is switched off.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance import engine, grid, layers, search, summary, xfails
+from conformance.outcome import Outcome
+from conformance.plan import Selection
+from harness import registry
+from harness.isolate import DEADLINE, Isolated
+from harness.observe import Local, Observer
+from harness.protocol import BackendUnavailable
+
+_TIER_MEMORY = {4: 20 * 2**30}  # bytes that a child may allocate; layers at full size need more than the usual
+Progress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run: what, for how long (seconds in all), in how long a call, in a child or not, with which exclusions."""
+
+    selection: Selection = Selection()
+    budget: float = float("inf")
+    deadline: float = DEADLINE
+    isolate: bool = True
+    known: Sequence[xfails.Known] = ()
+
+
+@dataclass(slots=True)
+class Entry:
+    """One backend of the run. `observer` is None if it is unavailable."""
+
+    target: str
+    outcome: Outcome
+    observer: Observer | None = None
+
+
+@dataclass(slots=True)
+class Session:
+    """The backends and their plans. `run` may be interrupted; `objects` then tells what is finished."""
+
+    options: Options
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def planned(self) -> int:
+        """Cases to run, of all backends."""
+        return sum(entry.outcome.planned for entry in self.entries)
+
+    def add(self, target: str, named: bool) -> None:
+        """Open a backend and plan its run. Raises `RegistryError` if it is none, and was named; else it is unavailable."""
+        selection = self.options.selection
+        try:
+            observer = open_backend(target, self.options)
+        except (BackendUnavailable, registry.RegistryError) as reason:
+            if named and isinstance(reason, registry.RegistryError):
+                raise
+            text = str(reason)
+            self.entries.append(Entry(target, Outcome(registry.known_as(target), selection.narrowed, unavailable=text)))
+            return
+        outcome = engine.plan(observer, selection)
+        self.entries.append(Entry(target, outcome, observer))
+        _plan_higher_tiers(observer, outcome, selection)
+        xfails.mark(outcome, list(self.options.known))
+
+    def run(self, progress: Progress = lambda cases, text: None) -> None:
+        """Stage by stage: the standing cases of every backend, the grid for all at once, search, full-size layers."""
+        end = time.monotonic() + self.options.budget
+        ready = [(e.observer, e.outcome) for e in self.entries if e.observer is not None]
+        holds, seed = self.options.selection.shard.holds, self.options.selection.seed
+        gridded = [(b, o) for b, o in ready if any(t.key[0] == grid.CHECK for t in o.tallies)]
+        stages: list[Callable[[float], None]] = []
+        for backend, outcome in ready:
+            stages.append(_standing(backend, outcome, progress, True))
+        if gridded:
+            holds_all = self.options.selection.shard.count == 1
+            stages.append(
+                lambda budget: grid.run(
+                    gridded, None if holds_all else holds, lambda n: progress(n, grid.CHECK), budget
+                )
+            )
+        for backend, outcome in ready:
+            if any(t.key[0] == search.CHECK for t in outcome.tallies):
+                stages.append(_searching(backend, outcome, seed, progress))
+            stages.append(_standing(backend, outcome, progress, False))
+        for number, stage in enumerate(stages):
+            stage(max(end - time.monotonic(), 0) / (len(stages) - number))
+        for _, outcome in ready:
+            xfails.settle(outcome, list(self.options.known))
+
+    def objects(self) -> list[dict[str, Any]]:
+        """The `check` JSON of every backend, in the order given."""
+        selection = self.options.selection
+        shard = f"{selection.shard.index}/{selection.shard.count}" if selection.shard.count > 1 else ""
+        return [
+            summary.to_json(
+                entry.outcome, entry.target, tier=selection.tier, seed=selection.seed,
+                isolated=isinstance(entry.observer, Isolated), shard=shard,
+            )
+            for entry in self.entries
+        ]  # fmt: skip
+
+    def close(self) -> None:
+        """End the children."""
+        for entry in self.entries:
+            if isinstance(entry.observer, Isolated):
+                entry.observer.close()
+
+
+def open_backend(target: str, options: Options = Options()) -> Observer:
+    """The backend, in this process if it is built in or isolation is off, else in a child."""
+    if not options.isolate or registry.is_builtin(target):
+        return Local(registry.load(target))
+    memory = _TIER_MEMORY.get(options.selection.tier)
+    return Isolated(target, options.deadline) if memory is None else Isolated(target, options.deadline, memory)
+
+
+def _plan_higher_tiers(observer: Observer, outcome: Outcome, selection: Selection) -> None:
+    """Tiers above 1 have no geometries of the user's; a pattern plans those whose check it means."""
+    if selection.specs:
+        return
+    holds = None if selection.shard.count == 1 else selection.shard.holds
+    dtypes = selection.dtypes or engine.claimed_dtypes(observer)
+    if selection.tier >= 2 and selection.means(grid.CHECK):
+        grid.plan(outcome, selection.ops, selection.dtypes, holds)
+    if selection.tier >= 3 and selection.means(search.CHECK):
+        search.plan(outcome, selection.ops, dtypes, -(-search.EXAMPLES // selection.shard.count))
+    if selection.tier >= 4 and selection.means(layers.LAYER):
+        layers.plan(observer, outcome, selection.ops, selection.dtypes)
+
+
+def _standing(backend: Observer, outcome: Outcome, progress: Progress, standing: bool) -> Callable[[float], None]:
+    def stage(budget: float) -> None:
+        engine.run(backend, outcome, lambda planned: progress(1, planned.case.check), budget, standing)
+
+    return stage
+
+
+def _searching(backend: Observer, outcome: Outcome, seed: int, progress: Progress) -> Callable[[float], None]:
+    def stage(budget: float) -> None:
+        search.run(backend, outcome, seed, lambda n: progress(n, search.CHECK), budget)
+
+    return stage

@@ -1,0 +1,34 @@
+"""Which checks belong to which version of the suite, so that an older one can still be asked for.
+
+The rule: a new required check appears only with a new suite version (year.number), never within one; `--as-of` plans
+the checks that a version had. Mending a check that was wrong, and more geometries for it, need no new version.
+"""
+
+from __future__ import annotations
+
+from conformance import SUITE_VERSION
+from conformance.case import SelectionError
+
+# The first version that has them; every other check is new in the current one.
+_SINCE = {
+    "2026.11": (
+        "contract.shape", "contract.dtype", "values.exact", "values.real", "values.golden", "law.adjoint",
+        "law.difference", "law.divisor", "law.lowering", "contract.contiguous", "contract.inputs_untouched",
+        "contract.repeatable", "contract.state", "contract.strided_inputs", "contract.nonfinite",
+    )
+}  # fmt: skip
+VERSIONS = (*_SINCE, SUITE_VERSION)
+
+
+def require(version: str) -> str:
+    """The version itself. Raises `SelectionError` if there is none of that name."""
+    if version and version not in VERSIONS:
+        raise SelectionError(f"--as-of must be among {', '.join(VERSIONS)}, got {version!r}")
+    return version
+
+
+def in_suite(check: str, version: str) -> bool:
+    """Whether that version of the suite (empty: the current one) has the check."""
+    if version in ("", SUITE_VERSION):
+        return True
+    return any(check in ids and first <= version for first, ids in _SINCE.items())
