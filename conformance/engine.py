@@ -27,7 +27,7 @@ def run(
     budget: float = float("inf"),
     standing: bool | None = None,
 ) -> Outcome:
-    """Execute the plan's cases in place. An interruption, or the end of the budget (seconds), leaves the rest `not_run`.
+    """Execute the plan's cases in place. An interruption, or the end of the budget (seconds), leaves the rest not run.
 
     `standing` restricts it to the checks with geometries of their own, or to those of the higher tiers.
     """

@@ -1,4 +1,4 @@
-"""Explains one failed case: the pattern of what is wrong in words and as a picture, who else disagrees, and a script."""
+"""Explains one failed case: the pattern of what is wrong in words and as a picture, and a script that shows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from conformance import pattern, script
 from conformance.outcome import Planned
-from conformance.subject import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +22,11 @@ def explain(planned: Planned, target: str) -> Explanation:
     """What can be said of the calls that the case made; nothing if none were kept."""
     if not planned.calls:
         return Explanation()
-    text = script.standalone(planned.calls, str(planned.case), planned.detail, target)
-    found = _first_wrong(planned.calls)
-    if found is None:
-        return Explanation(script=text)
-    call, mask = found
-    words = "; ".join(said for said in (pattern.describe(call.op, call.spec, mask), pattern.likely(call)) if said)
-    return Explanation(words, pattern.picture(call.op, call.spec, mask), "", text)
-
-
-def _first_wrong(calls: list[Call]):  # type: ignore[no-untyped-def]
-    for call in calls:
-        mask = pattern.wrong(call)
+    text = script.standalone(planned.calls, str(planned.case), planned.detail, target, planned.numerics)
+    for call in planned.calls:
+        mask = pattern.wrong(call, planned.numerics)
         if mask is not None:
-            return call, mask
-    return None
+            said = (pattern.describe(call.op, call.spec, mask), pattern.likely(call, planned.numerics))
+            rows = pattern.picture(call.op, call.spec, mask)
+            return Explanation("; ".join(word for word in said if word), rows, "", text)
+    return Explanation(script=text)

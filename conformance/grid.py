@@ -18,6 +18,7 @@ import numpy as np
 from conformance.case import Case
 from conformance.check import check
 from conformance.outcome import Outcome, Planned, Tally
+from conformance.shard import WHOLE, Shard
 from conformance.subject import Failed, Subject
 from harness import data, tap_oracle
 from harness.compare import mismatch
@@ -31,8 +32,6 @@ _CHANNELS = ((2, 2, 1), (2, 4, 2), (3, 3, 3))  # C, F, G
 _KEPT = 20  # failures kept of an op
 _STEP = 131_071  # prime to the number of geometries: consecutive steps land far apart
 _REPORT_EVERY = 5000  # cases
-
-Holds = Callable[[str], bool]
 
 
 @check(CHECK, ())
@@ -53,7 +52,7 @@ def settings() -> list[Setting]:
 
 def spec_of(rows: Setting, columns: Setting) -> ConvSpec:
     """The geometry of two settings, N = 2; channels, filters and groups by a hash of the settings' text."""
-    c, f, g = _CHANNELS[zlib.crc32(f"{rows}{columns}".encode()) % len(_CHANNELS)]
+    c, f, g = _CHANNELS[zlib.crc32(_text(rows, columns).encode()) % len(_CHANNELS)]
     (h, kh, sh, pt, pb, dh), (w, kw, sw, pl, pr, dw) = rows, columns
     return ConvSpec(
         batch=2, in_channels=c, out_channels=f, groups=g, input_size=(h, w), kernel_size=(kh, kw), stride=(sh, sw),
@@ -61,20 +60,28 @@ def spec_of(rows: Setting, columns: Setting) -> ConvSpec:
     )  # fmt: skip
 
 
-def geometries(holds: Holds = lambda text: True) -> Iterator[ConvSpec]:
-    """All geometries that `holds` accepts, small and large mixed, so that a run that is cut has seen a fair sample."""
+def geometries(shard: Shard = WHOLE) -> Iterator[ConvSpec]:
+    """All geometries of a shard, small and large mixed, so that a run that is cut has seen a fair sample."""
+    return (spec_of(rows, columns) for rows, columns in _pairs(shard))
+
+
+@lru_cache(maxsize=4)
+def size(shard: Shard = WHOLE) -> int:
+    """How many geometries a shard has: 352,836 in all."""
+    return len(settings()) ** 2 if shard.count == 1 else sum(1 for _ in _pairs(shard))
+
+
+def _pairs(shard: Shard) -> Iterator[tuple[Setting, Setting]]:
     axis = settings()
     count = len(axis) ** 2
     for k in range(count):
         row, column = divmod(k * _STEP % count, len(axis))
-        spec = spec_of(axis[row], axis[column])
-        if holds(str(spec)):
-            yield spec
+        if shard.holds(_text(axis[row], axis[column])):
+            yield axis[row], axis[column]
 
 
-def size(holds: Holds | None = None) -> int:
-    """How many geometries there are."""
-    return len(settings()) ** 2 if holds is None else sum(1 for _ in geometries(holds))
+def _text(rows: Setting, columns: Setting) -> str:
+    return f"{rows}{columns}"
 
 
 @dataclass(slots=True)
@@ -105,9 +112,9 @@ class _Run:
         tally.seconds += time.monotonic() - start
 
 
-def plan(outcome: Outcome, ops: Sequence[Op], dtypes: Sequence[str], holds: Holds | None = None) -> None:
+def plan(outcome: Outcome, ops: Sequence[Op], dtypes: Sequence[str], shard: Shard = WHOLE) -> None:
     """Put the grid into a plan: one tally for each op and dtype (float32 alone, if none is asked for)."""
-    total = size(holds)
+    total = size(shard)
     for op in ops or OPS:
         for dtype in dtypes or ("float32",):
             tally = Tally((CHECK, op, dtype), total)
@@ -117,7 +124,7 @@ def plan(outcome: Outcome, ops: Sequence[Op], dtypes: Sequence[str], holds: Hold
 
 def run(
     backends: Sequence[tuple[Observer, Outcome]],
-    holds: Holds | None = None,
+    shard: Shard = WHOLE,
     progress: Callable[[int], None] = lambda cases: None,
     budget: float = float("inf"),
 ) -> None:
@@ -130,7 +137,7 @@ def run(
     start, waiting = time.monotonic(), 0
     try:
         with np.errstate(all="ignore"):
-            for spec in geometries(holds or (lambda text: True)):
+            for spec in geometries(shard):
                 if time.monotonic() - start > budget:
                     break
                 _one(spec, pairs, runs)

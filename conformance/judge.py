@@ -17,6 +17,7 @@ def judge(subject: Subject, planned: Planned) -> None:
     start = time.monotonic()
     with np.errstate(all="ignore"):
         planned.status, planned.detail = _verdict(subject, planned)
+    planned.numerics = subject.backend.numerics
     planned.seconds, planned.used = time.monotonic() - start, subject.used
     if planned.expected:
         known: dict[Status, Status] = {"fail": "xfail", "pass": "xpass"}

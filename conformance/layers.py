@@ -49,7 +49,7 @@ def full_size(subject: Subject, case: Case) -> None:
 
 
 check(LAYER, ())(full_size)
-check(LARGE, (), ops=_LARGE_OPS)(full_size)
+check(LARGE, (), ops=_LARGE_OPS, fits=lambda op, spec: spec == LARGE_SPEC)(full_size)
 
 
 def plan(backend: Observer, outcome: Outcome, ops: Sequence[Op], dtypes: Sequence[str]) -> None:

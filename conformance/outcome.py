@@ -10,6 +10,7 @@ from typing import Literal
 from conformance.case import Case
 from conformance.specs import DISTINCT
 from conformance.subject import Call
+from harness.protocol import Numerics
 from harness.spec import Op
 
 Status = Literal["pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", "not_run"]
@@ -30,6 +31,7 @@ class Planned:
     seconds: float = 0.0
     used: float | None = None  # share of the error allowance
     calls: list[Call] = field(default_factory=list)  # what it called, kept for the first failures of a group only
+    numerics: Numerics = "gemm"  # of the backend: the algorithm class that its error bound is for
 
     @property
     def key(self) -> Key:
@@ -137,9 +139,9 @@ class Outcome:
     @property
     def reason(self) -> str:
         """Why it is unavailable or incomplete, as far as counts do not say it."""
-        return "; ".join(
-            text for text in (self.unavailable, *self.omissions(), *self.stale, *self.cuts, *self.notes) if text
-        )
+        if self.unavailable:
+            return self.unavailable
+        return "; ".join([*self.omissions(), *self.stale, *self.cuts, *self.notes])
 
     def groups(self) -> Iterable[Group]:
         """Cases by check, op and dtype, in the order of the plan."""

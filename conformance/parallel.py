@@ -12,7 +12,7 @@ from typing import Any
 
 from conformance import summary
 from conformance.case import SelectionError
-from conformance.plan import Shard
+from conformance.shard import Shard
 
 # Options of the command that the parent keeps to itself, each with a value.
 _CALLER_ERROR = 2

@@ -5,7 +5,7 @@ Surprising fact: a mistake is named only if the whole result equals what the mis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -92,21 +92,32 @@ def describe(op: Op, spec: ConvSpec, mask: Array) -> str:
     if named.sum() == 1:
         where = zip(_AXES[op], np.argwhere(named)[0], strict=True)
         return "only one element, " + ", ".join(f"{name} {index}" for name, index in where)
-    full = [(text, np.broadcast_to(region, named.shape)) for text, region in _claims(op, spec, named)]
-    fitting = [(text, region) for text, region in full if not region.all() and not (named & ~region).any()]
-    chosen: list[str] = []
-    inside = np.ones(named.shape, bool)
-    for text, region in sorted(fitting, key=lambda claim: int(claim[1].sum())):
+    # What no input reaches is 0 in any case: that it is right says nothing.
+    inside = np.broadcast_to(_reached(op, spec), named.shape)
+    inside = inside if not (named & ~inside).any() else np.ones(named.shape, bool)
+    fitting = [
+        (text, np.broadcast_to(r, named.shape)) for text, r in _claims(op, spec, named) if not (named & ~r).any()
+    ]
+    reached, chosen = inside, list[str]()
+    for text, region in sorted(fitting, key=lambda claim: (int((claim[1] & reached).sum()), int(claim[1].sum()))):
         if (inside & ~region).any() and len(chosen) < _MOST_CLAIMS:
             chosen.append(text)
-            inside &= region
-    return f"only {' and '.join(chosen)}" if chosen else ""
+            inside = inside & region
+    if chosen:
+        return f"only {' and '.join(chosen)}"
+    return "every element that an input reaches" if (named == inside).all() else ""
 
 
 def likely(call: Call, numerics: Numerics = "gemm") -> str:
     """Which common mistakes would give exactly this result, at most three; "" if none is known."""
     known, got = expected(call, numerics), call.reply.result
-    if known is None or got is None or got.dtype.kind not in "biuf" or not got.size or call.spec.macs > _MOST_WORK:
+    if (
+        known is None
+        or got is None
+        or got.dtype.kind not in "biuf"
+        or not got.size * known[0].size
+        or call.spec.macs > _MOST_WORK
+    ):
         return ""
     right, allowed = known
     slack = 0.0 if allowed is None else 4 * float(allowed.max())
@@ -186,29 +197,45 @@ def _axis_claims(name: str, hit: Array) -> _Named:
         yield f"{name}s after the first", np.arange(size) > 0
 
 
+def _plane(spec: ConvSpec) -> ConvSpec:
+    return replace(spec, batch=1, in_channels=1, out_channels=1, groups=1)
+
+
+def _read(spec: ConvSpec) -> Array:
+    """(KH, KW, OH, OW): whether the tap of that window reads the image, not padding."""
+    plane = _plane(spec)
+    taps = tap_oracle.run("im2col", plane, np.ones(plane.x_shape)) > 0
+    return np.asarray(taps.reshape(*spec.kernel_size, *spec.output_size))
+
+
+def _folded(spec: ConvSpec, taps: Array) -> Array:
+    """(H, W): how many of the taps marked (broadcast to those of all windows) each pixel is read by."""
+    plane = _plane(spec)
+    marked = np.broadcast_to(taps, (*spec.kernel_size, *spec.output_size)).astype(float)
+    return np.asarray(tap_oracle.run("col2im", plane, marked.reshape(plane.columns_shape))[0, 0])
+
+
+def _reached(op: Op, spec: ConvSpec) -> Array:
+    """Where the result depends on any input at all."""
+    if op == "im2col":
+        return _read(spec)
+    return _folded(spec, np.array(True)) > 0 if op in ("col2im", "conv2d_input_grad") else np.array(True)
+
+
 def _window_claims(op: Op, spec: ConvSpec) -> _Named:
     """Padding and overlap: properties of windows (im2col, conv2d) or of pixels (col2im, conv2d_input_grad)."""
-    plane = replace(spec, batch=1, in_channels=1, out_channels=1, groups=1)
-    inside = tap_oracle.run("im2col", plane, np.ones(plane.x_shape))[0] > 0
-    touch = ~inside.all(axis=0)
+    read = _read(spec)
+    touch = np.asarray(~read.all(axis=(0, 1)))
     if op in ("im2col", "conv2d"):
-        both = [("windows that touch padding", touch.reshape(spec.output_size))]
-        if op == "im2col":
-            both.append(("elements read from padding", ~inside.reshape(1, 1, *spec.kernel_size, *spec.output_size)))
-        opposite = {both[0][0]: "windows that touch no padding", "elements read from padding": "elements of the image"}
-    else:
-        windows = np.broadcast_to(touch, plane.columns_shape).astype(float)
-        counts = tap_oracle.run("col2im", plane, np.ones(plane.columns_shape))[0, 0]
-        both = [("where windows touch padding", tap_oracle.run("col2im", plane, windows)[0, 0] > 0)]
-        both += [("where windows overlap", counts > 1), ("where a window reads", counts > 0)]
-        opposite = {"where windows touch padding": "where no window touches padding"}
-        opposite |= {
-            "where windows overlap": "where no windows overlap",
-            "where a window reads": "where no window reads",
-        }
-    for text, region in both:
-        yield text, region
-        yield opposite[text], ~region
+        yield "windows that touch padding", touch
+        yield "windows that touch no padding", ~touch
+    if op == "im2col":
+        yield "elements read from padding", ~read
+    if op in ("col2im", "conv2d_input_grad"):
+        count, touched = _folded(spec, np.array(True)), _folded(spec, touch) > 0
+        yield from (("where windows touch padding", touched), ("where no window touches padding", ~touched))
+        yield from (("where windows overlap", count > 1), ("where no windows overlap", count < 2))
+        yield "where no window reads", count == 0
 
 
 # -- mistakes --------------------------------------------------------------------------------------------------
@@ -222,9 +249,11 @@ def _mistakes(call: Call, right: Array) -> _Named:
     op, spec, arrays = call.op, call.spec, call.arrays
     for text, change in _geometries(spec):
         for other in _stretched(spec, change):
-            yield text, tap_oracle.run(op, other, *_fitted_inputs(op, spec, other, arrays, True))
             for opened in (True, False):
-                made = tap_oracle.run(op, other, *_fitted_inputs(op, spec, other, arrays, opened))
+                shapes = zip(arrays, other.input_shapes(op), strict=True)
+                given = (None if a is None else _fit(a, other, spec, shape, opened) for a, shape in shapes)
+                made = tap_oracle.run(op, other, *given)
+                yield text, made
                 yield text, _fit(made, spec, other, spec.output_shape(op), opened)
     for number, a in enumerate(arrays):
         if a is not None and (a.ndim == 3 or (op in ("conv2d", "conv2d_input_grad") and number == 1)):
@@ -245,25 +274,31 @@ def _shape_like(call: Call, right: Array) -> Shape:
 def _geometries(spec: ConvSpec) -> Iterator[tuple[str, dict[str, Any]]]:
     """Misread geometries, in words and as changes of the spec."""
     for name in ("stride", "dilation"):
-        a, b = was = getattr(spec, name)
-        for how, now in (("swapped", (b, a)), ("of the height for both", (a, a)), ("of the width for both", (b, b)),
-                         ("ignored", (1, 1))):  # fmt: skip
-            if now != was:
-                yield f"{name} {how}, {now} instead of {was},", {name: now}
+        a, b = getattr(spec, name)
+        ways = {"swapped": (b, a), "ignored": (1, 1), "of the height for both": (a, a), "of the width for both": (b, b)}
+        yield from _different(spec, name, ways)
     t, b, l, r = spec.padding
-    ways = (("ignored", (0, 0, 0, 0)), ("of the beginning for the end", (t, t, l, l)),
-            ("of the end for the beginning", (b, b, r, r)), ("with begin and end swapped", (b, t, r, l)),
-            ("with its axes swapped", (l, r, t, b)), ("read as (top, left, bottom, right)", (t, l, b, r)),
-            ("of the height for both", (t, b, t, b)), ("one row off", (t + 1, b, l, r)),
-            ("one row off", (t - 1, b, l, r)), ("one column off", (t, b, l + 1, r)),
-            ("one column off", (t, b, l - 1, r)))  # fmt: skip
-    for how, pads in ways:
-        if pads != spec.padding and min(pads) >= 0:
-            yield f"padding {how}, {pads} instead of {spec.padding},", {"padding": pads}
+    pads = {
+        "ignored": (0, 0, 0, 0), "with begin and end swapped": (b, t, r, l), "with its axes swapped": (l, r, t, b),
+        "of the beginning for the end": (t, t, l, l), "of the end for the beginning": (b, b, r, r),
+        "read as (top, left, bottom, right)": (t, l, b, r), "of the height for both": (t, b, t, b),
+        "one row too many": (t + 1, b, l, r), "one row too few": (t - 1, b, l, r),
+        "one column too many": (t, b, l + 1, r), "one column too few": (t, b, l - 1, r),
+    }  # fmt: skip
+    yield from _different(spec, "padding", pads)
     if spec.groups > 1:
         yield "groups ignored (every filter reads the first channels)", {"groups": 1}
     if spec.batch > 1:
         yield "only the first image", {"batch": 1}
+
+
+def _different(spec: ConvSpec, name: str, ways: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each other value once, under the first of its names."""
+    seen = {getattr(spec, name)}
+    for how, value in ways.items():
+        if value not in seen and min(value) >= 0:
+            yield f"{name} {how}, {value} instead of {getattr(spec, name)},", {name: value}
+        seen.add(value)
 
 
 def _stretched(spec: ConvSpec, change: dict[str, Any]) -> Iterator[ConvSpec]:
@@ -274,13 +309,6 @@ def _stretched(spec: ConvSpec, change: dict[str, Any]) -> Iterator[ConvSpec]:
     (oh, ow), (kh, kw), (h, w), (t, b, l, r) = spec.output_size, spec.kernel_size, spec.input_size, pads
     bottom, right = ((oh - 1) * sh + (kh - 1) * dh + 1 - h - t, (ow - 1) * sw + (kw - 1) * dw + 1 - w - l)
     yield replace(spec, **(change | {"padding": (t, max(b, bottom), l, max(r, right))}))
-
-
-def _fitted_inputs(
-    op: Op, spec: ConvSpec, other: ConvSpec, arrays: Sequence[Array | None], opened: bool
-) -> list[Array | None]:
-    shapes = other.input_shapes(op)
-    return [None if a is None else _fit(a, other, spec, s, opened) for a, s in zip(arrays, shapes, strict=True)]
 
 
 def _fit(a: Array, to: ConvSpec, of: ConvSpec, shape: Shape, opened: bool) -> Array:

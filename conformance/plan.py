@@ -6,7 +6,6 @@ The plan is computed first, so that a run which executed less cannot pass for a 
 from __future__ import annotations
 
 import fnmatch
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +27,7 @@ from conformance import versions
 from conformance.case import Case, CaseError, SelectionError
 from conformance.check import CHECKS, check_of
 from conformance.outcome import Outcome, Planned
+from conformance.shard import WHOLE, Shard
 from conformance.specs import DISTINCT
 from harness.observe import Observer
 from harness.protocol import DTYPES
@@ -36,26 +36,6 @@ from harness.spec import ConvSpec, Op
 TIERS = range(5)
 DEFAULT_TIER = 1
 _TIER0 = ("contract.type", "contract.shape", "contract.dtype", "values.exact", "values.real")
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """Part `index` of `count`, from 1. Cases are split by a hash of their id that is the same everywhere."""
-
-    index: int = 1
-    count: int = 1
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Read `I/N`. Raises `SelectionError`."""
-        index, slash, count = text.partition("/")
-        if not (slash and index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
-            raise SelectionError(f"--shard must be I/N with 1 <= I <= N, got {text!r}")
-        return cls(int(index), int(count))
-
-    def holds(self, text: str) -> bool:
-        """Whether this shard has the case or geometry with that text."""
-        return self.count == 1 or zlib.crc32(text.encode()) % self.count == self.index - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +48,7 @@ class Selection:
     check: str = ""
     seed: int = 0
     tier: int = DEFAULT_TIER
-    shard: Shard = Shard()
+    shard: Shard = WHOLE
     suite: str = ""  # an older suite version, whose checks alone are planned
 
     @property
@@ -81,8 +61,12 @@ class Selection:
         return not self.check or _names(self.check, check)
 
 
-def plan(backend: Observer, selection: Selection = Selection()) -> Outcome:
-    """All cases for `backend`, the refused ones marked, tier 0 first. Raises `SelectionError` if nothing is selected."""
+EVERYTHING = Selection()
+
+
+def plan(backend: Observer, selection: Selection | None = None) -> Outcome:
+    """All cases for `backend`, the refused ones marked, tier 0 first. Raises `SelectionError` if there is none."""
+    selection = selection or EVERYTHING
     outcome = Outcome(backend.name, selection.narrowed)
     chosen = list(_selected(backend, selection))
     chosen.sort(key=lambda case: not in_tier_0(case))  # stable: otherwise the order of the checks
@@ -156,7 +140,7 @@ def _in_higher_tier(selection: Selection) -> bool:
 
 def _names(pattern: str, check: str) -> bool:
     """Whether a pattern (of ids or of checks) asks for a check by name."""
-    return bool(pattern) and fnmatch.fnmatchcase(check, pattern.split("/")[0])
+    return bool(pattern) and fnmatch.fnmatchcase(check, pattern.split("/", maxsplit=1)[0])
 
 
 def _as_case(text: str) -> Case | None:

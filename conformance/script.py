@@ -53,7 +53,7 @@ _LAYOUTS = {
     "unaligned": 'z = np.zeros(a.nbytes + 1, "u1")[1:].view(a.dtype).reshape(a.shape)',
     "readonly": "z = a.copy(); z.flags.writeable = False; return z",
     "broadcast": "return np.broadcast_to(a[:1].copy(), a.shape) if len(a) else a.copy()",
-    "memmap": "z = np.asarray(np.memmap(tempfile.TemporaryFile(), a.dtype, 'w+', shape=a.shape))",
+    "memmap": "z = np.asarray(np.memmap(tempfile.TemporaryFile(), a.dtype, 'w+', 0, a.shape)) if a.size else a.copy()",
 }
 _ROWS, _FILTERS = "s.w_shape[1] * s.taps", "s.out_channels // s.groups"
 _COLUMNS = f"b.im2col(x, s).reshape(s.batch, s.groups, {_ROWS}, s.positions)"
@@ -152,7 +152,7 @@ def _form(calls: Sequence[Call]) -> list[_Tail]:
     shape, dtype = call.spec.output_shape(call.op), next(str(a.dtype) for a in call.arrays if a is not None)
     if reply.kind == "numpy.ndarray" and result is not None and result.shape == shape and str(result.dtype) == dtype:
         return []
-    form = f"[getattr(got[-1], n, None) for n in ('__class__', 'shape', 'dtype')]"
+    form = "[getattr(got[-1], n, None) for n in ('__class__', 'shape', 'dtype')]"
     return [(_way(calls), [f"form = {form}", f"assert form == [np.ndarray, {shape}, {dtype!r}], form"])]
 
 

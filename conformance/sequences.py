@@ -1,4 +1,4 @@
-"""The clauses about several calls: repeated, after other calls, split into batches, from several threads, after errors."""
+"""The clauses about several calls: repeated, after other calls or errors, split into batches, from several threads."""
 
 from __future__ import annotations
 

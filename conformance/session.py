@@ -12,7 +12,7 @@ from typing import Any
 
 from conformance import engine, grid, layers, search, summary, xfails
 from conformance.outcome import Outcome
-from conformance.plan import Selection
+from conformance.plan import EVERYTHING, Selection
 from harness import registry
 from harness.isolate import DEADLINE, Isolated
 from harness.observe import Local, Observer
@@ -24,9 +24,9 @@ Progress = Callable[[int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run: what, for how long (seconds in all), in how long a call, in a child or not, with which exclusions."""
+    """How to run: what, seconds in all and for a call, in a child or not, with which known failures."""
 
-    selection: Selection = Selection()
+    selection: Selection = EVERYTHING
     budget: float = float("inf")
     deadline: float = DEADLINE
     isolate: bool = True
@@ -55,7 +55,7 @@ class Session:
         return sum(entry.outcome.planned for entry in self.entries)
 
     def add(self, target: str, named: bool) -> None:
-        """Open a backend and plan its run. Raises `RegistryError` if it is none, and was named; else it is unavailable."""
+        """Open a backend and plan its run. Raises `RegistryError` if it was named and is none."""
         selection = self.options.selection
         try:
             observer = open_backend(target, self.options)
@@ -74,18 +74,13 @@ class Session:
         """Stage by stage: the standing cases of every backend, the grid for all at once, search, full-size layers."""
         end = time.monotonic() + self.options.budget
         ready = [(e.observer, e.outcome) for e in self.entries if e.observer is not None]
-        holds, seed = self.options.selection.shard.holds, self.options.selection.seed
+        shard, seed = self.options.selection.shard, self.options.selection.seed
         gridded = [(b, o) for b, o in ready if any(t.key[0] == grid.CHECK for t in o.tallies)]
         stages: list[Callable[[float], None]] = []
         for backend, outcome in ready:
             stages.append(_standing(backend, outcome, progress, True))
         if gridded:
-            holds_all = self.options.selection.shard.count == 1
-            stages.append(
-                lambda budget: grid.run(
-                    gridded, None if holds_all else holds, lambda n: progress(n, grid.CHECK), budget
-                )
-            )
+            stages.append(lambda budget: grid.run(gridded, shard, lambda n: progress(n, grid.CHECK), budget))
         for backend, outcome in ready:
             if any(t.key[0] == search.CHECK for t in outcome.tallies):
                 stages.append(_searching(backend, outcome, seed, progress))
@@ -114,7 +109,7 @@ class Session:
                 entry.observer.close()
 
 
-def open_backend(target: str, options: Options = Options()) -> Observer:
+def open_backend(target: str, options: Options) -> Observer:
     """The backend, in this process if it is built in or isolation is off, else in a child."""
     if not options.isolate or registry.is_builtin(target):
         return Local(registry.load(target))
@@ -126,13 +121,12 @@ def _plan_higher_tiers(observer: Observer, outcome: Outcome, selection: Selectio
     """Tiers above 1 have no geometries of the user's; a pattern plans those whose check it means."""
     if selection.specs:
         return
-    holds = None if selection.shard.count == 1 else selection.shard.holds
     dtypes = selection.dtypes or engine.claimed_dtypes(observer)
     if selection.tier >= 2 and selection.means(grid.CHECK):
-        grid.plan(outcome, selection.ops, selection.dtypes, holds)
+        grid.plan(outcome, selection.ops, selection.dtypes, selection.shard)
     if selection.tier >= 3 and selection.means(search.CHECK):
         search.plan(outcome, selection.ops, dtypes, -(-search.EXAMPLES // selection.shard.count))
-    if selection.tier >= 4 and selection.means(layers.LAYER):
+    if selection.tier >= 4 and selection.means(layers.LAYER) and selection.shard.index == 1:
         layers.plan(observer, outcome, selection.ops, selection.dtypes)
 
 

@@ -67,7 +67,7 @@ class Subject:
         return require_form(op, spec, str(given.dtype), reply)
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
-        """Elements of the result for the inputs `harness.data.pooled(op, spec, dtype, seed)`, made on the other side."""
+        """Elements of the result for inputs `harness.data.pooled(op, spec, dtype, seed)`, which the callee makes."""
         reply = self.backend.sample(op, spec, dtype, seed, points)
         if reply.error:
             raise Failed(f"{op} {reply.error}" if reply.died else f"{op} raised {reply.error}")

@@ -17,7 +17,7 @@ _SHOWN = 3  # failures of a group
 
 
 def to_json(outcome: Outcome, target: str, **run: Any) -> dict[str, Any]:
-    """One backend's object of `harness check --json`; `target` is the backend as the user typed it, `run` adds facts."""
+    """One backend's object of `harness check --json`; `target` is as the user typed it, `run` adds facts."""
     return {
         "schema": SCHEMA,
         "backend": outcome.backend,
@@ -94,7 +94,7 @@ def _group(group: Group, target: str) -> dict[str, Any]:
         (
             p
             for p in group.cases
-            if p.status in ("fail", "xpass", "mistrusted", "xfail") or p.detail and p.status == "not_run"
+            if p.status in ("fail", "xpass", "mistrusted", "xfail") or (p.detail and p.status == "not_run")
         ),
         key=lambda planned: _WORST_FIRST.index(planned.status),
     )[:_SHOWN]

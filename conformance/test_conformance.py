@@ -1,23 +1,27 @@
-"""The pytest front of the suite: one item per backend, check, op and dtype, looping over its cases."""
+"""The suite's own front under pytest: one test for every backend, check, op and dtype."""
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 
-from conformance import engine
-from conformance.subject import Subject
-from harness.protocol import CompleteBackend
+from conformance.pytest_suite import GroupCheck, Suite
+from harness import registry
 
 
-def test_group(backend: CompleteBackend, group: list[engine.Planned]) -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Backends that are not built in are called in a child; an unavailable one is a skipped test with its reason."""
+    option = metafunc.config.getoption
+    pattern, tier = option("--check", default=""), option("--tier", default=None)
+    choice = {"check": pattern} if tier is None else {"check": pattern, "tier": tier}
+    parameters = []
+    for target in option("--backend", default=[]) or registry.names():
+        try:
+            parameters += Suite(target, **choice).parameters(f"{registry.known_as(target)}-")
+        except ValueError as error:  # no backend, or nothing selected
+            raise pytest.Collector.CollectError(str(error)) from error
+    metafunc.parametrize("group", parameters)
+
+
+def test_group(group: GroupCheck) -> None:
     """Every planned case of the group passes; a group that is refused altogether is skipped with its reason."""
-    to_run = [planned for planned in group if planned.status != "unsupported"]
-    if not to_run:
-        pytest.skip(f"{len(group)} cases refused: {group[0].detail}")
-    subject = Subject(backend)
-    for planned in to_run:
-        planned.status, planned.detail = engine.judge(subject, planned.case)
-    counts = Counter(planned.status for planned in to_run)
-    assert counts == {"pass": len(to_run)}, "\n".join(engine.diagnoses(group))
+    group()

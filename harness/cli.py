@@ -17,8 +17,9 @@ import typer
 
 from conformance import engine, external, junit, page, parallel, summary, versions, xfails
 from conformance.case import CaseError
-from conformance.plan import DEFAULT_TIER, Selection, Shard
+from conformance.plan import DEFAULT_TIER, Selection
 from conformance.session import Options, Session
+from conformance.shard import Shard
 from harness import __version__, bench, history, machine, registry, results, shapes, terminal, versus
 from harness.isolate import DEADLINE
 from harness.observe import Local
@@ -295,7 +296,8 @@ def _describe(name: str) -> dict[str, Any]:
     derived = [op for op in OPS if op not in backend.native]
     return {
         "backend": name, "available": True, "reason": "", "info": backend.info, "ops": list(OPS),
-        "native": sorted(backend.native), "derived": ", ".join(derived), "dtypes": engine.claimed_dtypes(Local(backend)),
+        "native": sorted(backend.native), "derived": ", ".join(derived),
+        "dtypes": engine.claimed_dtypes(Local(backend)),
     }  # fmt: skip
 
 

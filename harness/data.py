@@ -78,9 +78,12 @@ class Lazy:
     start: int
     pool: Array
 
-    def __getitem__(self, index: tuple[int, ...]) -> Any:
+    def __getitem__(self, index: int | tuple[int, ...]) -> Any:
         """The element that the array has there."""
-        return self.pool[(self.start + int(np.ravel_multi_index(index, self.shape))) % _POOL_SIZE]
+        place = 0
+        for i, size in zip((index,) if isinstance(index, int) else index, self.shape, strict=True):
+            place = place * size + i
+        return self.pool[(self.start + place) % _POOL_SIZE]
 
 
 def lazy(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Lazy, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -90,9 +91,7 @@ class Isolated:
             answer = self._ask(action, deadline, arrays, op=op, spec=str(spec), **more)
         except WorkerDied as death:
             return [self._mourn(op, death)]
-        replies = [
-            Reply(**{**facts, "result": a}) for facts, a in zip(answer["replies"], answer["arrays"], strict=True)
-        ]
+        replies = [_reply(f, a) for f, a in zip(answer["replies"], answer["arrays"], strict=True)]
         if any(reply.error.startswith("MemoryError") for reply in replies):
             self._bury(op, "ran out of memory")  # what it hoards would fail the next call too
         return replies
@@ -153,6 +152,7 @@ class Child:
         }
 
     def _open(self, message: Record) -> list[Answer]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes of a terminal; ours is ended by us
         backend = registry.load(message["target"])
         self._local = Local(backend)
         _limit_memory(message["memory"])

@@ -61,7 +61,7 @@ def write(stream: IO[bytes], record: Record, arrays: Sequence[Array | None] = ()
     stream.write(json.dumps(record).encode() + b"\n")
     for a in arrays:
         if a is not None:
-            stream.write(np.ascontiguousarray(a).data.cast("B") if a.size else b"")
+            stream.write(np.ascontiguousarray(a).reshape(a.size).view(np.uint8).data if a.size else b"")
     stream.flush()
 
 

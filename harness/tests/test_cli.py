@@ -86,9 +86,11 @@ def test_a_right_plugin_passes_for_every_op(write: Write, tmp_path: Path) -> Non
     assert f"{found['executed']} of {found['planned']}" in done.stdout
     # The keys are the contract of DESIGN section 6; `reason` says why a backend is unavailable or incomplete.
     assert set(found) == {"schema", "backend", "suite_version", "verdict", "reason", "planned", "executed", "counts",
-                          "seconds", "checks"}  # fmt: skip
+                          "seconds", "checks", "total", "tier", "seed", "isolated", "shard", "cut"}  # fmt: skip
+    assert found["isolated"]
     assert set(found["counts"]) == {"pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", "not_run"}
-    keys = {"id", "op", "dtype", "status", "planned", "executed", "reason", "repro", "diagnosis"}
+    keys = {"id", "op", "dtype", "status", "planned", "executed", "reason", "repro", "diagnosis",
+            "seconds", "optional", "used", "failures"}  # fmt: skip
     assert {frozenset(c) for c in found["checks"]} == {frozenset(keys)}
 
 
@@ -179,8 +181,8 @@ BREAKAGES = {
     "float64_result": (edited("w + left + right), columns.dtype)", "w + left + right))"), "contract.dtype"),
     "view_of_the_padded": (edited(".copy()", ""), "contract.contiguous"),
     "input_changed": (at_start("x *= 2"), "contract.inputs_untouched"),
-    "raises_on_an_empty_batch": (at_start("assert spec.batch, 'empty'"), "contract.shape"),
-    "returns_none": (edited("    return columns.reshape", "    columns.reshape"), "contract.shape"),
+    "raises_on_an_empty_batch": (at_start("assert spec.batch, 'empty'"), "contract.empty_batch"),
+    "returns_none": (edited("    return columns.reshape", "    columns.reshape"), "contract.type"),
     "returns_nan": (edited("w].copy()", "w] * np.nan"), "values.exact"),
     "exits": (at_start("raise SystemExit(0)"), "values.exact"),
 }
@@ -313,7 +315,7 @@ def test_an_interruption_keeps_what_is_finished(
 
 def test_ctrl_c_within_a_backend_ends_the_run(write: Write, tmp_path: Path) -> None:
     """A signal to the process, as the terminal sends it, and not a failure of the backend that was running."""
-    statement = "if spec.batch == 7:\n        import os, signal\n        os.kill(os.getpid(), signal.SIGINT)"
+    statement = "if spec.batch == 7:\n        import os, signal\n        os.kill(os.getppid(), signal.SIGINT)"
     write("good.py", at_start(statement))
     done = harness(tmp_path, "check", "good.py", "--ops", "im2col", "--dtype", "float32", "--json", "out.json")
     assert (done.returncode, done.stderr.strip()) == (130, "harness: interrupted")

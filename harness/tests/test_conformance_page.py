@@ -13,6 +13,7 @@ import pytest
 
 from conformance import engine, summary
 from conformance.junit import failures, junit
+from conformance.outcome import STATUSES
 from conformance.page import page, picture
 from conformance.specs import DISTINCT
 from harness.results import Record, ResultsError
@@ -83,7 +84,7 @@ def _with_new_fields(found: Record) -> Record:
 def old() -> list[Record]:
     """As written before tiers: right, wrong, refusing, unavailable, and with an empty plan."""
     empty: Record = {"schema": 1, "suite_version": "2026.11", "planned": 0, "executed": 0, "seconds": 0.0,
-                     "counts": dict.fromkeys(engine.STATUSES, 0), "checks": []}  # fmt: skip
+                     "counts": dict.fromkeys(STATUSES, 0), "checks": []}  # fmt: skip
     return [
         _object("right", faulty.Right),
         _object("wrong", faulty.FAULTS["stride_axes_swapped"][0]),

@@ -71,17 +71,6 @@ def require_right_calls_to_pass() -> None:
     validate("conv2d", _SPEC, np.ones(_SPEC.x_shape, np.int64), np.ones(_SPEC.w_shape, np.int64), None)
 
 
-class Attempting(Subject):
-    """A subject that also takes wrong arrays, as conformance.subject will."""
-
-    def attempt(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> str:
-        try:
-            self.backend.run(op, spec, *arrays)
-        except BaseException as error:
-            return f"{type(error).__name__}: {error}"
-        return ""
-
-
 class Strict(faulty.Right):
     """Refuses what does not fit."""
 
@@ -140,7 +129,7 @@ def fits(op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...]) -> bool:
 def judge(kind: type[faulty.Right], case: Case) -> str:
     """The diagnosis of one case, "" for a pass."""
     try:
-        next(c for c in CHECKS[case.check] if case.op in c.ops).run(Attempting(faulty.load(kind)), case)
+        next(c for c in CHECKS[case.check] if case.op in c.ops).run(Subject(faulty.load(kind)), case)
     except Failed as failure:
         return str(failure)
     return ""
@@ -201,4 +190,4 @@ def test_nothing_wrong_to_offer_is_no_pass() -> None:
     case = Case("errors.weight", "conv2d", "float32", ConvSpec.parse("n1c1h1w1_f1kh1kw1"))
     right = ("as it should be", witness.exact_inputs(case))
     with pytest.raises(Mistrusted, match="fits"):
-        errors.refuses(Attempting(faulty.load(Strict)), case, iter([right]))
+        errors.refuses(Subject(faulty.load(Strict)), case, iter([right]))

@@ -8,15 +8,16 @@ import time
 import numpy as np
 import pytest
 
-from conformance import engine, summary
+from conformance import engine, external, summary
 from conformance.case import Case, CaseError
 from conformance.check import CHECKS, check
 from conformance.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.subject import Failed, Subject
 from harness import registry
-from harness.protocol import DTYPES, CompleteBackend
+from harness.observe import Local
+from harness.protocol import DTYPES
 from harness.spec import OPS, ConvSpec
-from harness.tests import faulty
+from harness.tests import faults_laws, faults_tiers, faulty
 
 
 def test_the_right_backend_passes() -> None:
@@ -26,15 +27,19 @@ def test_the_right_backend_passes() -> None:
 
 
 @pytest.mark.parametrize("name", faulty.FAULTS)
-def test_every_fault_is_seen_by_its_check(name: str) -> None:
+def test_every_fault_is_first_seen_by_its_check(name: str) -> None:
     kind, intended = faulty.FAULTS[name]
-    outcome = engine.run(*_planned(kind, check=intended))
-    assert outcome.verdict == "fail", f"{intended} does not see {name}"
-    assert engine.run(*_planned(kind)).verdict == "fail"
+    if intended in external.skipped():
+        pytest.skip(external.skipped()[intended])
+    outcome = engine.run(*_planned(kind))
+    assert faulty.first_to_see(outcome) == intended
+    assert outcome.verdict == "fail"
 
 
-def test_every_check_sees_some_fault() -> None:
-    assert {intended for _, intended in faulty.FAULTS.values()} == set(CHECKS)
+def test_every_check_is_the_first_to_see_some_fault() -> None:
+    required = {id for id, parts in CHECKS.items() if not parts[0].optional}
+    tables = (faulty.FAULTS, faults_laws.FAULTS, faults_tiers.FAULTS)
+    assert {intended for table in tables for _, intended in table.values()} == required
 
 
 @pytest.mark.parametrize("name", ["truncated_to_integers", "computed_in_half_precision"])
@@ -45,7 +50,7 @@ def test_whole_numbers_alone_would_not_do(name: str) -> None:
 def test_one_tier_0_case_an_op_sees_every_value_fault() -> None:
     """The three all-distinct geometries alone see all faults that change values."""
     for name, (kind, intended) in faulty.FAULTS.items():
-        if intended == "values.exact":
+        if intended == "values.exact" and not name.startswith("cached_by_"):  # caches need several calls to be wrong
             backend = faulty.load(kind)
             outcome = engine.run(backend, engine.plan(backend, engine.Selection(check=intended, specs=DISTINCT)))
             assert outcome.verdict == "fail", name
@@ -65,7 +70,7 @@ def test_work_stays_within_limits() -> None:
 
 @pytest.mark.parametrize(("name", "limit"), [("numpy_fancy", 2.0), ("naive_loops", 25.0)])
 def test_time_stays_within_limits(name: str, limit: float) -> None:
-    backend = registry.load(name)
+    backend = Local(registry.load(name))
     best = min(engine.run(backend, engine.plan(backend)).seconds for _ in range(2 if limit < 5 else 1))
     assert best < limit
 
@@ -241,6 +246,6 @@ def test_a_hundred_cases_take_no_time() -> None:
     assert time.monotonic() - start < 1.0
 
 
-def _planned(kind: type[faulty.Right], check: str = "") -> tuple[CompleteBackend, engine.Outcome]:
+def _planned(kind: type[faulty.Right], check: str = "") -> tuple[Local, engine.Outcome]:
     backend = faulty.load(kind)
     return backend, engine.plan(backend, engine.Selection(check=check))

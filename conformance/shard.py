@@ -1,0 +1,31 @@
+"""Splits a run among machines or processes, the same way everywhere."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from conformance.case import SelectionError
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Part `index` of `count`, from 1. Cases are split by a hash of their id that is the same everywhere."""
+
+    index: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read `I/N`. Raises `SelectionError`."""
+        index, slash, count = text.partition("/")
+        if not (slash and index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+            raise SelectionError(f"--shard must be I/N with 1 <= I <= N, got {text!r}")
+        return cls(int(index), int(count))
+
+    def holds(self, text: str) -> bool:
+        """Whether this shard has the case or geometry with that text."""
+        return self.count == 1 or zlib.crc32(text.encode()) % self.count == self.index - 1
+
+
+WHOLE = Shard()

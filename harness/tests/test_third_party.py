@@ -1,0 +1,300 @@
+"""What third parties use: the suite as a call, and from a wheel, in a folder where nothing of the repository lies."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import conformance
+from conformance import ConformanceError, Report
+from conformance.case import SelectionError
+from conformance.xfails import XfailsError
+from harness.adapter import AdapterError
+from harness.protocol import BackendUnavailable
+from harness.registry import RegistryError
+from harness.spec import ConvSpec
+from harness.tests.conftest import GOOD, edited
+from harness.tests.faulty import Right
+
+_ROOT = Path(__file__).resolve().parents[2]
+_ASSIGNED = edited("] += taps[", "] = taps[")  # overlapping windows assigned, not added
+
+_USERS_TESTS = """\
+import mine
+from conformance.pytest_suite import ConformanceSuite, parametrize_checks
+
+
+class TestMine(ConformanceSuite):
+    backend = "mine.py"
+    tier = 0
+    dtypes = ["float32"]
+
+
+class TestAsModule(TestMine):
+    backend = mine
+
+
+@parametrize_checks("mine.py", tier=0, ops=["col2im"], isolate=False)
+def test_decorated(check):
+    check()
+"""
+
+
+class Wrong(Right):
+    """Its bias gradient is off by one."""
+
+    def conv2d_bias_grad(self, dy: object, spec: ConvSpec) -> object:
+        """Contract."""
+        return super().conv2d_bias_grad(dy, spec) + 1  # type: ignore[arg-type]
+
+
+class NoDevice(Right):
+    """Not to be had here."""
+
+    def __init__(self) -> None:
+        raise BackendUnavailable("no such device")
+
+
+# -- the call ----------------------------------------------------------------------------------------------------
+
+
+def test_a_right_class_passes() -> None:
+    report = conformance.check(Right, tier=0)
+    report.raise_for_status()
+    assert (report.verdict, report.ok, report.failures) == ("pass", True, [])
+    assert report.counts["pass"] == report.to_json()["executed"] > 0
+    assert report.to_json()["backend"] == "right"
+    assert "right" in report.html()
+    assert 'failures="0"' in report.junit()
+
+
+def test_a_wrong_object_is_told_with_its_repro() -> None:
+    report = conformance.check(Wrong(), tier=0, ops="conv2d_bias_grad", dtypes="float32", check="values.exact")
+    assert report.verdict == "fail"
+    assert report.failures[0].startswith("fail values.exact/conv2d_bias_grad/float32/")
+    assert "repro: conformance.check(wrong, check='values.exact/" in report.failures[0]  # no shell can name an object
+    with pytest.raises(ConformanceError, match=r"(?s)wrong: fail, 3 of 3 .*values\.exact/conv2d_bias_grad") as caught:
+        report.raise_for_status()
+    assert caught.value.report is report
+
+
+def test_a_class_is_named_as_a_shell_could_name_it() -> None:
+    report = conformance.check(Wrong, tier=0, ops="conv2d_bias_grad", check="values.exact")
+    group = next(group for group in report.to_json()["checks"] if group["status"] == "fail")
+    assert group["repro"].startswith("harness check harness.tests.test_third_party:Wrong --check values.exact/")
+
+
+def test_too_little_is_no_pass() -> None:
+    report = conformance.check(Right, budget=1e-9)
+    assert report.verdict == "incomplete"
+    with pytest.raises(ConformanceError, match=r"(?s)incomplete, 0 of .*budget"):
+        report.raise_for_status()
+
+
+def test_unavailable_is_no_pass() -> None:
+    report = conformance.check(NoDevice)
+    with pytest.raises(ConformanceError, match=r"(?s)unavailable.*no such device"):
+        report.raise_for_status()
+
+
+def test_known_failures(tmp_path: Path) -> None:
+    known = {"*/conv2d_bias_grad/*": "off by one"}
+    assert conformance.check(Wrong, tier=0, xfails=known).counts["xfail"] > 0
+    file = tmp_path / "known.txt"
+    file.write_text("values.exact/col2im/*  # was wrong once\n")
+    assert conformance.check(Right, tier=0, xfails=file).counts["xpass"] > 0
+    with pytest.raises(XfailsError, match="needs a reason"):
+        conformance.check(Right, xfails={"values.exact": ""})
+
+
+def test_an_older_suite_has_fewer_checks() -> None:
+    ids = [
+        {group["id"] for group in conformance.check(Right, ops="im2col", as_of=version).to_json()["checks"]}
+        for version in ("2026.11", "")
+    ]
+    assert ids[0] < ids[1]
+
+
+@pytest.mark.parametrize(
+    ("backend", "choice", "error"),
+    [(Right, {"tier": 9}, SelectionError), (Right, {"ops": ["conv3d"]}, SelectionError),
+     (Right, {"dtypes": "f32"}, SelectionError), (Right, {"as_of": "1999.1"}, SelectionError),
+     (Right, {"check": "nope"}, SelectionError), ("nobody", {}, RegistryError), (object(), {}, AdapterError)],
+)  # fmt: skip
+def test_wrong_calls_are_refused(backend: object, choice: dict, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        conformance.check(backend, **choice)
+
+
+def test_the_package_loads_nothing_by_itself() -> None:
+    code = "import sys, conformance; print(*sorted({m.partition('.')[0] for m in sys.modules} & {'numpy', 'harness'}))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_the_function_and_the_module_of_one_name() -> None:
+    from conformance.check import CHECKS
+
+    assert CHECKS
+    assert callable(conformance.check)
+    with pytest.raises(AttributeError):
+        conformance.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+# -- from a wheel ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages of the wheel, built from a copy: a build leaves folders behind."""
+    if importlib.util.find_spec("setuptools") is None:
+        pytest.skip("setuptools is not installed, so no wheel can be built without the network")
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("target")
+    for name in ("harness", "backends", "conformance"):
+        shutil.copytree(_ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(_ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    _succeed([*pip, "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(source / "out"), str(source)])
+    (wheel,) = (source / "out").glob("*.whl")
+    _succeed([*pip, "install", "--no-deps", "-q", "--target", str(target), str(wheel)])
+    return target
+
+
+class Elsewhere:
+    """An empty folder, and Python there with the wheel's packages before those of this repository."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self.folder = folder
+        self._env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")} | {"PYTHONPATH": str(target)}
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Exit code and all output of `python ARGUMENTS`."""
+        done = subprocess.run([sys.executable, *arguments], cwd=self.folder, env=self._env, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)  # fmt: skip
+        return done.returncode, done.stdout
+
+
+@pytest.fixture
+def elsewhere(installed: Path, tmp_path: Path) -> Elsewhere:
+    return Elsewhere(tmp_path, installed)
+
+
+def test_the_packages_are_those_of_the_wheel(elsewhere: Elsewhere, installed: Path) -> None:
+    _, shown = elsewhere.run("-c", "import backends, conformance, harness.cli as h\n"
+                                   "for m in (backends, conformance, h): print(m.__file__)")  # fmt: skip
+    assert [Path(line).is_relative_to(installed) for line in shown.split()] == [True] * 3, shown
+
+
+def test_the_plug_in_of_the_readme(elsewhere: Elsewhere) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (_ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    elsewhere.write("mine.py", code)
+    exit_code, shown = elsewhere.run("-m", "harness", "check", "./mine.py", "--tier", "0")
+    assert exit_code == 0, shown
+    assert re.search(r"mine +pass +(\d+) of \1 ", shown)
+
+
+def test_a_users_test_tree(elsewhere: Elsewhere) -> None:
+    elsewhere.write("mine.py", GOOD)
+    elsewhere.write("test_mine.py", _USERS_TESTS)
+    code, shown = elsewhere.run("-m", "pytest", "-p", "no:cacheprovider", "-v", "test_mine.py")
+    assert code == 0, shown
+    for test in ("TestMine::test_conformance[values.exact/col2im/float32]", "TestMine::test_nothing_left_out",
+                 "TestAsModule::test_conformance[contract.shape/im2col/float32]",
+                 "test_decorated[values.real/col2im/float64]"):  # fmt: skip
+        assert f"test_mine.py::{test} PASSED" in shown
+
+
+def test_a_users_test_tree_with_a_fault(elsewhere: Elsewhere) -> None:
+    elsewhere.write("mine.py", _ASSIGNED)
+    elsewhere.write("test_mine.py", _USERS_TESTS)
+    code, shown = elsewhere.run("-m", "pytest", "-p", "no:cacheprovider", "test_mine.py")
+    assert code == 1, shown
+    for test in ("TestMine::test_conformance[values.exact/col2im/float32]",
+                 "TestAsModule::test_conformance[values.exact/col2im/float32]",
+                 "test_decorated[values.exact/col2im/float64]"):  # fmt: skip
+        assert f"FAILED test_mine.py::{test}" in shown
+    assert "FAILED test_mine.py::TestMine::test_conformance[values.exact/im2col" not in shown
+    (repro, *_) = re.findall(r"repro: harness (check .*)", shown)
+    assert elsewhere.run("-m", "harness", *repro.split())[0] == 1
+
+
+def test_refused_and_known_to_fail(elsewhere: Elsewhere) -> None:
+    refusing = (
+        GOOD + "\n\ndef unsupported(op, spec, dtype):\n    return None if dtype == 'float32' else 'single only'\n"
+    )
+    elsewhere.write("mine.py", refusing.replace("] += taps[", "] = taps["))
+    elsewhere.write("test_mine.py", """\
+from conformance.pytest_suite import ConformanceSuite
+
+class TestMine(ConformanceSuite):
+    backend = "mine.py"
+    tier = 0
+    ops = "col2im"
+    isolate = False
+    xfails = {"values.*/col2im/float32/*": "assigned, not added"}
+
+class TestStale(TestMine):
+    ops = ()
+    xfails = {"values.*/im2col/*": "long mended", "law.nothing": "never was", "values.*/c*": "assigned, not added"}
+""")  # fmt: skip
+    code, shown = elsewhere.run("-m", "pytest", "-p", "no:cacheprovider", "-rfsx", "test_mine.py")
+    assert code == 1, shown
+    assert "3 known to fail: assigned, not added" in shown
+    assert "cases refused: single only" in shown
+    (failed,) = re.findall(r"FAILED (.*)", shown)
+    assert "TestStale::test_nothing_left_out" in failed
+    assert "'values.*/im2col/*' (line 1) passes in every case" in shown
+    assert "'law.nothing' (line 2) matches no case" in shown
+
+
+def test_pytest_finds_the_suite_and_its_options(elsewhere: Elsewhere) -> None:
+    elsewhere.write("mine.py", _ASSIGNED)
+    suite = ("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "conformance", "--backend", "./mine.py")
+    code, shown = elsewhere.run(*suite, "--check", "values.exact/*", "--tier", "0")
+    assert code == 1, shown
+    assert "test_group[mine-values.exact/col2im/float32]" in shown
+    assert elsewhere.run(*suite, "--check", "contract.dtype", "--tier", "0")[0] == 0
+    assert elsewhere.run("-m", "pytest", "--help")[1].count("--backend") == 0  # nobody else's pytest has our options
+
+
+def test_the_call_from_a_script(elsewhere: Elsewhere) -> None:
+    elsewhere.write("mine.py", GOOD)
+    elsewhere.write("script.py", "import conformance, json\n"
+                                 "print(json.dumps(conformance.check('mine.py', tier=0).to_json()))\n")  # fmt: skip
+    code, shown = elsewhere.run("script.py")
+    assert code == 0, shown
+    found = json.loads(shown)
+    assert (found["verdict"], found["isolated"], found["tier"]) == ("pass", True, 0)
+
+
+def test_report_is_what_the_command_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(_ASSIGNED)
+    command = [sys.executable, "-m", "harness", "check", "mine.py", "--tier", "0", "--no-isolate", "--json", "out.json"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+    (written,) = json.loads((tmp_path / "out.json").read_text())
+    report = conformance.check("mine.py", tier=0, isolate=False)
+    assert isinstance(report, Report)
+    assert _without_times(json.loads(json.dumps(report.to_json()))) == _without_times(written)
+
+
+def _without_times(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_times(item) for key, item in value.items() if key != "seconds"}
+    return [_without_times(item) for item in value] if isinstance(value, list) else value
+
+
+def _succeed(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,255 @@
+"""The higher tiers: the grid is whole, search finds and shrinks, full-size layers are sampled; budgets and shards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance import engine, grid, layers, search, summary, xfails
+from conformance.case import SelectionError
+from conformance.outcome import Outcome
+from conformance.plan import Selection, plan
+from conformance.session import Entry, Options, Session
+from conformance.shard import Shard
+from conformance.specs import DISTINCT
+from harness import registry, shapes
+from harness.observe import Local
+from harness.spec import OPS, ConvSpec
+from harness.tests import faults_tiers, faulty
+
+_SLICE = Shard(7, 500)
+
+
+def session(kind: type[faulty.Right], **selection: object) -> Session:
+    """A run over one faulty backend, planned."""
+    made = Session(Options(Selection(**selection)))  # type: ignore[arg-type]
+    backend = faulty.load(kind)
+    made.entries.append(Entry("faulty", plan(backend, made.options.selection), backend))
+    return made
+
+
+# -- tier 0 --------------------------------------------------------------------------------------------------------
+
+
+def test_tier_0_is_a_second_of_distinct_cases_with_real_numbers() -> None:
+    backend = Local(registry.load("numpy_fancy"))
+    outcome = engine.run(backend, plan(backend, Selection(tier=0)))
+    assert outcome.verdict == "pass"
+    assert outcome.seconds < 1
+    assert {p.case.spec for p in outcome.cases} == set(DISTINCT)
+    assert {"values.real", "values.exact", "contract.dtype"} <= {p.case.check for p in outcome.cases}
+
+
+def test_tier_0_comes_first() -> None:
+    cases = plan(faulty.load(faulty.Right)).cases
+    first = plan(faulty.load(faulty.Right), Selection(tier=0)).cases
+    assert [p.case for p in cases[: len(first)]] == [p.case for p in first]
+
+
+# -- the grid ------------------------------------------------------------------------------------------------------
+
+
+def test_the_grid_is_every_pair_of_settings_once() -> None:
+    assert len(grid.settings()) == 594
+    assert grid.size() == 352_836
+    assert len({grid._text(*pair) for pair in grid._pairs(Shard())}) == 352_836
+
+
+def test_shards_share_the_grid_out() -> None:
+    parts = [set(grid._pairs(Shard(k, 3))) for k in (1, 2, 3)]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 352_836
+    assert min(map(len, parts)) > 100_000
+
+
+@pytest.mark.parametrize("name", ["numpy_fancy", "numba_tiled", "torch_native", "matlab_loop", "naive_loops"])
+def test_a_slice_of_the_grid(name: str) -> None:
+    backend, outcome = Local(registry.load(name)), Outcome(name, True)
+    shard = _SLICE if name != "naive_loops" else Shard(7, 5000)
+    grid.plan(outcome, (), (), shard)
+    assert outcome.counts["not_run"] == outcome.planned == 6 * grid.size(shard) > 300
+    grid.run([(backend, outcome)], shard)
+    assert outcome.counts["pass"] == outcome.planned, [p.detail for t in outcome.tallies for p in t.kept][:3]
+    assert outcome.verdict == "pass"
+
+
+def test_the_grid_sees_what_the_standing_plan_does_not() -> None:
+    backend = faulty.load(faults_tiers.FAULTS["dilation_lost_on_a_single_row"][0])
+    assert engine.run(backend, plan(backend)).verdict == "pass"
+    outcome = Outcome("faulty", True)
+    grid.plan(outcome, ["im2col"], [], _SLICE)
+    grid.run([(backend, outcome)], _SLICE)
+    assert outcome.verdict == "fail"
+    case = outcome.tallies[0].kept[0].case
+    again = engine.run(backend, plan(backend, Selection(check=str(case))))
+    assert again.counts["fail"] == 1
+
+
+def test_a_grid_that_is_cut_is_incomplete() -> None:
+    backend, outcome = faulty.load(faulty.Right), Outcome("faulty", True)
+    grid.plan(outcome, ["im2col"], [])
+    grid.run([(backend, outcome)], budget=0.2)
+    assert outcome.verdict == "incomplete"
+    assert "geometries of the grid were cut by the budget" in outcome.reason
+    assert 0 < outcome.executed < outcome.planned == 352_836
+
+
+# -- search --------------------------------------------------------------------------------------------------------
+
+
+def test_search_finds_and_shrinks() -> None:
+    backend, outcome = faulty.load(faults_tiers.FAULTS["long_strides_cut"][0]), Outcome("faulty", True)
+    assert engine.run(backend, plan(backend)).verdict == "pass"
+    search.plan(outcome, ["im2col"], ["float32"])
+    search.run(backend, outcome)
+    assert outcome.verdict == "fail"
+    (found,) = outcome.tallies[0].kept
+    spec = found.case.spec
+    assert (spec.batch, spec.stride[0], found.case.layout) == (3, 11, "C")
+    assert (spec.groups, spec.in_channels, spec.stride[1], spec.kernel_size) == (1, 1, 1, (1, 1))
+    again = engine.run(backend, plan(backend, Selection(check=str(found.case))))
+    assert again.counts["fail"] == 1
+
+
+def test_search_is_decided_by_its_seed() -> None:
+    class Remembers(faulty.Right):
+        seen: list[ConvSpec] = []  # noqa: RUF012
+
+        def im2col(self, x: object, spec: ConvSpec) -> object:
+            self.seen.append(spec)
+            return super().im2col(x, spec)  # type: ignore[arg-type]
+
+    runs = []
+    for seed in (1, 1, 2):
+        Remembers.seen = []
+        outcome = Outcome("faulty", True)
+        search.plan(outcome, ["im2col"], ["float32"], 30)
+        search.run(faulty.load(Remembers), outcome, seed)
+        runs.append(Remembers.seen)
+        assert outcome.counts["pass"] == outcome.planned == 30
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_a_layout_that_fails_alone_is_what_is_left() -> None:
+    """A backend that reads a Fortran array front to back; the geometry shrinks, the layout stays."""
+    backend, outcome = faulty.load(faulty.FAULTS["strides_ignored"][0]), Outcome("faulty", True)
+    search.plan(outcome, ["im2col"], ["float32"])
+    search.run(backend, outcome)
+    assert outcome.tallies[0].kept[0].case.layout == "F"
+
+
+# -- full size -----------------------------------------------------------------------------------------------------
+
+
+def test_layers_are_sampled_at_full_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = [shapes.Layer("small", ConvSpec.parse("n2c8h40w42_f4kh3kw3"))]
+    monkeypatch.setattr(layers.shapes, "layers", lambda name: small)
+    monkeypatch.setattr(layers, "LARGE_SPEC", ConvSpec.parse("n1c1h240w250_f1kh3kw3"))
+    for kind, seen in (
+        (faulty.Right, set()),
+        (faults_tiers.FAULTS["last_rows_missing_in_large_results"][0], {"values.layer", "contract.large_index"}),
+        (faults_tiers.FAULTS["index_wraps_around"][0], {"contract.large_index"}),
+    ):
+        backend = faulty.load(kind)
+        outcome = plan(backend, Selection(ops=["im2col"], dtypes=["float32"], tier=0))
+        layers.plan(backend, outcome, ["im2col"], ["float32"])
+        engine.run(backend, outcome)
+        assert {p.case.check for p in outcome.cases if p.status == "fail"} == seen
+        assert outcome.counts["not_run"] == 0
+
+
+def test_a_layer_that_takes_too_long_is_planned_and_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = Local(registry.load("naive_loops"))
+    outcome = plan(backend, Selection(ops=["im2col"], dtypes=["float32"], tier=0))
+    monkeypatch.setattr(layers, "_LONGEST", 0.001)
+    wanted = replace(layers.LARGE_SPEC, input_size=(200, 200))
+    monkeypatch.setattr(layers, "LARGE_SPEC", wanted)
+    monkeypatch.setattr(layers.shapes, "layers", lambda name: [])
+    layers.plan(backend, outcome, ["im2col"], ["float32"])
+    engine.run(backend, outcome)
+    assert outcome.verdict == "incomplete"
+    assert "predicted" in outcome.cases[-1].detail
+
+
+# -- budget, shards, known failures ----------------------------------------------------------------------------------
+
+
+def test_a_budget_runs_the_telling_cases_first_and_says_what_it_cut() -> None:
+    backend = faulty.load(faulty.Right)
+    outcome = engine.run(backend, plan(backend), budget=0.3)
+    assert outcome.verdict == "incomplete"
+    assert "were cut by the budget" in outcome.reason
+    done = {p.case.check for p in outcome.cases if p.status == "pass"}
+    assert {"values.exact", "values.real"} <= done
+    assert all(p.status == "pass" for p in outcome.cases if p.case.check == "values.real" and p.case.spec in DISTINCT)
+
+
+def test_shards_hold_every_case_once() -> None:
+    backend = faulty.load(faulty.Right)
+    whole = [str(p.case) for p in plan(backend).cases]
+    parts = [str(p.case) for k in (1, 2, 3) for p in plan(backend, Selection(shard=Shard(k, 3))).cases]
+    assert sorted(parts) == sorted(whole)
+    outcomes = [engine.run(backend, plan(backend, Selection(shard=Shard(k, 2), tier=1))) for k in (1, 2)]
+    merged = summary.merge([summary.to_json(o, "faulty") for o in outcomes])
+    assert (merged["verdict"], merged["executed"], merged["planned"]) == ("pass", len(whole), len(whole))
+    assert sum(group["executed"] for group in merged["checks"]) == len(whole)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2"])
+def test_wrong_shards_are_refused(text: str) -> None:
+    with pytest.raises(SelectionError, match="--shard must be I/N"):
+        Shard.parse(text)
+
+
+def known(kind: type[faulty.Right], *lines: str, tmp_path: object, check: str = "") -> Outcome:
+    """A run with a file of known failures."""
+    path = tmp_path / "known.txt"  # type: ignore[operator]
+    path.write_text("\n".join(lines))
+    made = session(kind, check=check)
+    made.options = replace(made.options, known=xfails.read(path))
+    xfails.mark(made.entries[0].outcome, list(made.options.known))
+    made.run()
+    return made.entries[0].outcome
+
+
+def test_known_failures_are_no_failures(tmp_path: object) -> None:
+    kind, _ = faulty.FAULTS["truncated_to_integers"]
+    lines = (
+        "# a comment",
+        "values.real/*/float*  # sums are truncated, https://example.org/1",
+        "values.random  # same",
+    )
+    outcome = known(kind, *lines, "law.*   # nothing known", tmp_path=tmp_path, check="[vl]a*")
+    assert outcome.counts["xfail"] > 10
+    assert outcome.counts["xpass"] > 0  # no law fails
+    outcome = known(kind, *lines, tmp_path=tmp_path, check="[vl]a*")
+    assert outcome.counts["fail"] == outcome.counts["xpass"] == 0
+    assert outcome.verdict == "pass"
+
+
+def test_a_known_failure_that_passes_is_loud(tmp_path: object) -> None:
+    exact = str(plan(faulty.load(faulty.Right)).cases[0].case)
+    outcome = known(faulty.Right, f"{exact}  # was broken", tmp_path=tmp_path)
+    assert (outcome.verdict, outcome.counts["xpass"]) == ("fail", 1)
+    assert "is known to fail (was broken), and passed" in outcome.cases[0].detail
+
+
+def test_a_known_failure_that_matches_nothing_is_loud(tmp_path: object) -> None:
+    outcome = known(faulty.Right, "values.exact/im2col/int8/*  # gone", tmp_path=tmp_path)
+    assert outcome.verdict == "incomplete"
+    assert "matches no case" in outcome.reason
+
+
+def test_a_known_failure_needs_a_reason(tmp_path: object) -> None:
+    with pytest.raises(xfails.XfailsError, match=r"line 1: 'values.exact' needs a reason"):
+        known(faulty.Right, "values.exact", tmp_path=tmp_path)
+
+
+def test_sessions_plan_all_tiers_before_they_run() -> None:
+    made = Session(Options(Selection(tier=4, dtypes=["float32"])))
+    made.add("numpy_fancy", named=True)
+    keys = {t.key for t in made.entries[0].outcome.tallies}
+    assert {(grid.CHECK, op, "float32") for op in OPS} <= keys
+    assert {(search.CHECK, op, "float32") for op in OPS} <= keys
+    assert any(p.case.check == layers.LAYER for p in made.entries[0].outcome.cases)
+    assert made.entries[0].outcome.verdict == "incomplete"
