@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test lint clean
+.PHONY: help install report test test-full lint clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -30,6 +30,13 @@ report: install  ## check every backend, measure the quick set, write results/re
 test: install    ## lint, types and all tests, under 10 minutes
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
+
+test-full: test  ## also the whole grid, random search and full-size layers, for all backends; about an hour
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[witnesses]'
+	$(BIN)/python -m conformance.witnesses --tier2-sample 200
+	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native --tier 2 --jobs 2
+	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native matlab_loop --tier 3 --check 'values.random'
+	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled --tier 4 --check 'values.layer'
 
 lint: install    ## ruff and mypy
 	$(BIN)/ruff check .

@@ -37,8 +37,12 @@ class TorchNative:
         return None if dtype in ("float32", "float64") else f"dtype {dtype} is not claimed"
 
     def from_numpy(self, a: np.ndarray) -> torch.Tensor:
-        """torch takes neither negative strides nor read-only memory: such arrays are copied."""
-        return torch.from_numpy(np.require(a, requirements=["C", "A", "W"])).to(self.device)
+        """torch takes neither negative strides nor read-only memory: such arrays are copied.
+
+        A single pixel may have a negative stride and count as C-contiguous for NumPy.
+        """
+        a = a.copy() if min(a.strides, default=0) < 0 else np.require(a, requirements=["C", "A", "W"])
+        return torch.from_numpy(a).to(self.device)
 
     def to_numpy(self, a: torch.Tensor) -> np.ndarray:
         """Back to the host; on the CPU the memory is shared."""

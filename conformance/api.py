@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
-from conformance import engine, junit, page, versions, xfails
+from conformance import engine, junit, page, versions, witnesses, xfails
 from conformance.case import SelectionError
 from conformance.outcome import Outcome, Status
 from conformance.plan import DEFAULT_TIER, TIERS, Selection
@@ -118,7 +118,7 @@ def check(
     session = opened(backend, made)
     try:
         session.run()
-        (found,) = session.objects()
+        (found,) = session.objects(witnesses.at_hand())
     finally:
         session.close()
     return Report(found if session.entries[0].target else _without_commands(found))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from conformance import pattern, script
+import numpy as np
+
+from conformance import pattern, script, witnesses
 from conformance.outcome import Planned
+from conformance.subject import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +22,8 @@ class Explanation:
     script: str = ""
 
 
-def explain(planned: Planned, target: str) -> Explanation:
-    """What can be said of the calls that the case made; nothing if none were kept."""
+def explain(planned: Planned, target: str, libraries: Sequence[str] = ()) -> Explanation:
+    """What can be said of the calls that the case made; nothing if none were kept. `libraries` are asked for a vote."""
     if not planned.calls:
         return Explanation()
     text = script.standalone(planned.calls, str(planned.case), planned.detail, target, planned.numerics)
@@ -28,5 +32,13 @@ def explain(planned: Planned, target: str) -> Explanation:
         if mask is not None:
             said = (pattern.describe(call.op, call.spec, mask), pattern.likely(call, planned.numerics))
             rows = pattern.picture(call.op, call.spec, mask)
-            return Explanation("; ".join(word for word in said if word), rows, "", text)
+            return Explanation("; ".join(word for word in said if word), rows, _voted(call, libraries), text)
     return Explanation(script=text)
+
+
+def _voted(call: Call, libraries: Sequence[str]) -> str:
+    """Who is the odd one out; nothing to be said on real-valued data, where all differ a little."""
+    whole = all(a is None or np.array_equal(a, np.rint(a)) for a in call.arrays)
+    if not libraries or not whole:
+        return ""
+    return witnesses.odd_one_out(witnesses.vote(call.op, call.spec, call.arrays, call.reply.result, libraries))

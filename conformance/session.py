@@ -90,13 +90,13 @@ class Session:
         for _, outcome in ready:
             xfails.settle(outcome, list(self.options.known))
 
-    def objects(self) -> list[dict[str, Any]]:
-        """The `check` JSON of every backend, in the order given."""
+    def objects(self, libraries: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """The `check` JSON of every backend, in the order given; `libraries` are asked about failures."""
         selection = self.options.selection
         shard = f"{selection.shard.index}/{selection.shard.count}" if selection.shard.count > 1 else ""
         return [
             summary.to_json(
-                entry.outcome, entry.target, tier=selection.tier, seed=selection.seed,
+                entry.outcome, entry.target, libraries, tier=selection.tier, seed=selection.seed,
                 isolated=isinstance(entry.observer, Isolated), shard=shard,
             )
             for entry in self.entries

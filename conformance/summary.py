@@ -16,8 +16,11 @@ _WORST_FIRST: tuple[Status, ...] = ("fail", "xpass", "mistrusted", "not_run", "x
 _SHOWN = 3  # failures of a group
 
 
-def to_json(outcome: Outcome, target: str, **run: Any) -> dict[str, Any]:
-    """One backend's object of `harness check --json`; `target` is as the user typed it, `run` adds facts."""
+def to_json(outcome: Outcome, target: str, libraries: Sequence[str] = (), **run: Any) -> dict[str, Any]:
+    """One backend's object of `harness check --json`; `target` is as the user typed it, `run` adds facts.
+
+    `libraries` are asked about the first failure of each group: who is the odd one out.
+    """
     return {
         "schema": SCHEMA,
         "backend": outcome.backend,
@@ -31,7 +34,7 @@ def to_json(outcome: Outcome, target: str, **run: Any) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         **run,
         "cut": "; ".join(outcome.cuts),
-        "checks": [_group(group, target) for group in outcome.groups()],
+        "checks": [_group(group, target, libraries) for group in outcome.groups()],
     }
 
 
@@ -87,7 +90,7 @@ def _joined(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
     return joined
 
 
-def _group(group: Group, target: str) -> dict[str, Any]:
+def _group(group: Group, target: str, libraries: Sequence[str]) -> dict[str, Any]:
     check, op, dtype = group.key
     status = next((s for s in _WORST_FIRST if group.counts[s]), "not_run")
     bad = sorted(
@@ -113,12 +116,12 @@ def _group(group: Group, target: str) -> dict[str, Any]:
         "seconds": round(group.seconds, 4),
         "optional": group.optional,
         "used": max(used, default=None),
-        "failures": [_failure(planned, target) for planned in bad],
+        "failures": [_failure(p, target, libraries if k == 0 else ()) for k, p in enumerate(bad)],
     }
 
 
-def _failure(planned: Planned, target: str) -> dict[str, Any]:
-    told = explain.explain(planned, target)
+def _failure(planned: Planned, target: str, libraries: Sequence[str]) -> dict[str, Any]:
+    told = explain.explain(planned, target, libraries)
     return {
         "case": str(planned.case),
         "status": planned.status,

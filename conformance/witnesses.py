@@ -39,15 +39,23 @@ def available() -> dict[str, str]:
     return {name: libraries.missing(name) or libraries.version(name) for name in libraries.COMPUTE}
 
 
+def at_hand() -> list[str]:
+    """The installed libraries that cost nothing to ask: loaded already, or quick to load."""
+    return [name for name in installed() if name in sys.modules or name == "scipy"]
+
+
 def installed() -> list[str]:
     """The libraries that can be asked here."""
     return [name for name in libraries.COMPUTE if not libraries.missing(name)]
 
 
-def vote(op: Op, spec: ConvSpec, arrays: libraries.Arrays, got: Array | None = None) -> list[Vote]:
-    """The oracle, every installed library, and the backend's result if there is one. For whole-number data only."""
+def vote(
+    op: Op, spec: ConvSpec, arrays: libraries.Arrays, got: Array | None = None, names: Sequence[str] | None = None
+) -> list[Vote]:
+    """The oracle, the installed libraries (or those named), and the backend's result. For whole-number data only."""
     oracle = tap_oracle.run(op, spec, *arrays)
-    votes = [Vote(ORACLE, oracle, True), *(_asked(name, op, spec, arrays, oracle) for name in installed())]
+    asked = installed() if names is None else names
+    votes = [Vote(ORACLE, oracle, True), *(_asked(name, op, spec, arrays, oracle) for name in asked)]
     return votes if got is None else [*votes, _vote(BACKEND, got, oracle)]
 
 

@@ -6,8 +6,8 @@ same code continues it; a group (one op, dtype and layer over all backends) coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import machine, registry, results
@@ -41,6 +41,7 @@ class Plan:
     allocator: str = "steady"
     budget: float = DEFAULT_BUDGET
     rounds: int = DEFAULT_ROUNDS
+    barred: Mapping[str, str] = field(default_factory=dict)  # backends that must not be timed, and why
 
     def record(self) -> Record:
         """The plan as written to the run file; equal plans give equal records."""
@@ -125,7 +126,8 @@ class _Session:
         todo = [name for name in names if (job["group"], name) not in self._done]
         if not todo:
             return []
-        cells: dict[str, Record] = {}
+        barred = {registry.known_as(target): reason for target, reason in self._plan.barred.items()}
+        cells: dict[str, Record] = {n: results.cell(job, n, "fail", barred[n]) for n in names if n in barred}
         while len(cells) < len(names):
             job = {**job, "backends": [t for t in job["backends"] if registry.known_as(t) not in cells]}
             cells |= self._ask(job)
@@ -169,7 +171,7 @@ class _Session:
         if self._worker is not None:
             return self._worker
         self._worker = worker = Worker(environment(self._plan.threads, self._plan.allocator))
-        for target in self._plan.backends:
+        for target in [t for t in self._plan.backends if t not in self._plan.barred]:
             for description in worker.request("load", _SLACK, target=target):
                 if description["backend"] not in self._described:
                     self._described.add(description["backend"])

@@ -10,12 +10,13 @@ import json
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
-from conformance import engine, external, junit, page, parallel, summary, versions, xfails
+from conformance import engine, external, junit, page, parallel, summary, versions, witnesses, xfails
 from conformance.case import CaseError
 from conformance.plan import DEFAULT_TIER, Selection
 from conformance.session import Options, Session
@@ -138,7 +139,8 @@ def check(
     if jobs > 1:
         objects, interrupted = parallel.run(jobs, selection.shard, targets, sys.argv[1:])
     else:
-        objects, interrupted = _check_here(options, targets, named=bool(names))
+        asked = witnesses.installed() if html_file else witnesses.at_hand()
+        objects, interrupted = _check_here(options, targets, bool(names), asked)
     write = results.write_atomically
     if json_file:
         write(json_file, summary.as_text(objects, lines=json_file.suffix == ".jsonl"))
@@ -157,7 +159,9 @@ def check(
     )
 
 
-def _check_here(options: Options, targets: Sequence[str], named: bool) -> tuple[list[Record], bool]:
+def _check_here(
+    options: Options, targets: Sequence[str], named: bool, libraries: Sequence[str]
+) -> tuple[list[Record], bool]:
     session, interrupted = Session(options), False
     try:
         for target in targets:
@@ -167,7 +171,7 @@ def _check_here(options: Options, targets: Sequence[str], named: bool) -> tuple[
                 session.run(lambda cases, text: ticker.step(text, cases))
             except KeyboardInterrupt:
                 interrupted = True
-        return session.objects(), interrupted
+        return session.objects(libraries), interrupted
     finally:
         session.close()
 
@@ -192,7 +196,7 @@ def bench_command(
         shape_set, shapes.layers(shape_set), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
         threads, _allocator(allocator), budget,
     )  # fmt: skip
-    _require_loadable(names or [])
+    plan = replace(plan, barred=_wrong(plan))
     cells: list[Record] = []
     with terminal.Ticker("bench", plan.cells) as ticker:
 
@@ -235,9 +239,9 @@ def compare(
         shape_set, shapes.layers(shape_set), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
         threads, _allocator(allocator), _COMPARE_BUDGET, pairs,
     )  # fmt: skip
-    _require_loadable(chosen)
     if json_file:
         results.require_writable(json_file)
+    plan = replace(plan, barred=_wrong(plan))
     cells: list[Record] = []
     interrupted = False
     try:
@@ -319,13 +323,17 @@ def _cells_code(cells: Sequence[Record], named: Sequence[str]) -> int:
     return 3 if any(cell["status"] == "unavailable" and cell["backend"] in names for cell in cells) else 0
 
 
-def _require_loadable(targets: Sequence[str]) -> None:
-    """A target that is no backend is a wrong call; one that is not available here is not."""
-    for target in targets:
-        try:
-            registry.load(target)
-        except BackendUnavailable:
-            continue
+def _wrong(plan: bench.Plan) -> dict[str, str]:
+    """The backends that are not built in and fail tier 0, in a child, with what failed: they are not timed."""
+    wrong = {}
+    for target in plan.backends:
+        if not registry.is_builtin(target):
+            selection = Selection(ops=plan.ops, dtypes=plan.dtypes, tier=0)
+            ((found,), _) = _check_here(Options(selection), [target], True, ())
+            failed = [c["diagnosis"][0] for c in found["checks"] if c["status"] == "fail"]
+            if failed:
+                wrong[target] = f"not timed, it fails tier 0 of the conformance suite: {failed[0]}"
+    return wrong
 
 
 def _distinct(targets: Sequence[str]) -> list[str]:

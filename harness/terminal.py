@@ -17,6 +17,7 @@ from harness.results import Record
 
 _STYLES = {"pass": "green", "fail": "bold red", "incomplete": "yellow", "unavailable": "dim", "available": "green"}
 _LINE_EVERY = 10.0  # seconds between plain lines
+_NOT_CALLED = " was not run: "
 _SHOWN_GROUPS = 8  # failing groups of cases a backend; the JSON has all
 
 
@@ -73,16 +74,24 @@ def show_checks(objects: Sequence[Record]) -> None:
     """Verdicts as a table, then the first failing cases of each backend with their repro lines."""
     rows = []
     for o in objects:
-        counts = ", ".join(f"{n} {status}" for status, n in o["counts"].items() if n)
+        counts = ", ".join(f"{n:,} {status}" for status, n in o["counts"].items() if n)
+        used = max((c["used"] for c in o["checks"] if c["used"] is not None and c["status"] == "pass"), default=None)
+        counts += "" if used is None else f"; at most {used:.0%} of an error allowance used"
         cases = "; ".join(text for text in (counts, o["reason"]) if text)
         rows.append([o["backend"], o["verdict"], f"{o['executed']} of {o['planned']}", cases, f"{o['seconds']:.1f} s"])
     table("", ("backend", "verdict", "executed", "cases", "time"), rows)
     for o in objects:
-        bad = [c for c in o["checks"] if c["status"] in ("fail", "mistrusted")]
+        bad = [c for c in o["checks"] if c["status"] in ("fail", "mistrusted", "xpass")]
+        bad.sort(key=lambda c: _NOT_CALLED in c["diagnosis"][0])  # what was never called comes last
         for c in bad[:_SHOWN_GROUPS]:
-            print(f"\n{o['backend']}: {c['status']} {c['diagnosis'][0]}\n  repro: {c['repro']}")
+            optional = " (optional, not part of the verdict)" if c["optional"] else ""
+            print(f"\n{o['backend']}: {c['status']}{optional} {c['diagnosis'][0]}")
+            for failure in c["failures"][:1]:
+                for text in (failure["pattern"], failure["witnesses"]):
+                    print(f"  {text}") if text else None
+            print(f"  repro: {c['repro']}")
         if len(bad) > _SHOWN_GROUPS:
-            print(f"\n{o['backend']}: {len(bad) - _SHOWN_GROUPS} more groups of cases failed; --json FILE has them all")
+            print(f"\n{o['backend']}: {len(bad) - _SHOWN_GROUPS} more groups of cases failed; --html FILE has all")
 
 
 def show_comparison(rows: Sequence[Record], means: Sequence[Record], conditions: str) -> None:

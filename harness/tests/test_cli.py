@@ -298,11 +298,11 @@ def test_an_interruption_keeps_what_is_finished(
 ) -> None:
     judged, judge = [], engine.judge
 
-    def interrupted(subject: Subject, case: Any) -> tuple[engine.Status, str]:
-        judged.append(case)
+    def interrupted(subject: Subject, planned: engine.Planned) -> None:
+        judged.append(planned)
         if len(judged) == 5:
             raise KeyboardInterrupt
-        return judge(subject, case)
+        judge(subject, planned)
 
     monkeypatch.setattr(engine, "judge", interrupted)
     out = tmp_path / "out.json"
