@@ -15,11 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
-from conformance import engine, junit, page, versions, witnesses, xfails
+from conformance import junit, page, versions, witnesses, xfails
 from conformance.case import SelectionError
 from conformance.outcome import Outcome, Status
 from conformance.plan import DEFAULT_TIER, TIERS, Selection
-from conformance.session import Entry, Options, Session, _plan_higher_tiers
+from conformance.session import Entry, Options, Session
 from harness.adapter import complete
 from harness.observe import Local
 from harness.protocol import DTYPES, BackendUnavailable
@@ -165,10 +165,7 @@ def opened(backend: Any, made: Options) -> Session:
             raise
         session.entries.append(Entry(target, Outcome(name, made.selection.narrowed, unavailable=str(reason))))
         return session
-    outcome = engine.plan(observer, made.selection)
-    session.entries.append(Entry(target, outcome, observer))
-    _plan_higher_tiers(observer, outcome, made.selection)
-    xfails.mark(outcome, list(made.known))
+    session.enter(target, observer)
     return session
 
 

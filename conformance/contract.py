@@ -8,7 +8,7 @@ import numpy as np
 
 from conformance import witness
 from conformance.case import Case
-from conformance.check import Variant, check
+from conformance.checks import Variant, check
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Subject
 from harness import tap_oracle

@@ -6,10 +6,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from conformance.check import check_of
+from conformance.case import SelectionError
+from conformance.checks import check_of
 from conformance.judge import judge
 from conformance.outcome import Key, Outcome, Planned
-from conformance.plan import Selection, SelectionError, claimed_dtypes, in_tier_0, plan
+from conformance.plan import Selection, claimed_dtypes, in_tier_0, plan
 from conformance.subject import Subject
 from harness.observe import Observer
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance import onnx_vectors
 from conformance.case import Case
-from conformance.check import check
+from conformance.checks import check
 from conformance.golden import Example
 from conformance.specs import MAX_WORK
 from conformance.subject import Failed, Subject

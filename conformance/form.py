@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance import witness
 from conformance.case import Case
-from conformance.check import check
+from conformance.checks import check
 from conformance.specs import ALL, DISTINCT, some
 from conformance.subject import Failed, Subject, require_array, require_dtype, require_shape
 from harness.protocol import Array

@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 
 from conformance.case import Case
-from conformance.check import check
+from conformance.checks import check
 from conformance.outcome import Outcome, Planned, Tally
 from conformance.shard import WHOLE, Shard
 from conformance.subject import Failed, Subject

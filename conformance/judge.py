@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from conformance.check import check_of
+from conformance.checks import check_of
 from conformance.outcome import Planned, Status
 from conformance.subject import Failed, Mistrusted, NotRun, Refused, Subject
 

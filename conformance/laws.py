@@ -12,7 +12,7 @@ import numpy as np
 
 from conformance import witness
 from conformance.case import Case
-from conformance.check import check
+from conformance.checks import check
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
 from harness import data, oracle, tap_oracle

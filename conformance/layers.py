@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from conformance.case import Case
-from conformance.check import check
+from conformance.checks import check
 from conformance.outcome import Outcome, Planned
 from conformance.subject import Failed, NotRun, Subject
 from harness import data, oracle, shapes

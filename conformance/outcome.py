@@ -126,9 +126,8 @@ class Outcome:
         """What a pass needs and this run lacks; a plan that the user narrowed is judged by itself."""
         if self.narrowed:
             return []
-        executed = {
-            (p.case.op, p.case.dtype) for p in self.cases if p.case.spec in DISTINCT and p.status in ("pass", "fail")
-        }
+        ran = ("pass", "fail", "xfail", "xpass")
+        executed = {(p.case.op, p.case.dtype) for p in self.cases if p.case.spec in DISTINCT and p.status in ran}
         claimed = {(p.case.op, p.case.dtype) for p in self.cases if p.status != "unsupported"}
         compulsory: set[tuple[Op, str]] = {("im2col", "float32"), ("col2im", "float32")}
         return [
@@ -141,7 +140,7 @@ class Outcome:
         """Why it is unavailable or incomplete, as far as counts do not say it."""
         if self.unavailable:
             return self.unavailable
-        return "; ".join([*self.omissions(), *self.stale, *self.cuts, *self.notes])
+        return "; ".join([*(self.cuts or self.omissions()), *self.stale, *self.notes])
 
     def groups(self) -> Iterable[Group]:
         """Cases by check, op and dtype, in the order of the plan."""

@@ -25,7 +25,7 @@ import conformance.layers  # isort: skip
 import conformance.errors  # noqa: F401  # isort: skip
 from conformance import versions
 from conformance.case import Case, CaseError, SelectionError
-from conformance.check import CHECKS, check_of
+from conformance.checks import CHECKS, check_of
 from conformance.outcome import Outcome, Planned
 from conformance.shard import WHOLE, Shard
 from conformance.specs import DISTINCT

@@ -13,7 +13,7 @@ import numpy as np
 
 from conformance import witness
 from conformance.case import Case
-from conformance.check import check
+from conformance.checks import check
 from conformance.laws import require_same
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Refused, Subject

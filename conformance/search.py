@@ -14,7 +14,7 @@ from hypothesis.errors import FlakyFailure
 
 from conformance import witness
 from conformance.case import Case
-from conformance.check import check
+from conformance.checks import check
 from conformance.judge import judge
 from conformance.outcome import Outcome, Planned, Tally
 from conformance.strategies import cases

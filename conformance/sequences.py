@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance import witness
 from conformance.case import Case
-from conformance.check import check
+from conformance.checks import check
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Subject
 from harness.compare import mismatch

@@ -65,6 +65,11 @@ class Session:
             text = str(reason)
             self.entries.append(Entry(target, Outcome(registry.known_as(target), selection.narrowed, unavailable=text)))
             return
+        self.enter(target, observer)
+
+    def enter(self, target: str, observer: Observer) -> None:
+        """Plan the run of a backend that is open already."""
+        selection = self.options.selection
         outcome = engine.plan(observer, selection)
         self.entries.append(Entry(target, outcome, observer))
         _plan_higher_tiers(observer, outcome, selection)

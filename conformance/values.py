@@ -6,7 +6,7 @@ import numpy as np
 
 from conformance import golden, witness
 from conformance.case import Case
-from conformance.check import Variant, check
+from conformance.checks import Variant, check
 from conformance.specs import ALL, DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
 from harness.compare import mismatch, share_used

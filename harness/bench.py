@@ -177,8 +177,8 @@ class _Session:
                     self._described.add(description["backend"])
                     self._keep(description)
         if not self._has_ceilings:
-            conditions = {"threads": self._plan.threads, "allocator": self._plan.allocator}
-            for record in worker.request("ceilings", _SLACK, **conditions):
+            threads, allocator = self._plan.threads, self._plan.allocator
+            for record in worker.request("ceilings", _SLACK, threads=threads, allocator=allocator):
                 self._keep(record)
             self._has_ceilings = True
         return worker

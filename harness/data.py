@@ -104,7 +104,7 @@ def real(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
 
 def _largest(op: Op, spec: ConvSpec, dtype: str) -> int:
     """The largest magnitude whose sums stay exact."""
-    room = 2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1)
+    room: int = 2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1)
     if len(spec.input_shapes(op)) == 1:
         largest = min(room, _LARGEST_TERM)
     else:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from conformance.check import CHECKS
+from conformance.checks import CHECKS
 from conformance.outcome import Outcome
 from harness import tap_oracle
 from harness.adapter import complete
@@ -201,7 +201,7 @@ class _Late(Right):
         return empty
 
 
-class _ById(Right):
+class ById(Right):
     """Keeps results by the identity of the input: fresh arrays often live where old ones did."""
 
     def __init__(self) -> None:
@@ -326,7 +326,6 @@ FAULTS: dict[str, tuple[type[Right], str]] = {
     "wrong_on_one_square_image": (result(lambda op, s, out, a: out + (s.batch == s.in_channels == 1 and s.input_size[0] == s.input_size[1] > 2)), "values.golden"),
     "subclass_of_ndarray": (result(lambda op, s, out, a: out.view(_Lazy)), "contract.type"),
     "computed_later": (_Late, "values.exact"),
-    "cached_by_identity": (_ById, "values.exact"),
     "cached_by_shape": (_ByShape, "values.exact"),
     "uninitialised_border": (result(_garbage_where_nothing_is_written), "contract.uninitialised"),
     "one_scratch_for_all": (_Scratch, "contract.concurrent"),

@@ -355,7 +355,7 @@ def test_compare_gives_a_ratio(write: Write, tmp_path: Path) -> None:
 
 # Why a backend has no time: source, exit code, status, and a part of the reason.
 UNTIMED = {
-    "wrong": (edited("spec.columns_shape)", "spec.columns_shape) + 1"), 1, "fail", "sampled elements differ"),
+    "wrong": (edited("spec.columns_shape)", "spec.columns_shape) + 1"), 1, "fail", "it fails tier 0"),
     "exits": (at_start("raise SystemExit(0)"), 1, "fail", "SystemExit"),
     "raises_while_timed": (
         at_start("COUNT.append(1)\n    assert len(COUNT) < 50, 'worn out'") + "\n\nCOUNT = []\n",

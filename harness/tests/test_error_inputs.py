@@ -14,7 +14,7 @@ import pytest
 
 from conformance import error_inputs, errors, witness
 from conformance.case import Case
-from conformance.check import CHECKS
+from conformance.checks import CHECKS
 from conformance.error_inputs import ACCEPTED, ARRAYS, GEOMETRY, AcceptedInput, ErrorInput
 from conformance.subject import Failed, Mistrusted, Subject
 from harness.protocol import Array, validate

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conformance import engine
-from conformance.check import CHECKS
+from conformance.checks import CHECKS
 from conformance.outcome import Outcome
 from conformance.plan import Selection, plan
 from conformance.specs import DISTINCT, MAX_WORK

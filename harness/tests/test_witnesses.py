@@ -12,7 +12,7 @@ import pytest
 
 from conformance import external, libraries, onnx_vectors, witnesses
 from conformance.case import Case
-from conformance.check import CHECKS
+from conformance.checks import CHECKS
 from conformance.golden import Example
 from conformance.specs import ALL, DISTINCT
 from conformance.subject import Failed, Subject
@@ -247,7 +247,7 @@ def test_without_onnx_nothing_is_planned_and_the_reason_is_known() -> None:
 import sys
 sys.modules["onnx"] = None
 from conformance import external
-from conformance.check import CHECKS
+from conformance.checks import CHECKS
 (check,) = CHECKS["external.onnx"]
 print(check.cases("conv2d", "float32"), check.cases("col2im", "float64"), list(external.skipped()))
 assert "onnx" in external.skipped()["external.onnx"]
