@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import itertools
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -19,6 +20,7 @@ from conformance.subject import Call
 from harness import registry
 from harness.protocol import ArgumentError, Array, Numerics, validate
 from harness.spec import ConvSpec, Op
+from harness.worker import THREAD_VARIABLES
 
 _MOST_LINES = 20
 _MOST_CHARACTERS = 190
@@ -88,12 +90,24 @@ def standalone(calls: Sequence[Call], case_id: str, text: str, target: str, nume
     if not loading or any(a is not None and type(a) is not np.ndarray for call in calls for a in call.arrays):
         return ""
     title = [f"# {' '.join(part.split())}"[:_MOST_CHARACTERS] for part in (case_id, text)]
+    threads = next((call.how.threads for call in reversed(calls) if call.how.threads), 0)
     for made, (way, check) in _found(calls, case_id, numerics):
-        for joined in (False, True):
-            lines = [*title, *_setting(made, loading, joined), *way, *check]
+        for joined, first in itertools.product((False, True), (_conditions(threads), _conditions(threads)[:-1])):
+            lines = [*title, *first, *_setting(made, loading, joined), *way, *check]
             if len(lines) <= _MOST_LINES and sum(map(len, lines)) <= _MOST_BYTES:
                 return "\n".join(lines) + "\n"
     return ""
+
+
+def _conditions(threads: int) -> list[str]:
+    """Lines from before NumPy is loaded: the number of threads, and the suite's malloc, whose memory is no zeros."""
+    limit = ", ".join(f'{name}="{threads}"' for name in THREAD_VARIABLES)
+    limits = [f"import os; os.environ.update({limit})"] if threads else []
+    return [
+        *limits,
+        'import os, sys; "MALLOC_PERTURB_" in os.environ or sys.argv[0] == "-c" or os.execve('
+        'sys.executable, [sys.executable, *sys.argv], {**os.environ, "MALLOC_PERTURB_": "165"})',
+    ]
 
 
 # -- what went wrong -------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ class Call:
     arrays: tuple[Array | None, ...]
     layout: str
     reply: Reply
+    how: How = PLAIN
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class Subject:
     def _call(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], how: How) -> Reply:
         reply = self.backend.call(op, spec, arrays, how)
         logical = tuple(None if a is None else representable(a, how.layout) for a in arrays)
-        self.calls.append(Call(op, spec, logical, how.layout, reply))
+        self.calls.append(Call(op, spec, logical, how.layout, reply, how))
         if reply.died:
             raise Failed(f"{op} {reply.error}")
         if reply.error:
