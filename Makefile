@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "harness: Python 3.11 or newer is needed, set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -q $(TORCH_ARGS) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) install -q -c constraints.txt -e '.[$(EXTRAS),dev]'
+	$(PIP) install -q -c constraints.txt -e '.[$(EXTRAS),witnesses,dev]'
 	@touch $@
 
 report: install  ## check every backend, measure the quick set, write results/report/index.html
@@ -32,11 +32,10 @@ test: install    ## lint, types and all tests, under 10 minutes
 	$(BIN)/python -m pytest
 
 test-full: test  ## also the whole grid, random search and full-size layers, for all backends; about an hour
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[witnesses]'
 	$(BIN)/python -m conformance.witnesses --tier2-sample 200
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native --tier 2 --jobs 2
-	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native matlab_loop --tier 3 --check 'values.random'
-	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled --tier 4 --check 'values.layer'
+	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native matlab_loop --tier 3 --check values.random
+	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled --tier 4 --check values.layer
 
 lint: install    ## ruff and mypy
 	$(BIN)/ruff check .

@@ -26,7 +26,7 @@ def unavailable() -> str:
     try:
         _node_cases()
     except ImportError as reason:
-        return str(reason)
+        return f"{reason} (pip install 'im2col-harness[witnesses]')"
     return ""
 
 

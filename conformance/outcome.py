@@ -17,6 +17,7 @@ Status = Literal["pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", 
 STATUSES: tuple[Status, ...] = ("pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", "not_run")
 Verdict = Literal["pass", "fail", "incomplete", "unavailable"]
 Key = tuple[str, Op, str]  # check, op, dtype
+_REASONS = 2  # why cases were not run, of a backend in one line
 
 
 @dataclass(slots=True)
@@ -140,7 +141,8 @@ class Outcome:
         """Why it is unavailable or incomplete, as far as counts do not say it."""
         if self.unavailable:
             return self.unavailable
-        return "; ".join([*(self.cuts or self.omissions()), *self.stale, *self.notes])
+        not_run = dict.fromkeys(p.detail for p in self.cases if p.status == "not_run" and p.detail and not p.optional)
+        return "; ".join([*(self.cuts or self.omissions()), *list(not_run)[:_REASONS], *self.stale, *self.notes])
 
     def groups(self) -> Iterable[Group]:
         """Cases by check, op and dtype, in the order of the plan."""

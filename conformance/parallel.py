@@ -49,7 +49,9 @@ def run(jobs: int, shard: Shard, targets: Sequence[str], argv: Sequence[str]) ->
             if not file.exists():
                 raise JobFailed(f"a job ended with code {child.returncode}: {error.decode()[-2000:]}")
         parts = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    return [summary.merge([part[k] for part in parts]) for k in range(len(targets))], interrupted
+    named = f"{shard.index}/{shard.count}" if shard.count > 1 else ""
+    whole = [summary.merge([part[k] for part in parts]) | {"shard": named} for k in range(len(targets))]
+    return whole, interrupted
 
 
 def _without_own(argv: Sequence[str]) -> list[str]:

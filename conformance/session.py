@@ -1,6 +1,7 @@
 """One run of the suite over several backends: opens them, plans all tiers, runs them stage by stage, sums up.
 
-Built-in backends are called in this process; every other one in a child of its own, unless that is switched off.
+Built-in backends are called in this process, up to tier 3; every other one in a child of its own, unless that is
+switched off.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from conformance import engine, grid, layers, search, summary, xfails
 from conformance.outcome import Outcome
 from conformance.plan import EVERYTHING, Selection
 from harness import registry
-from harness.isolate import DEADLINE, Isolated
+from harness.isolate import DEADLINE, MEMORY, Isolated
+from harness.machine import available_memory
 from harness.observe import Local, Observer
 from harness.protocol import BackendUnavailable
 
-_TIER_MEMORY = {4: 20 * 2**30}  # bytes that a child may allocate; layers at full size need more than the usual
+_FULL_SIZE = 4  # the tier of real layers
 Progress = Callable[[int, str], None]
 
 
@@ -115,11 +117,15 @@ class Session:
 
 
 def open_backend(target: str, options: Options) -> Observer:
-    """The backend, in this process if it is built in or isolation is off, else in a child."""
-    if not options.isolate or registry.is_builtin(target):
+    """The backend, in this process if it is built in or isolation is off, else in a child.
+
+    Tier 4 runs every backend in a child that may fill the memory there is: its layers need more than the usual limit,
+    and one that runs out must not take the run with it.
+    """
+    full_size = options.selection.tier >= _FULL_SIZE
+    if not options.isolate or (registry.is_builtin(target) and not full_size):
         return Local(registry.load(target))
-    memory = _TIER_MEMORY.get(options.selection.tier)
-    return Isolated(target, options.deadline) if memory is None else Isolated(target, options.deadline, memory)
+    return Isolated(target, options.deadline, available_memory() if full_size else MEMORY)
 
 
 def _plan_higher_tiers(observer: Observer, outcome: Outcome, selection: Selection) -> None:
@@ -131,8 +137,9 @@ def _plan_higher_tiers(observer: Observer, outcome: Outcome, selection: Selectio
         grid.plan(outcome, selection.ops, selection.dtypes, selection.shard)
     if selection.tier >= 3 and selection.means(search.CHECK):
         search.plan(outcome, selection.ops, dtypes, -(-search.EXAMPLES // selection.shard.count))
-    if selection.tier >= 4 and selection.means(layers.LAYER) and selection.shard.index == 1:
-        layers.plan(observer, outcome, selection.ops, selection.dtypes)
+    if selection.tier >= _FULL_SIZE and selection.shard.index == 1:
+        checks = [name for name in layers.CHECKS if selection.means(name)]
+        layers.plan(observer, outcome, checks, selection.ops, selection.dtypes)
 
 
 def _standing(backend: Observer, outcome: Outcome, progress: Progress, standing: bool) -> Callable[[float], None]:

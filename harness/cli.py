@@ -148,9 +148,7 @@ def check(
         write(junit_file, junit.junit(objects))
     if html_file:
         write(html_file, page.page(objects))
-    terminal.show_checks(objects)
-    for text in external.skipped().values():
-        terminal.say(f"harness: external vectors are left out: {text}")
+    terminal.show_checks(objects, [f"left out: {name}: {why}" for name, why in external.skipped().items()])
     if interrupted:
         raise KeyboardInterrupt
     given = set(names or [])

@@ -70,8 +70,8 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     console.print(grid)
 
 
-def show_checks(objects: Sequence[Record]) -> None:
-    """Verdicts as a table, then the first failing cases of each backend with their repro lines."""
+def show_checks(objects: Sequence[Record], notes: Sequence[str] = ()) -> None:
+    """Verdicts as a table, notes on what this machine cannot check, then the first failures with their repro lines."""
     rows = []
     for o in objects:
         counts = ", ".join(f"{n:,} {status}" for status, n in o["counts"].items() if n)
@@ -80,6 +80,8 @@ def show_checks(objects: Sequence[Record]) -> None:
         cases = "; ".join(text for text in (counts, o["reason"]) if text)
         rows.append([o["backend"], o["verdict"], f"{o['executed']} of {o['planned']}", cases, f"{o['seconds']:.1f} s"])
     table("", ("backend", "verdict", "executed", "cases", "time"), rows)
+    for note in notes:
+        print(note)
     for o in objects:
         bad = [c for c in o["checks"] if c["status"] in ("fail", "mistrusted", "xpass")]
         bad.sort(key=lambda c: _NOT_CALLED in c["diagnosis"][0])  # what was never called comes last

@@ -152,7 +152,7 @@ def test_layers_are_sampled_at_full_size(monkeypatch: pytest.MonkeyPatch) -> Non
     ):
         backend = faulty.load(kind)
         outcome = plan(backend, Selection(ops=["im2col"], dtypes=["float32"], tier=0))
-        layers.plan(backend, outcome, ["im2col"], ["float32"])
+        layers.plan(backend, outcome, layers.CHECKS, ["im2col"], ["float32"])
         engine.run(backend, outcome)
         assert {p.case.check for p in outcome.cases if p.status == "fail"} == seen
         assert outcome.counts["not_run"] == 0
@@ -165,7 +165,7 @@ def test_a_layer_that_takes_too_long_is_planned_and_not_run(monkeypatch: pytest.
     wanted = replace(layers.LARGE_SPEC, input_size=(200, 200))
     monkeypatch.setattr(layers, "LARGE_SPEC", wanted)
     monkeypatch.setattr(shapes, "layers", lambda name: [])
-    layers.plan(backend, outcome, ["im2col"], ["float32"])
+    layers.plan(backend, outcome, layers.CHECKS, ["im2col"], ["float32"])
     engine.run(backend, outcome)
     assert outcome.verdict == "incomplete"
     assert "predicted" in outcome.cases[-1].detail

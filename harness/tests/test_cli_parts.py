@@ -1,0 +1,60 @@
+"""Runs in parts and other forms: several processes, shards, JSON lines, an older suite, what a machine cannot check."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conformance import external
+from harness.tests.conftest import Write, edited
+from harness.tests.test_cli import call, harness, stored
+
+_FEW = ("--check", "contract.dtype", "--ops", "im2col", "--dtype", "float32")
+
+
+def test_two_processes_find_what_one_finds(write: Write, tmp_path: Path) -> None:
+    write("plus_one.py", edited("columns[:, :, u, v] = padded", "columns[:, :, u, v] = 1 + padded"))
+    counts = []
+    for jobs in (1, 2):
+        out = tmp_path / f"{jobs}.json"
+        done = harness(
+            tmp_path, "check", "plus_one.py", "--ops", "im2col", "--dtype", "float32", "--jobs", jobs, "--json", out
+        )
+        assert done.returncode == 1, done.stderr
+        (found,) = stored(out)
+        counts.append((found["planned"], found["executed"], found["total"], found["counts"]))
+        assert found["shard"] == ""
+    assert counts[0] == counts[1]
+
+
+def test_json_lines_hold_one_group_a_line(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    assert harness(tmp_path, "check", "numpy_fancy", *_FEW, "--json", out).returncode == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["kind"] for row in rows] == ["backend", "check"]
+    assert {row["backend"] for row in rows} == {"numpy_fancy"}
+    assert rows[1]["id"] == "contract.dtype"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--shard", "3/2"), "shard"), (("--shard", "two"), "shard"), (("--as-of", "1999.1"), "1999.1"),
+        (("--xfails", "missing.toml"), "missing.toml"), (("--tier", "7"), "tier"), (("--jobs", "0"), "jobs"),
+    ],
+)  # fmt: skip
+def test_wrong_options_are_the_callers_error(arguments: tuple[str, str], message: str, tmp_path: Path) -> None:
+    done = harness(tmp_path, "check", "numpy_fancy", *_FEW, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_this_machine_cannot_check_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(external, "skipped", lambda: {"external.onnx": "no such package"})
+    assert call(monkeypatch, "check", "numpy_fancy", *_FEW) == 0
+    assert "left out: external.onnx: no such package" in capsys.readouterr().out
