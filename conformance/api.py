@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
@@ -42,7 +42,7 @@ class ConformanceError(AssertionError):
 class Report:
     """What became of one backend: the object that `harness check --json` writes, and questions to it."""
 
-    found: dict[str, Any]
+    found: dict[str, Any] = field(repr=False)
 
     @property
     def verdict(self) -> str:
@@ -131,6 +131,8 @@ def options(
     """The options of a run in plain values, each looked at as the command line would."""
     if tier not in TIERS:
         raise SelectionError(f"tier must be among {', '.join(map(str, TIERS))}, got {tier!r}")
+    if not budget > 0:
+        raise SelectionError(f"budget must be more than 0 seconds, got {budget!r}")
     chosen: list[Op] = _among("op", ops, get_args(Op))
     selection = Selection(
         ops=chosen, dtypes=_among("dtype", dtypes, DTYPES), check=check, seed=seed, tier=tier,
@@ -176,11 +178,11 @@ def address(backend: Any) -> str:
     if module is None or file is None:
         return ""
     if module is backend:
-        return _shortest(file)
+        return shortest(file)
     name = next((name for name, value in vars(module).items() if value is backend), "")
     if not name:
         return ""
-    return f"{module.__name__}:{name}" if module.__package__ else f"{_shortest(file)}:{name}"
+    return f"{module.__name__}:{name}" if module.__package__ else f"{shortest(file)}:{name}"
 
 
 def _name(backend: Any) -> str:
@@ -192,7 +194,8 @@ def _name(backend: Any) -> str:
     return re.sub(r"[^a-z0-9_]", "_", named.__name__.rpartition(".")[2].lower())
 
 
-def _shortest(file: str) -> str:
+def shortest(file: str) -> str:
+    """A path from here if it is below, else the whole path."""
     path = Path(file).resolve()
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

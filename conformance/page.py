@@ -20,7 +20,7 @@ WORDS = {
 _MEANINGS = {
     "fail": "a wrong result, or an error where none was announced",
     "xpass": "passes although listed as a known failure: remove it from the list",
-    "mistrusted": "right, but a wrong backend would look the same: not counted",
+    "mistrusted": "not counted: the expected result could not tell right from wrong",
     "not_run": "planned and not executed",
     "xfail": "fails as listed in the known failures",
     "pass": "every executed case is right",

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import atexit
 import fnmatch
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import pytest
@@ -207,14 +209,22 @@ def parametrize_checks(backend: Any, **choice: Any) -> Callable[[Function], Func
     return decorate
 
 
+def _beside(kind: type, given: Any, is_path: bool) -> Any:
+    """A relative path is meant from the file of the test, wherever pytest was started."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return api.shortest(str(Path(file).parent / given)) if is_path and file else given
+
+
 def _suite_of(kind: type[ConformanceSuite]) -> Suite:
     """Opened once a class, at collection."""
     if "_suite" not in vars(kind):
         if kind.backend is None:
             raise pytest.Collector.CollectError(f"{kind.__name__} needs a class attribute: backend = 'mine.py'")
-        choice = {n: getattr(kind, n) for n in ("tier", "ops", "dtypes", "check", "xfails", "as_of", "isolate", "seed")}
+        choice = {n: getattr(kind, n) for n in ("tier", "ops", "dtypes", "check", "as_of", "isolate", "seed")}
+        choice["xfails"] = _beside(kind, kind.xfails, isinstance(kind.xfails, str))
+        is_file = isinstance(kind.backend, str) and kind.backend.partition(":")[0].endswith(".py")
         try:
-            kind._suite = Suite(kind.backend, **choice)  # type: ignore[attr-defined]
+            kind._suite = Suite(_beside(kind, kind.backend, is_file), **choice)  # type: ignore[attr-defined]
         except ValueError as error:  # no backend, nothing selected, a known failure without its reason
             raise pytest.Collector.CollectError(f"{kind.__name__}: {error}") from error
     suite: Suite = vars(kind)["_suite"]

@@ -71,8 +71,8 @@ _DERIVED: dict[Op, tuple[str, str]] = {
         f"@ {_DY}).reshape(s.columns_shape), s)",
     ),
     "conv2d_weight_grad": (
-        f"lambda y, x, s: ({_DY}",
-        f"@ {_COLUMNS}.swapaxes(2, 3)).sum(0, dtype=y.dtype).reshape(s.w_shape)",
+        f"lambda y, x, s: (z := {_DY}",
+        f"@ {_COLUMNS}.swapaxes(2, 3)).sum(0, dtype=z.dtype).reshape(s.w_shape)",
     ),
     "conv2d_bias_grad": (
         "lambda y, s: y.reshape(s.batch, s.out_channels, s.positions)",

@@ -130,9 +130,11 @@ def check(
         ops=_ops(ops), dtypes=_dtypes(dtype), specs=[ConvSpec.parse(s) for s in shape or []], check=pattern, seed=seed,
         tier=tier, shard=Shard.parse(shard), suite=versions.require(as_of),
     )  # fmt: skip
-    for file in (json_file, junit_file, html_file):
-        if file:
-            results.require_writable(file)
+    files = [file for file in (json_file, junit_file, html_file) if file]
+    for file in files:
+        results.require_writable(file)
+    if len({file.resolve() for file in files}) < len(files):
+        raise engine.SelectionError(f"--json, --junit and --html need a file each, got {', '.join(map(str, files))}")
     exclusions = xfails.read(known) if known else []
     options = Options(selection, float("inf") if budget is None else budget, deadline, isolate, exclusions)
     targets = _distinct(names or registry.names())

@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +21,8 @@ import numpy as np
 from harness import data, memory
 from harness.protocol import Array, CompleteBackend, Numerics
 from harness.spec import ConvSpec, Op
+
+_OWN_FOLDER = str(Path(__file__).parent)
 
 Arrays = Sequence[Array | None]
 
@@ -236,4 +240,12 @@ def _overlap(a: Array, b: Array) -> bool:
 
 
 def _raised(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    """Type and text in one line, and where it was raised if that is not in the harness or a library."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if not f.filename.startswith("<") and not _is_ours_or_installed(f.filename)]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{where}"
+
+
+def _is_ours_or_installed(file: str) -> bool:
+    return file.startswith(_OWN_FOLDER) or "site-packages" in file or file.startswith(sys.base_prefix)

@@ -58,3 +58,18 @@ def test_what_this_machine_cannot_check_is_said(
     monkeypatch.setattr(external, "skipped", lambda: {"external.onnx": "no such package"})
     assert call(monkeypatch, "check", "numpy_fancy", *_FEW) == 0
     assert "left out: external.onnx: no such package" in capsys.readouterr().out
+
+
+def test_one_file_cannot_hold_two_reports(tmp_path: Path) -> None:
+    done = harness(tmp_path, "check", "numpy_fancy", *_FEW, "--json", "out.html", "--html", "./out.html")
+    assert done.returncode == 2
+    assert "need a file each" in done.stderr
+
+
+def test_an_exception_is_told_with_its_line(write: Write, tmp_path: Path) -> None:
+    source = edited("    return columns.reshape(spec.columns_shape)", "    return columns.reshape(1)")
+    line = source.splitlines().index("    return columns.reshape(1)") + 1
+    write("raising.py", source)
+    done = harness(tmp_path, "check", "raising.py", "--ops", "im2col", "--dtype", "float32", "--tier", "0")
+    assert done.returncode == 1
+    assert f"(raising.py, line {line})" in done.stdout
