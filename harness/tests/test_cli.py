@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,12 @@ Done = subprocess.CompletedProcess[str]
 
 
 def harness(folder: Path, *arguments: object) -> Done:
-    """Run the program in `folder`."""
+    """Run the program in `folder`. Ctrl-C is on, even if a shell started these tests in the background without it."""
     command = [sys.executable, "-m", "harness", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    on = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=120, preexec_fn=on
+    )  # fmt: skip
 
 
 def shell(folder: Path, line: str) -> Done:
