@@ -18,7 +18,12 @@ import harness
 _ROOT = Path(harness.__file__).parents[1]
 _PACKAGES = ("harness", "backends", "conformance")
 _HEAVY = ("numba", "cupy", "torch", "pandas", "matplotlib", "asv", "asv_runner", "jinja2")
-_OWN_LIBRARY = {"numba_tiled": {"numba"}, "cupy_kernels": {"cupy"}, "torch_native": {"torch"}}
+_OWN_LIBRARY = {
+    "numba_loops": {"numba"},
+    "numba_tiled": {"numba", "llvmlite"},
+    "cupy_kernels": {"cupy"},
+    "torch_native": {"torch"},
+}
 _CLOCK = "harness.timing"
 _HARMLESS_TIME = {"monotonic", "sleep"}  # progress and deadlines
 _MOST_LINES = 400

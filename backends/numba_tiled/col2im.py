@@ -1,0 +1,112 @@
+"""col2im as a gather: columns (planes, KH, KW, OH, OW) -> (planes, H, W), every pixel written once.
+
+The mirror of im2col. For one tap column v, the columns of the taps (u, v) are added, as runs of whole rows, onto rows
+that keep the width OW and the shift v (`sums`); then a row of the image is the sum of its KW shifted rows. No two
+blocks write the same pixel, so there are no atomics, and the order of every sum is the same whatever the number of
+threads.
+
+Memory: columns are read once, the image is written once; the sums of a block of image rows stay in the L1 cache.
+"""
+
+from __future__ import annotations
+
+from numba import njit, prange
+
+from backends.numba_tiled.geometry import Window
+from backends.numba_tiled.rows import add, clear, copy, interleave
+from backends.numba_tiled.vector import lanes, load, load_between, moved, pointer, store, store_first, zeros
+
+BLOCK_BYTES = 32 << 10  # of sums
+
+
+def rows_a_block(g: Window, itemsize: int) -> int:
+    """Image rows whose sums fit `BLOCK_BYTES`, in blocks of about equal height."""
+    most = min(max(BLOCK_BYTES // max(g.kw * g.ow * itemsize, 1), 8), g.h)
+    return -(-g.h // -(-g.h // most))
+
+
+def room(g: Window, rows: int, lanes: int) -> int:
+    """Elements of the sums, then of a row in parts and woven together."""
+    part = -(-(g.w + g.left) // g.sw) + lanes
+    return g.kw * g.sh * -(-rows // g.sh) * g.ow + 2 * g.sw * (part + lanes)
+
+
+@njit(nogil=True, error_model="numpy")
+def add_columns(sums, height, columns, plane, oh, above, count, g):
+    """sums[v][phase][row] = all that falls on `count` image rows from the block of columns with `oh` rows.
+
+    `above` is the padded row of the first image row, counted from the padded row of the first window.
+    """
+    for v in range(g.kw):
+        clear(sums, v * g.sh * height * g.ow, g.sh * height * g.ow)
+        for u in range(g.kh):
+            shift = u * g.dh - above  # window p falls on row p * sh + shift
+            phase, ahead = shift % g.sh, shift // g.sh
+            low = max(-ahead, 0)
+            high = min((count - 1 - phase) // g.sh + 1 - ahead, oh)
+            if high > low:
+                to = ((v * g.sh + phase) * height + low + ahead) * g.ow
+                add(sums, to, columns, (((plane * g.kh + u) * g.kw + v) * oh + low) * g.ow, (high - low) * g.ow)
+
+
+@njit(nogil=True, error_model="numpy")
+def write_row(x, place, sums, row, step, g, parts, whole):
+    """One row of the image from its KW rows of sums: the first at `row`, the others each `step` further."""
+    n = lanes(x)
+    if g.sw == 1:
+        for j in range(0, g.w, n):
+            value = zeros(x)
+            for v in range(g.kw):
+                shift = g.left - v * g.dw
+                low, high, source = -shift - j, g.ow - shift - j, row + v * step + shift + j
+                if low <= 0 and n <= high:
+                    value = value + load(sums, source)
+                elif low < n and high > 0:
+                    value = value + load_between(sums, source, low, high)
+            if j + n <= g.w:
+                store(x, place + j, value)
+            else:
+                store_first(x, place + j, value, g.w - j)
+        return
+    width = (g.w + g.left + g.sw - 1) // g.sw  # of one remainder of the padded column
+    gap = (width + n - 1) // n * n
+    for phase in range(g.sw):
+        for j in range(0, width, n):
+            value = zeros(x)
+            for v in range(g.kw):
+                if v * g.dw % g.sw == phase:
+                    shift = v * g.dw // g.sw
+                    value = value + load_between(sums, row + v * step - shift + j, shift - j, g.ow + shift - j)
+            store(sums, parts + phase * gap + j, value)
+    interleave(sums, whole, sums, parts, gap, g.sw, width)
+    copy(x, place, sums, whole + g.left, g.w)
+
+
+@njit(nogil=True, error_model="numpy")
+def _share(t, threads, columns, x, planes, g, rows, buffer):
+    sums = moved(pointer(buffer), t * (buffer.size // threads))
+    columns, x = pointer(columns), pointer(x)
+    n = lanes(x)
+    blocks, height = (g.h + rows - 1) // rows, (rows + g.sh - 1) // g.sh
+    step = g.sh * height * g.ow
+    parts = g.kw * step
+    whole = parts + g.sw * (((g.w + g.left + g.sw - 1) // g.sw + n - 1) // n * n)
+    items = planes * blocks
+    same = g.kh == 1 and g.kw == 1 and g.oh == g.h and g.ow == g.w and g.top == 0 and g.left == 0
+    for item in range(t * items // threads, (t + 1) * items // threads):
+        plane, first = item // blocks, item % blocks * rows
+        count = min(rows, g.h - first)
+        place = (plane * g.h + first) * g.w
+        if same:
+            copy(x, place, columns, place, count * g.w)
+            continue
+        add_columns(sums, height, columns, plane, g.oh, first + g.top, count, g)
+        for i in range(count):
+            write_row(x, place + i * g.w, sums, (i % g.sh * height + i // g.sh) * g.ow, step, g, parts, whole)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+def col2im(columns, x, threads, planes, g, rows, buffer):
+    """All planes, in blocks of `rows` image rows; each thread has its part of `buffer`."""
+    for t in prange(threads):
+        _share(t, threads, columns, x, planes, g, rows, buffer)

@@ -1,0 +1,136 @@
+"""What follows from a spec alone, as the named tuples that compiled functions take; kept for the next call.
+
+Padded planes: an image laid out so that every tap of a convolution reads it at a fixed distance. Pixel (p, q) of the
+output reads, for tap (u, v), row p * SH + u * DH and column q * SW + v * DW of the padded image. The planes keep rows
+apart by their remainder modulo SH and columns by theirs modulo SW (`phases`; those that no tap reads are left out, so
+that a 1x1 kernel with stride 2 keeps a quarter). Then the tap's element is at `taps[k]` + p * row + q: whatever the
+stride, neighbours in the output are neighbours in memory, and padding is zeros that are there.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from harness import ConvSpec
+
+
+class Window(NamedTuple):
+    """A spec as plain numbers; `top` and `left` are the padding, the other two sides follow from the sizes."""
+
+    h: int
+    w: int
+    kh: int
+    kw: int
+    oh: int
+    ow: int
+    sh: int
+    sw: int
+    top: int
+    left: int
+    dh: int
+    dw: int
+
+
+class Planes(NamedTuple):
+    """Padded planes of the channels of a group. Sizes in elements; the last two are arrays of phases."""
+
+    h: int  # the image
+    w: int
+    sh: int
+    sw: int
+    top: int  # negative: rows of the image that are left out
+    left: int
+    channels: int
+    row: int  # between vertical neighbours of the output
+    size: int  # of a plane
+    height: int  # rows of a phase
+    width: int  # columns of a phase
+    is_image: bool  # the image is its own layout: nothing to copy
+    row_phases: np.ndarray
+    column_phases: np.ndarray
+
+
+class Counts(NamedTuple):
+    """`sources` and `results` are all channels of what is read and of what is written."""
+
+    batch: int
+    groups: int
+    sources: int
+    results: int
+    taps: int  # of the kernel
+    images: int  # laid out at a time
+
+
+@lru_cache(maxsize=256)
+def window(spec: ConvSpec) -> Window:
+    """Of a spec."""
+    top, _, left, _ = spec.padding
+    return Window(
+        *spec.input_size, *spec.kernel_size, *spec.output_size, *spec.stride, top, left, *spec.dilation
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def planes_of_x(spec: ConvSpec) -> tuple[Planes, np.ndarray]:
+    """Of x, and where tap k = (c, u, v) is in them."""
+    g, channels = window(spec), spec.in_channels // spec.groups
+    row_places, row_phases = _axis(g.kh, g.sh, g.dh)
+    column_places, column_phases = _axis(g.kw, g.sw, g.dw)
+    height, width = g.oh + (g.kh - 1) * g.dh // g.sh, g.ow + (g.kw - 1) * g.dw // g.sw
+    row = len(column_phases) * width
+    size = len(row_phases) * height * row
+    is_image = (g.top, g.left, g.sh, g.sw, height, width) == (0, 0, 1, 1, g.h, g.w)
+    planes = Planes(
+        g.h, g.w, g.sh, g.sw, g.top, g.left, channels, row, size, height, width, is_image,
+        np.array(row_phases), np.array(column_phases),
+    )  # fmt: skip
+    down = [(slot * height + steps) * row for slot, steps in row_places]
+    right = [slot * width + steps for slot, steps in column_places]
+    kernel = np.add.outer(np.array(down), np.array(right)).ravel()
+    return planes, np.add.outer(np.arange(channels) * size, kernel).ravel()
+
+
+def _axis(kernel: int, stride: int, dilation: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """For every tap (which of the phases, steps within it), and the phases that are read."""
+    phases = sorted({u * dilation % stride for u in range(kernel)})
+    return [(phases.index(u * dilation % stride), u * dilation // stride) for u in range(kernel)], phases
+
+
+class Remainders(NamedTuple):
+    """The image by the remainders (a, b) of its padded rows and columns modulo the stride, see `input_grad`.
+
+    Every pair has rows * columns pixels, of which some are outside the image. `order` lists for each pair how many
+    taps it has, then which; `taps` where these are in the planes of dy, filter by filter.
+    """
+
+    rows: int
+    columns: int
+    order: np.ndarray
+    taps: np.ndarray
+
+
+@lru_cache(maxsize=256)
+def remainders(spec: ConvSpec) -> tuple[Planes, Remainders]:
+    """The planes of dy, and the remainders."""
+    g, filters = window(spec), spec.out_channels // spec.groups
+    first, beside = g.top // g.sh, g.left // g.sw
+    rows, columns = (g.top + g.h - 1) // g.sh - first + 1, (g.left + g.w - 1) // g.sw - beside + 1
+    down, right = (g.kh - 1) * g.dh // g.sh, (g.kw - 1) * g.dw // g.sw  # steps of the farthest tap
+    height, width = rows + down, columns + right
+    is_image = (g.sh, g.sw, down, right, height, width) == (1, 1, first, beside, g.oh, g.ow)
+    planes = Planes(
+        g.oh, g.ow, 1, 1, down - first, right - beside, filters, width, height * width, height, width, is_image,
+        np.zeros(1, np.int64), np.zeros(1, np.int64),
+    )  # fmt: skip
+    order: list[int] = []
+    taps = [np.zeros(0, np.int64)]
+    for a in range(g.sh):
+        for b in range(g.sw):
+            own = [(u, v) for u in range(g.kh) for v in range(g.kw) if (u * g.dh % g.sh, v * g.dw % g.sw) == (a, b)]
+            order += [len(own), *(u * g.kw + v for u, v in own)]
+            places = [(down - u * g.dh // g.sh) * width + right - v * g.dw // g.sw for u, v in own]
+            taps.append(np.add.outer(np.arange(filters) * planes.size, np.array(places, np.int64)).ravel())
+    return planes, Remainders(rows, columns, np.array(order), np.concatenate(taps))

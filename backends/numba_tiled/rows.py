@@ -1,0 +1,171 @@
+"""Rows and runs: the moves of memory that every kernel here is made of. Nothing outside the named ranges is touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from backends.numba_tiled.vector import (
+    evens,
+    fma,
+    get,
+    lanes,
+    load,
+    load_between,
+    load_every,
+    load_first,
+    misaligned,
+    pointer,
+    put,
+    store,
+    store_first,
+    stream,
+    total,
+    zeros,
+    zip_high,
+    zip_low,
+)
+
+Pointer = Any  # to float32 or float64
+
+
+@njit(nogil=True, error_model="numpy")
+def clear(to: Pointer, i: int, count: int) -> None:
+    """to[i : i + count] = 0."""
+    n, zero = lanes(to), zeros(to)
+    whole = count - count % n
+    for k in range(0, whole, n):
+        store(to, i + k, zero)
+    if whole < count:
+        store_first(to, i + whole, zero, count - whole)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def is_finite(a):
+    """Whether no element is NaN or infinite: 0 times any of these is NaN."""
+    p = pointer(a)
+    n, zero = lanes(p), zeros(p)
+    found = zero
+    for k in range(0, a.size, n):
+        found = fma(load_first(p, k, a.size - k), zero, found)
+    return total(found) == 0
+
+
+@njit(nogil=True, error_model="numpy")
+def copy(to: Pointer, i: int, source: Pointer, j: int, count: int) -> None:
+    """to[i : i + count] = source[j : j + count]."""
+    n = lanes(to)
+    whole = count - count % n
+    for k in range(0, whole, n):
+        store(to, i + k, load(source, j + k))
+    if whole < count:
+        store_first(to, i + whole, load_first(source, j + whole, count - whole), count - whole)
+
+
+@njit(nogil=True, error_model="numpy")
+def copy_past_caches(to: Pointer, i: int, source: Pointer, j: int, count: int) -> None:
+    """The same with streamed stores, which need whole lines: the ends go the usual way. See `fence`."""
+    n = lanes(to)
+    head = min((n - misaligned(to, i)) % n, count)
+    if head:
+        store_first(to, i, load_first(source, j, head), head)
+    whole = head + (count - head) // n * n
+    for k in range(head, whole, n):
+        stream(to, i + k, load(source, j + k))
+    if whole < count:
+        store_first(to, i + whole, load_first(source, j + whole, count - whole), count - whole)
+
+
+@njit(nogil=True, error_model="numpy")
+def add(to: Pointer, i: int, source: Pointer, j: int, count: int) -> None:
+    """to[i : i + count] += source[j : j + count]."""
+    n = lanes(to)
+    whole = count - count % n
+    for k in range(0, whole, n):
+        store(to, i + k, load(to, i + k) + load(source, j + k))
+    if whole < count:
+        rest = count - whole
+        store_first(to, i + whole, load_first(to, i + whole, rest) + load_first(source, j + whole, rest), rest)
+
+
+@njit(nogil=True, error_model="numpy")
+def take(to, i, to_pitch, count, source, j, pitch, rows, step, low, high):
+    """to[i + r * to_pitch + q] = source[j + r * pitch + q * step] for r < rows, low <= q < high; 0 for other q < count.
+
+    Steps 2 and 4 are loads of all and a choice of lanes; others gather. `source` is read only at the named elements and
+    between them. Narrow rows go strip by strip, so that masks are made once and many rows are on their way at a time.
+    """
+    n = lanes(to)
+    if count <= 4 * n:
+        for q in range(0, count, n):
+            _strip(to, i + q, to_pitch, source, j + q * step, pitch, rows, step, low - q, high - q, count - q)
+        return
+    for r in range(rows):
+        row, place = j + r * pitch, i + r * to_pitch
+        for q in range(0, count, n):
+            if step == 1 and low <= q and q + n <= high:
+                store(to, place + q, load(source, row + q))
+            else:
+                _strip(to, place + q, 0, source, row + q * step, 0, 1, step, low - q, high - q, count - q)
+
+
+@njit(nogil=True, error_model="numpy")
+def _strip(to, i, to_pitch, source, j, pitch, rows, step, low, high, most):
+    """One vector of every row, of which `most` elements are stored."""
+    n = lanes(to)
+    if step == 1:
+        for r in range(rows):
+            _keep(to, i + r * to_pitch, load_between(source, j + r * pitch, low, high), most)
+    elif step == 2:
+        for r in range(rows):
+            _keep(to, i + r * to_pitch, _second(source, j + r * pitch, 2 * low, 2 * high - 1), most)
+    elif step == 4:
+        first, last = 4 * low, 4 * high - 3
+        for r in range(rows):
+            at = j + r * pitch
+            both = evens(_second(source, at, first, last), _second(source, at + 2 * n, first - 2 * n, last - 2 * n))
+            _keep(to, i + r * to_pitch, both, most)
+    else:
+        for r in range(rows):
+            _keep(to, i + r * to_pitch, load_every(source, j + r * pitch, step, low, high), most)
+
+
+@njit(nogil=True, error_model="numpy")
+def _second(source, j, low, high):
+    """Every second of two vectors' worth of elements; only those at positions low <= p < high are read."""
+    n = lanes(source)
+    return evens(load_between(source, j, low, high), load_between(source, j + n, low - n, high - n))
+
+
+@njit(nogil=True, error_model="numpy")
+def _keep(to, i, value, most):
+    if most >= lanes(to):
+        store(to, i, value)
+    else:
+        store_first(to, i, value, most)
+
+
+@njit(nogil=True, error_model="numpy")
+def interleave(to: Pointer, i: int, source: Pointer, j: int, gap: int, parts: int, count: int) -> None:
+    """to[i + k * parts + p] = source[j + p * gap + k] for k < count. Whole vectors: both need room for one more."""
+    n = lanes(to)
+    if parts == 2:
+        for k in range(0, count, n):
+            a, b = load(source, j + k), load(source, j + gap + k)
+            store(to, i + 2 * k, zip_low(a, b))
+            store(to, i + 2 * k + n, zip_high(a, b))
+    elif parts == 4:
+        for k in range(0, count, n):
+            a, b = load(source, j + k), load(source, j + gap + k)
+            c, d = load(source, j + 2 * gap + k), load(source, j + 3 * gap + k)
+            even, odd = zip_low(a, c), zip_low(b, d)
+            store(to, i + 4 * k, zip_low(even, odd))
+            store(to, i + 4 * k + n, zip_high(even, odd))
+            even, odd = zip_high(a, c), zip_high(b, d)
+            store(to, i + 4 * k + 2 * n, zip_low(even, odd))
+            store(to, i + 4 * k + 3 * n, zip_high(even, odd))
+    else:
+        for p in range(parts):
+            for k in range(count):
+                put(to, i + k * parts + p, get(source, j + p * gap + k))

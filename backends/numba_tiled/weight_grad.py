@@ -1,0 +1,185 @@
+"""The gradient of the weights: taps of padded planes times dy, summed over pixels, without a column matrix.
+
+dw[f, k] is the sum over pixels q of dy[f, q] * x[q + tap k]. Lanes go along the filters: dy is turned once into
+[pixel][filter] panels, and a register tile is FILTERS taps by VECTORS vectors of filters. The taps need no packing at
+all: a step broadcasts the elements that FILTERS taps read for one pixel, each from its own place in the planes, which
+a tap finds at a fixed distance. So few channels fill the lanes as well as many do.
+
+Sums of a block of pixels are added up apart, so rounding grows with the number of blocks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from backends.numba_tiled.kernel import FILTERS, put_1, put_2, put_3, start_1, start_2, start_3
+from backends.numba_tiled.packing import turn_rows
+from backends.numba_tiled.planes import fill_share
+from backends.numba_tiled.vector import broadcast, get, int_of, lanes, moved, multiply_add, pointer, put, read
+
+
+@intrinsic
+def _places(typing: Any, taps: Any, i: Any, last: Any) -> Any:
+    """taps[i + m] of FILTERS taps; those after `last` are `last` again."""
+    places = types.UniTuple(types.intp, FILTERS)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = []
+        for m in range(FILTERS):
+            at = builder.add(arguments[1], int_of(m))
+            at = builder.select(builder.icmp_signed("<", at, arguments[2]), at, arguments[2])
+            found.append(builder.load(builder.gep(arguments[0], [at])))
+        return context.make_tuple(builder, places, found)
+
+    return places(taps, types.intp, types.intp), generate
+
+
+def _step(vectors: int) -> Any:
+    @intrinsic
+    def step(typing: Any, tile: Any, x: Any, places: Any, q: Any, b: Any, j: Any) -> Any:
+        """tile[m] += x[places[m] + q] * b[j ...]."""
+        vec = tile.dtype
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            sums = cgutils.unpack_tuple(builder, arguments[0], FILTERS * vectors)
+            places = cgutils.unpack_tuple(builder, arguments[2], FILTERS)
+            columns = []
+            for n in range(vectors):
+                place = builder.add(arguments[5], int_of(n * vec.lanes))
+                columns.append(read(builder, vec, builder.gep(arguments[4], [place])))
+            for m in range(FILTERS):
+                element = builder.load(builder.gep(builder.gep(arguments[1], [places[m]]), [arguments[3]]))
+                every = broadcast(builder, vec, element)
+                for n in range(vectors):
+                    sums[m * vectors + n] = multiply_add(builder, vec, every, columns[n], sums[m * vectors + n])
+            return context.make_tuple(builder, tile, sums)
+
+        return tile(tile, x, places, types.intp, b, types.intp), generate
+
+    return step
+
+
+_step_1, _step_2, _step_3 = _step(1), _step(2), _step(3)
+
+
+@njit(nogil=True, error_model="numpy")
+def _tile(vectors, x, places, count, image, high, row, wide, dy, j, zero, c, k, pitch):
+    """c += a tile, over `count` images of `high` rows of `wide` pixels; dy follows without gaps."""
+    width = vectors * lanes(c)
+    if vectors == 3:
+        tile = start_3(zero, 0)
+        for n in range(count):
+            for p in range(high):
+                begin = n * image + p * row
+                for q in range(begin, begin + wide):
+                    tile = _step_3(tile, x, places, q, dy, j)
+                    j += width
+        put_3(tile, c, k, pitch, True)
+    elif vectors == 2:
+        tile_2 = start_2(zero, 0)
+        for n in range(count):
+            for p in range(high):
+                begin = n * image + p * row
+                for q in range(begin, begin + wide):
+                    tile_2 = _step_2(tile_2, x, places, q, dy, j)
+                    j += width
+        put_2(tile_2, c, k, pitch, True)
+    else:
+        tile_1 = start_1(zero, 0)
+        for n in range(count):
+            for p in range(high):
+                begin = n * image + p * row
+                for q in range(begin, begin + wide):
+                    tile_1 = _step_1(tile_1, x, places, q, dy, j)
+                    j += width
+        put_1(tile_1, c, k, pitch, True)
+
+
+@njit(nogil=True, error_model="numpy")
+def _panel(i, vectors, panels):
+    """First vector of panel i, and how many it has: `vectors` in `panels` of about the same width."""
+    first = i * vectors // panels
+    return first, (i + 1) * vectors // panels - first
+
+
+@njit(nogil=True, error_model="numpy")
+def _turn_share(t, threads, dy, turned, image, images, first_filter, filters, length, n, vectors, panels):
+    """Part t of dy as [panel][pixel][filters of the panel]."""
+    dy, turned = pointer(dy), pointer(turned)
+    across = lanes(dy)
+    items = vectors * images
+    for item in range(t * items // threads, (t + 1) * items // threads):
+        vector, one = item // images, item % images
+        i = 0
+        first, wide = _panel(0, vectors, panels)
+        while first + wide <= vector:
+            i += 1
+            first, wide = _panel(i, vectors, panels)
+        to = ((first * images + one * wide) * length + vector - first) * across
+        source = ((image + one) * n.sources + first_filter + vector * across) * length
+        rows = min(across, filters - vector * across)
+        turn_rows(turned, to, wide * across, dy, source, rows, length, length)
+
+
+@njit(nogil=True, error_model="numpy")
+def _sum_share(t, threads, planes, start, images, apart, taps, turned, g, row, vectors, panels, zero, sums):
+    """sums[tap][filter] += the products of these images; part t of the blocks of taps and panels of filters."""
+    x, which, turned, zero, c = (
+        moved(pointer(planes), start),
+        pointer(taps),
+        pointer(turned),
+        pointer(zero),
+        pointer(sums),
+    )
+    across = lanes(c)
+    blocks = (taps.size + FILTERS - 1) // FILTERS
+    items = blocks * panels
+    for item in range(t * items // threads, (t + 1) * items // threads):
+        i, block = item // blocks, item % blocks
+        first, wide = _panel(i, vectors, panels)
+        places = _places(which, block * FILTERS, taps.size - 1)
+        to = (block * FILTERS * vectors + first) * across
+        j = first * images * g.oh * g.ow * across
+        _tile(wide, x, places, images, apart, g.oh, row, g.ow, turned, j, zero, c, to, vectors * across)
+
+
+@njit(nogil=True, error_model="numpy")
+def _write_share(t, threads, sums, dw, place, filters, depth, pitch):
+    """dw[f][k] = sums[k][f]."""
+    sums, dw = pointer(sums), pointer(dw)
+    for f in range(t * filters // threads, (t + 1) * filters // threads):
+        for k in range(depth):
+            put(dw, place + f * depth + k, get(sums, k * pitch + f))
+
+
+@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+def weight_grad(dy, x, dw, threads, n, g, planes, taps, filled, turned, sums, zero, vectors, panels):
+    """`filled`, `turned` and `sums` are scratch; filters are `vectors` wide, in `panels` of about the same width."""
+    filters, depth, length = n.sources // n.groups, taps.size, g.oh * g.ow
+    pitch = sums.size // ((depth + FILTERS - 1) // FILTERS * FILTERS)
+    for group in range(n.groups):
+        sums[:] = 0
+        for image in range(0, n.batch, n.images):
+            images = min(n.images, n.batch - image)
+            for t in prange(threads):
+                _turn_share(t, threads, dy, turned, image, images, group * filters, filters, length, n, vectors, panels)
+            source, first, apart = filled, 0, planes.channels * planes.size
+            if planes.is_image:
+                source, first, apart = (
+                    x,
+                    (image * n.results + group * planes.channels) * planes.size,
+                    n.results * planes.size,
+                )
+            else:
+                for t in prange(threads):
+                    fill_share(t, threads, x, filled, image, images, n.results, group * planes.channels, planes)
+            for t in prange(threads):
+                _sum_share(
+                    t, threads, source, first, images, apart, taps, turned, g, planes.row, vectors, panels, zero, sums
+                )
+        for t in prange(threads):
+            _write_share(t, threads, sums, dw, group * filters * depth, filters, depth, pitch)
