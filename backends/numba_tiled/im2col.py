@@ -48,8 +48,11 @@ def _take_rows(to, place, x, plane, first, step, count, v, g):
 
 
 @njit(nogil=True, error_model="numpy")
-def _collect(to, height, x, plane, first, count, g):
-    """to[v][phase][row] for output rows first <= p < first + count; only the rows that a tap reads."""
+def _collect(to, place, apart, height, x, plane, first, count, g):
+    """to[v][phase][row] for output rows first <= p < first + count; only the rows that a tap reads.
+
+    The part of v begins at place + v * apart.
+    """
     for phase in range(g.sh):
         lowest, highest = height, -1
         for u in range(g.kh):
@@ -60,23 +63,24 @@ def _collect(to, height, x, plane, first, count, g):
             continue
         i = (first + lowest) * g.sh + phase - g.top
         for v in range(g.kw):
-            place = ((v * g.sh + phase) * height + lowest) * g.ow
-            _take_rows(to, place, x, plane, i, g.sh, highest + 1 - lowest, v, g)
+            start = place + v * apart + (phase * height + lowest) * g.ow
+            _take_rows(to, start, x, plane, i, g.sh, highest + 1 - lowest, v, g)
 
 
 @njit(nogil=True, error_model="numpy")
 def _block(x, columns, plane, first, count, g, collection, streamed):
     """Output rows first <= p < first + count of one plane."""
-    if g.kh == 1:  # every collected row would be used once: take it to where it belongs
-        for v in range(g.kw):
-            place = ((plane * g.kw + v) * g.oh + first) * g.ow
-            _take_rows(columns, place, x, plane, first * g.sh - g.top, g.sh, count, v, g)
-        return
     height = count + (g.kh - 1) * g.dh // g.sh
-    _collect(collection, height, x, plane, first, count, g)
+    apart = g.sh * height * g.ow
+    to, start, wide = collection, 0, apart
+    if g.kh == 1:  # every collected row would be used once: collect it where it belongs
+        to, start, wide = columns, (plane * g.kw * g.oh + first) * g.ow, g.oh * g.ow
+    _collect(to, start, wide, height, x, plane, first, count, g)
+    if g.kh == 1:
+        return
     for u in range(g.kh):
         for v in range(g.kw):
-            run = ((v * g.sh + u * g.dh % g.sh) * height + u * g.dh // g.sh) * g.ow
+            run = v * apart + (u * g.dh % g.sh * height + u * g.dh // g.sh) * g.ow
             place = (((plane * g.kh + u) * g.kw + v) * g.oh + first) * g.ow
             if streamed:
                 copy_past_caches(columns, place, collection, run, count * g.ow)

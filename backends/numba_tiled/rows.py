@@ -97,17 +97,16 @@ def take(to, i, to_pitch, count, source, j, pitch, rows, step, low, high):
     between them. Narrow rows go strip by strip, so that masks are made once and many rows are on their way at a time.
     """
     n = lanes(to)
-    if count <= 4 * n:
-        for q in range(0, count, n):
-            _strip(to, i + q, to_pitch, source, j + q * step, pitch, rows, step, low - q, high - q, count - q)
-        return
-    for r in range(rows):
+    together = rows if count <= 4 * n else 1
+    for r in range(0, rows, max(together, 1)):
         row, place = j + r * pitch, i + r * to_pitch
         for q in range(0, count, n):
-            if step == 1 and low <= q and q + n <= high:
+            if together == 1 and step == 1 and low <= q and q + n <= high:
                 store(to, place + q, load(source, row + q))
             else:
-                _strip(to, place + q, 0, source, row + q * step, 0, 1, step, low - q, high - q, count - q)
+                _strip(
+                    to, place + q, to_pitch, source, row + q * step, pitch, together, step, low - q, high - q, count - q
+                )  # fmt: skip
 
 
 @njit(nogil=True, error_model="numpy")

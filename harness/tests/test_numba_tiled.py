@@ -1,0 +1,159 @@
+"""What `numba_tiled` promises beyond the contract.
+
+Nothing outside the arrays is touched, the bits do not depend on the number of threads, narrower registers give the
+same, and compiled code of an older version is not used.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+numba = pytest.importorskip("numba")
+
+from backends import numba_tiled  # noqa: E402
+from backends.numba_tiled import cache  # noqa: E402
+from harness import data, registry  # noqa: E402
+from harness.observe import thread_limit  # noqa: E402
+from harness.spec import OPS, ConvSpec, Op  # noqa: E402
+
+SPECS = [
+    "n2c3h12w11_f4kh3kw2", "n3c6h8w3_f9kh2kw2_sh1sw3_pt1pb0pl2pr2_dh2dw1_g3", "n2c9h9w10_f5kh3kw3_sh2sw2_pt1pb1pl1pr1",
+    "n2c4h9w10_f8kh1kw1_sh2sw2", "n1c12h30w61_f20kh3kw3_pt1pb1pl1pr1", "n3c2h19w23_f17kh5kw3_sh4sw4_pt2pb1pl3pr0",
+    "n2c17h7w7_f33kh3kw3_pt1pb1pl1pr1", "n2c4h9w10_f8kh1kw1_pt1pb2pl0pr1", "n2c9h8w8_f9kh3kw3_pt1pb1pl1pr1_g9",
+    "n2c2h4w5_f2kh2kw2_sh7sw9", "n1c2h10w9_f3kh2kw3_sh3sw2_pt2pb1pl1pr3_dh3dw2",
+    "n2c3h8w8_f2kh3kw3_sh2sw2_pt1pb1pl1pr1_dh2dw2",
+]  # fmt: skip
+_NATIVE: tuple[Op, ...] = ("im2col", "col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad")
+
+# Every array, the scratch memory too, ends (or begins) at a page that must not be touched: doing so ends the process.
+_GUARDED = """
+import ctypes, mmap, sys
+import numpy as np
+from backends import numba_tiled
+from backends.numba_tiled import dispatch, workspace
+from harness import data, tap_oracle
+from harness.spec import ConvSpec
+
+PAGE, libc, kept = mmap.PAGESIZE, ctypes.CDLL(None), []
+at_end = sys.argv[1] == "end"
+
+def guarded(shape, dtype):
+    shape = shape if isinstance(shape, tuple) else (shape,)
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    pages = -(-size // PAGE) + 2
+    block = mmap.mmap(-1, pages * PAGE)
+    kept.append(block)
+    base = ctypes.addressof(ctypes.c_char.from_buffer(block))
+    for page in (0, pages - 1):
+        assert libc.mprotect(ctypes.c_void_p(base + page * PAGE), PAGE, 0) == 0
+    start = (pages - 1) * PAGE - size if at_end else PAGE
+    return np.frombuffer(block, dtype, int(np.prod(shape)), start).reshape(shape)
+
+class Numpy:
+    empty = staticmethod(guarded)
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+dispatch.np = workspace.np = Numpy()
+for text in sys.argv[3:]:
+    spec = ConvSpec.parse(text)
+    for op in ("im2col", "col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad"):
+        workspace._kept.__dict__.clear()
+        print(op, text, flush=True)
+        arrays = []
+        for a in data.exact(op, spec, sys.argv[2], text):
+            arrays.append(guarded(a.shape, a.dtype))
+            arrays[-1][...] = a
+        got = getattr(numba_tiled, op)(*arrays, spec)
+        assert np.array_equal(got, tap_oracle.run(op, spec, *arrays)), "wrong"
+print("all of it")
+"""
+
+
+def child(source: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python source in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", source, *arguments], env={**os.environ, **environment}, capture_output=True, text=True,
+        check=False, timeout=300, cwd=Path(numba_tiled.__file__).parents[2],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("side", ["end", "start"])
+def test_nothing_outside_the_arrays_is_touched(side: str, dtype: str) -> None:
+    done = child(_GUARDED, side, dtype, *SPECS)
+    assert done.stdout.splitlines()[-1] == "all of it", done.stdout.splitlines()[-1] + done.stderr[-1000:]
+
+
+def test_the_guard_bites() -> None:
+    touch = _GUARDED.replace(
+        "got = getattr(", "arrays[0].ctypes.data; ctypes.string_at(arrays[0].ctypes.data, 1 << 20); getattr("
+    )
+    assert child(touch, "end", "float32", SPECS[0]).returncode < 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("op", _NATIVE)
+def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op, dtype: str) -> None:
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("Numba has one thread here")
+    for text in SPECS:
+        spec = ConvSpec.parse(text)
+        arrays = data.real(op, spec, dtype, text)
+        run = getattr(numba_tiled, op)
+        with thread_limit(1):
+            alone = run(*arrays, spec)
+        numba.set_num_threads(2)
+        assert np.array_equal(run(*arrays, spec), alone), text
+
+
+def test_narrower_registers_give_the_same() -> None:
+    """AVX2, compiled on purpose for a CPU that is not this one."""
+    features = (
+        "+avx,+avx2,+fma,+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+bmi,+bmi2,+lzcnt,+f16c,+cmov,+cx8,+fxsr,+mmx"
+    )
+    if "avx2" not in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore"):
+        pytest.skip("this CPU has no AVX2")
+    source = (
+        "import sys, numpy as np\nfrom backends import numba_tiled\nfrom backends.numba_tiled.vector import BYTES\n"
+        "from harness import data, tap_oracle\nfrom harness.spec import ConvSpec\n"
+        "for text in sys.argv[1:]:\n    spec = ConvSpec.parse(text)\n"
+        "    for op in ('im2col', 'conv2d', 'conv2d_weight_grad'):\n"
+        "        a = data.exact(op, spec, 'float32', text)\n"
+        "        assert np.array_equal(getattr(numba_tiled, op)(*a, spec), tap_oracle.run(op, spec, *a)), (op, text)\n"
+        "print('bytes', BYTES)\n"
+    )
+    done = child(source, *SPECS, NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=features)
+    assert done.stdout.split() == ["bytes", "32"], done.stderr[-1000:]
+
+
+def test_compiled_code_of_an_older_version_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_FOLDER", tmp_path)
+    source, compiled = tmp_path / "kernel.py", tmp_path / "__pycache__" / "kernel.f-1.py311.nbi"
+    source.write_text("a = 1\n")
+    cache.forget_other_versions()
+    compiled.write_text("machine code")
+    cache.forget_other_versions()
+    assert compiled.exists()
+    source.write_text("a = 2\n")
+    cache.forget_other_versions()
+    assert not compiled.exists()
+
+
+def test_weights_that_are_not_finite_reach_what_reads_them() -> None:
+    spec = ConvSpec.parse("n1c9h6w6_f3kh3kw3")
+    dy, w = (a.astype(np.float32) for a in data.exact("conv2d_input_grad", spec, "float32", "x"))
+    w[1, 2, 2, 2] = np.inf
+    dx = numba_tiled.conv2d_input_grad(dy, w, spec)
+    assert np.isfinite(dx[:, :, :2]).all()
+    assert not np.isfinite(dx[0, 2, 2:, 2:]).all()
+
+
+def test_every_op_but_the_bias_gradient_is_its_own() -> None:
+    assert registry.load("numba_tiled").native == frozenset(OPS) - {"conv2d_bias_grad"}
