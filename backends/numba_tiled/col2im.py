@@ -14,7 +14,19 @@ from numba import njit, prange
 
 from backends.numba_tiled.geometry import Window
 from backends.numba_tiled.rows import add, clear, copy, interleave
-from backends.numba_tiled.vector import lanes, load, load_between, moved, pointer, store, store_first, zeros
+from backends.numba_tiled.vector import (
+    lanes,
+    load,
+    load_between,
+    moved,
+    pointer,
+    store,
+    store_between,
+    store_first,
+    zeros,
+    zip_high,
+    zip_low,
+)
 
 BLOCK_BYTES = 32 << 10  # of sums
 
@@ -50,9 +62,26 @@ def add_columns(sums, height, columns, plane, oh, above, count, g):
 
 
 @njit(nogil=True, error_model="numpy")
-def write_row(x, place, sums, row, step, g, parts, whole):
+def _part(sums, row, step, g, phase, j):
+    """Padded columns (j + lane) * SW + phase of an image row: the sum of what its tap columns hold there."""
+    n, value = lanes(sums), zeros(sums)
+    for v in range(g.kw):
+        if v * g.dw % g.sw == phase:
+            shift = v * g.dw // g.sw
+            low, high, source = shift - j, g.ow + shift - j, row + v * step - shift + j
+            if low <= 0 and n <= high:
+                value = value + load(sums, source)
+            elif low < n and high > 0:
+                value = value + load_between(sums, source, low, high)
+    return value
+
+
+@njit(nogil=True, error_model="numpy")
+def _write_row(x, place, sums, row, step, g, parts):
     """One row of the image from its KW rows of sums: the first at `row`, the others each `step` further."""
     n = lanes(x)
+    width = (g.w + g.left + g.sw - 1) // g.sw  # of one remainder of the padded columns
+    gap = (width + n - 1) // n * n
     if g.sw == 1:
         for j in range(0, g.w, n):
             value = zeros(x)
@@ -67,30 +96,36 @@ def write_row(x, place, sums, row, step, g, parts, whole):
                 store(x, place + j, value)
             else:
                 store_first(x, place + j, value, g.w - j)
-        return
-    width = (g.w + g.left + g.sw - 1) // g.sw  # of one remainder of the padded column
-    gap = (width + n - 1) // n * n
-    for phase in range(g.sw):
+    elif g.sw == 2:
         for j in range(0, width, n):
-            value = zeros(x)
-            for v in range(g.kw):
-                if v * g.dw % g.sw == phase:
-                    shift = v * g.dw // g.sw
-                    value = value + load_between(sums, row + v * step - shift + j, shift - j, g.ow + shift - j)
-            store(sums, parts + phase * gap + j, value)
-    interleave(sums, whole, sums, parts, gap, g.sw, width)
-    copy(x, place, sums, whole + g.left, g.w)
+            a, b = _part(sums, row, step, g, 0, j), _part(sums, row, step, g, 1, j)
+            low, high, to = g.left - 2 * j, g.left + g.w - 2 * j, place + 2 * j - g.left
+            store_between(x, to, zip_low(a, b), low, high)
+            store_between(x, to + n, zip_high(a, b), low - n, high - n)
+    else:
+        for phase in range(g.sw):
+            for j in range(0, width, n):
+                store(sums, parts + phase * gap + j, _part(sums, row, step, g, phase, j))
+        interleave(sums, parts + g.sw * gap, sums, parts, gap, g.sw, width)
+        copy(x, place, sums, parts + g.sw * gap + g.left, g.w)
+
+
+@njit(nogil=True, error_model="numpy")
+def _is_hit(remainder, g):
+    """Whether any tap falls on padded rows with this remainder modulo SH."""
+    hits = 0
+    for u in range(g.kh):
+        hits += u * g.dh % g.sh == remainder
+    return hits > 0
 
 
 @njit(nogil=True, error_model="numpy")
 def _share(t, threads, columns, x, planes, g, rows, buffer):
     sums = moved(pointer(buffer), t * (buffer.size // threads))
     columns, x = pointer(columns), pointer(x)
-    n = lanes(x)
     blocks, height = (g.h + rows - 1) // rows, (rows + g.sh - 1) // g.sh
     step = g.sh * height * g.ow
     parts = g.kw * step
-    whole = parts + g.sw * (((g.w + g.left + g.sw - 1) // g.sw + n - 1) // n * n)
     items = planes * blocks
     same = g.kh == 1 and g.kw == 1 and g.oh == g.h and g.ow == g.w and g.top == 0 and g.left == 0
     for item in range(t * items // threads, (t + 1) * items // threads):
@@ -102,7 +137,10 @@ def _share(t, threads, columns, x, planes, g, rows, buffer):
             continue
         add_columns(sums, height, columns, plane, g.oh, first + g.top, count, g)
         for i in range(count):
-            write_row(x, place + i * g.w, sums, (i % g.sh * height + i // g.sh) * g.ow, step, g, parts, whole)
+            if g.kh < g.sh and not _is_hit((first + i + g.top) % g.sh, g):
+                clear(x, place + i * g.w, g.w)
+            else:
+                _write_row(x, place + i * g.w, sums, (i % g.sh * height + i // g.sh) * g.ow, step, g, parts)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})

@@ -15,14 +15,14 @@ from backends.numba_tiled.geometry import Counts, Planes, planes_of_x, remainder
 from backends.numba_tiled.input_grad import input_grad
 from backends.numba_tiled.kernel import FILTERS, VECTORS
 from backends.numba_tiled.rows import is_finite
-from backends.numba_tiled.vector import BYTES
+from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.weight_grad import weight_grad
 from backends.numba_tiled.workspace import scratch
 from harness import ConvSpec
 
 _CACHE = 32 << 20  # bytes: what a result must exceed to be written past the caches
 _FEW_CHANNELS = 8
-_AT_A_TIME = 1 << 20  # bytes of padded planes, if one image is not more
+_AT_A_TIME = 2 << 20  # bytes of padded planes, if one image is not more
 
 
 def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:

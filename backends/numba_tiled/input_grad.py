@@ -15,7 +15,7 @@ from backends.numba_tiled.kernel import FILTERS
 from backends.numba_tiled.packing import pack_rows
 from backends.numba_tiled.planes import fill_share
 from backends.numba_tiled.rows import clear, copy, interleave
-from backends.numba_tiled.vector import get, moved, pointer, put
+from backends.numba_tiled.vector import get, load_first, moved, pointer, store_first
 
 
 @njit(nogil=True, error_model="numpy")
@@ -31,16 +31,22 @@ def _pack_share(t, threads, w, start, turned, packed, filters, channels, taps, o
     blocks = (channels + FILTERS - 1) // FILTERS
     for block in range(t * blocks // threads, (t + 1) * blocks // threads):
         rows = min(FILTERS, channels - block * FILTERS)
+        target, place = turned, 0
+        if order.size == 1 + taps:  # one pair: all taps, in their order
+            target, place = packed, block * size
         for f in range(filters):
-            pack_rows(turned, f * taps * FILTERS, w, (f * channels + block * FILTERS) * taps, rows, taps, taps)
+            source = (f * channels + block * FILTERS) * taps
+            pack_rows(target, place + f * taps * FILTERS, w, source, rows, taps, taps)
+        if order.size == 1 + taps:
+            continue
         i, before = 0, 0
         while i < order.size:
             count = get(which, i)
             to = (before * blocks + block * count) * filters * FILTERS
             for f in range(filters):
                 for k in range(count):
-                    for m in range(FILTERS):
-                        put(packed, to + m, get(turned, (f * taps + get(which, i + 1 + k)) * FILTERS + m))
+                    tap = (f * taps + get(which, i + 1 + k)) * FILTERS
+                    store_first(packed, to, load_first(turned, tap, FILTERS), FILTERS)
                     to += FILTERS
             before += count
             i += 1 + count

@@ -17,7 +17,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from backends.numba_tiled.vector import REGISTERS, Vec, broadcast, int_of, multiply_add, read, write
+from backends.numba_tiled.simd import REGISTERS, Vec, broadcast, int_of, multiply_add, read, write
 
 FILTERS, VECTORS = (8, 3) if REGISTERS == 32 else (4, 3)
 

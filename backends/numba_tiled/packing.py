@@ -13,7 +13,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.kernel import FILTERS
-from backends.numba_tiled.vector import Vec, int_of, lanes, load_first, moved, pointer, shuffle, write, write_first
+from backends.numba_tiled.simd import Vec, int_of, shuffle, write, write_first
+from backends.numba_tiled.vector import lanes, load_first, moved, pointer
 
 
 def _zero_rows(count_of: Callable[[Vec], int]) -> Any:

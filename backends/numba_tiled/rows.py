@@ -97,6 +97,9 @@ def take(to, i, to_pitch, count, source, j, pitch, rows, step, low, high):
     between them. Narrow rows go strip by strip, so that masks are made once and many rows are on their way at a time.
     """
     n = lanes(to)
+    if step == 1 and low == 0 and high == count and to_pitch == count and pitch == count:
+        copy(to, i, source, j, rows * count)
+        return
     together = rows if count <= 4 * n else 1
     for r in range(0, rows, max(together, 1)):
         row, place = j + r * pitch, i + r * to_pitch

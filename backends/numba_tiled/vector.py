@@ -1,10 +1,8 @@
-"""A SIMD vector as a Numba type, so that kernels are written in Python and compile to wide instructions.
+"""SIMD vectors in Python: kernels are loops over `load`, `fma` and `store`, and compile to wide instructions.
 
 Numba vectorises a loop only where LLVM can prove that it may; the kernels here must not depend on that. A `Vec` holds
-as many elements of an array's type as a register has room for. Arrays are flat and contiguous, positions count
-elements and are not checked: what is not there must be masked (`load_between`, `store_first`). Surprising fact: the
-width is fixed when this module is imported, from the features of the CPU that Numba compiles for, so `NUMBA_CPU_NAME`
-and `NUMBA_CPU_FEATURES` force a narrower one.
+as many elements of an array's type as a register has room for. Pointers are to flat contiguous arrays, positions count
+elements and are not checked: what is not there must be masked (`load_between`, `store_first`).
 """
 
 from __future__ import annotations
@@ -15,143 +13,29 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.registry import cpu_target
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, overload
 
-_TRIPLE, _, _FEATURES = cpu_target.target_context.codegen().magic_tuple()
-
-
-def _width(triple: str, features: list[str]) -> tuple[int, int]:
-    """Bytes of a vector register and how many there are."""
-    if "+avx512f" in features:
-        return 64, 32
-    if "+avx2" in features and "+fma" in features:
-        return 32, 16
-    return 16, 32 if triple.startswith(("aarch64", "arm64")) else 16
-
-
-BYTES, REGISTERS = _width(_TRIPLE, _FEATURES.split(","))
-_MASK_REGISTERS = BYTES == 64  # AVX-512 makes a mask from an integer in one instruction
-
-_I64, _I32 = ir.IntType(64), ir.IntType(32)
-Value = Any  # an LLVM value
-Body = Callable[..., Value]
-
-
-class Vec(types.Type):
-    """As many elements as a register holds."""
-
-    def __init__(self, dtype: types.Float) -> None:
-        self.dtype = dtype
-        self.lanes = BYTES * 8 // dtype.bitwidth
-        super().__init__(name=f"Vec({dtype} x {self.lanes})")
-
-    @property
-    def llvm(self) -> ir.VectorType:
-        """The LLVM type."""
-        return ir.VectorType(ir.FloatType() if self.dtype.bitwidth == 32 else ir.DoubleType(), self.lanes)
-
-    @property
-    def mask(self) -> ir.VectorType:
-        """One bit a lane."""
-        return ir.VectorType(ir.IntType(1), self.lanes)
-
-    @property
-    def suffix(self) -> str:
-        """What LLVM appends to the names of its functions for this type."""
-        return f"v{self.lanes}f{self.dtype.bitwidth}"
-
-
-@register_model(Vec)
-class _VecModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Vec) -> None:
-        super().__init__(manager, kind, kind.llvm)
-
-
-# -- what the intrinsics below are made of ---------------------------------------------------------------------------
-
-
-def int_of(value: int) -> ir.Constant:
-    """A 64-bit constant."""
-    return ir.Constant(_I64, value)
-
-
-def call(builder: Any, name: str, result: Any, arguments: list[Value]) -> Value:
-    """Call one of LLVM's own functions."""
-    kind = ir.FunctionType(result, [a.type for a in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
-
-
-def read(builder: Any, vec: Vec, address: Value) -> Value:
-    """Load a vector from any address."""
-    loaded = builder.load(builder.bitcast(address, vec.llvm.as_pointer()))
-    loaded.align = vec.dtype.bitwidth // 8
-    return loaded
-
-
-def write(builder: Any, vec: Vec, value: Value, address: Value) -> Value:
-    """Store a vector to any address."""
-    stored = builder.store(value, builder.bitcast(address, vec.llvm.as_pointer()))
-    stored.align = vec.dtype.bitwidth // 8
-    return stored
-
-
-def broadcast(builder: Any, vec: Vec, scalar: Value) -> Value:
-    """A scalar in every lane."""
-    return _everywhere(builder, vec.llvm, scalar)
-
-
-def _everywhere(builder: Any, kind: ir.VectorType, scalar: Value) -> Value:
-    undefined = ir.Constant(kind, ir.Undefined)
-    first = builder.insert_element(undefined, scalar, ir.Constant(_I32, 0))
-    return shuffle(builder, first, undefined, [0] * kind.count)
-
-
-def _steps(count: int, size: int) -> list[int]:
-    return [lane * size for lane in range(count)]
-
-
-def shuffle(builder: Any, a: Value, b: Value, lanes: list[int]) -> Value:
-    """Lanes of a (0 and up) and b (from the number of lanes up)."""
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_I32, len(lanes)), lanes))
-
-
-def multiply_add(builder: Any, vec: Vec, a: Value, b: Value, c: Value) -> Value:
-    """a * b + c, fused where the CPU can."""
-    return call(builder, f"llvm.fmuladd.{vec.suffix}", vec.llvm, [a, b, c])
-
-
-def _first(builder: Any, vec: Vec, count: Value) -> Value:
-    """The mask of the lanes before `count`, which may be anything."""
-    if _MASK_REGISTERS:
-        lanes = int_of(vec.lanes)
-        low = builder.select(builder.icmp_signed("<", count, int_of(0)), int_of(0), count)
-        low = builder.select(builder.icmp_signed("<", low, lanes), low, lanes)
-        ones = builder.sub(builder.shl(int_of(1), low), int_of(1))
-        return builder.bitcast(builder.trunc(ones, ir.IntType(vec.lanes)), vec.mask)
-    wide = ir.VectorType(_I64, vec.lanes)
-    return builder.icmp_signed("<", ir.Constant(wide, _steps(vec.lanes, 1)), _everywhere(builder, wide, count))
-
-
-def _between(builder: Any, vec: Vec, low: Value, high: Value) -> Value:
-    return builder.and_(_first(builder, vec, high), builder.not_(_first(builder, vec, low)))
-
-
-def _read_masked(builder: Any, vec: Vec, address: Value, mask: Value) -> Value:
-    address = builder.bitcast(address, vec.llvm.as_pointer())
-    align = ir.Constant(_I32, vec.dtype.bitwidth // 8)
-    zero = ir.Constant(vec.llvm, [0.0] * vec.lanes)
-    return call(builder, f"llvm.masked.load.{vec.suffix}.p0", vec.llvm, [address, align, mask, zero])
-
-
-def write_first(builder: Any, vec: Vec, value: Value, address: Value, count: Value) -> None:
-    """Store the lanes before `count`, which may be anything."""
-    address = builder.bitcast(address, vec.llvm.as_pointer())
-    align = ir.Constant(_I32, vec.dtype.bitwidth // 8)
-    mask = _first(builder, vec, count)
-    call(builder, f"llvm.masked.store.{vec.suffix}.p0", ir.VoidType(), [value, address, align, mask])
-
+from backends.numba_tiled.simd import (
+    BYTES,
+    I32,
+    I64,
+    Value,
+    Vec,
+    between,
+    broadcast,
+    call,
+    everywhere,
+    first,
+    int_of,
+    multiply_add,
+    read,
+    read_masked,
+    shuffle,
+    steps,
+    write,
+    write_first,
+    write_masked,
+)
 
 # -- constants and scalars -------------------------------------------------------------------------------------------
 
@@ -228,7 +112,7 @@ def misaligned(typing: Any, a: Any, i: Any) -> Any:
     size = Vec(a.dtype).dtype.bitwidth // 8
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        address = builder.ptrtoint(builder.gep(arguments[0], [arguments[1]]), _I64)
+        address = builder.ptrtoint(builder.gep(arguments[0], [arguments[1]]), I64)
         return builder.udiv(builder.and_(address, int_of(BYTES - 1)), int_of(size))
 
     return types.intp(a, types.intp), generate
@@ -265,8 +149,8 @@ def load_between(typing: Any, a: Any, i: Any, low: Any, high: Any) -> Any:
     vec = Vec(a.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        mask = _between(builder, vec, arguments[2], arguments[3])
-        return _read_masked(builder, vec, builder.gep(arguments[0], [arguments[1]]), mask)
+        mask = between(builder, vec, arguments[2], arguments[3])
+        return read_masked(builder, vec, builder.gep(arguments[0], [arguments[1]]), mask)
 
     return vec(a, types.intp, types.intp, types.intp), generate
 
@@ -277,8 +161,8 @@ def load_first(typing: Any, a: Any, i: Any, count: Any) -> Any:
     vec = Vec(a.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        mask = _first(builder, vec, arguments[2])
-        return _read_masked(builder, vec, builder.gep(arguments[0], [arguments[1]]), mask)
+        mask = first(builder, vec, arguments[2])
+        return read_masked(builder, vec, builder.gep(arguments[0], [arguments[1]]), mask)
 
     return vec(a, types.intp, types.intp), generate
 
@@ -290,12 +174,12 @@ def load_every(typing: Any, a: Any, i: Any, step: Any, low: Any, high: Any) -> A
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
         base = builder.gep(arguments[0], [arguments[1]])
-        size, wide = vec.dtype.bitwidth // 8, ir.VectorType(_I64, vec.lanes)
-        offsets = builder.mul(_everywhere(builder, wide, arguments[2]), ir.Constant(wide, _steps(vec.lanes, size)))
-        places = builder.add(_everywhere(builder, wide, builder.ptrtoint(base, _I64)), offsets)
+        size, wide = vec.dtype.bitwidth // 8, ir.VectorType(I64, vec.lanes)
+        offsets = builder.mul(everywhere(builder, wide, arguments[2]), ir.Constant(wide, steps(vec.lanes, size)))
+        places = builder.add(everywhere(builder, wide, builder.ptrtoint(base, I64)), offsets)
         places = builder.inttoptr(places, ir.VectorType(base.type, vec.lanes))
-        mask = _between(builder, vec, arguments[3], arguments[4])
-        align, zero = ir.Constant(_I32, vec.dtype.bitwidth // 8), ir.Constant(vec.llvm, [0.0] * vec.lanes)
+        mask = between(builder, vec, arguments[3], arguments[4])
+        align, zero = ir.Constant(I32, vec.dtype.bitwidth // 8), ir.Constant(vec.llvm, [0.0] * vec.lanes)
         name = f"llvm.masked.gather.{vec.suffix}.v{vec.lanes}p0"
         return call(builder, name, vec.llvm, [places, align, mask, zero])
 
@@ -328,6 +212,19 @@ def store_first(typing: Any, a: Any, i: Any, value: Any, count: Any) -> Any:
 
 
 @intrinsic
+def store_between(typing: Any, a: Any, i: Any, value: Any, low: Any, high: Any) -> Any:
+    """Lanes low <= lane < high to a[i + lane]; other memory is not touched."""
+    vec = Vec(a.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
+        place = builder.gep(arguments[0], [arguments[1]])
+        write_masked(builder, vec, arguments[2], place, between(builder, vec, arguments[3], arguments[4]))
+        return context.get_dummy_value()
+
+    return types.void(a, types.intp, vec, types.intp, types.intp), generate
+
+
+@intrinsic
 def stream(typing: Any, a: Any, i: Any, value: Any) -> Any:
     """Past the caches, so that no line is read to be overwritten; `misaligned(a, i)` must be 0. See `fence`."""
     vec = Vec(a.dtype)
@@ -335,7 +232,7 @@ def stream(typing: Any, a: Any, i: Any, value: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
         stored = write(builder, vec, arguments[2], builder.gep(arguments[0], [arguments[1]]))
         stored.align = BYTES
-        stored.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_I32, 1)]))
+        stored.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(I32, 1)]))
         return context.get_dummy_value()
 
     return types.void(a, types.intp, vec), generate
@@ -386,7 +283,7 @@ def total(typing: Any, v: Any) -> Any:
             width //= 2
             upper = shuffle(builder, value, value, [*range(width, 2 * width), *range(width, v.lanes)])
             value = builder.fadd(value, upper)
-        return builder.extract_element(value, ir.Constant(_I32, 0))
+        return builder.extract_element(value, ir.Constant(I32, 0))
 
     return v.dtype(v), generate
 

@@ -19,7 +19,8 @@ from numba.extending import intrinsic
 from backends.numba_tiled.kernel import FILTERS, put_1, put_2, put_3, start_1, start_2, start_3
 from backends.numba_tiled.packing import turn_rows
 from backends.numba_tiled.planes import fill_share
-from backends.numba_tiled.vector import broadcast, get, int_of, lanes, moved, multiply_add, pointer, put, read
+from backends.numba_tiled.simd import broadcast, int_of, multiply_add, read
+from backends.numba_tiled.vector import get, lanes, moved, pointer, put
 
 
 @intrinsic
@@ -150,10 +151,15 @@ def _sum_share(t, threads, planes, start, images, apart, taps, turned, g, row, v
 @njit(nogil=True, error_model="numpy")
 def _write_share(t, threads, sums, dw, place, filters, depth, pitch):
     """dw[f][k] = sums[k][f]."""
-    sums, dw = pointer(sums), pointer(dw)
-    for f in range(t * filters // threads, (t + 1) * filters // threads):
-        for k in range(depth):
-            put(dw, place + f * depth + k, get(sums, k * pitch + f))
+    sums, dw = pointer(sums), moved(pointer(dw), place)
+    n = lanes(dw)
+    whole = depth - depth % n
+    begin, end = t * filters // threads, (t + 1) * filters // threads
+    for k in range(0, whole, n):
+        turn_rows(dw, begin * depth + k, depth, sums, k * pitch + begin, n, pitch, end - begin)
+    for f in range(begin, end):
+        for k in range(whole, depth):
+            put(dw, f * depth + k, get(sums, k * pitch + f))
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})

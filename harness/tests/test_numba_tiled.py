@@ -121,7 +121,7 @@ def test_narrower_registers_give_the_same() -> None:
     if "avx2" not in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore"):
         pytest.skip("this CPU has no AVX2")
     source = (
-        "import sys, numpy as np\nfrom backends import numba_tiled\nfrom backends.numba_tiled.vector import BYTES\n"
+        "import sys, numpy as np\nfrom backends import numba_tiled\nfrom backends.numba_tiled.simd import BYTES\n"
         "from harness import data, tap_oracle\nfrom harness.spec import ConvSpec\n"
         "for text in sys.argv[1:]:\n    spec = ConvSpec.parse(text)\n"
         "    for op in ('im2col', 'conv2d', 'conv2d_weight_grad'):\n"
