@@ -127,7 +127,8 @@ def _share(t, threads, columns, x, planes, g, rows, buffer):
     step = g.sh * height * g.ow
     parts = g.kw * step
     items = planes * blocks
-    same = g.kh == 1 and g.kw == 1 and g.oh == g.h and g.ow == g.w and g.top == 0 and g.left == 0
+    pointwise = g.kh == 1 and g.kw == 1 and g.sh == 1 and g.sw == 1
+    same = pointwise and g.oh == g.h and g.ow == g.w and g.top == 0 and g.left == 0
     for item in range(t * items // threads, (t + 1) * items // threads):
         plane, first = item // blocks, item % blocks * rows
         count = min(rows, g.h - first)
