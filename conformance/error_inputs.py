@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.protocol import ArgumentError, Array, validate
+from harness.protocol import ARGUMENTS, ArgumentError, Array, validate
 from harness.spec import ConvSpec, Op, SpecError
 
 
@@ -149,17 +149,9 @@ GEOMETRY: tuple[ErrorInput, ...] = (
 
 
 _SPEC = ConvSpec.parse("n2c4h5w4_f6kh3kw2_g2")
-_NAMES: dict[Op, tuple[str, ...]] = {
-    "im2col": ("x",),
-    "col2im": ("columns",),
-    "conv2d": ("x", "w", "b"),
-    "conv2d_input_grad": ("dy", "w"),
-    "conv2d_weight_grad": ("dy", "x"),
-    "conv2d_bias_grad": ("dy",),
-}
 _GOOD: dict[Op, dict[str, Array]] = {
     op: {name: np.ones(shape, np.float32) for name, shape in zip(names, _SPEC.input_shapes(op), strict=True)}
-    for op, names in _NAMES.items()
+    for op, names in ARGUMENTS.items()
 }
 
 

@@ -17,7 +17,7 @@ from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
 from harness import data, oracle, tap_oracle
 from harness.compare import mismatch
-from harness.protocol import Array
+from harness.protocol import ARGUMENTS, Array
 from harness.spec import ConvSpec, Op, Shape
 
 _LAW_SPECS = [
@@ -34,14 +34,6 @@ _LARGEST_SHARED = 8  # where conv2d and its gradients take the same arrays
 _LARGEST_FACTOR = 60  # of two-argument ops under law.linear: far above the data of the value checks
 _LARGEST_TERM = 1000  # of one-argument ops under law.linear
 _CONV: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
-_ARGUMENTS: dict[Op, tuple[str, ...]] = {
-    "im2col": ("x",),
-    "col2im": ("columns",),
-    "conv2d": ("x", "w"),
-    "conv2d_input_grad": ("dy", "w"),
-    "conv2d_weight_grad": ("dy", "x"),
-    "conv2d_bias_grad": ("dy",),
-}
 
 
 def _not_empty(op: Op, spec: ConvSpec) -> bool:
@@ -134,7 +126,7 @@ def convolution_is_a_product(subject: Subject, case: Case) -> None:
 @check("law.linear", _LINEAR_SPECS, fits=_not_empty)
 def linear(subject: Subject, case: Case) -> None:
     """f(2a + 3b) = 2 f(a) + 3 f(b), in each argument with the others held; the bias of conv2d is added."""
-    names = _ARGUMENTS[case.op]
+    names = ARGUMENTS[case.op][:2]  # a convolution is linear in x and w; the bias is not part of that
     a, b = _linear_inputs(case, "a"), _linear_inputs(case, "b")
     held = a[: len(names)]
 

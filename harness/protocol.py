@@ -107,7 +107,7 @@ def validate(op: Op, spec: ConvSpec, *arrays: Array | None) -> None:
     """
     if op not in OPS:
         raise ArgumentError(f"op must be one of {', '.join(OPS)}, got {op!r}")
-    names, shapes = _ARGUMENTS[op], spec.input_shapes(op)
+    names, shapes = ARGUMENTS[op], spec.input_shapes(op)
     if len(arrays) != len(names):
         raise ArgumentError(f"{op} takes {len(names)} arrays ({', '.join(names)}), got {len(arrays)}")
     dtypes: dict[str, str] = {}
@@ -121,7 +121,7 @@ def validate(op: Op, spec: ConvSpec, *arrays: Array | None) -> None:
         raise ArgumentError(f"{op} takes one dtype a call, got {', '.join(f'{k} {v}' for k, v in dtypes.items())}")
 
 
-_ARGUMENTS: dict[Op, tuple[str, ...]] = {
+ARGUMENTS: dict[Op, tuple[str, ...]] = {
     "im2col": ("x",),
     "col2im": ("columns",),
     "conv2d": ("x", "w", "b"),

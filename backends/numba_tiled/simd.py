@@ -6,7 +6,6 @@ so `NUMBA_CPU_NAME` and `NUMBA_CPU_FEATURES` force a narrower one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -32,7 +31,6 @@ _MASK_REGISTERS = BYTES == 64  # AVX-512 makes a mask from an integer in one ins
 
 I64, I32 = ir.IntType(64), ir.IntType(32)
 Value = Any  # an LLVM value
-Body = Callable[..., Value]
 
 
 class Vec(types.Type):

@@ -241,30 +241,14 @@ def stream(typing: Any, a: Any, i: Any, value: Any) -> Any:
 # -- arithmetic and permutations -------------------------------------------------------------------------------------
 
 
-def _binary(build: str) -> Any:
-    @intrinsic
-    def operate(typing: Any, v: Any, w: Any) -> Any:
-        return v(v, w), lambda context, builder, signature, arguments: getattr(builder, build)(*arguments)
-
-    return operate
-
-
-_plus, _minus, _times = _binary("fadd"), _binary("fsub"), _binary("fmul")
+@intrinsic
+def _plus(typing: Any, v: Any, w: Any) -> Any:
+    return v(v, w), lambda context, builder, signature, arguments: builder.fadd(*arguments)
 
 
 @overload(operator.add, strict=False)
 def _add(v: Any, w: Any) -> Any:
     return (lambda v, w: _plus(v, w)) if isinstance(v, Vec) and v == w else None  # noqa: PLW0108
-
-
-@overload(operator.sub, strict=False)
-def _subtract(v: Any, w: Any) -> Any:
-    return (lambda v, w: _minus(v, w)) if isinstance(v, Vec) and v == w else None  # noqa: PLW0108
-
-
-@overload(operator.mul, strict=False)
-def _multiply(v: Any, w: Any) -> Any:
-    return (lambda v, w: _times(v, w)) if isinstance(v, Vec) and v == w else None  # noqa: PLW0108
 
 
 @intrinsic
@@ -298,6 +282,5 @@ def _permutation(lanes_of: Callable[[int], list[int]]) -> Any:
 
 
 evens = _permutation(lambda n: list(range(0, 2 * n, 2)))  # elements 0, 2, 4, ... of v followed by w
-odds = _permutation(lambda n: list(range(1, 2 * n, 2)))
 zip_low = _permutation(lambda n: [lane for k in range(n // 2) for lane in (k, n + k)])  # v0 w0 v1 w1 ...
 zip_high = _permutation(lambda n: [lane for k in range(n // 2, n) for lane in (k, n + k)])

@@ -109,8 +109,8 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op, dtype: str) -> 
         run = getattr(numba_tiled, op)
         with thread_limit(1):
             alone = run(*arrays, spec)
-        numba.set_num_threads(2)
-        assert np.array_equal(run(*arrays, spec), alone), text
+        with thread_limit(2):
+            assert np.array_equal(run(*arrays, spec), alone), text
 
 
 def test_narrower_registers_give_the_same() -> None:
