@@ -152,5 +152,8 @@ class _Probe:
     def __call__(self, spec: ConvSpec) -> float:
         own = [self.backend.from_numpy(np.ones(shape, self.dtype)) for shape in spec.input_shapes(self.op)]
         cold = seconds(lambda: _waiting(self.backend, self.op, spec, own))
-        self.first = cold if self.first is None else self.first
-        return cold if cold > LONG_CALL else seconds(lambda: _waiting(self.backend, self.op, spec, own))
+        if self.first is None:  # it may have compiled for longer than any call takes, so it is never believed
+            self.first = cold
+        elif cold > LONG_CALL:
+            return cold
+        return seconds(lambda: _waiting(self.backend, self.op, spec, own))

@@ -120,6 +120,13 @@ def test_reasons_of_cells_without_a_time_are_kept(tmp_path: Path) -> None:
     assert status["numpy_fancy", "int32"] == ("unsupported", "dtype int32 is not claimed")
 
 
+def test_a_first_call_that_compiles_is_no_reason_against_the_others(tmp_path: Path) -> None:
+    compiling = plugin(tmp_path, "compiling", "sys.warm = getattr(sys, 'warm', 0) or time.sleep(0.5) or 1")
+    (cell,) = cells(bench.run(plan(compiling), tmp_path))
+    assert cell["status"] == "ok", cell["reason"]
+    assert cell["first_seconds"] > 0.5
+
+
 def test_a_crash_costs_only_its_group(tmp_path: Path) -> None:
     crashing = plugin(tmp_path, "crashing", "os.kill(os.getpid(), 11)")
     file = bench.run(plan(crashing, "numpy_fancy", ops=["im2col", "col2im"]), tmp_path)
