@@ -10,8 +10,8 @@ from numba import get_num_threads
 from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import im2col as runs
 from backends.numba_tiled.forward import forward
-from backends.numba_tiled.gemm import room
-from backends.numba_tiled.geometry import Counts, Planes, planes_of_x, remainders, window
+from backends.numba_tiled.gemm import is_packed, room
+from backends.numba_tiled.geometry import Counts, Planes, counting, planes_of_x, remainders, window
 from backends.numba_tiled.input_grad import input_grad
 from backends.numba_tiled.kernel import FILTERS, VECTORS
 from backends.numba_tiled.rows import is_finite
@@ -54,10 +54,11 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
     start = np.zeros(spec.out_channels + FILTERS, dtype)
     if b is not None:
         start[: spec.out_channels] = b
-    packed = scratch("packed", _up(spec.out_channels // spec.groups, FILTERS) * taps.size, dtype)
+    filters, (rows, width) = spec.out_channels // spec.groups, spec.output_size
+    packed = planes.is_image or is_packed(filters, n.images, rows, width, planes.row, BYTES // dtype.itemsize)
     forward(
-        _flat(x), _flat(w), start, _flat(y), threads, n, planes, taps, spec.positions, spec.output_size[1],
-        _filled(planes, n, dtype), packed, room(threads, dtype),
+        _flat(x), _flat(w), start, _flat(y), threads, n, planes, taps, counting(taps.size), spec.positions, width,
+        packed, _filled(planes, n, dtype), room(threads, filters, dtype),
     )  # fmt: skip
     return y
 
@@ -76,13 +77,12 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
     woven = channels * parts.rows * parts.columns * pairs if pairs > 1 else 0
     n = _counts(spec, spec.out_channels, spec.in_channels, max(filters * planes.size, woven) * dtype.itemsize)
     lanes = BYTES // dtype.itemsize
+    packed = planes.is_image or is_packed(channels, n.images, parts.rows, parts.columns, planes.row, lanes)
     input_grad(
-        _flat(dy), _flat(w), _flat(x), threads, n, g, planes, parts, _filled(planes, n, dtype),
-        scratch("packed", _up(channels, FILTERS) * filters * spec.taps, dtype),
-        scratch("turned", threads * filters * spec.taps * FILTERS, dtype),
+        _flat(dy), _flat(w), _flat(x), threads, n, g, planes, parts, packed, _filled(planes, n, dtype),
         scratch("parts", n.images * woven + lanes, dtype),
         scratch("rows", threads * _apart(g.sw * _up(parts.columns + lanes, lanes), dtype), dtype),
-        np.zeros(spec.in_channels + FILTERS, dtype), room(threads, dtype),
+        np.zeros(spec.in_channels + FILTERS, dtype), room(threads, channels, dtype),
     )  # fmt: skip
     return x
 

@@ -1,9 +1,13 @@
 """Implicit GEMM: sums over the taps of padded planes, pixel panels times filter blocks, without a column matrix.
 
-For every group of PANELS panels and every DEPTH taps of the reduction, the panels are packed once (they stay in the
-L2 cache) and multiplied with every block of filters. The pixels of a panel may span rows and images, so small images
-fill the lanes as well as large ones. Sums of DEPTH taps are added up apart: rounding grows with the number of blocks,
-not of taps.
+A panel is VECTORS vectors of pixels. Usually it is read straight from the planes: there, neighbours in the output are
+neighbours in memory for every tap, and the few columns between two rows that are no pixels are computed and thrown
+away (`Pixels`). Where that would be too many (small images), or where x is read in place, DEPTH taps of a panel are
+packed first. The weights are never packed.
+
+For a group of panels and every DEPTH taps of the reduction: panel by panel, all blocks of filters. What a panel reads
+stays in the L1 cache, its sums in the L2 cache, and weights stream past at 1 byte for 6 multiply-adds or more. Sums
+of DEPTH taps are added up apart: rounding grows with the number of blocks, not of taps.
 """
 
 from __future__ import annotations
@@ -13,51 +17,78 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from backends.numba_tiled.kernel import FILTERS, VECTORS, tile_panel
-from backends.numba_tiled.rows import add, copy
+from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
+from backends.numba_tiled.rows import copy
 from backends.numba_tiled.simd import BYTES
-from backends.numba_tiled.vector import get, lanes, load, load_first, moved, pointer, put, store
+from backends.numba_tiled.vector import get, lanes, load, load_first, moved, pointer, put, store, store_first
 from backends.numba_tiled.workspace import scratch
 
-DEPTH = 256  # taps a block: a panel of them is 48 KiB
-PANELS = 10  # packed at a time, at most: half of a 1 MiB L2 cache
+DEPTH = 256  # taps a block
+_SUMS_BYTES = 256 << 10  # of a group of panels: a quarter of a 1 MiB L2 cache
 
 
 class Room(NamedTuple):
-    """Scratch memory: panels and a tile for each thread, the runs of a panel, zeros to start a tile from."""
+    """Scratch memory: for each thread a packed panel, where its runs are, and sums; zeros to go on with a sum."""
 
     panels: np.ndarray
     segments: np.ndarray
+    sums: np.ndarray
     zero: np.ndarray
+    places: np.ndarray  # of the taps in a packed panel
 
 
-def room(threads: int, dtype: np.dtype) -> Room:
-    """For a product with arrays of `dtype`."""
-    panel = VECTORS * BYTES // dtype.itemsize
-    size = PANELS * DEPTH * panel + panel + FILTERS * panel
-    segments = scratch("segments", threads * 3 * panel, np.dtype(np.int64))
-    return Room(scratch("panels", threads * size, dtype), segments, np.zeros(FILTERS, dtype))
+def room(threads: int, filters: int, dtype: np.dtype) -> Room:
+    """For a product of `filters` rows with arrays of `dtype`."""
+    n = BYTES // dtype.itemsize
+    panel = VECTORS * n
+    one = -(-filters // FILTERS) * FILTERS * panel  # sums of a panel
+    return Room(
+        scratch("panels", threads * (DEPTH * panel + panel), dtype),
+        scratch("segments", threads * 3 * panel, np.dtype(np.int64)),
+        scratch("sums", threads * max(_SUMS_BYTES // dtype.itemsize // one, 1) * one, dtype),
+        np.zeros(FILTERS, dtype),
+        np.arange(0, DEPTH * panel, panel),
+    )
+
+
+def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int) -> bool:
+    """Whether packing panels costs less than the columns that are no pixels; in cycles for a tap of an image.
+
+    A block of filters takes FILTERS / 2 of them for a vector, packing about 2 for a vector or a run that is not whole.
+    """
+    blocks, pixels = -(-filters // FILTERS), images * rows * width
+    direct = -(-((rows - 1) * row + width) // lanes) * images * blocks * FILTERS / 2
+    vectors = -(-pixels // lanes)
+    return vectors * blocks * FILTERS / 2 + 2 * (vectors + images * rows) < direct
 
 
 class Pixels(NamedTuple):
-    """Where the pixels of the output are: in the planes that are read, and in the array that is written."""
+    """Where the pixels of the output are: in the planes that are read, and in the array that is written.
 
-    count: int
-    length: int  # of an image
+    Panels that are packed count pixels, through all images. Others count positions of one image at a time, `row` to
+    a row, of which the first `width` are pixels.
+    """
+
+    images: int
+    length: int  # pixels of an image
     width: int  # of a row
     row: int  # in the planes, from one row to the next
     image: int  # in the planes, from one image to the next
     stride: int  # in the output, from one image to the next; its channels are `length` apart
+    packed: bool
 
 
 @njit(nogil=True, error_model="numpy")
-def _pack_panel(panel, planes, limit, taps, first, last, pixel, count, at, segments):
-    """Taps first <= k < last of `count` pixels from `pixel` on; `planes` has no element from `limit` on.
+def _positions(at):
+    """Of the images together if panels are packed, else of one."""
+    if at.packed:
+        return at.images * at.length
+    return (at.length // at.width - 1) * at.row + at.width
 
-    Runs of pixels that neighbour in memory are found once. A run is moved in whole vectors: what is too much is
-    overwritten by the next run, and lanes after the last pixel hold anything.
-    """
-    n, width = lanes(panel), VECTORS * lanes(panel)
+
+@njit(nogil=True, error_model="numpy")
+def _find_runs(segments, pixel, count, at):
+    """Pixels that neighbour in memory, of `count` from `pixel` on: (place in the planes, in the panel, how many)."""
     runs, done = 0, 0
     while done < count:
         image, l = (pixel + done) // at.length, (pixel + done) % at.length
@@ -67,81 +98,115 @@ def _pack_panel(panel, planes, limit, taps, first, last, pixel, count, at, segme
         put(segments, 3 * runs + 2, long)
         done += long
         runs += 1
-    for k in range(first, last):
-        place = (k - first) * width
-        for s in range(runs):
-            source, to, long = (
-                get(taps, k) + get(segments, 3 * s),
-                place + get(segments, 3 * s + 1),
-                get(segments, 3 * s + 2),
-            )
-            for j in range(0, long, n):
-                if source + j + n <= limit:
-                    store(panel, to + j, load(planes, source + j))
-                else:
-                    store(panel, to + j, load_first(planes, source + j, limit - source - j))
+    return runs
 
 
 @njit(nogil=True, error_model="numpy")
-def _put(y, place, filters, pixel, count, tile, more, at):
-    """Scatter a tile: `filters` rows of `count` pixels, which may span images."""
-    width = VECTORS * lanes(y)
-    done = 0
-    while done < count:
-        image, l = (pixel + done) // at.length, (pixel + done) % at.length
-        long = min(at.length - l, count - done)
-        for f in range(filters):
-            to = place + image * at.stride + f * at.length + l
-            if more:
-                add(y, to, tile, f * width + done, long)
+def _pack_panel(panel, planes, limit, taps, deep, segments, runs):
+    """`deep` taps of a panel of pixels; `planes` has no element from `limit` on.
+
+    A run is moved in whole vectors: what is too much is overwritten by the next run. Lanes after the last pixel hold
+    anything.
+    """
+    n, width = lanes(panel), VECTORS * lanes(panel)
+    highest = 0
+    for k in range(deep):
+        highest = max(highest, get(taps, k))
+    for s in range(runs):
+        source, to, long = get(segments, 3 * s), get(segments, 3 * s + 1), get(segments, 3 * s + 2)
+        for j in range(0, long, n):
+            if highest + source + j + n <= limit and to + j + n <= width:
+                for k in range(deep):
+                    store(panel, k * width + to + j, load(planes, get(taps, k) + source + j))
             else:
-                copy(y, to, tile, f * width + done, long)
-        done += long
+                for k in range(deep):
+                    some = load_first(planes, get(taps, k) + source + j, long - j)
+                    store_first(panel, k * width + to + j, some, width - to - j)
 
 
 @njit(nogil=True, error_model="numpy")
-def _range(planes, limit, taps, depth, weights, filters, start, begin, end, y, at, panels, tile, segments, zero):
-    """Pixels begin <= pixel < end of all filters."""
+def _write(y, place, sums, first, last, q, count, image, at):
+    """Filters first <= f < last of a panel: `count` positions from q on, those between rows left out."""
+    width, done = VECTORS * lanes(y), 0
+    while done < count:
+        if at.packed:
+            image, l = (q + done) // at.length, (q + done) % at.length
+            long = apart = min(at.length - l, count - done)
+        else:
+            column = (q + done) % at.row
+            l = (q + done) // at.row * at.width + column
+            long, apart = min(at.width - column, count - done), at.row - column
+        if long > 0:
+            to = place + image * at.stride + l
+            for f in range(first, last):
+                copy(y, to + f * at.length, sums, f * width + done, long)
+        done += apart
+
+
+@njit(nogil=True, error_model="numpy")
+def _multiply(
+    planes, limit, taps, across, depth, weights, pitch, first_row, last_row, start, begin, end, y, place, at, panel,
+    segments, sums, together, zero, packed_places,
+):  # fmt: skip
+    """Panels begin <= j < end, filters first_row <= f < last_row; the first is the first of a block."""
     n, width = lanes(y), VECTORS * lanes(y)
-    blocks = (filters + FILTERS - 1) // FILTERS
-    pixel = begin
-    while pixel < end:
-        left = (end - pixel + width - 1) // width
-        groups = (left + PANELS - 1) // PANELS
-        together = (left + groups - 1) // groups  # groups of about the same size
+    positions = _positions(at)
+    each = (positions + width - 1) // width
+    size = (last_row - first_row + FILTERS - 1) // FILTERS * FILTERS * width
+    for group in range(begin, end, together):
+        until = min(group + together, end)
         for first in range(0, depth, DEPTH):
-            deep, more = min(DEPTH, depth - first), first > 0
-            for j in range(together):
-                q = pixel + j * width
-                panel = moved(panels, j * DEPTH * width)
-                _pack_panel(panel, planes, limit, taps, first, first + deep, q, min(width, end - q), at, segments)
-            for block in range(blocks):
-                rows, a = min(FILTERS, filters - block * FILTERS), (block * depth + first) * FILTERS
-                begins = zero if more else moved(start, block * FILTERS)
-                for j in range(together):
-                    q = pixel + j * width
-                    count, l, b = min(width, end - q), q % at.length, j * DEPTH * width
-                    place = block * FILTERS * at.length
-                    if count == width and l + width <= at.length and rows == FILTERS:
-                        to = place + q // at.length * at.stride + l
-                        tile_panel(VECTORS, deep, weights, a, panels, b, width, begins, y, to, at.length, more)
-                    else:
-                        across = (count + n - 1) // n
-                        tile_panel(across, deep, weights, a, panels, b, width, begins, tile, 0, width, False)
-                        _put(y, place, rows, q, count, tile, more, at)
-        pixel += together * width
+            deep = min(DEPTH, depth - first)
+            for j in range(group, until):
+                image, q = j // each, j % each * width
+                count = min(width, positions - q)
+                b, where, from_b = planes, moved(taps, first), image * at.image + q
+                if at.packed:
+                    _pack_panel(panel, planes, limit, where, deep, segments, _find_runs(segments, q, count, at))
+                    b, where, from_b = panel, packed_places, 0
+                straight = depth <= DEPTH and count == width
+                to = place + image * at.stride + q
+                if at.packed:
+                    straight = straight and q % at.length + width <= at.length
+                    to = place + q // at.length * at.stride + q % at.length
+                elif at.row != at.width:
+                    straight = straight and q % at.row + width <= at.width
+                    to = place + image * at.stride + q // at.row * at.width + q % at.row
+                own = (j - group) * size - first_row * width
+                for f in range(first_row, last_row, FILTERS):
+                    c, k, apart = sums, own + f * width, width
+                    if straight and f + FILTERS <= last_row:
+                        c, k, apart = y, to + f * at.length, at.length
+                    multiply_tile(
+                        (count + n - 1) // n, deep, weights, rows_of(f, last_row - 1, pitch), moved(across, first), b,
+                        from_b, where, zero if first > 0 else moved(start, f), c, k, apart, first > 0,
+                    )  # fmt: skip
+                if first + deep == depth:
+                    written = last_row // FILTERS * FILTERS if straight else first_row
+                    _write(y, place, moved(sums, own), written, last_row, q, count, image, at)
 
 
 @njit(nogil=True, error_model="numpy")
-def multiply_share(t, threads, source, first, taps, packed, skipped, filters, start, skipped_start, y, place, at, room):
-    """Part t of the pixels, for all filters: y = start + packed @ planes. Everything begins at the position given."""
-    panel = VECTORS * lanes(pointer(y))
-    columns, size = (at.count + panel - 1) // panel, room.panels.size // threads
-    begin, end = t * columns // threads * panel, min((t + 1) * columns // threads * panel, at.count)
-    panels = moved(pointer(room.panels), t * size)
-    _range(
-        moved(pointer(source), first), source.size - first, pointer(taps), taps.size,
-        moved(pointer(packed), skipped), filters, moved(pointer(start), skipped_start), begin, end,
-        moved(pointer(y), place), at, panels, moved(panels, size - FILTERS * panel),
-        moved(pointer(room.segments), t * 3 * panel), pointer(room.zero),
+def multiply_share(
+    t, threads, source, first, taps, across, weights, from_weight, pitch, filters, start, from_start, y, place, at, room
+):  # fmt: skip
+    """Part t of y = start + weights @ planes: panels of pixels or, if these are few, filters.
+
+    For tap i, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read from
+    source[first + taps[i]] on.
+    """
+    width = VECTORS * lanes(pointer(y))
+    each = (_positions(at) + width - 1) // width
+    panels, blocks = each if at.packed else each * at.images, (filters + FILTERS - 1) // FILTERS
+    begin, end, first_row, last_row = t * panels // threads, (t + 1) * panels // threads, 0, filters
+    if panels < 4 * threads and blocks > panels:
+        begin, end = 0, panels
+        first_row, last_row = t * blocks // threads * FILTERS, min((t + 1) * blocks // threads * FILTERS, filters)
+    size, own = room.panels.size // threads, room.sums.size // threads
+    _multiply(
+        moved(pointer(source), first), source.size - first, pointer(taps), pointer(across), taps.size,
+        moved(pointer(weights), from_weight), pitch, first_row, last_row, moved(pointer(start), from_start),
+        begin, end, moved(pointer(y), place), 0, at, moved(pointer(room.panels), t * size),
+        moved(pointer(room.segments), t * 3 * width), moved(pointer(room.sums), t * own),
+        own // (blocks * FILTERS * width), pointer(room.zero), pointer(room.places),
     )  # fmt: skip

@@ -93,6 +93,12 @@ def planes_of_x(spec: ConvSpec) -> tuple[Planes, np.ndarray]:
     return planes, np.add.outer(np.arange(channels) * size, kernel).ravel()
 
 
+@lru_cache(maxsize=64)
+def counting(count: int) -> np.ndarray:
+    """0, 1, ... count - 1."""
+    return np.arange(count)
+
+
 def _axis(kernel: int, stride: int, dilation: int) -> tuple[list[tuple[int, int]], list[int]]:
     """For every tap (which of the phases, steps within it), and the phases that are read."""
     phases = sorted({u * dilation % stride for u in range(kernel)})
@@ -102,20 +108,21 @@ def _axis(kernel: int, stride: int, dilation: int) -> tuple[list[tuple[int, int]
 class Remainders(NamedTuple):
     """The image by the remainders (a, b) of its padded rows and columns modulo the stride, see `input_grad`.
 
-    Every pair has rows * columns pixels, of which some are outside the image. `order` lists for each pair how many
-    taps it has, then which; `taps` where these are in the planes of dy, filter by filter.
+    Every pair has rows * columns pixels, of which some are outside the image, and `counts` of the kernel's taps. `taps`
+    says where these are in the planes of dy, filter by filter, and `weights` where in the weights of a channel.
     """
 
     rows: int
     columns: int
-    order: np.ndarray
+    counts: np.ndarray
     taps: np.ndarray
+    weights: np.ndarray
 
 
 @lru_cache(maxsize=256)
 def remainders(spec: ConvSpec) -> tuple[Planes, Remainders]:
     """The planes of dy, and the remainders."""
-    g, filters = window(spec), spec.out_channels // spec.groups
+    g, filters, channels = window(spec), spec.out_channels // spec.groups, spec.in_channels // spec.groups
     first, beside = g.top // g.sh, g.left // g.sw
     rows, columns = (g.top + g.h - 1) // g.sh - first + 1, (g.left + g.w - 1) // g.sw - beside + 1
     down, right = (g.kh - 1) * g.dh // g.sh, (g.kw - 1) * g.dw // g.sw  # steps of the farthest tap
@@ -125,12 +132,14 @@ def remainders(spec: ConvSpec) -> tuple[Planes, Remainders]:
         g.oh, g.ow, 1, 1, down - first, right - beside, filters, width, height * width, height, width, is_image,
         np.zeros(1, np.int64), np.zeros(1, np.int64),
     )  # fmt: skip
-    order: list[int] = []
-    taps = [np.zeros(0, np.int64)]
+    counts = []
+    taps, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for a in range(g.sh):
         for b in range(g.sw):
             own = [(u, v) for u in range(g.kh) for v in range(g.kw) if (u * g.dh % g.sh, v * g.dw % g.sw) == (a, b)]
-            order += [len(own), *(u * g.kw + v for u, v in own)]
+            counts.append(len(own))
             places = [(down - u * g.dh // g.sh) * width + right - v * g.dw // g.sw for u, v in own]
             taps.append(np.add.outer(np.arange(filters) * planes.size, np.array(places, np.int64)).ravel())
-    return planes, Remainders(rows, columns, np.array(order), np.concatenate(taps))
+            which = np.array([u * g.kw + v for u, v in own], np.int64)
+            weights.append(np.add.outer(np.arange(filters) * channels * spec.taps, which).ravel())
+    return planes, Remainders(rows, columns, np.array(counts), np.concatenate(taps), np.concatenate(weights))

@@ -11,45 +11,9 @@ from __future__ import annotations
 from numba import njit, prange
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
-from backends.numba_tiled.kernel import FILTERS
-from backends.numba_tiled.packing import pack_rows
 from backends.numba_tiled.planes import fill_share
 from backends.numba_tiled.rows import clear, copy, interleave
-from backends.numba_tiled.vector import get, load_first, moved, pointer, store_first
-
-
-@njit(nogil=True, error_model="numpy")
-def _pack_share(t, threads, w, start, turned, packed, filters, channels, taps, order):
-    """Part t of the blocks of FILTERS channels: [filter][tap][FILTERS], for each pair of remainders its own taps."""
-    size = filters * taps * FILTERS
-    w, turned, packed, which = (
-        moved(pointer(w), start),
-        moved(pointer(turned), t * size),
-        pointer(packed),
-        pointer(order),
-    )
-    blocks = (channels + FILTERS - 1) // FILTERS
-    for block in range(t * blocks // threads, (t + 1) * blocks // threads):
-        rows = min(FILTERS, channels - block * FILTERS)
-        target, place = turned, 0
-        if order.size == 1 + taps:  # one pair: all taps, in their order
-            target, place = packed, block * size
-        for f in range(filters):
-            source = (f * channels + block * FILTERS) * taps
-            pack_rows(target, place + f * taps * FILTERS, w, source, rows, taps, taps)
-        if order.size == 1 + taps:
-            continue
-        i, before = 0, 0
-        while i < order.size:
-            count = get(which, i)
-            to = (before * blocks + block * count) * filters * FILTERS
-            for f in range(filters):
-                for k in range(count):
-                    tap = (f * taps + get(which, i + 1 + k)) * FILTERS
-                    store_first(packed, to, load_first(turned, tap, FILTERS), FILTERS)
-                    to += FILTERS
-            before += count
-            i += 1 + count
+from backends.numba_tiled.vector import moved, pointer
 
 
 @njit(nogil=True, error_model="numpy")
@@ -76,25 +40,11 @@ def _clear_share(t, threads, a, first, count):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def input_grad(dy, w, x, threads, n, g, planes, remainders, filled, packed, turned, parts, buffer, zeros, room):
+def input_grad(dy, w, x, threads, n, g, planes, remainders, packed, filled, parts, buffer, zeros, room):
     """From `filled` on it is scratch, but for `zeros`, one a channel."""
     filters, channels = planes.channels, n.results // n.groups
-    blocks = (channels + FILTERS - 1) // FILTERS
-    length = remainders.rows * remainders.columns
+    length, pairs = remainders.rows * remainders.columns, g.sh * g.sw
     for group in range(n.groups):
-        for t in prange(threads):
-            _pack_share(
-                t,
-                threads,
-                w,
-                group * filters * channels * n.taps,
-                turned,
-                packed,
-                filters,
-                channels,
-                n.taps,
-                remainders.order,
-            )
         for image in range(0, n.batch, n.images):
             images = min(n.images, n.batch - image)
             source, first, apart = filled, 0, filters * planes.size
@@ -103,39 +53,27 @@ def input_grad(dy, w, x, threads, n, g, planes, remainders, filled, packed, turn
             else:
                 for t in prange(threads):
                     fill_share(t, threads, dy, filled, image, images, n.sources, group * filters, planes)
-            i, before = 0, 0
-            for pair in range(g.sh * g.sw):
+            before = 0
+            for pair in range(pairs):
                 to, place, stride = parts, pair * images * channels * length, channels * length
-                if g.sh * g.sw == 1:
+                if pairs == 1:
                     to, place, stride = x, (image * n.results + group * channels) * length, n.results * length
-                k = remainders.order[i]
-                taps = remainders.taps[before * filters : (before + k) * filters]
-                at = Pixels(images * length, length, remainders.columns, planes.row, apart, stride)
+                k = filters * remainders.counts[pair]
+                taps, across = remainders.taps[before : before + k], remainders.weights[before : before + k]
+                at = Pixels(images, length, remainders.columns, planes.row, apart, stride, packed)
                 if k > 0:
-                    skipped = before * filters * blocks * FILTERS
                     for t in prange(threads):
                         multiply_share(
-                            t, threads, source, first, taps, packed, skipped, channels, zeros, 0, to, place, at, room
-                        )
+                            t, threads, source, first, taps, across, w, group * filters * channels * n.taps, n.taps,
+                            channels, zeros, 0, to, place, at, room,
+                        )  # fmt: skip
                 else:
                     for t in prange(threads):
                         _clear_share(t, threads, parts, place, images * channels * length)
-                i += 1 + k
                 before += k
-            if g.sh * g.sw > 1:
+            if pairs > 1:
                 for t in prange(threads):
                     _weave_share(
-                        t,
-                        threads,
-                        parts,
-                        x,
-                        image,
-                        images,
-                        group * channels,
-                        channels,
-                        n,
-                        g,
-                        remainders.rows,
-                        remainders.columns,
-                        buffer,
-                    )
+                        t, threads, parts, x, image, images, group * channels, channels, n, g, remainders.rows,
+                        remainders.columns, buffer,
+                    )  # fmt: skip

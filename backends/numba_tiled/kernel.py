@@ -5,20 +5,55 @@ elements of A, for FILTERS * VECTORS multiply-adds: 24 of them for 11 loads with
 units of a core busy. Of 32 registers 24 hold sums, 3 hold B and the rest what is broadcast; of 16 (AVX2, SSE) 12 hold
 sums.
 
-A is packed [block of FILTERS][depth][FILTERS], so that a step reads one line; B is packed [depth][VECTORS * lanes].
+Neither operand has to be packed. The rows of A are at `places`, and a step reads the same distance from each of them:
+FILTERS streams, which the cache holds as well as one. B is read in runs of whole vectors wherever a table says.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.simd import REGISTERS, Vec, broadcast, int_of, multiply_add, read, write
+from backends.numba_tiled.vector import get
 
 FILTERS, VECTORS = (8, 3) if REGISTERS == 32 else (4, 3)
+
+
+@intrinsic
+def rows_of(typing: Any, first: Any, last: Any, pitch: Any) -> Any:
+    """The places of FILTERS rows of A, `pitch` apart, from row `first` on; those after `last` are `last` again."""
+    places = types.UniTuple(types.intp, FILTERS)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = []
+        for m in range(FILTERS):
+            row = builder.add(arguments[0], int_of(m))
+            row = builder.select(builder.icmp_signed("<", row, arguments[1]), row, arguments[1])
+            found.append(builder.mul(row, arguments[2]))
+        return context.make_tuple(builder, places, found)
+
+    return places(types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
+def places_of(typing: Any, table: Any, i: Any, last: Any) -> Any:
+    """The places table[i + m] of FILTERS rows of A; those after `last` are `last` again."""
+    places = types.UniTuple(types.intp, FILTERS)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = []
+        for m in range(FILTERS):
+            at = builder.add(arguments[1], int_of(m))
+            at = builder.select(builder.icmp_signed("<", at, arguments[2]), at, arguments[2])
+            found.append(builder.load(builder.gep(arguments[0], [at])))
+        return context.make_tuple(builder, places, found)
+
+    return places(table, types.intp, types.intp), generate
 
 
 def _start_tile(vectors: int) -> Any:
@@ -42,22 +77,30 @@ def _start_tile(vectors: int) -> Any:
 
 def _step(vectors: int) -> Any:
     @intrinsic
-    def step(typing: Any, tile: Any, a: Any, i: Any, b: Any, j: Any) -> Any:
-        """tile[m][n] += a[i + m] * b[j + n * lanes ...]."""
+    def step(typing: Any, tile: Any, a: Any, places: Any, i: Any, b: Any, j: Any) -> Any:
+        """tile[m][n] += a[places[m] + i] * b[j + n * lanes ...].
+
+        LLVM unrolls the loop around it; the empty instruction keeps it from loading for the next step too early, as
+        that takes registers from the sums.
+        """
         vec = tile.dtype
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            builder.asm(ir.FunctionType(ir.VoidType(), []), "", "~{memory}", [], True)
             sums = cgutils.unpack_tuple(builder, arguments[0], FILTERS * vectors)
-            places = [builder.add(arguments[4], int_of(n * vec.lanes)) for n in range(vectors)]
-            columns = [read(builder, vec, builder.gep(arguments[3], [place])) for place in places]
+            places = cgutils.unpack_tuple(builder, arguments[2], FILTERS)
+            columns = []
+            for n in range(vectors):
+                place = builder.add(arguments[5], int_of(n * vec.lanes))
+                columns.append(read(builder, vec, builder.gep(arguments[4], [place])))
             for m in range(FILTERS):
-                scalar = builder.load(builder.gep(arguments[1], [builder.add(arguments[2], int_of(m))]))
-                every = broadcast(builder, vec, scalar)
+                element = builder.load(builder.gep(builder.gep(arguments[1], [places[m]]), [arguments[3]]))
+                every = broadcast(builder, vec, element)
                 for n in range(vectors):
                     sums[m * vectors + n] = multiply_add(builder, vec, every, columns[n], sums[m * vectors + n])
             return context.make_tuple(builder, tile, sums)
 
-        return tile(tile, a, types.intp, b, types.intp), generate
+        return tile(tile, a, places, types.intp, b, types.intp), generate
 
     return step
 
@@ -94,29 +137,23 @@ put_1, put_2, put_3 = _put_tile(1), _put_tile(2), _put_tile(3)
 
 
 @njit(nogil=True, error_model="numpy")
-def tile_panel(vectors, depth, a, i, b, j, width, start, c, k, pitch, add):
-    """c (rows `pitch` apart, from k on) = or += a (packed, from i on) @ b (rows `width` apart) + start[m] in row m.
+def multiply_tile(vectors, depth, a, places, across, b, at, taps, start, c, k, pitch, more):
+    """c (rows `pitch` apart, from k on) = or += the sum over i < depth of a[places + across[i]] * b[at + taps[i] ...].
 
-    It is `vectors` wide. To a sum that goes on (`add`), start with zeros.
+    It is `vectors` wide, and starts from start[m] in row m: zeros if it goes on with a sum (`more`).
     """
     if vectors == 3:
         tile = start_3(start, 0)
-        for _ in range(depth):
-            tile = step_3(tile, a, i, b, j)
-            i += FILTERS
-            j += width
-        put_3(tile, c, k, pitch, add)
+        for i in range(depth):
+            tile = step_3(tile, a, places, get(across, i), b, at + get(taps, i))
+        put_3(tile, c, k, pitch, more)
     elif vectors == 2:
         tile_2 = start_2(start, 0)
-        for _ in range(depth):
-            tile_2 = step_2(tile_2, a, i, b, j)
-            i += FILTERS
-            j += width
-        put_2(tile_2, c, k, pitch, add)
+        for i in range(depth):
+            tile_2 = step_2(tile_2, a, places, get(across, i), b, at + get(taps, i))
+        put_2(tile_2, c, k, pitch, more)
     else:
         tile_1 = start_1(start, 0)
-        for _ in range(depth):
-            tile_1 = step_1(tile_1, a, i, b, j)
-            i += FILTERS
-            j += width
-        put_1(tile_1, c, k, pitch, add)
+        for i in range(depth):
+            tile_1 = step_1(tile_1, a, places, get(across, i), b, at + get(taps, i))
+        put_1(tile_1, c, k, pitch, more)

@@ -10,61 +10,24 @@ Sums of a block of pixels are added up apart, so rounding grows with the number 
 
 from __future__ import annotations
 
-from typing import Any
+from numba import njit, prange
 
-from numba import njit, prange, types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
-from backends.numba_tiled.kernel import FILTERS, put_1, put_2, put_3, start_1, start_2, start_3
+from backends.numba_tiled.kernel import (
+    FILTERS,
+    places_of,
+    put_1,
+    put_2,
+    put_3,
+    start_1,
+    start_2,
+    start_3,
+    step_1,
+    step_2,
+    step_3,
+)
 from backends.numba_tiled.packing import turn_rows
 from backends.numba_tiled.planes import fill_share
-from backends.numba_tiled.simd import broadcast, int_of, multiply_add, read
 from backends.numba_tiled.vector import get, lanes, moved, pointer, put
-
-
-@intrinsic
-def _places(typing: Any, taps: Any, i: Any, last: Any) -> Any:
-    """taps[i + m] of FILTERS taps; those after `last` are `last` again."""
-    places = types.UniTuple(types.intp, FILTERS)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        found = []
-        for m in range(FILTERS):
-            at = builder.add(arguments[1], int_of(m))
-            at = builder.select(builder.icmp_signed("<", at, arguments[2]), at, arguments[2])
-            found.append(builder.load(builder.gep(arguments[0], [at])))
-        return context.make_tuple(builder, places, found)
-
-    return places(taps, types.intp, types.intp), generate
-
-
-def _step(vectors: int) -> Any:
-    @intrinsic
-    def step(typing: Any, tile: Any, x: Any, places: Any, q: Any, b: Any, j: Any) -> Any:
-        """tile[m] += x[places[m] + q] * b[j ...]."""
-        vec = tile.dtype
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            sums = cgutils.unpack_tuple(builder, arguments[0], FILTERS * vectors)
-            places = cgutils.unpack_tuple(builder, arguments[2], FILTERS)
-            columns = []
-            for n in range(vectors):
-                place = builder.add(arguments[5], int_of(n * vec.lanes))
-                columns.append(read(builder, vec, builder.gep(arguments[4], [place])))
-            for m in range(FILTERS):
-                element = builder.load(builder.gep(builder.gep(arguments[1], [places[m]]), [arguments[3]]))
-                every = broadcast(builder, vec, element)
-                for n in range(vectors):
-                    sums[m * vectors + n] = multiply_add(builder, vec, every, columns[n], sums[m * vectors + n])
-            return context.make_tuple(builder, tile, sums)
-
-        return tile(tile, x, places, types.intp, b, types.intp), generate
-
-    return step
-
-
-_step_1, _step_2, _step_3 = _step(1), _step(2), _step(3)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -77,7 +40,7 @@ def _tile(vectors, x, places, count, image, high, row, wide, dy, j, zero, c, k, 
             for p in range(high):
                 begin = n * image + p * row
                 for q in range(begin, begin + wide):
-                    tile = _step_3(tile, x, places, q, dy, j)
+                    tile = step_3(tile, x, places, q, dy, j)
                     j += width
         put_3(tile, c, k, pitch, True)
     elif vectors == 2:
@@ -86,7 +49,7 @@ def _tile(vectors, x, places, count, image, high, row, wide, dy, j, zero, c, k, 
             for p in range(high):
                 begin = n * image + p * row
                 for q in range(begin, begin + wide):
-                    tile_2 = _step_2(tile_2, x, places, q, dy, j)
+                    tile_2 = step_2(tile_2, x, places, q, dy, j)
                     j += width
         put_2(tile_2, c, k, pitch, True)
     else:
@@ -95,7 +58,7 @@ def _tile(vectors, x, places, count, image, high, row, wide, dy, j, zero, c, k, 
             for p in range(high):
                 begin = n * image + p * row
                 for q in range(begin, begin + wide):
-                    tile_1 = _step_1(tile_1, x, places, q, dy, j)
+                    tile_1 = step_1(tile_1, x, places, q, dy, j)
                     j += width
         put_1(tile_1, c, k, pitch, True)
 
@@ -142,7 +105,7 @@ def _sum_share(t, threads, planes, start, images, apart, taps, turned, g, row, v
     for item in range(t * items // threads, (t + 1) * items // threads):
         i, block = item // blocks, item % blocks
         first, wide = _panel(i, vectors, panels)
-        places = _places(which, block * FILTERS, taps.size - 1)
+        places = places_of(which, block * FILTERS, taps.size - 1)
         to = (block * FILTERS * vectors + first) * across
         j = first * images * g.oh * g.ow * across
         _tile(wide, x, places, images, apart, g.oh, row, g.ow, turned, j, zero, c, to, vectors * across)
