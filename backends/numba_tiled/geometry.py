@@ -1,10 +1,11 @@
 """What follows from a spec alone, as the named tuples that compiled functions take; kept for the next call.
 
 Padded planes: an image laid out so that every tap of a convolution reads it at a fixed distance. Pixel (p, q) of the
-output reads, for tap (u, v), row p * SH + u * DH and column q * SW + v * DW of the padded image. The planes keep rows
-apart by their remainder modulo SH and columns by theirs modulo SW (`phases`; those that no tap reads are left out, so
-that a 1x1 kernel with stride 2 keeps a quarter). Then the tap's element is at `taps[k]` + p * row + q: whatever the
-stride, neighbours in the output are neighbours in memory, and padding is zeros that are there.
+output reads, for tap (u, v), row p * SH + u * DH and column q * SW + v * DW of the padded image. A plane is kept in
+parts, one for each pair of remainders modulo SH and SW (`phases`; those that no tap reads are left out, so that a 1x1
+kernel with stride 2 keeps a quarter). Then the tap's element is at `taps[k]` + p * row + q: whatever the stride,
+neighbours in the output are neighbours in memory, and padding is zeros that are there. Zeros on the right of a row are
+also those on the left of the next, so `row` is less than the width.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness import ConvSpec
+
+_LINE = 16  # float32 in a line of a cache
 
 
 class Window(NamedTuple):
@@ -45,9 +48,10 @@ class Planes(NamedTuple):
     left: int
     channels: int
     row: int  # between vertical neighbours of the output
-    size: int  # of a plane
+    part: int  # between phases
+    size: int  # between channels
     height: int  # rows of a phase
-    width: int  # columns of a phase
+    width: int  # columns of a phase, of which the last may be the first of the next row
     is_image: bool  # the image is its own layout: nothing to copy
     row_phases: np.ndarray
     column_phases: np.ndarray
@@ -80,17 +84,36 @@ def planes_of_x(spec: ConvSpec) -> tuple[Planes, np.ndarray]:
     row_places, row_phases = _axis(g.kh, g.sh, g.dh)
     column_places, column_phases = _axis(g.kw, g.sw, g.dw)
     height, width = g.oh + (g.kh - 1) * g.dh // g.sh, g.ow + (g.kw - 1) * g.dw // g.sw
-    row = len(column_phases) * width
-    size = len(row_phases) * height * row
     is_image = (g.top, g.left, g.sh, g.sw, height, width) == (0, 0, 1, 1, g.h, g.w)
-    planes = Planes(
-        g.h, g.w, g.sh, g.sw, g.top, g.left, channels, row, size, height, width, is_image,
-        np.array(row_phases), np.array(column_phases),
+    planes = _planes(
+        g.h, g.w, g.sh, g.sw, g.top, g.left, channels, height, width, is_image, row_phases, column_phases
     )  # fmt: skip
-    down = [(slot * height + steps) * row for slot, steps in row_places]
-    right = [slot * width + steps for slot, steps in column_places]
-    kernel = np.add.outer(np.array(down), np.array(right)).ravel()
-    return planes, np.add.outer(np.arange(channels) * size, kernel).ravel()
+    down = np.array([slot * len(column_phases) * planes.part + steps * planes.row for slot, steps in row_places])
+    right = np.array([slot * planes.part + steps for slot, steps in column_places])
+    kernel = np.add.outer(down, right).ravel()
+    return planes, np.add.outer(np.arange(channels) * planes.size, kernel).ravel()
+
+
+def _planes(
+    h: int, w: int, sh: int, sw: int, top: int, left: int, channels: int, height: int, width: int, is_image: bool,
+    row_phases: list[int], column_phases: list[int],
+) -> Planes:  # fmt: skip
+    """With the distances between rows, phases and channels."""
+    shared = width
+    for phase in column_phases:
+        low = min(max(-((phase - left) // sw), 0), width)
+        high = min(max((w - 1 - phase + left) // sw + 1, low), width)
+        shared = min(shared, low, width - high)
+    row = width - shared
+    part = height * row + shared
+    size = len(row_phases) * len(column_phases) * part
+    if not is_image:  # an odd number of lines, so that channels do not meet in the same sets of a cache
+        size = -(-size // _LINE) * _LINE
+        size += _LINE if size // _LINE % 2 == 0 else 0
+    return Planes(
+        h, w, sh, sw, top, left, channels, row, part, size, height, width, is_image, np.array(row_phases),
+        np.array(column_phases),
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=64)
@@ -128,9 +151,8 @@ def remainders(spec: ConvSpec) -> tuple[Planes, Remainders]:
     down, right = (g.kh - 1) * g.dh // g.sh, (g.kw - 1) * g.dw // g.sw  # steps of the farthest tap
     height, width = rows + down, columns + right
     is_image = (g.sh, g.sw, down, right, height, width) == (1, 1, first, beside, g.oh, g.ow)
-    planes = Planes(
-        g.oh, g.ow, 1, 1, down - first, right - beside, filters, width, height * width, height, width, is_image,
-        np.zeros(1, np.int64), np.zeros(1, np.int64),
+    planes = _planes(
+        g.oh, g.ow, 1, 1, down - first, right - beside, filters, height, width, is_image, [0], [0]
     )  # fmt: skip
     counts = []
     taps, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
@@ -138,7 +160,7 @@ def remainders(spec: ConvSpec) -> tuple[Planes, Remainders]:
         for b in range(g.sw):
             own = [(u, v) for u in range(g.kh) for v in range(g.kw) if (u * g.dh % g.sh, v * g.dw % g.sw) == (a, b)]
             counts.append(len(own))
-            places = [(down - u * g.dh // g.sh) * width + right - v * g.dw // g.sw for u, v in own]
+            places = [(down - u * g.dh // g.sh) * planes.row + right - v * g.dw // g.sw for u, v in own]
             taps.append(np.add.outer(np.arange(filters) * planes.size, np.array(places, np.int64)).ravel())
             which = np.array([u * g.kw + v for u, v in own], np.int64)
             weights.append(np.add.outer(np.arange(filters) * channels * spec.taps, which).ravel())

@@ -16,17 +16,17 @@ def fill_plane(to, place, x, source, planes):
         first = row_phase - planes.top
         above = min(max((-first + sh - 1) // sh, 0), height)
         below = min(max((planes.h - 1 - first) // sh + 1, above), height)
-        clear(to, place, above * planes.row)
-        inside = place + above * planes.row
         for column_phase in planes.column_phases:
             offset = column_phase - planes.left
             low = min(max((-offset + sw - 1) // sw, 0), width)
             high = min(max((planes.w - 1 - offset) // sw + 1, low), width)
             start = source + (first + above * sh) * planes.w + offset
-            take(to, inside, planes.row, width, x, start, sh * planes.w, below - above, sw, low, high)
-            inside += width
-        clear(to, place + below * planes.row, (height - below) * planes.row)
-        place += height * planes.row
+            clear(to, place, above * planes.row)
+            take(
+                to, place + above * planes.row, planes.row, width, x, start, sh * planes.w, below - above, sw, low, high
+            )  # fmt: skip
+            clear(to, place + below * planes.row, planes.part - below * planes.row)
+            place += planes.part
 
 
 @njit(nogil=True, error_model="numpy")
