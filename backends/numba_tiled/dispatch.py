@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numba import get_num_threads
@@ -10,13 +11,14 @@ from numba import get_num_threads
 from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import im2col as runs
 from backends.numba_tiled.forward import forward
-from backends.numba_tiled.gemm import is_packed, room
-from backends.numba_tiled.geometry import Counts, Planes, counting, planes_of_x, remainders, window
+from backends.numba_tiled.gemm import room
+from backends.numba_tiled.geometry import Counts, Planes, Remainders, counting, planes_of_x, remainders, window
 from backends.numba_tiled.input_grad import input_grad
 from backends.numba_tiled.kernel import FILTERS, VECTORS
 from backends.numba_tiled.rows import is_finite
 from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.weight_grad import weight_grad
+from backends.numba_tiled.work import Work, divide
 from backends.numba_tiled.workspace import scratch
 from harness import ConvSpec
 
@@ -49,18 +51,24 @@ def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW)."""
     y, dtype, threads = np.empty(spec.y_shape, x.dtype), x.dtype, get_num_threads()
-    planes, taps = planes_of_x(spec)
-    n = _counts(spec, spec.in_channels, spec.out_channels, planes.channels * planes.size * dtype.itemsize)
+    work, planes, taps = _forward_plan(spec, dtype.itemsize, threads)
     start = np.zeros(spec.out_channels + FILTERS, dtype)
     if b is not None:
         start[: spec.out_channels] = b
-    filters, (rows, width) = spec.out_channels // spec.groups, spec.output_size
-    packed = planes.is_image or is_packed(filters, n.images, rows, width, planes.row, BYTES // dtype.itemsize)
     forward(
-        _flat(x), _flat(w), start, _flat(y), threads, n, planes, taps, counting(taps.size), spec.positions, width,
-        packed, _filled(planes, n, dtype), room(threads, filters, dtype),
+        _flat(x), _flat(w), start, _flat(y), threads, _counts(spec, spec.in_channels, spec.out_channels), work, planes,
+        taps, counting(taps.size), *spec.output_size, _filled(planes, work.images, threads, dtype),
+        room(threads, spec.out_channels // spec.groups, dtype),
     )  # fmt: skip
     return y
+
+
+@lru_cache(maxsize=256)
+def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Work, Planes, np.ndarray]:
+    (height, width), filters = spec.output_size, spec.out_channels // spec.groups
+    whole, _ = planes_of_x(spec, height)
+    work = divide(whole, spec.batch, spec.groups, filters, height, width, itemsize, threads)
+    return work, *planes_of_x(spec, work.rows)
 
 
 def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -72,19 +80,25 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
     if spec.in_channels // spec.groups <= _FEW_CHANNELS or not is_finite(_flat(w)):
         return _input_grad_by_columns(dy, w, spec)
     x, dtype, threads, g = np.empty(spec.x_shape, dy.dtype), dy.dtype, get_num_threads(), window(spec)
-    planes, parts = remainders(spec)
-    channels, filters, pairs = spec.in_channels // spec.groups, planes.channels, g.sh * g.sw
-    woven = channels * parts.rows * parts.columns * pairs if pairs > 1 else 0
-    n = _counts(spec, spec.out_channels, spec.in_channels, max(filters * planes.size, woven) * dtype.itemsize)
-    lanes = BYTES // dtype.itemsize
-    packed = planes.is_image or is_packed(channels, n.images, parts.rows, parts.columns, planes.row, lanes)
+    work, planes, parts = _input_grad_plan(spec, dtype.itemsize, threads)
+    channels, lanes = spec.in_channels // spec.groups, BYTES // dtype.itemsize
+    woven = work.images * channels * work.rows * parts.columns * g.sh * g.sw if g.sh * g.sw > 1 else 0
     input_grad(
-        _flat(dy), _flat(w), _flat(x), threads, n, g, planes, parts, packed, _filled(planes, n, dtype),
-        scratch("parts", n.images * woven + lanes, dtype),
+        _flat(dy), _flat(w), _flat(x), threads, _counts(spec, spec.out_channels, spec.in_channels), work, g, planes,
+        parts, _filled(planes, work.images, threads, dtype), scratch("parts", threads * _apart(woven, dtype), dtype),
         scratch("rows", threads * _apart(g.sw * _up(parts.columns + lanes, lanes), dtype), dtype),
-        np.zeros(spec.in_channels + FILTERS, dtype), room(threads, channels, dtype),
+        np.zeros(channels + FILTERS, dtype), room(threads, channels, dtype),
     )  # fmt: skip
     return x
+
+
+@lru_cache(maxsize=256)
+def _input_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Work, Planes, Remainders]:
+    _, parts = remainders(spec, 1)
+    whole, _ = remainders(spec, parts.rows)
+    channels = spec.in_channels // spec.groups
+    work = divide(whole, spec.batch, spec.groups, channels, parts.rows, parts.columns, itemsize, threads)
+    return work, *remainders(spec, work.rows)
 
 
 def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -105,13 +119,14 @@ def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.
 def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW), (N, C, H, W) -> (F, C/G, KH, KW)."""
     dw, dtype, threads = np.empty(spec.w_shape, dy.dtype), dy.dtype, get_num_threads()
-    planes, taps = planes_of_x(spec)
-    n = _counts(spec, spec.out_channels, spec.in_channels, planes.channels * planes.size * dtype.itemsize)
+    planes, taps = planes_of_x(spec, spec.output_size[0])
+    images = max(1, min(spec.batch, _AT_A_TIME // max(planes.channels * planes.size * dtype.itemsize, 1)))
     lanes = BYTES // dtype.itemsize
     vectors = -(-spec.out_channels // spec.groups // lanes)
     weight_grad(
-        _flat(dy), _flat(x), _flat(dw), threads, n, window(spec), planes, taps, _filled(planes, n, dtype),
-        scratch("turned", vectors * lanes * spec.positions * n.images, dtype),
+        _flat(dy), _flat(x), _flat(dw), threads, _counts(spec, spec.out_channels, spec.in_channels), images,
+        window(spec), planes, taps, _filled(planes, images, 1, dtype),
+        scratch("turned", vectors * lanes * spec.positions * images, dtype),
         scratch("sums", _up(taps.size, FILTERS) * vectors * lanes, dtype), np.zeros(FILTERS, dtype),
         vectors, -(-vectors // VECTORS),
     )  # fmt: skip
@@ -134,12 +149,11 @@ def _apart(count: int, dtype: np.dtype) -> int:
     return _up(count * dtype.itemsize, BYTES) // dtype.itemsize + 2 * BYTES // dtype.itemsize
 
 
-def _counts(spec: ConvSpec, sources: int, results: int, image_bytes: int) -> Counts:
-    images = max(1, min(spec.batch, _AT_A_TIME // max(image_bytes, 1)))
-    return Counts(spec.batch, spec.groups, sources, results, spec.taps, images)
+def _counts(spec: ConvSpec, sources: int, results: int) -> Counts:
+    return Counts(spec.batch, spec.groups, sources, results, spec.taps)
 
 
-def _filled(planes: Planes, n: Counts, dtype: np.dtype) -> np.ndarray:
+def _filled(planes: Planes, images: int, threads: int, dtype: np.dtype) -> np.ndarray:
     """Scratch for padded planes; whole vectors are read at the end."""
-    size = 0 if planes.is_image else n.images * planes.channels * planes.size
-    return scratch("planes", size + 4 * BYTES // dtype.itemsize, dtype)
+    size = 0 if planes.is_image else images * planes.channels * planes.size
+    return scratch("planes", threads * _apart(size + VECTORS * BYTES // dtype.itemsize, dtype), dtype)

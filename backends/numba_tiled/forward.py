@@ -1,31 +1,41 @@
-"""conv2d: the padded planes of a few images at a time, then their implicit GEMM with the weights as they are."""
+"""conv2d: padded planes of a few images or of a band of rows, then their implicit GEMM with the weights as they are."""
 
 from __future__ import annotations
 
 from numba import njit, prange
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
-from backends.numba_tiled.planes import fill_share
+from backends.numba_tiled.planes import fill_planes
+from backends.numba_tiled.vector import moved, pointer
+
+
+@njit(nogil=True, error_model="numpy")
+def _item(item, t, threads, x, w, start, y, n, work, planes, taps, across, height, width, filled, room):
+    part, item = item % work.parts, item // work.parts
+    row, item = item % work.bands * work.rows, item // work.bands
+    chunks = (n.batch + work.images - 1) // work.images
+    image, group = item % chunks * work.images, item // chunks
+    rows, images = min(work.rows, height - row), min(work.images, n.batch - image)
+    filters, depth, channel = n.results // n.groups, taps.size, image * n.sources + group * planes.channels
+    own = t * (filled.size // threads)
+    source, first, limit, apart = pointer(filled), own, filled.size, planes.channels * planes.size
+    if planes.is_image:
+        source, limit, apart = pointer(x), x.size, n.sources * planes.size
+        first = channel * planes.size + row * planes.row
+    else:
+        fill_planes(moved(source, own), pointer(x), images, channel, n.sources, planes, row, rows)
+    place = ((image * n.results + group * filters) * height + row) * width
+    at = Pixels(images, rows, width, planes.row, apart, height * width, n.results * height * width, work.packed)
+    multiply_share(
+        part, work.parts, source, first, limit, taps, across, pointer(w), group * filters * depth, depth, filters,
+        pointer(start), group * filters, pointer(y), place, at, t, threads, room,
+    )  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def forward(x, w, start, y, threads, n, planes, taps, across, length, width, packed, filled, room):
+def forward(x, w, start, y, threads, n, work, planes, taps, across, height, width, filled, room):
     """`start` is the bias, or zeros; `filled` and `room` are scratch."""
-    filters, depth = n.results // n.groups, taps.size
-    for g in range(n.groups):
-        for image in range(0, n.batch, n.images):
-            images = min(n.images, n.batch - image)
-            source, first, apart = filled, 0, planes.channels * planes.size
-            if planes.is_image:
-                source, apart = x, n.sources * planes.size
-                first = (image * n.sources + g * planes.channels) * planes.size
-            else:
-                for t in prange(threads):
-                    fill_share(t, threads, x, filled, image, images, n.sources, g * planes.channels, planes)
-            at = Pixels(images, length, width, planes.row, apart, n.results * length, packed)
-            place = (image * n.results + g * filters) * length
-            for t in prange(threads):
-                multiply_share(
-                    t, threads, source, first, taps, across, w, g * filters * depth, depth, filters, start,
-                    g * filters, y, place, at, room,
-                )  # fmt: skip
+    items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
+    for t in prange(threads):
+        for item in range(t * items // threads, (t + 1) * items // threads):
+            _item(item, t, threads, x, w, start, y, n, work, planes, taps, across, height, width, filled, room)

@@ -51,30 +51,20 @@ def room(threads: int, filters: int, dtype: np.dtype) -> Room:
     )
 
 
-def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int) -> bool:
-    """Whether packing panels costs less than the columns that are no pixels; in cycles for a tap of an image.
-
-    A block of filters takes FILTERS / 2 of them for a vector, packing about 2 for a vector or a run that is not whole.
-    """
-    blocks, pixels = -(-filters // FILTERS), images * rows * width
-    direct = -(-((rows - 1) * row + width) // lanes) * images * blocks * FILTERS / 2
-    vectors = -(-pixels // lanes)
-    return vectors * blocks * FILTERS / 2 + 2 * (vectors + images * rows) < direct
-
-
 class Pixels(NamedTuple):
-    """Where the pixels of the output are: in the planes that are read, and in the array that is written.
+    """Where the pixels of a product are: in the planes that are read, and in the array that is written.
 
     Panels that are packed count pixels, through all images. Others count positions of one image at a time, `row` to
     a row, of which the first `width` are pixels.
     """
 
     images: int
-    length: int  # pixels of an image
+    rows: int  # of an image
     width: int  # of a row
     row: int  # in the planes, from one row to the next
     image: int  # in the planes, from one image to the next
-    stride: int  # in the output, from one image to the next; its channels are `length` apart
+    channel: int  # in the output, from one channel to the next; its rows are `width` apart
+    stride: int  # in the output, from one image to the next
     packed: bool
 
 
@@ -82,17 +72,17 @@ class Pixels(NamedTuple):
 def _positions(at):
     """Of the images together if panels are packed, else of one."""
     if at.packed:
-        return at.images * at.length
-    return (at.length // at.width - 1) * at.row + at.width
+        return at.images * at.rows * at.width
+    return (at.rows - 1) * at.row + at.width
 
 
 @njit(nogil=True, error_model="numpy")
 def _find_runs(segments, pixel, count, at):
     """Pixels that neighbour in memory, of `count` from `pixel` on: (place in the planes, in the panel, how many)."""
-    runs, done = 0, 0
+    runs, done, area = 0, 0, at.rows * at.width
     while done < count:
-        image, l = (pixel + done) // at.length, (pixel + done) % at.length
-        long = min(at.width - l % at.width if at.row != at.width else at.length - l, count - done)
+        image, l = (pixel + done) // area, (pixel + done) % area
+        long = min(at.width - l % at.width if at.row != at.width else area - l, count - done)
         put(segments, 3 * runs, image * at.image + l // at.width * at.row + l % at.width)
         put(segments, 3 * runs + 1, done)
         put(segments, 3 * runs + 2, long)
@@ -127,11 +117,11 @@ def _pack_panel(panel, planes, limit, taps, deep, segments, runs):
 @njit(nogil=True, error_model="numpy")
 def _write(y, place, sums, first, last, q, count, image, at):
     """Filters first <= f < last of a panel: `count` positions from q on, those between rows left out."""
-    width, done = VECTORS * lanes(y), 0
+    width, done, area = VECTORS * lanes(y), 0, at.rows * at.width
     while done < count:
         if at.packed:
-            image, l = (q + done) // at.length, (q + done) % at.length
-            long = apart = min(at.length - l, count - done)
+            image, l = (q + done) // area, (q + done) % area
+            long = apart = min(area - l, count - done)
         else:
             column = (q + done) % at.row
             l = (q + done) // at.row * at.width + column
@@ -139,7 +129,7 @@ def _write(y, place, sums, first, last, q, count, image, at):
         if long > 0:
             to = place + image * at.stride + l
             for f in range(first, last):
-                copy(y, to + f * at.length, sums, f * width + done, long)
+                copy(y, to + f * at.channel, sums, f * width + done, long)
         done += apart
 
 
@@ -149,7 +139,7 @@ def _multiply(
     segments, sums, together, zero, packed_places,
 ):  # fmt: skip
     """Panels begin <= j < end, filters first_row <= f < last_row; the first is the first of a block."""
-    n, width = lanes(y), VECTORS * lanes(y)
+    n, width, area = lanes(y), VECTORS * lanes(y), at.rows * at.width
     positions = _positions(at)
     each = (positions + width - 1) // width
     size = (last_row - first_row + FILTERS - 1) // FILTERS * FILTERS * width
@@ -167,8 +157,8 @@ def _multiply(
                 straight = depth <= DEPTH and count == width
                 to = place + image * at.stride + q
                 if at.packed:
-                    straight = straight and q % at.length + width <= at.length
-                    to = place + q // at.length * at.stride + q % at.length
+                    straight = straight and q % area + width <= area
+                    to = place + q // area * at.stride + q % area
                 elif at.row != at.width:
                     straight = straight and q % at.row + width <= at.width
                     to = place + image * at.stride + q // at.row * at.width + q % at.row
@@ -176,7 +166,7 @@ def _multiply(
                 for f in range(first_row, last_row, FILTERS):
                     c, k, apart = sums, own + f * width, width
                     if straight and f + FILTERS <= last_row:
-                        c, k, apart = y, to + f * at.length, at.length
+                        c, k, apart = y, to + f * at.channel, at.channel
                     multiply_tile(
                         (count + n - 1) // n, deep, weights, rows_of(f, last_row - 1, pitch), moved(across, first), b,
                         from_b, where, zero if first > 0 else moved(start, f), c, k, apart, first > 0,
@@ -188,25 +178,21 @@ def _multiply(
 
 @njit(nogil=True, error_model="numpy")
 def multiply_share(
-    t, threads, source, first, taps, across, weights, from_weight, pitch, filters, start, from_start, y, place, at, room
+    part, parts, source, first, limit, taps, across, weights, from_weight, pitch, filters, start, from_start, y, place,
+    at, t, threads, room,
 ):  # fmt: skip
-    """Part t of y = start + weights @ planes: panels of pixels or, if these are few, filters.
+    """Part `part` of the filters of y = start + weights @ planes; thread t has its share of `room`.
 
     For tap i, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read from
-    source[first + taps[i]] on.
+    source[first + taps[i]] on, never from `limit` on.
     """
-    width = VECTORS * lanes(pointer(y))
-    each = (_positions(at) + width - 1) // width
-    panels, blocks = each if at.packed else each * at.images, (filters + FILTERS - 1) // FILTERS
-    begin, end, first_row, last_row = t * panels // threads, (t + 1) * panels // threads, 0, filters
-    if panels < 4 * threads and blocks > panels:
-        begin, end = 0, panels
-        first_row, last_row = t * blocks // threads * FILTERS, min((t + 1) * blocks // threads * FILTERS, filters)
+    width, blocks = VECTORS * lanes(y), (filters + FILTERS - 1) // FILTERS
+    panels = (_positions(at) + width - 1) // width * (1 if at.packed else at.images)
+    first_row, last_row = part * blocks // parts * FILTERS, min((part + 1) * blocks // parts * FILTERS, filters)
     size, own = room.panels.size // threads, room.sums.size // threads
     _multiply(
-        moved(pointer(source), first), source.size - first, pointer(taps), pointer(across), taps.size,
-        moved(pointer(weights), from_weight), pitch, first_row, last_row, moved(pointer(start), from_start),
-        begin, end, moved(pointer(y), place), 0, at, moved(pointer(room.panels), t * size),
-        moved(pointer(room.segments), t * 3 * width), moved(pointer(room.sums), t * own),
-        own // (blocks * FILTERS * width), pointer(room.zero), pointer(room.places),
+        moved(source, first), limit - first, pointer(taps), pointer(across), taps.size, moved(weights, from_weight),
+        pitch, first_row, last_row, moved(start, from_start), 0, panels, y, place, at,
+        moved(pointer(room.panels), t * size), moved(pointer(room.segments), t * 3 * width),
+        moved(pointer(room.sums), t * own), own // (blocks * FILTERS * width), pointer(room.zero), pointer(room.places),
     )  # fmt: skip

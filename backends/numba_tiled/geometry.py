@@ -50,7 +50,7 @@ class Planes(NamedTuple):
     row: int  # between vertical neighbours of the output
     part: int  # between phases
     size: int  # between channels
-    height: int  # rows of a phase
+    reach: int  # rows of a phase beyond those of the output
     width: int  # columns of a phase, of which the last may be the first of the next row
     is_image: bool  # the image is its own layout: nothing to copy
     row_phases: np.ndarray
@@ -65,7 +65,6 @@ class Counts(NamedTuple):
     sources: int
     results: int
     taps: int  # of the kernel
-    images: int  # laid out at a time
 
 
 @lru_cache(maxsize=256)
@@ -78,15 +77,15 @@ def window(spec: ConvSpec) -> Window:
 
 
 @lru_cache(maxsize=256)
-def planes_of_x(spec: ConvSpec) -> tuple[Planes, np.ndarray]:
-    """Of x, and where tap k = (c, u, v) is in them."""
+def planes_of_x(spec: ConvSpec, rows: int) -> tuple[Planes, np.ndarray]:
+    """Of x, for `rows` rows of the output at a time, and where tap k = (c, u, v) is in them."""
     g, channels = window(spec), spec.in_channels // spec.groups
     row_places, row_phases = _axis(g.kh, g.sh, g.dh)
     column_places, column_phases = _axis(g.kw, g.sw, g.dw)
-    height, width = g.oh + (g.kh - 1) * g.dh // g.sh, g.ow + (g.kw - 1) * g.dw // g.sw
-    is_image = (g.top, g.left, g.sh, g.sw, height, width) == (0, 0, 1, 1, g.h, g.w)
+    reach, width = (g.kh - 1) * g.dh // g.sh, g.ow + (g.kw - 1) * g.dw // g.sw
+    is_image = (g.top, g.left, g.sh, g.sw, g.oh + reach, width) == (0, 0, 1, 1, g.h, g.w)
     planes = _planes(
-        g.h, g.w, g.sh, g.sw, g.top, g.left, channels, height, width, is_image, row_phases, column_phases
+        g.h, g.w, g.sh, g.sw, g.top, g.left, channels, rows, reach, width, is_image, row_phases, column_phases
     )  # fmt: skip
     down = np.array([slot * len(column_phases) * planes.part + steps * planes.row for slot, steps in row_places])
     right = np.array([slot * planes.part + steps for slot, steps in column_places])
@@ -95,8 +94,8 @@ def planes_of_x(spec: ConvSpec) -> tuple[Planes, np.ndarray]:
 
 
 def _planes(
-    h: int, w: int, sh: int, sw: int, top: int, left: int, channels: int, height: int, width: int, is_image: bool,
-    row_phases: list[int], column_phases: list[int],
+    h: int, w: int, sh: int, sw: int, top: int, left: int, channels: int, rows: int, reach: int, width: int,
+    is_image: bool, row_phases: list[int], column_phases: list[int],
 ) -> Planes:  # fmt: skip
     """With the distances between rows, phases and channels."""
     shared = width
@@ -105,13 +104,13 @@ def _planes(
         high = min(max((w - 1 - phase + left) // sw + 1, low), width)
         shared = min(shared, low, width - high)
     row = width - shared
-    part = height * row + shared
-    size = len(row_phases) * len(column_phases) * part
+    part = (rows + reach) * row + shared
+    size = h * w if is_image else len(row_phases) * len(column_phases) * part
     if not is_image:  # an odd number of lines, so that channels do not meet in the same sets of a cache
         size = -(-size // _LINE) * _LINE
         size += _LINE if size // _LINE % 2 == 0 else 0
     return Planes(
-        h, w, sh, sw, top, left, channels, row, part, size, height, width, is_image, np.array(row_phases),
+        h, w, sh, sw, top, left, channels, row, part, size, reach, width, is_image, np.array(row_phases),
         np.array(column_phases),
     )  # fmt: skip
 
@@ -137,22 +136,23 @@ class Remainders(NamedTuple):
 
     rows: int
     columns: int
+    first: int  # of the rows: they begin at padded row first * SH
     counts: np.ndarray
     taps: np.ndarray
     weights: np.ndarray
 
 
 @lru_cache(maxsize=256)
-def remainders(spec: ConvSpec) -> tuple[Planes, Remainders]:
-    """The planes of dy, and the remainders."""
+def remainders(spec: ConvSpec, laid_out: int) -> tuple[Planes, Remainders]:
+    """The planes of dy, for `laid_out` rows of a remainder at a time, and the remainders."""
     g, filters, channels = window(spec), spec.out_channels // spec.groups, spec.in_channels // spec.groups
     first, beside = g.top // g.sh, g.left // g.sw
     rows, columns = (g.top + g.h - 1) // g.sh - first + 1, (g.left + g.w - 1) // g.sw - beside + 1
     down, right = (g.kh - 1) * g.dh // g.sh, (g.kw - 1) * g.dw // g.sw  # steps of the farthest tap
-    height, width = rows + down, columns + right
-    is_image = (g.sh, g.sw, down, right, height, width) == (1, 1, first, beside, g.oh, g.ow)
+    is_image = (g.sh, g.sw, down, right, rows + down, columns + right) == (1, 1, first, beside, g.oh, g.ow)
     planes = _planes(
-        g.oh, g.ow, 1, 1, down - first, right - beside, filters, height, width, is_image, [0], [0]
+        g.oh, g.ow, 1, 1, down - first, right - beside, filters, laid_out, down, columns + right, is_image, [0],
+        [0],
     )  # fmt: skip
     counts = []
     taps, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
@@ -164,4 +164,4 @@ def remainders(spec: ConvSpec) -> tuple[Planes, Remainders]:
             taps.append(np.add.outer(np.arange(filters) * planes.size, np.array(places, np.int64)).ravel())
             which = np.array([u * g.kw + v for u, v in own], np.int64)
             weights.append(np.add.outer(np.arange(filters) * channels * spec.taps, which).ravel())
-    return planes, Remainders(rows, columns, np.array(counts), np.concatenate(taps), np.concatenate(weights))
+    return planes, Remainders(rows, columns, first, np.array(counts), np.concatenate(taps), np.concatenate(weights))

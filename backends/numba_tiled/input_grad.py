@@ -11,69 +11,79 @@ from __future__ import annotations
 from numba import njit, prange
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
-from backends.numba_tiled.planes import fill_share
+from backends.numba_tiled.kernel import FILTERS
+from backends.numba_tiled.planes import fill_planes
 from backends.numba_tiled.rows import clear, copy, interleave
 from backends.numba_tiled.vector import moved, pointer
 
 
 @njit(nogil=True, error_model="numpy")
-def _weave_share(t, threads, parts, x, image, images, first_channel, channels, n, g, rows, columns, buffer):
-    """Rows of the image from those of its remainders: parts[a][b][image][channel][r][s]."""
-    own = moved(pointer(buffer), t * (buffer.size // threads))
-    parts, x = pointer(parts), pointer(x)
-    items, size = images * channels, rows * columns
-    for item in range(t * items // threads, (t + 1) * items // threads):
-        place = ((image + item // channels) * n.results + first_channel + item % channels) * g.h * g.w
-        for i in range(g.h):
-            a, r = (i + g.top) % g.sh, (i + g.top) // g.sh - g.top // g.sh
-            source = (a * g.sw * items + item) * size + r * columns
-            if g.sw == 1:
-                copy(x, place + i * g.w, parts, source, g.w)
-            else:
-                interleave(own, 0, parts, source, items * size, g.sw, columns)
-                copy(x, place + i * g.w, own, g.left % g.sw, g.w)
+def _weave(parts, x, images, channel, channels, first_row, last_row, n, g, remainders, row, rows, buffer):
+    """Rows of the images from those of their remainders: parts[a][b][image][channel][r][s], from row `row` on.
+
+    Of each image, `channels` channels are there, from `channel` on, of which first_row <= c < last_row are written.
+    """
+    size, items, lowest = rows * remainders.columns, images * channels, (row + remainders.first) * g.sh - g.top
+    for image in range(images):
+        for c in range(first_row, last_row):
+            place, item = (channel + image * n.results + c) * g.h * g.w, image * channels + c
+            for i in range(max(lowest, 0), min(lowest + rows * g.sh, g.h)):
+                a, r = (i - lowest) % g.sh, (i - lowest) // g.sh
+                source = (a * g.sw * items + item) * size + r * remainders.columns
+                if g.sw == 1:
+                    copy(x, place + i * g.w, parts, source, g.w)
+                else:
+                    interleave(buffer, 0, parts, source, items * size, g.sw, remainders.columns)
+                    copy(x, place + i * g.w, buffer, g.left % g.sw, g.w)
 
 
 @njit(nogil=True, error_model="numpy")
-def _clear_share(t, threads, a, first, count):
-    clear(pointer(a), first + t * count // threads, (t + 1) * count // threads - t * count // threads)
+def _item(item, t, threads, dy, w, x, n, work, g, planes, remainders, filled, parts, buffer, zeros, room):
+    part, item = item % work.parts, item // work.parts
+    row, item = item % work.bands * work.rows, item // work.bands
+    chunks = (n.batch + work.images - 1) // work.images
+    image, group = item % chunks * work.images, item // chunks
+    rows, images = min(work.rows, remainders.rows - row), min(work.images, n.batch - image)
+    filters, channels = planes.channels, n.results // n.groups
+    source_channel, channel = image * n.sources + group * filters, image * n.results + group * channels
+    own = t * (filled.size // threads)
+    source, first, limit, apart = pointer(filled), own, filled.size, filters * planes.size
+    if planes.is_image:
+        source, limit, apart = pointer(dy), dy.size, n.sources * planes.size
+        first = source_channel * planes.size + row * planes.row
+    else:
+        fill_planes(moved(source, own), pointer(dy), images, source_channel, n.sources, planes, row, rows)
+    width, pairs, before = remainders.columns, g.sh * g.sw, 0
+    woven = moved(pointer(parts), t * (parts.size // threads))
+    for pair in range(pairs):
+        depth = filters * remainders.counts[pair]
+        to, place = woven, pair * images * channels * rows * width
+        at = Pixels(images, rows, width, planes.row, apart, rows * width, channels * rows * width, work.packed)
+        if pairs == 1:
+            to, place = pointer(x), channel * g.h * g.w + row * width
+            at = Pixels(images, rows, width, planes.row, apart, g.h * g.w, n.results * g.h * g.w, work.packed)
+        if depth > 0:
+            multiply_share(
+                part, work.parts, source, first, limit, remainders.taps[before : before + depth],
+                remainders.weights[before : before + depth], pointer(w), group * filters * channels * n.taps, n.taps,
+                channels, pointer(zeros), 0, to, place, at, t, threads, room,
+            )  # fmt: skip
+        else:
+            clear(to, place, images * channels * rows * width)
+        before += depth
+    if pairs > 1:
+        blocks = (channels + FILTERS - 1) // FILTERS
+        first_row, last_row = part * blocks // work.parts * FILTERS, (part + 1) * blocks // work.parts * FILTERS
+        _weave(
+            woven, pointer(x), images, channel, channels, first_row, min(last_row, channels), n, g, remainders, row,
+            rows, moved(pointer(buffer), t * (buffer.size // threads)),
+        )  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def input_grad(dy, w, x, threads, n, g, planes, remainders, packed, filled, parts, buffer, zeros, room):
+def input_grad(dy, w, x, threads, n, work, g, planes, remainders, filled, parts, buffer, zeros, room):
     """From `filled` on it is scratch, but for `zeros`, one a channel."""
-    filters, channels = planes.channels, n.results // n.groups
-    length, pairs = remainders.rows * remainders.columns, g.sh * g.sw
-    for group in range(n.groups):
-        for image in range(0, n.batch, n.images):
-            images = min(n.images, n.batch - image)
-            source, first, apart = filled, 0, filters * planes.size
-            if planes.is_image:
-                source, first, apart = dy, (image * n.sources + group * filters) * planes.size, n.sources * planes.size
-            else:
-                for t in prange(threads):
-                    fill_share(t, threads, dy, filled, image, images, n.sources, group * filters, planes)
-            before = 0
-            for pair in range(pairs):
-                to, place, stride = parts, pair * images * channels * length, channels * length
-                if pairs == 1:
-                    to, place, stride = x, (image * n.results + group * channels) * length, n.results * length
-                k = filters * remainders.counts[pair]
-                taps, across = remainders.taps[before : before + k], remainders.weights[before : before + k]
-                at = Pixels(images, length, remainders.columns, planes.row, apart, stride, packed)
-                if k > 0:
-                    for t in prange(threads):
-                        multiply_share(
-                            t, threads, source, first, taps, across, w, group * filters * channels * n.taps, n.taps,
-                            channels, zeros, 0, to, place, at, room,
-                        )  # fmt: skip
-                else:
-                    for t in prange(threads):
-                        _clear_share(t, threads, parts, place, images * channels * length)
-                before += k
-            if pairs > 1:
-                for t in prange(threads):
-                    _weave_share(
-                        t, threads, parts, x, image, images, group * channels, channels, n, g, remainders.rows,
-                        remainders.columns, buffer,
-                    )  # fmt: skip
+    items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
+    for t in prange(threads):
+        for item in range(t * items // threads, (t + 1) * items // threads):
+            _item(item, t, threads, dy, w, x, n, work, g, planes, remainders, filled, parts, buffer, zeros, room)

@@ -9,11 +9,11 @@ from backends.numba_tiled.vector import pointer
 
 
 @njit(nogil=True, error_model="numpy")
-def fill_plane(to, place, x, source, planes):
-    """Lay out one plane of x, which starts at `source`."""
-    sh, sw, height, width = planes.sh, planes.sw, planes.height, planes.width
+def fill_plane(to, place, x, source, planes, row, rows):
+    """Lay out what output rows row <= p < row + rows read of one plane of x, which starts at `source`."""
+    sh, sw, height, width = planes.sh, planes.sw, rows + planes.reach, planes.width
     for row_phase in planes.row_phases:
-        first = row_phase - planes.top
+        first = row_phase - planes.top + row * sh
         above = min(max((-first + sh - 1) // sh, 0), height)
         below = min(max((planes.h - 1 - first) // sh + 1, above), height)
         for column_phase in planes.column_phases:
@@ -25,15 +25,24 @@ def fill_plane(to, place, x, source, planes):
             take(
                 to, place + above * planes.row, planes.row, width, x, start, sh * planes.w, below - above, sw, low, high
             )  # fmt: skip
-            clear(to, place + below * planes.row, planes.part - below * planes.row)
+            end = place + below * planes.row
+            clear(to, end, (height - below) * planes.row + width - planes.row)
             place += planes.part
 
 
 @njit(nogil=True, error_model="numpy")
-def fill_share(t, threads, x, to, image, images, sources, first_channel, planes):
+def fill_planes(to, x, images, channel, sources, planes, row, rows):
+    """The planes of a group, from `channel` on, of `images` images of `sources` channels."""
+    for item in range(images * planes.channels):
+        one = channel + item // planes.channels * sources + item % planes.channels
+        fill_plane(to, item * planes.size, x, one * planes.h * planes.w, planes, row, rows)
+
+
+@njit(nogil=True, error_model="numpy")
+def fill_share(t, threads, x, to, image, images, sources, first_channel, planes, rows):
     """Part t of the planes of `images` images from `image` on, of the group's channels among `sources`."""
     x, to = pointer(x), pointer(to)
     items = images * planes.channels
     for item in range(t * items // threads, (t + 1) * items // threads):
         channel = (image + item // planes.channels) * sources + first_channel + item % planes.channels
-        fill_plane(to, item * planes.size, x, channel * planes.h * planes.w, planes)
+        fill_plane(to, item * planes.size, x, channel * planes.h * planes.w, planes, 0, rows)

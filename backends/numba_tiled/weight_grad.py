@@ -126,14 +126,14 @@ def _write_share(t, threads, sums, dw, place, filters, depth, pitch):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def weight_grad(dy, x, dw, threads, n, g, planes, taps, filled, turned, sums, zero, vectors, panels):
+def weight_grad(dy, x, dw, threads, n, at_a_time, g, planes, taps, filled, turned, sums, zero, vectors, panels):
     """`filled`, `turned` and `sums` are scratch; filters are `vectors` wide, in `panels` of about the same width."""
     filters, depth, length = n.sources // n.groups, taps.size, g.oh * g.ow
     pitch = sums.size // ((depth + FILTERS - 1) // FILTERS * FILTERS)
     for group in range(n.groups):
         sums[:] = 0
-        for image in range(0, n.batch, n.images):
-            images = min(n.images, n.batch - image)
+        for image in range(0, n.batch, at_a_time):
+            images = min(at_a_time, n.batch - image)
             for t in prange(threads):
                 _turn_share(t, threads, dy, turned, image, images, group * filters, filters, length, n, vectors, panels)
             source, first, apart = filled, 0, planes.channels * planes.size
@@ -145,7 +145,7 @@ def weight_grad(dy, x, dw, threads, n, g, planes, taps, filled, turned, sums, ze
                 )
             else:
                 for t in prange(threads):
-                    fill_share(t, threads, x, filled, image, images, n.results, group * planes.channels, planes)
+                    fill_share(t, threads, x, filled, image, images, n.results, group * planes.channels, planes, g.oh)
             for t in prange(threads):
                 _sum_share(
                     t, threads, source, first, images, apart, taps, turned, g, planes.row, vectors, panels, zero, sums

@@ -1,0 +1,61 @@
+"""How a convolution is divided: some images, a band of rows and some filters at a time.
+
+What is laid out at a time is a part of the L2 cache, so that it is still there when it is multiplied. Every item of
+work fills planes of its own and needs no other: threads meet only at the end.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from backends.numba_tiled.geometry import Planes
+from backends.numba_tiled.kernel import FILTERS
+from backends.numba_tiled.simd import BYTES
+
+BAND_BYTES = 512 << 10  # of padded planes: half of a 1 MiB L2 cache
+
+
+class Work(NamedTuple):
+    """Items of work, and how their panels are read."""
+
+    images: int  # at a time
+    rows: int  # of a band
+    bands: int
+    parts: int  # of the filters
+    packed: bool
+
+
+def divide(
+    planes: Planes, batch: int, groups: int, filters: int, rows: int, width: int, itemsize: int, threads: int
+) -> Work:
+    """For images of `rows` by `width` pixels of the output, and planes of all these rows."""
+    fair = max(-(-batch // threads), 1)  # images a thread
+    if planes.is_image:
+        images, band = fair, rows
+    else:
+        row_bytes = len(planes.row_phases) * len(planes.column_phases) * planes.row * planes.channels * itemsize
+        fit = BAND_BYTES // row_bytes - planes.reach
+        band = max(min(fit, rows), min(planes.reach, rows), 1)  # not so few that most rows are laid out twice
+        images = max(1, min(BAND_BYTES // (row_bytes * (rows + planes.reach)), fair))
+    bands, parts = -(-rows // band), 1
+    items = groups * -(-batch // images) * bands
+    if items % threads and items < 8 * threads:  # some threads would idle
+        more = -(-bands // threads) * threads
+        if rows // more > 2 * planes.reach:
+            bands = more
+        else:
+            parts = min(threads, -(-filters // FILTERS))
+    band = -(-rows // bands)
+    packed = planes.is_image or is_packed(filters, images, band, width, planes.row, BYTES // itemsize)
+    return Work(images, band, -(-rows // band), parts, packed)
+
+
+def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int) -> bool:
+    """Whether packing panels costs less than the columns that are no pixels; in cycles for a tap of an image.
+
+    A block of filters takes FILTERS / 2 of them for a vector, packing about 2 for a vector or a run that is not whole.
+    """
+    blocks, pixels = -(-filters // FILTERS), images * rows * width
+    direct = -(-((rows - 1) * row + width) // lanes) * images * blocks * FILTERS / 2
+    vectors = -(-pixels // lanes)
+    return vectors * blocks * FILTERS / 2 + 2 * (vectors + images * rows) < direct
