@@ -18,17 +18,28 @@ import numpy as np
 from numba import njit
 
 from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
-from backends.numba_tiled.rows import copy
 from backends.numba_tiled.simd import BYTES
-from backends.numba_tiled.vector import get, lanes, load, load_first, moved, pointer, put, store, store_first
+from backends.numba_tiled.vector import (
+    get,
+    lanes,
+    load,
+    load_first,
+    moved,
+    pointer,
+    put,
+    store,
+    store_between,
+    store_first,
+)
 from backends.numba_tiled.workspace import scratch
 
 DEPTH = 256  # taps a block
+_SEGMENTS = 4  # numbers that a run or a store takes
 _SUMS_BYTES = 256 << 10  # of a group of panels: a quarter of a 1 MiB L2 cache
 
 
 class Room(NamedTuple):
-    """Scratch memory: for each thread a packed panel, where its runs are, and sums; zeros to go on with a sum."""
+    """Scratch memory: for each thread a packed panel, where its runs or stores are, sums; zeros to go on with a sum."""
 
     panels: np.ndarray
     segments: np.ndarray
@@ -44,7 +55,7 @@ def room(threads: int, filters: int, dtype: np.dtype) -> Room:
     one = -(-filters // FILTERS) * FILTERS * panel  # sums of a panel
     return Room(
         scratch("panels", threads * (DEPTH * panel + panel), dtype),
-        scratch("segments", threads * 3 * panel, np.dtype(np.int64)),
+        scratch("segments", threads * _SEGMENTS * panel, np.dtype(np.int64)),
         scratch("sums", threads * max(_SUMS_BYTES // dtype.itemsize // one, 1) * one, dtype),
         np.zeros(FILTERS, dtype),
         np.arange(0, DEPTH * panel, panel),
@@ -115,9 +126,12 @@ def _pack_panel(panel, planes, limit, taps, deep, segments, runs):
 
 
 @njit(nogil=True, error_model="numpy")
-def _write(y, place, sums, first, last, q, count, image, at):
-    """Filters first <= f < last of a panel: `count` positions from q on, those between rows left out."""
-    width, done, area = VECTORS * lanes(y), 0, at.rows * at.width
+def _find_stores(stores, q, count, image, at, n):
+    """Where `count` positions of a panel from q on are written: (place in the panel, in the output, lanes from, to).
+
+    A vector that holds pixels of several rows is stored once for each; positions between rows are left out.
+    """
+    found, done, area = 0, 0, at.rows * at.width
     while done < count:
         if at.packed:
             image, l = (q + done) // area, (q + done) % area
@@ -126,54 +140,64 @@ def _write(y, place, sums, first, last, q, count, image, at):
             column = (q + done) % at.row
             l = (q + done) // at.row * at.width + column
             long, apart = min(at.width - column, count - done), at.row - column
-        if long > 0:
-            to = place + image * at.stride + l
-            for f in range(first, last):
-                copy(y, to + f * at.channel, sums, f * width + done, long)
+        for j in range(done // n * n, done + max(long, 0), n):
+            put(stores, found, j)
+            put(stores, found + 1, image * at.stride + l - done + j)
+            put(stores, found + 2, max(done - j, 0))
+            put(stores, found + 3, min(done + long - j, n))
+            found += _SEGMENTS
         done += apart
+    return found
+
+
+@njit(nogil=True, error_model="numpy")
+def _write(y, place, tile, rows, stores, found, channel):
+    """Store `rows` rows of a tile."""
+    width = VECTORS * lanes(y)
+    for s in range(0, found, _SEGMENTS):
+        j, to, low, high = get(stores, s), place + get(stores, s + 1), get(stores, s + 2), get(stores, s + 3)
+        for f in range(rows):
+            store_between(y, to + f * channel, load(tile, f * width + j), low, high)
 
 
 @njit(nogil=True, error_model="numpy")
 def _multiply(
-    planes, limit, taps, across, depth, weights, pitch, first_row, last_row, start, begin, end, y, place, at, panel,
+    planes, limit, taps, across, depth, weights, pitch, first_row, last_row, start, panels, y, place, at, panel,
     segments, sums, together, zero, packed_places,
 ):  # fmt: skip
-    """Panels begin <= j < end, filters first_row <= f < last_row; the first is the first of a block."""
-    n, width, area = lanes(y), VECTORS * lanes(y), at.rows * at.width
-    positions = _positions(at)
+    """All panels, filters first_row <= f < last_row; the first is the first of a block."""
+    n, width, positions = lanes(y), VECTORS * lanes(y), _positions(at)
     each = (positions + width - 1) // width
     size = (last_row - first_row + FILTERS - 1) // FILTERS * FILTERS * width
-    for group in range(begin, end, together):
-        until = min(group + together, end)
+    for group in range(0, panels, together):
+        until = min(group + together, panels)
         for first in range(0, depth, DEPTH):
             deep = min(DEPTH, depth - first)
+            last = first + deep == depth
             for j in range(group, until):
                 image, q = j // each, j % each * width
                 count = min(width, positions - q)
-                b, where, from_b = planes, moved(taps, first), image * at.image + q
+                b, where, from_b, found = planes, moved(taps, first), image * at.image + q, 0
                 if at.packed:
                     _pack_panel(panel, planes, limit, where, deep, segments, _find_runs(segments, q, count, at))
                     b, where, from_b = panel, packed_places, 0
-                straight = depth <= DEPTH and count == width
-                to = place + image * at.stride + q
-                if at.packed:
-                    straight = straight and q % area + width <= area
-                    to = place + q // area * at.stride + q % area
-                elif at.row != at.width:
-                    straight = straight and q % at.row + width <= at.width
-                    to = place + image * at.stride + q // at.row * at.width + q % at.row
+                if last:
+                    found = _find_stores(segments, q, count, image, at, n)
+                straight = first == 0 and last and count == width and found == VECTORS * _SEGMENTS
+                straight = straight and get(segments, found - 3) == get(segments, 1) + width - n  # one run
                 own = (j - group) * size - first_row * width
                 for f in range(first_row, last_row, FILTERS):
+                    direct = straight and f + FILTERS <= last_row
                     c, k, apart = sums, own + f * width, width
-                    if straight and f + FILTERS <= last_row:
-                        c, k, apart = y, to + f * at.channel, at.channel
+                    if direct:
+                        c, k, apart = y, place + get(segments, 1) + f * at.channel, at.channel
                     multiply_tile(
                         (count + n - 1) // n, deep, weights, rows_of(f, last_row - 1, pitch), moved(across, first), b,
                         from_b, where, zero if first > 0 else moved(start, f), c, k, apart, first > 0,
                     )  # fmt: skip
-                if first + deep == depth:
-                    written = last_row // FILTERS * FILTERS if straight else first_row
-                    _write(y, place, moved(sums, own), written, last_row, q, count, image, at)
+                    if last and not direct:
+                        rows, tile = min(FILTERS, last_row - f), moved(sums, own + f * width)
+                        _write(y, place + f * at.channel, tile, rows, segments, found, at.channel)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -192,7 +216,7 @@ def multiply_share(
     size, own = room.panels.size // threads, room.sums.size // threads
     _multiply(
         moved(source, first), limit - first, pointer(taps), pointer(across), taps.size, moved(weights, from_weight),
-        pitch, first_row, last_row, moved(start, from_start), 0, panels, y, place, at,
-        moved(pointer(room.panels), t * size), moved(pointer(room.segments), t * 3 * width),
+        pitch, first_row, last_row, moved(start, from_start), panels, y, place, at,
+        moved(pointer(room.panels), t * size), moved(pointer(room.segments), t * _SEGMENTS * width),
         moved(pointer(room.sums), t * own), own // (blocks * FILTERS * width), pointer(room.zero), pointer(room.places),
     )  # fmt: skip

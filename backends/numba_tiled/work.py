@@ -12,7 +12,7 @@ from backends.numba_tiled.geometry import Planes
 from backends.numba_tiled.kernel import FILTERS
 from backends.numba_tiled.simd import BYTES
 
-BAND_BYTES = 512 << 10  # of padded planes: half of a 1 MiB L2 cache
+BAND_BYTES = 1 << 20  # of padded planes: what a private L2 cache holds
 
 
 class Work(NamedTuple):
@@ -53,9 +53,9 @@ def divide(
 def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int) -> bool:
     """Whether packing panels costs less than the columns that are no pixels; in cycles for a tap of an image.
 
-    A block of filters takes FILTERS / 2 of them for a vector, packing about 2 for a vector or a run that is not whole.
+    A block of filters takes FILTERS / 2 of them for a vector, packing about 4 for a vector or a run that is not whole.
     """
     blocks, pixels = -(-filters // FILTERS), images * rows * width
     direct = -(-((rows - 1) * row + width) // lanes) * images * blocks * FILTERS / 2
     vectors = -(-pixels // lanes)
-    return vectors * blocks * FILTERS / 2 + 2 * (vectors + images * rows) < direct
+    return vectors * blocks * FILTERS / 2 + 4 * (vectors + images * rows) < direct
