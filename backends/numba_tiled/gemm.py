@@ -33,7 +33,8 @@ from backends.numba_tiled.vector import (
 )
 from backends.numba_tiled.workspace import scratch
 
-DEPTH = 256  # taps a block
+DEPTH = 288  # taps a block: those of a 3x3 kernel on 32 channels
+_PACKED_DEPTH = 224  # of a packed panel: 42 KiB
 _SEGMENTS = 4  # numbers that a run or a store takes
 _SUMS_BYTES = 256 << 10  # of a group of panels: a quarter of a 1 MiB L2 cache
 
@@ -88,22 +89,24 @@ def _positions(at):
 
 
 @njit(nogil=True, error_model="numpy")
-def _find_runs(segments, pixel, count, at):
-    """Pixels that neighbour in memory, of `count` from `pixel` on: (place in the planes, in the panel, how many)."""
-    runs, done, area = 0, 0, at.rows * at.width
+def _find_runs(segments, q, count, image, at):
+    """Pixels that neighbour in memory, of `count` from q on: (place in the planes, in the panel, how many)."""
+    found, done, area = 0, 0, at.rows * at.width
     while done < count:
-        image, l = (pixel + done) // area, (pixel + done) % area
+        l = q + done
+        if at.packed:
+            image, l = l // area, l % area
         long = min(at.width - l % at.width if at.row != at.width else area - l, count - done)
-        put(segments, 3 * runs, image * at.image + l // at.width * at.row + l % at.width)
-        put(segments, 3 * runs + 1, done)
-        put(segments, 3 * runs + 2, long)
+        put(segments, found, image * at.image + l // at.width * at.row + l % at.width)
+        put(segments, found + 1, done)
+        put(segments, found + 2, long)
+        found += _SEGMENTS
         done += long
-        runs += 1
-    return runs
+    return found
 
 
 @njit(nogil=True, error_model="numpy")
-def _pack_panel(panel, planes, limit, taps, deep, segments, runs):
+def _pack_panel(panel, planes, limit, taps, deep, segments, found):
     """`deep` taps of a panel of pixels; `planes` has no element from `limit` on.
 
     A run is moved in whole vectors: what is too much is overwritten by the next run. Lanes after the last pixel hold
@@ -113,8 +116,8 @@ def _pack_panel(panel, planes, limit, taps, deep, segments, runs):
     highest = 0
     for k in range(deep):
         highest = max(highest, get(taps, k))
-    for s in range(runs):
-        source, to, long = get(segments, 3 * s), get(segments, 3 * s + 1), get(segments, 3 * s + 2)
+    for s in range(0, found, _SEGMENTS):
+        source, to, long = get(segments, s), get(segments, s + 1), get(segments, s + 2)
         for j in range(0, long, n):
             if highest + source + j + n <= limit and to + j + n <= width:
                 for k in range(deep):
@@ -168,18 +171,23 @@ def _multiply(
     """All panels, filters first_row <= f < last_row; the first is the first of a block."""
     n, width, positions = lanes(y), VECTORS * lanes(y), _positions(at)
     each = (positions + width - 1) // width
+    slabs = (depth + DEPTH - 1) // DEPTH
+    if at.packed:
+        slabs = (depth + _PACKED_DEPTH - 1) // _PACKED_DEPTH
+    most = (depth + slabs - 1) // slabs
     size = (last_row - first_row + FILTERS - 1) // FILTERS * FILTERS * width
     for group in range(0, panels, together):
         until = min(group + together, panels)
-        for first in range(0, depth, DEPTH):
-            deep = min(DEPTH, depth - first)
+        for first in range(0, depth, most):
+            deep = min(most, depth - first)
             last = first + deep == depth
             for j in range(group, until):
                 image, q = j // each, j % each * width
                 count = min(width, positions - q)
                 b, where, from_b, found = planes, moved(taps, first), image * at.image + q, 0
-                if at.packed:
-                    _pack_panel(panel, planes, limit, where, deep, segments, _find_runs(segments, q, count, at))
+                if at.packed or (at.row == at.width and count < width):  # whole vectors could end after the array
+                    runs = _find_runs(segments, q, count, image, at)
+                    _pack_panel(panel, planes, limit, where, deep, segments, runs)
                     b, where, from_b = panel, packed_places, 0
                 if last:
                     found = _find_stores(segments, q, count, image, at, n)

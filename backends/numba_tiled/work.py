@@ -36,7 +36,8 @@ def divide(
         row_bytes = len(planes.row_phases) * len(planes.column_phases) * planes.row * planes.channels * itemsize
         fit = BAND_BYTES // row_bytes - planes.reach
         band = max(min(fit, rows), min(planes.reach, rows), 1)  # not so few that most rows are laid out twice
-        images = max(1, min(BAND_BYTES // (row_bytes * (rows + planes.reach)), fair))
+        images = max(1, min(3 * BAND_BYTES // 2 // (row_bytes * (rows + planes.reach)), fair))
+        images = -(-fair // -(-fair // images))
     bands, parts = -(-rows // band), 1
     items = groups * -(-batch // images) * bands
     if items % threads and items < 8 * threads:  # some threads would idle
@@ -46,16 +47,17 @@ def divide(
         else:
             parts = min(threads, -(-filters // FILTERS))
     band = -(-rows // bands)
-    packed = planes.is_image or is_packed(filters, images, band, width, planes.row, BYTES // itemsize)
+    packed = is_packed(filters, images, band, width, planes.row, BYTES // itemsize)
     return Work(images, band, -(-rows // band), parts, packed)
 
 
 def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int) -> bool:
     """Whether packing panels costs less than the columns that are no pixels; in cycles for a tap of an image.
 
-    A block of filters takes FILTERS / 2 of them for a vector, packing about 4 for a vector or a run that is not whole.
+    A block of filters takes FILTERS / 2 of them for a vector, somewhat more if it is not aligned; packing takes about 4
+    for a vector or a run that is not whole. (Fitted to measurements.)
     """
     blocks, pixels = -(-filters // FILTERS), images * rows * width
-    direct = -(-((rows - 1) * row + width) // lanes) * images * blocks * FILTERS / 2
+    direct = 1.04 * -(-((rows - 1) * row + width) // lanes) * images * blocks * FILTERS / 2
     vectors = -(-pixels // lanes)
     return vectors * blocks * FILTERS / 2 + 4 * (vectors + images * rows) < direct
