@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import get_num_threads
@@ -11,14 +12,14 @@ from numba import get_num_threads
 from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import im2col as runs
 from backends.numba_tiled.forward import forward
-from backends.numba_tiled.gemm import room
-from backends.numba_tiled.geometry import Counts, Planes, Remainders, counting, planes_of_x, remainders, window
+from backends.numba_tiled.gemm import room, segments
+from backends.numba_tiled.geometry import Counts, Planes, counting, planes_of_x, remainders, window
 from backends.numba_tiled.input_grad import input_grad
 from backends.numba_tiled.kernel import FILTERS, VECTORS
 from backends.numba_tiled.rows import is_finite
 from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.weight_grad import weight_grad
-from backends.numba_tiled.work import Work, divide
+from backends.numba_tiled.work import divide
 from backends.numba_tiled.workspace import scratch
 from harness import ConvSpec
 
@@ -32,7 +33,7 @@ def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     columns = np.empty(spec.columns_shape, x.dtype)
     g, threads = window(spec), get_num_threads()
     rows = runs.rows_a_block(g, x.itemsize)
-    buffer = scratch("rows", threads * _apart(runs.room(g, rows), x.dtype), x.dtype)
+    buffer = scratch("rows", threads * _apart(runs.room(g, rows), x.itemsize), x.dtype)
     past_caches = columns.nbytes > _CACHE
     runs.im2col(_flat(x), _flat(columns), threads, spec.batch * spec.in_channels, g, rows, buffer, past_caches)
     return columns
@@ -43,62 +44,67 @@ def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     x, dtype = np.empty(spec.x_shape, columns.dtype), columns.dtype
     g, threads = window(spec), get_num_threads()
     rows = gather.rows_a_block(g, dtype.itemsize)
-    buffer = scratch("rows", threads * _apart(gather.room(g, rows, BYTES // dtype.itemsize), dtype), dtype)
+    buffer = scratch("rows", threads * _apart(gather.room(g, rows, BYTES // dtype.itemsize), dtype.itemsize), dtype)
     gather.col2im(_flat(columns), _flat(x), threads, spec.batch * spec.in_channels, g, rows, buffer)
     return x
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW)."""
-    y, dtype, threads = np.empty(spec.y_shape, x.dtype), x.dtype, get_num_threads()
-    work, planes, taps = _forward_plan(spec, dtype.itemsize, threads)
-    start = np.zeros(spec.out_channels + FILTERS, dtype)
-    if b is not None:
-        start[: spec.out_channels] = b
+    threads, itemsize = get_num_threads(), x.itemsize
+    work, planes, taps, across, space, n, y_shape = _forward_plan(spec, itemsize, threads)
+    y = np.empty(y_shape, x.dtype)
+    start = space.zero if b is None else _flat(b)
     forward(
-        _flat(x), _flat(w), start, _flat(y), threads, _counts(spec, spec.in_channels, spec.out_channels), work, planes,
-        taps, counting(taps.size), *spec.output_size, _filled(planes, work.images, threads, dtype),
-        room(threads, spec.out_channels // spec.groups, dtype),
+        _flat(x), _flat(w), start, _flat(y), threads, n, work, planes, taps, across, y_shape[2], y_shape[3],
+        scratch("memory", threads * space.size, x.dtype), segments(threads, itemsize), space,
     )  # fmt: skip
     return y
 
 
 @lru_cache(maxsize=256)
-def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Work, Planes, np.ndarray]:
+def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
     (height, width), filters = spec.output_size, spec.out_channels // spec.groups
     whole, _ = planes_of_x(spec, height)
     work = divide(whole, spec.batch, spec.groups, filters, height, width, itemsize, threads)
-    return work, *planes_of_x(spec, work.rows)
+    planes, taps = planes_of_x(spec, work.rows)
+    n = _counts(spec, spec.in_channels, spec.out_channels)
+    space = room(_size(planes, work.images), filters, itemsize)
+    return work, planes, taps, counting(taps.size), space, n, spec.y_shape
 
 
 def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW), (F, C/G, KH, KW) -> (N, C, H, W).
 
-    With few channels most lanes of the implicit product would idle: there the columns of one image at a time are the
-    better way. It is also the right way for weights that are not finite, as the planes of dy have zeros at the border.
+    With few channels most lanes of the implicit product would idle: there the columns of a few images at a time are
+    the better way. It is also the right way for weights that are not finite, as the planes of dy have zeros at the
+    border.
     """
     if spec.in_channels // spec.groups <= _FEW_CHANNELS or not is_finite(_flat(w)):
         return _input_grad_by_columns(dy, w, spec)
-    x, dtype, threads, g = np.empty(spec.x_shape, dy.dtype), dy.dtype, get_num_threads(), window(spec)
-    work, planes, parts = _input_grad_plan(spec, dtype.itemsize, threads)
-    channels, lanes = spec.in_channels // spec.groups, BYTES // dtype.itemsize
-    woven = work.images * channels * work.rows * parts.columns * g.sh * g.sw if g.sh * g.sw > 1 else 0
+    threads, itemsize, dtype = get_num_threads(), dy.itemsize, dy.dtype
+    work, planes, parts, space, n, woven, row = _input_grad_plan(spec, itemsize, threads)
+    x = np.empty(spec.x_shape, dtype)
     input_grad(
-        _flat(dy), _flat(w), _flat(x), threads, _counts(spec, spec.out_channels, spec.in_channels), work, g, planes,
-        parts, _filled(planes, work.images, threads, dtype), scratch("parts", threads * _apart(woven, dtype), dtype),
-        scratch("rows", threads * _apart(g.sw * _up(parts.columns + lanes, lanes), dtype), dtype),
-        np.zeros(channels + FILTERS, dtype), room(threads, channels, dtype),
+        _flat(dy), _flat(w), _flat(x), threads, n, work, window(spec), planes, parts,
+        scratch("parts", threads * woven, dtype), scratch("rows", threads * row, dtype),
+        scratch("memory", threads * space.size, dtype), segments(threads, itemsize), space,
     )  # fmt: skip
     return x
 
 
 @lru_cache(maxsize=256)
-def _input_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Work, Planes, Remainders]:
+def _input_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
     _, parts = remainders(spec, 1)
     whole, _ = remainders(spec, parts.rows)
-    channels = spec.in_channels // spec.groups
+    channels, lanes, (sh, sw) = spec.in_channels // spec.groups, BYTES // itemsize, spec.stride
     work = divide(whole, spec.batch, spec.groups, channels, parts.rows, parts.columns, itemsize, threads)
-    return work, *remainders(spec, work.rows)
+    planes, parts = remainders(spec, work.rows)
+    woven = work.images * channels * work.rows * parts.columns * sh * sw if sh * sw > 1 else 0
+    row = sw * _up(parts.columns + lanes, lanes)
+    space = room(_size(planes, work.images), channels, itemsize)
+    n = _counts(spec, spec.out_channels, spec.in_channels)
+    return work, planes, parts, space, n, _apart(woven, itemsize), _apart(row, itemsize)
 
 
 def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -106,13 +112,15 @@ def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.
     rows, filters = spec.in_channels * spec.taps, spec.out_channels // spec.groups
     turned = w.reshape(spec.groups, filters, rows // spec.groups).swapaxes(1, 2).reshape(rows, filters, 1, 1)
     x = np.empty(spec.x_shape, dy.dtype)
-    one = replace(spec, batch=1)
-    inner = ConvSpec(
-        batch=1, in_channels=spec.out_channels, input_size=spec.output_size, out_channels=rows, kernel_size=(1, 1),
-        stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=spec.groups,
-    )  # fmt: skip
-    for n in range(spec.batch):
-        x[n] = col2im(conv2d(dy[n : n + 1], turned, None, inner).reshape(one.columns_shape), one)
+    images = max(1, min(spec.batch, _AT_A_TIME // max(rows * spec.positions * dy.itemsize, 1)))
+    for n in range(0, spec.batch, images):
+        some = replace(spec, batch=min(images, spec.batch - n))
+        inner = ConvSpec(
+            batch=some.batch, in_channels=spec.out_channels, input_size=spec.output_size, out_channels=rows,
+            kernel_size=(1, 1), stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=spec.groups,
+        )  # fmt: skip
+        columns = conv2d(dy[n : n + images], turned, None, inner)
+        x[n : n + images] = col2im(columns.reshape(some.columns_shape), some)
     return x
 
 
@@ -125,9 +133,9 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
     vectors = -(-spec.out_channels // spec.groups // lanes)
     weight_grad(
         _flat(dy), _flat(x), _flat(dw), threads, _counts(spec, spec.out_channels, spec.in_channels), images,
-        window(spec), planes, taps, _filled(planes, images, 1, dtype),
+        window(spec), planes, taps, scratch("planes", _size(planes, images) + VECTORS * lanes, dtype),
         scratch("turned", vectors * lanes * spec.positions * images, dtype),
-        scratch("sums", _up(taps.size, FILTERS) * vectors * lanes, dtype), np.zeros(FILTERS, dtype),
+        scratch("sums", _up(taps.size, FILTERS) * vectors * lanes, dtype), np.zeros(1, dtype),
         vectors, -(-vectors // VECTORS),
     )  # fmt: skip
     return dw
@@ -135,8 +143,8 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
 
 def _flat(a: np.ndarray) -> np.ndarray:
     """One-dimensional, contiguous, aligned and writeable, as compiled functions want it; copied only if it is not."""
-    if a.flags.c_contiguous and a.flags.aligned and a.flags.writeable:
-        return a.reshape(a.size)
+    if a.flags.carray:
+        return a.reshape(-1)
     return np.array(a, order="C").reshape(a.size)
 
 
@@ -144,16 +152,15 @@ def _up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
-def _apart(count: int, dtype: np.dtype) -> int:
+def _apart(count: int, itemsize: int) -> int:
     """Elements of a thread's part, so that two parts share no line."""
-    return _up(count * dtype.itemsize, BYTES) // dtype.itemsize + 2 * BYTES // dtype.itemsize
+    return _up(count * itemsize, BYTES) // itemsize + 2 * BYTES // itemsize
 
 
 def _counts(spec: ConvSpec, sources: int, results: int) -> Counts:
     return Counts(spec.batch, spec.groups, sources, results, spec.taps)
 
 
-def _filled(planes: Planes, images: int, threads: int, dtype: np.dtype) -> np.ndarray:
-    """Scratch for padded planes; whole vectors are read at the end."""
-    size = 0 if planes.is_image else images * planes.channels * planes.size
-    return scratch("planes", threads * _apart(size + VECTORS * BYTES // dtype.itemsize, dtype), dtype)
+def _size(planes: Planes, images: int) -> int:
+    """Elements of the padded planes of so many images."""
+    return 0 if planes.is_image else images * planes.channels * planes.size

@@ -10,32 +10,37 @@ from backends.numba_tiled.vector import moved, pointer
 
 
 @njit(nogil=True, error_model="numpy")
-def _item(item, t, threads, x, w, start, y, n, work, planes, taps, across, height, width, filled, room):
+def _item(item, x, w, start, y, n, work, planes, taps, across, height, width, memory, segments, room):
     part, item = item % work.parts, item // work.parts
     row, item = item % work.bands * work.rows, item // work.bands
     chunks = (n.batch + work.images - 1) // work.images
     image, group = item % chunks * work.images, item // chunks
     rows, images = min(work.rows, height - row), min(work.images, n.batch - image)
     filters, depth, channel = n.results // n.groups, taps.size, image * n.sources + group * planes.channels
-    own = t * (filled.size // threads)
-    source, first, limit, apart = pointer(filled), own, filled.size, planes.channels * planes.size
+    source, first, limit, apart = memory, 0, room.panel, planes.channels * planes.size
     if planes.is_image:
         source, limit, apart = pointer(x), x.size, n.sources * planes.size
         first = channel * planes.size + row * planes.row
     else:
-        fill_planes(moved(source, own), pointer(x), images, channel, n.sources, planes, row, rows)
+        fill_planes(memory, pointer(x), images, channel, n.sources, planes, row, rows)
     place = ((image * n.results + group * filters) * height + row) * width
     at = Pixels(images, rows, width, planes.row, apart, height * width, n.results * height * width, work.packed)
+    start_pitch = 1 if start.size == n.results else 0
+    begin = moved(pointer(start), group * filters * start_pitch)
     multiply_share(
         part, work.parts, source, first, limit, taps, across, pointer(w), group * filters * depth, depth, filters,
-        pointer(start), group * filters, pointer(y), place, at, t, threads, room,
+        begin, start_pitch, pointer(y), place, at, memory, segments, room,
     )  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def forward(x, w, start, y, threads, n, work, planes, taps, across, height, width, filled, room):
-    """`start` is the bias, or zeros; `filled` and `room` are scratch."""
+def forward(x, w, start, y, threads, n, work, planes, taps, across, height, width, memory, segments, room):
+    """`start` is the bias, or one zero; `memory` and `segments` are scratch."""
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
+    each = segments.size // threads
     for t in prange(threads):
         for item in range(t * items // threads, (t + 1) * items // threads):
-            _item(item, t, threads, x, w, start, y, n, work, planes, taps, across, height, width, filled, room)
+            _item(
+                item, x, w, start, y, n, work, planes, taps, across, height, width,
+                moved(pointer(memory), t * room.size), moved(pointer(segments), t * each), room,
+            )  # fmt: skip

@@ -40,27 +40,30 @@ _SUMS_BYTES = 256 << 10  # of a group of panels: a quarter of a 1 MiB L2 cache
 
 
 class Room(NamedTuple):
-    """Scratch memory: for each thread a packed panel, where its runs or stores are, sums; zeros to go on with a sum."""
+    """A thread's part of the scratch memory: padded planes, a packed panel, sums. And constants."""
 
-    panels: np.ndarray
-    segments: np.ndarray
-    sums: np.ndarray
+    size: int  # elements
+    panel: int  # where it begins
+    sums: int
+    together: int  # panels whose sums are there
     zero: np.ndarray
     places: np.ndarray  # of the taps in a packed panel
 
 
-def room(threads: int, filters: int, dtype: np.dtype) -> Room:
-    """For a product of `filters` rows with arrays of `dtype`."""
-    n = BYTES // dtype.itemsize
-    panel = VECTORS * n
+def room(planes: int, filters: int, itemsize: int) -> Room:
+    """For planes of so many elements and a product of `filters` rows."""
+    line, panel = BYTES // itemsize, VECTORS * BYTES // itemsize
     one = -(-filters // FILTERS) * FILTERS * panel  # sums of a panel
-    return Room(
-        scratch("panels", threads * (DEPTH * panel + panel), dtype),
-        scratch("segments", threads * _SEGMENTS * panel, np.dtype(np.int64)),
-        scratch("sums", threads * max(_SUMS_BYTES // dtype.itemsize // one, 1) * one, dtype),
-        np.zeros(FILTERS, dtype),
-        np.arange(0, DEPTH * panel, panel),
-    )
+    together = max(_SUMS_BYTES // itemsize // one, 1)
+    first = -(-planes // line) * line + panel  # whole vectors are read at the end of the planes
+    second = first + DEPTH * panel + panel
+    dtype = np.dtype(f"f{itemsize}")
+    return Room(second + together * one + line, first, second, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
+
+
+def segments(threads: int, itemsize: int) -> np.ndarray:
+    """Scratch for where the runs or the stores of a panel are."""
+    return scratch("segments", threads * _SEGMENTS * VECTORS * BYTES // itemsize, np.dtype(np.int64))
 
 
 class Pixels(NamedTuple):
@@ -165,8 +168,8 @@ def _write(y, place, tile, rows, stores, found, channel):
 
 @njit(nogil=True, error_model="numpy")
 def _multiply(
-    planes, limit, taps, across, depth, weights, pitch, first_row, last_row, start, panels, y, place, at, panel,
-    segments, sums, together, zero, packed_places,
+    planes, limit, taps, across, depth, weights, pitch, first_row, last_row, start, start_pitch, panels, y, place, at,
+    panel, segments, sums, together, zero, packed_places,
 ):  # fmt: skip
     """All panels, filters first_row <= f < last_row; the first is the first of a block."""
     n, width, positions = lanes(y), VECTORS * lanes(y), _positions(at)
@@ -199,9 +202,10 @@ def _multiply(
                     c, k, apart = sums, own + f * width, width
                     if direct:
                         c, k, apart = y, place + get(segments, 1) + f * at.channel, at.channel
+                    begin = rows_of(f, last_row - 1, 0 if first > 0 else start_pitch)
                     multiply_tile(
                         (count + n - 1) // n, deep, weights, rows_of(f, last_row - 1, pitch), moved(across, first), b,
-                        from_b, where, zero if first > 0 else moved(start, f), c, k, apart, first > 0,
+                        from_b, where, zero if first > 0 else start, begin, c, k, apart, first > 0,
                     )  # fmt: skip
                     if last and not direct:
                         rows, tile = min(FILTERS, last_row - f), moved(sums, own + f * width)
@@ -210,21 +214,19 @@ def _multiply(
 
 @njit(nogil=True, error_model="numpy")
 def multiply_share(
-    part, parts, source, first, limit, taps, across, weights, from_weight, pitch, filters, start, from_start, y, place,
-    at, t, threads, room,
+    part, parts, source, first, limit, taps, across, weights, from_weight, pitch, filters, start, start_pitch, y, place,
+    at, memory, segments, room,
 ):  # fmt: skip
-    """Part `part` of the filters of y = start + weights @ planes; thread t has its share of `room`.
+    """Part `part` of the filters of y = start + weights @ planes.
 
     For tap i, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read from
-    source[first + taps[i]] on, never from `limit` on.
+    source[first + taps[i]] on, never from `limit` on. The sum starts from start[f * start_pitch].
     """
     width, blocks = VECTORS * lanes(y), (filters + FILTERS - 1) // FILTERS
     panels = (_positions(at) + width - 1) // width * (1 if at.packed else at.images)
     first_row, last_row = part * blocks // parts * FILTERS, min((part + 1) * blocks // parts * FILTERS, filters)
-    size, own = room.panels.size // threads, room.sums.size // threads
     _multiply(
         moved(source, first), limit - first, pointer(taps), pointer(across), taps.size, moved(weights, from_weight),
-        pitch, first_row, last_row, moved(start, from_start), panels, y, place, at,
-        moved(pointer(room.panels), t * size), moved(pointer(room.segments), t * _SEGMENTS * width),
-        moved(pointer(room.sums), t * own), own // (blocks * FILTERS * width), pointer(room.zero), pointer(room.places),
+        pitch, first_row, last_row, start, start_pitch, panels, y, place, at, moved(memory, room.panel), segments,
+        moved(memory, room.sums), room.together, pointer(room.zero), pointer(room.places),
     )  # fmt: skip

@@ -38,7 +38,7 @@ def _weave(parts, x, images, channel, channels, first_row, last_row, n, g, remai
 
 
 @njit(nogil=True, error_model="numpy")
-def _item(item, t, threads, dy, w, x, n, work, g, planes, remainders, filled, parts, buffer, zeros, room):
+def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
     part, item = item % work.parts, item // work.parts
     row, item = item % work.bands * work.rows, item // work.bands
     chunks = (n.batch + work.images - 1) // work.images
@@ -46,18 +46,16 @@ def _item(item, t, threads, dy, w, x, n, work, g, planes, remainders, filled, pa
     rows, images = min(work.rows, remainders.rows - row), min(work.images, n.batch - image)
     filters, channels = planes.channels, n.results // n.groups
     source_channel, channel = image * n.sources + group * filters, image * n.results + group * channels
-    own = t * (filled.size // threads)
-    source, first, limit, apart = pointer(filled), own, filled.size, filters * planes.size
+    source, first, limit, apart = memory, 0, room.panel, filters * planes.size
     if planes.is_image:
         source, limit, apart = pointer(dy), dy.size, n.sources * planes.size
         first = source_channel * planes.size + row * planes.row
     else:
-        fill_planes(moved(source, own), pointer(dy), images, source_channel, n.sources, planes, row, rows)
+        fill_planes(memory, pointer(dy), images, source_channel, n.sources, planes, row, rows)
     width, pairs, before = remainders.columns, g.sh * g.sw, 0
-    woven = moved(pointer(parts), t * (parts.size // threads))
     for pair in range(pairs):
         depth = filters * remainders.counts[pair]
-        to, place = woven, pair * images * channels * rows * width
+        to, place = parts, pair * images * channels * rows * width
         at = Pixels(images, rows, width, planes.row, apart, rows * width, channels * rows * width, work.packed)
         if pairs == 1:
             to, place = pointer(x), channel * g.h * g.w + row * width
@@ -66,7 +64,7 @@ def _item(item, t, threads, dy, w, x, n, work, g, planes, remainders, filled, pa
             multiply_share(
                 part, work.parts, source, first, limit, remainders.taps[before : before + depth],
                 remainders.weights[before : before + depth], pointer(w), group * filters * channels * n.taps, n.taps,
-                channels, pointer(zeros), 0, to, place, at, t, threads, room,
+                channels, pointer(room.zero), 0, to, place, at, memory, segments, room,
             )  # fmt: skip
         else:
             clear(to, place, images * channels * rows * width)
@@ -75,15 +73,19 @@ def _item(item, t, threads, dy, w, x, n, work, g, planes, remainders, filled, pa
         blocks = (channels + FILTERS - 1) // FILTERS
         first_row, last_row = part * blocks // work.parts * FILTERS, (part + 1) * blocks // work.parts * FILTERS
         _weave(
-            woven, pointer(x), images, channel, channels, first_row, min(last_row, channels), n, g, remainders, row,
-            rows, moved(pointer(buffer), t * (buffer.size // threads)),
+            parts, pointer(x), images, channel, channels, first_row, min(last_row, channels), n, g, remainders, row,
+            rows, buffer,
         )  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def input_grad(dy, w, x, threads, n, work, g, planes, remainders, filled, parts, buffer, zeros, room):
-    """From `filled` on it is scratch, but for `zeros`, one a channel."""
+def input_grad(dy, w, x, threads, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
+    """From `parts` to `segments` it is scratch."""
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
     for t in prange(threads):
         for item in range(t * items // threads, (t + 1) * items // threads):
-            _item(item, t, threads, dy, w, x, n, work, g, planes, remainders, filled, parts, buffer, zeros, room)
+            _item(
+                item, dy, w, x, n, work, g, planes, remainders, moved(pointer(parts), t * (parts.size // threads)),
+                moved(pointer(buffer), t * (buffer.size // threads)), moved(pointer(memory), t * room.size),
+                moved(pointer(segments), t * (segments.size // threads)), room,
+            )  # fmt: skip

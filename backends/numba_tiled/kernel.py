@@ -58,19 +58,18 @@ def places_of(typing: Any, table: Any, i: Any, last: Any) -> Any:
 
 def _start_tile(vectors: int) -> Any:
     @intrinsic
-    def start_tile(typing: Any, p: Any, i: Any) -> Any:
-        """p[i + m] in all sums of row m."""
+    def start_tile(typing: Any, p: Any, places: Any) -> Any:
+        """p[places[m]] in all sums of row m."""
         vec = Vec(p.dtype)
         tile = types.UniTuple(vec, FILTERS * vectors)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             sums = []
-            for m in range(FILTERS):
-                scalar = builder.load(builder.gep(arguments[0], [builder.add(arguments[1], int_of(m))]))
-                sums += [broadcast(builder, vec, scalar)] * vectors
+            for place in cgutils.unpack_tuple(builder, arguments[1], FILTERS):
+                sums += [broadcast(builder, vec, builder.load(builder.gep(arguments[0], [place])))] * vectors
             return context.make_tuple(builder, tile, sums)
 
-        return tile(p, types.intp), generate
+        return tile(p, places), generate
 
     return start_tile
 
@@ -137,23 +136,23 @@ put_1, put_2, put_3 = _put_tile(1), _put_tile(2), _put_tile(3)
 
 
 @njit(nogil=True, error_model="numpy")
-def multiply_tile(vectors, depth, a, places, across, b, at, taps, start, c, k, pitch, more):
+def multiply_tile(vectors, depth, a, places, across, b, at, taps, start, begin, c, k, pitch, more):
     """c (rows `pitch` apart, from k on) = or += the sum over i < depth of a[places + across[i]] * b[at + taps[i] ...].
 
-    It is `vectors` wide, and starts from start[m] in row m: zeros if it goes on with a sum (`more`).
+    It is `vectors` wide, and starts from start[begin] in its rows: zeros if it goes on with a sum (`more`).
     """
     if vectors == 3:
-        tile = start_3(start, 0)
+        tile = start_3(start, begin)
         for i in range(depth):
             tile = step_3(tile, a, places, get(across, i), b, at + get(taps, i))
         put_3(tile, c, k, pitch, more)
     elif vectors == 2:
-        tile_2 = start_2(start, 0)
+        tile_2 = start_2(start, begin)
         for i in range(depth):
             tile_2 = step_2(tile_2, a, places, get(across, i), b, at + get(taps, i))
         put_2(tile_2, c, k, pitch, more)
     else:
-        tile_1 = start_1(start, 0)
+        tile_1 = start_1(start, begin)
         for i in range(depth):
             tile_1 = step_1(tile_1, a, places, get(across, i), b, at + get(taps, i))
         put_1(tile_1, c, k, pitch, more)

@@ -18,6 +18,7 @@ from backends.numba_tiled.kernel import (
     put_1,
     put_2,
     put_3,
+    rows_of,
     start_1,
     start_2,
     start_3,
@@ -35,7 +36,7 @@ def _tile(vectors, x, places, count, image, high, row, wide, dy, j, zero, c, k, 
     """c += a tile, over `count` images of `high` rows of `wide` pixels; dy follows without gaps."""
     width = vectors * lanes(c)
     if vectors == 3:
-        tile = start_3(zero, 0)
+        tile = start_3(zero, rows_of(0, 0, 0))
         for n in range(count):
             for p in range(high):
                 begin = n * image + p * row
@@ -44,7 +45,7 @@ def _tile(vectors, x, places, count, image, high, row, wide, dy, j, zero, c, k, 
                     j += width
         put_3(tile, c, k, pitch, True)
     elif vectors == 2:
-        tile_2 = start_2(zero, 0)
+        tile_2 = start_2(zero, rows_of(0, 0, 0))
         for n in range(count):
             for p in range(high):
                 begin = n * image + p * row
@@ -53,7 +54,7 @@ def _tile(vectors, x, places, count, image, high, row, wide, dy, j, zero, c, k, 
                     j += width
         put_2(tile_2, c, k, pitch, True)
     else:
-        tile_1 = start_1(zero, 0)
+        tile_1 = start_1(zero, rows_of(0, 0, 0))
         for n in range(count):
             for p in range(high):
                 begin = n * image + p * row
