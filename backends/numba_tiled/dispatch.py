@@ -15,10 +15,9 @@ from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room, segments
 from backends.numba_tiled.geometry import Counts, Planes, counting, planes_of_x, remainders, window
 from backends.numba_tiled.input_grad import input_grad
-from backends.numba_tiled.kernel import FILTERS, VECTORS
 from backends.numba_tiled.rows import is_finite
 from backends.numba_tiled.simd import BYTES
-from backends.numba_tiled.weight_grad import weight_grad
+from backends.numba_tiled.weight_grad import panels, placed, weight_grad
 from backends.numba_tiled.work import divide
 from backends.numba_tiled.workspace import scratch
 from harness import ConvSpec
@@ -126,19 +125,23 @@ def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.
 
 def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW), (N, C, H, W) -> (F, C/G, KH, KW)."""
-    dw, dtype, threads = np.empty(spec.w_shape, dy.dtype), dy.dtype, get_num_threads()
-    planes, taps = planes_of_x(spec, spec.output_size[0])
-    images = max(1, min(spec.batch, _AT_A_TIME // max(planes.channels * planes.size * dtype.itemsize, 1)))
-    lanes = BYTES // dtype.itemsize
-    vectors = -(-spec.out_channels // spec.groups // lanes)
+    threads, itemsize = get_num_threads(), dy.itemsize
+    cut, planes, taps, n, zero = _weight_grad_plan(spec, itemsize, threads)
+    dw = np.empty(spec.w_shape, dy.dtype)
     weight_grad(
-        _flat(dy), _flat(x), _flat(dw), threads, _counts(spec, spec.out_channels, spec.in_channels), images,
-        window(spec), planes, taps, scratch("planes", _size(planes, images) + VECTORS * lanes, dtype),
-        scratch("turned", vectors * lanes * spec.positions * images, dtype),
-        scratch("sums", _up(taps.size, FILTERS) * vectors * lanes, dtype), np.zeros(1, dtype),
-        vectors, -(-vectors // VECTORS),
+        _flat(dy), _flat(x), _flat(dw), threads, n, cut, window(spec), planes, taps, zero,
+        scratch("memory", threads * cut.size, dy.dtype),
     )  # fmt: skip
     return dw
+
+
+@lru_cache(maxsize=256)
+def _weight_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
+    whole, _ = planes_of_x(spec, spec.output_size[0])
+    cut = panels(whole, spec, itemsize, threads)
+    planes, taps = planes_of_x(spec, cut.rows)
+    n = _counts(spec, spec.out_channels, spec.in_channels)
+    return placed(cut, planes, spec, itemsize), planes, taps, n, np.zeros(1, f"f{itemsize}")
 
 
 def _flat(a: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ def _item(item, x, w, start, y, n, work, planes, taps, across, height, width, me
         source, limit, apart = pointer(x), x.size, n.sources * planes.size
         first = channel * planes.size + row * planes.row
     else:
-        fill_planes(memory, pointer(x), images, channel, n.sources, planes, row, rows)
+        fill_planes(memory, pointer(x), images, channel, planes.channels, n.sources, planes, row, rows)
     place = ((image * n.results + group * filters) * height + row) * width
     at = Pixels(images, rows, width, planes.row, apart, height * width, n.results * height * width, work.packed)
     start_pitch = 1 if start.size == n.results else 0

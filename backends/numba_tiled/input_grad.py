@@ -51,7 +51,7 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory,
         source, limit, apart = pointer(dy), dy.size, n.sources * planes.size
         first = source_channel * planes.size + row * planes.row
     else:
-        fill_planes(memory, pointer(dy), images, source_channel, n.sources, planes, row, rows)
+        fill_planes(memory, pointer(dy), images, source_channel, filters, n.sources, planes, row, rows)
     width, pairs, before = remainders.columns, g.sh * g.sw, 0
     for pair in range(pairs):
         depth = filters * remainders.counts[pair]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from numba import njit
 
 from backends.numba_tiled.rows import clear, take
-from backends.numba_tiled.vector import pointer
 
 
 @njit(nogil=True, error_model="numpy")
@@ -31,18 +30,8 @@ def fill_plane(to, place, x, source, planes, row, rows):
 
 
 @njit(nogil=True, error_model="numpy")
-def fill_planes(to, x, images, channel, sources, planes, row, rows):
-    """The planes of a group, from `channel` on, of `images` images of `sources` channels."""
-    for item in range(images * planes.channels):
-        one = channel + item // planes.channels * sources + item % planes.channels
+def fill_planes(to, x, images, channel, channels, sources, planes, row, rows):
+    """The planes of `channels` channels from `channel` on, of `images` images of `sources` channels."""
+    for item in range(images * channels):
+        one = channel + item // channels * sources + item % channels
         fill_plane(to, item * planes.size, x, one * planes.h * planes.w, planes, row, rows)
-
-
-@njit(nogil=True, error_model="numpy")
-def fill_share(t, threads, x, to, image, images, sources, first_channel, planes, rows):
-    """Part t of the planes of `images` images from `image` on, of the group's channels among `sources`."""
-    x, to = pointer(x), pointer(to)
-    items = images * planes.channels
-    for item in range(t * items // threads, (t + 1) * items // threads):
-        channel = (image + item // planes.channels) * sources + first_channel + item % planes.channels
-        fill_plane(to, item * planes.size, x, channel * planes.h * planes.w, planes, 0, rows)

@@ -5,15 +5,20 @@ dw[f, k] is the sum over pixels q of dy[f, q] * x[q + tap k]. Lanes go along the
 all: a step broadcasts the elements that FILTERS taps read for one pixel, each from its own place in the planes, which
 a tap finds at a fixed distance. So few channels fill the lanes as well as many do.
 
-Sums of a block of pixels are added up apart, so rounding grows with the number of blocks.
+A band of rows (or a few small images) is laid out at a time, as a part of the L2 cache. Its sums are added up apart, so
+rounding grows with the number of bands.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from numba import njit, prange
 
+from backends.numba_tiled.geometry import Planes
 from backends.numba_tiled.kernel import (
     FILTERS,
+    VECTORS,
     places_of,
     put_1,
     put_2,
@@ -27,8 +32,12 @@ from backends.numba_tiled.kernel import (
     step_3,
 )
 from backends.numba_tiled.packing import turn_rows
-from backends.numba_tiled.planes import fill_share
+from backends.numba_tiled.planes import fill_planes
+from backends.numba_tiled.rows import clear
+from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.vector import get, lanes, moved, pointer, put
+from backends.numba_tiled.work import BAND_BYTES
+from harness import ConvSpec
 
 
 @njit(nogil=True, error_model="numpy")
@@ -71,85 +80,113 @@ def _panel(i, vectors, panels):
     return first, (i + 1) * vectors // panels - first
 
 
+class Panels(NamedTuple):
+    """How the gradient is divided, and a thread's part of the scratch memory: planes, dy turned over, sums."""
+
+    images: int  # at a time
+    rows: int  # at a time
+    parts: int  # of the channels of a group
+    vectors: int  # of filters
+    count: int  # panels of vectors
+    size: int  # elements
+    turned: int  # where it begins
+    sums: int
+
+
+def panels(planes: Planes, spec: ConvSpec, itemsize: int, threads: int) -> Panels:
+    """For planes of all rows: what is laid out at a time, and dy turned over, are a part of the L2 cache.
+
+    Unless the sums are too large for it: then it is better to go through them less often.
+    """
+    n, (height, width), filters = BYTES // itemsize, spec.output_size, spec.out_channels // spec.groups
+    vectors = -(-filters // n)
+    parts = min(threads, planes.channels) if spec.groups % threads else 1
+    channels = -(-planes.channels // parts)
+    row = len(planes.row_phases) * len(planes.column_phases) * planes.row * channels * itemsize
+    budget = BAND_BYTES // 2
+    if channels * spec.taps * vectors * BYTES > BAND_BYTES:
+        budget *= 4
+    row, fixed = max(row, width * vectors * BYTES), 0 if planes.is_image else row * planes.reach
+    rows = min(max((budget - fixed) // row, planes.reach, 1), height)
+    rows = -(-height // -(-height // rows))
+    images = max(1, min(budget // (row * height + fixed), spec.batch))
+    return Panels(images, rows, parts, vectors, -(-vectors // VECTORS), 0, 0, 0)
+
+
+def placed(cut: Panels, planes: Planes, spec: ConvSpec, itemsize: int) -> Panels:
+    """The same, with the sizes of the memory; the planes are of as many rows as are laid out at a time."""
+    line, channels = BYTES // itemsize, -(-planes.channels // cut.parts)
+    turned = 0 if planes.is_image else cut.images * channels * planes.size + line
+    turned = -(-turned // line) * line
+    sums = turned + cut.vectors * line * cut.rows * spec.output_size[1] * cut.images
+    size = sums + (channels * spec.taps + FILTERS) * cut.vectors * line + line
+    return cut._replace(size=size, turned=turned, sums=sums)
+
+
 @njit(nogil=True, error_model="numpy")
-def _turn_share(t, threads, dy, turned, image, images, first_filter, filters, length, n, vectors, panels):
-    """Part t of dy as [panel][pixel][filters of the panel]."""
-    dy, turned = pointer(dy), pointer(turned)
-    across = lanes(dy)
-    items = vectors * images
-    for item in range(t * items // threads, (t + 1) * items // threads):
-        vector, one = item // images, item % images
-        i = 0
-        first, wide = _panel(0, vectors, panels)
-        while first + wide <= vector:
+def _turn(turned, dy, image, images, channel, filters, place, length, n, of_image, cut):
+    """dy as [panel][pixel][filters of the panel]: `length` pixels of each image, from `place` on."""
+    across, i = lanes(dy), 0
+    first, wide = _panel(0, cut.vectors, cut.count)
+    for vector in range(cut.vectors):
+        if vector == first + wide:
             i += 1
-            first, wide = _panel(i, vectors, panels)
-        to = ((first * images + one * wide) * length + vector - first) * across
-        source = ((image + one) * n.sources + first_filter + vector * across) * length
+            first, wide = _panel(i, cut.vectors, cut.count)
         rows = min(across, filters - vector * across)
-        turn_rows(turned, to, wide * across, dy, source, rows, length, length)
+        for one in range(images):
+            to = ((first * images + one * wide) * length + vector - first) * across
+            source = ((image + one) * n.sources + channel + vector * across) * of_image + place
+            turn_rows(turned, to, wide * across, dy, source, rows, of_image, length)
 
 
 @njit(nogil=True, error_model="numpy")
-def _sum_share(t, threads, planes, start, images, apart, taps, turned, g, row, vectors, panels, zero, sums):
-    """sums[tap][filter] += the products of these images; part t of the blocks of taps and panels of filters."""
-    x, which, turned, zero, c = (
-        moved(pointer(planes), start),
-        pointer(taps),
-        pointer(turned),
-        pointer(zero),
-        pointer(sums),
-    )
-    across = lanes(c)
-    blocks = (taps.size + FILTERS - 1) // FILTERS
-    items = blocks * panels
-    for item in range(t * items // threads, (t + 1) * items // threads):
-        i, block = item // blocks, item % blocks
-        first, wide = _panel(i, vectors, panels)
-        places = places_of(which, block * FILTERS, taps.size - 1)
-        to = (block * FILTERS * vectors + first) * across
-        j = first * images * g.oh * g.ow * across
-        _tile(wide, x, places, images, apart, g.oh, row, g.ow, turned, j, zero, c, to, vectors * across)
-
-
-@njit(nogil=True, error_model="numpy")
-def _write_share(t, threads, sums, dw, place, filters, depth, pitch):
-    """dw[f][k] = sums[k][f]."""
-    sums, dw = pointer(sums), moved(pointer(dw), place)
+def _write(sums, dw, filters, depth, pitch, width):
+    """dw[f * pitch + k] = sums[k * width + f] for k < depth."""
     n = lanes(dw)
     whole = depth - depth % n
-    begin, end = t * filters // threads, (t + 1) * filters // threads
     for k in range(0, whole, n):
-        turn_rows(dw, begin * depth + k, depth, sums, k * pitch + begin, n, pitch, end - begin)
-    for f in range(begin, end):
+        turn_rows(dw, k, pitch, sums, k * width, n, width, filters)
+    for f in range(filters):
         for k in range(whole, depth):
-            put(dw, f * depth + k, get(sums, k * pitch + f))
+            put(dw, f * pitch + k, get(sums, k * width + f))
+
+
+@njit(nogil=True, error_model="numpy")
+def _item(item, dy, x, dw, n, cut, g, planes, taps, zero, memory):
+    """The channels of a part, all filters of its group: dw is written once, at the end."""
+    part, group = item % cut.parts, item // cut.parts
+    first_channel, after = part * planes.channels // cut.parts, (part + 1) * planes.channels // cut.parts
+    channels, filters, width = after - first_channel, n.sources // n.groups, cut.vectors * lanes(dw)
+    depth, turned, sums = channels * n.taps, moved(memory, cut.turned), moved(memory, cut.sums)
+    clear(sums, 0, (depth + FILTERS) * width)
+    for image in range(0, n.batch, cut.images):
+        images, channel = min(cut.images, n.batch - image), image * n.results + group * planes.channels + first_channel
+        for row in range(0, g.oh, cut.rows):
+            rows = min(cut.rows, g.oh - row)
+            _turn(turned, dy, image, images, group * filters, filters, row * g.ow, rows * g.ow, n, g.oh * g.ow, cut)
+            source, apart = memory, channels * planes.size
+            if planes.is_image:
+                source, apart = moved(x, channel * planes.size + row * planes.row), n.results * planes.size
+            else:
+                fill_planes(memory, x, images, channel, channels, n.results, planes, row, rows)
+            for i in range(cut.count):
+                first, wide = _panel(i, cut.vectors, cut.count)
+                j = first * images * rows * g.ow * lanes(dw)
+                for k in range(0, depth, FILTERS):
+                    places = places_of(taps, k, depth - 1)
+                    to = k * width + first * lanes(dw)
+                    _tile(wide, source, places, images, apart, rows, planes.row, g.ow, turned, j, zero, sums, to, width)
+    to = group * filters * planes.channels * n.taps + first_channel * n.taps
+    _write(sums, moved(dw, to), filters, depth, planes.channels * n.taps, width)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def weight_grad(dy, x, dw, threads, n, at_a_time, g, planes, taps, filled, turned, sums, zero, vectors, panels):
-    """`filled`, `turned` and `sums` are scratch; filters are `vectors` wide, in `panels` of about the same width."""
-    filters, depth, length = n.sources // n.groups, taps.size, g.oh * g.ow
-    pitch = sums.size // ((depth + FILTERS - 1) // FILTERS * FILTERS)
-    for group in range(n.groups):
-        sums[:] = 0
-        for image in range(0, n.batch, at_a_time):
-            images = min(at_a_time, n.batch - image)
-            for t in prange(threads):
-                _turn_share(t, threads, dy, turned, image, images, group * filters, filters, length, n, vectors, panels)
-            source, first, apart = filled, 0, planes.channels * planes.size
-            if planes.is_image:
-                source, first, apart = (
-                    x,
-                    (image * n.results + group * planes.channels) * planes.size,
-                    n.results * planes.size,
-                )
-            else:
-                for t in prange(threads):
-                    fill_share(t, threads, x, filled, image, images, n.results, group * planes.channels, planes, g.oh)
-            for t in prange(threads):
-                _sum_share(
-                    t, threads, source, first, images, apart, taps, turned, g, planes.row, vectors, panels, zero, sums
-                )
-        for t in prange(threads):
-            _write_share(t, threads, sums, dw, group * filters * depth, filters, depth, pitch)
+def weight_grad(dy, x, dw, threads, n, cut, g, planes, taps, zero, memory):
+    """`memory` is scratch; `zero` is one."""
+    items = n.groups * cut.parts
+    for t in prange(threads):
+        for item in range(t * items // threads, (t + 1) * items // threads):
+            _item(
+                item, pointer(dy), pointer(x), pointer(dw), n, cut, g, planes, pointer(taps), pointer(zero),
+                moved(pointer(memory), t * cut.size),
+            )  # fmt: skip
