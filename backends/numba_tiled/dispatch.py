@@ -28,11 +28,11 @@ _AT_A_TIME = 2 << 20  # bytes of padded planes, if one image is not more
 def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W) -> (N, C*KH*KW, L)."""
     columns = np.empty(spec.columns_shape, x.dtype)
-    g, threads = window(spec), get_num_threads()
-    rows = runs.rows_a_block(g, x.itemsize)
-    buffer = scratch("rows", threads * _apart(runs.room(g, rows), x.dtype), x.dtype)
+    g, planes, threads = window(spec), spec.batch * spec.in_channels, get_num_threads()
     past_caches = columns.nbytes > _CACHE
-    runs.im2col(_flat(x), _flat(columns), threads, spec.batch * spec.in_channels, g, rows, buffer, past_caches)
+    blocks = runs.blocks(g, -(-planes // threads), x.itemsize, BYTES // x.itemsize, past_caches)
+    buffer = scratch("rows", threads * _apart(blocks.room, x.dtype), x.dtype)
+    runs.im2col(_flat(x), _flat(columns), threads, planes, g, blocks, buffer, past_caches)
     return columns
 
 
