@@ -39,10 +39,10 @@ def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
 def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C*KH*KW, L) -> (N, C, H, W)."""
     x, dtype = np.empty(spec.x_shape, columns.dtype), columns.dtype
-    g, threads = window(spec), get_num_threads()
-    rows = gather.rows_a_block(g, dtype.itemsize)
-    buffer = scratch("rows", threads * _apart(gather.room(g, rows, BYTES // dtype.itemsize), dtype), dtype)
-    gather.col2im(_flat(columns), _flat(x), threads, spec.batch * spec.in_channels, g, rows, buffer)
+    g, planes, threads = window(spec), spec.batch * spec.in_channels, get_num_threads()
+    blocks = gather.blocks(g, -(-planes // threads), dtype.itemsize, BYTES // dtype.itemsize)
+    buffer = scratch("rows", threads * _apart(blocks.room, dtype), dtype)
+    gather.col2im(_flat(columns), _flat(x), threads, planes, g, blocks, buffer)
     return x
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from backends.numba_tiled.simd import (
@@ -236,6 +237,19 @@ def stream(typing: Any, a: Any, i: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(a, types.intp, vec), generate
+
+
+@intrinsic
+def prefetch(typing: Any, a: Any, i: Any) -> Any:
+    """Ask for the line of a[i], which may be outside, to be in the L2 cache when it is loaded."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
+        place = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), cgutils.voidptr_t)
+        hints = [ir.Constant(I32, hint) for hint in (0, 2, 1)]  # to read; kept in L2; data
+        call(builder, "llvm.prefetch.p0", ir.VoidType(), [place, *hints])
+        return context.get_dummy_value()
+
+    return types.void(a, types.intp), generate
 
 
 # -- arithmetic and permutations -------------------------------------------------------------------------------------

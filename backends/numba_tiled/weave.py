@@ -59,10 +59,10 @@ def weave(a, at, spare, gap, stride, parts):
             each = size // left if parts > 1 else size
             for k in range(each):
                 for part in range(left):
-                    value = get(a, at + k)
-                    if part > 0:
-                        value = get(a, at + part * each + k) if parts > 1 else value - value
-                    put(a, to + k * left + part, value)
+                    if part == 0 or parts > 1:
+                        put(a, to + k * left + part, get(a, at + part * each + k))
+                    else:
+                        put(a, to + k * left + part, 0.0)
             left = 1
         at, to, other = to, other, to
     return at
