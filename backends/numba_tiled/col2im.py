@@ -23,7 +23,7 @@ from typing import NamedTuple
 from numba import njit, prange
 
 from backends.numba_tiled.geometry import Window
-from backends.numba_tiled.rows import clear, crop, spread
+from backends.numba_tiled.rows import clear, copy, crop
 from backends.numba_tiled.vector import lanes, load, load_first, moved, pointer, prefetch, store, store_first
 from backends.numba_tiled.weave import weave
 
@@ -37,11 +37,11 @@ class Blocks(NamedTuple):
     rows: int  # image rows at a time, a multiple of SH if there are more
     slots: int  # remainders of rows on which any tap falls: 1 or SH
     parts: int  # remainders of columns: 1 or SW
-    alone: bool  # whether no two taps of a tap column fall on rows of the same remainder
-    tight: bool  # whether sums are parts of the image already
+    tight: bool  # whether a row has OW elements, so that runs of rows are added at once
+    alone: bool  # whether no two taps fall on the same remainders
     pitch: int  # of a row of a part
-    sums: int  # in one block
     part: int
+    is_copy: bool
     room: int  # of all buffers
 
 
@@ -49,98 +49,86 @@ class Blocks(NamedTuple):
 def blocks(g: Window, planes: int, itemsize: int, lanes: int) -> Blocks:
     """For `planes` planes a thread."""
     reach, width = (g.kw - 1) * g.dw // g.sw, -(-(g.w + g.left) // g.sw)
-    slots = g.sh if any(u * g.dh % g.sh for u in range(g.kh)) else 1
-    parts = g.sw if any(v * g.dw % g.sw for v in range(g.kw)) else 1
-    alone = len({u * g.dh % g.sh for u in range(g.kh)}) == g.kh
+    down, right = {u * g.dh % g.sh for u in range(g.kh)}, {v * g.dw % g.sw for v in range(g.kw)}
+    slots, parts = g.sh if max(down) else 1, g.sw if max(right) else 1
     tight = reach == 0 and width <= g.ow
-    # Room for whole vectors in each row: a store and the next row's load must not meet.
+    # Room for whole vectors in each row: a load that met the row before, just stored, would wait for it.
     pitch = g.ow if tight else max(width, reach + -(-g.ow // lanes) * lanes)
-    row = slots * (pitch * (parts + (2 * g.sw if g.sw > 1 else 0)) + (0 if tight else g.ow)) * itemsize
-    most = min(max(BLOCK_BYTES // row, 1) * g.sh, g.h)
-    rows = -(-g.h // -(-g.h // most))
+    row = slots * parts * pitch * itemsize
+    most = max(BLOCK_BYTES // row, -(-8 * lanes // g.ow)) * g.sh
+    rows = -(-g.h // -(-g.h // min(most, g.h)))
     rows = min(-(-rows // g.sh) * g.sh, g.h)
     together = 1
     if rows == g.h:
         together = min(max(BLOCK_BYTES // (row * -(-rows // g.sh)), 1), max(planes, 1))
-    height = together * slots * -(-rows // g.sh)
-    sums = 0 if tight else -(-height * g.ow // lanes) * lanes
-    part = -(-height * pitch // lanes) * lanes
-    room = sums + parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 2 * lanes
-    return Blocks(together, rows, slots, parts, alone, tight, pitch, sums, part, room)
+    part = -(-together * -(-rows // g.sh) * pitch // lanes) * lanes
+    room = slots * parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 2 * lanes
+    is_copy = (g.kh, g.kw, g.sh, g.sw, g.top, g.left, g.oh, g.ow) == (1, 1, 1, 1, 0, 0, g.h, g.w)
+    alone = tight and len(down) == g.kh and len(right) == g.kw
+    return Blocks(together, rows, slots, parts, tight, alone, pitch, part, is_copy, room)
 
 
 @njit(nogil=True, error_model="numpy")
-def _add_runs(to, i, to_step, source, j, step, times, count, ahead, alone):
-    """to[i + k * to_step :][:count] += source[j + k * step :][:count]; of zeros if `alone`."""
+def _add_rows(to, i, to_step, pitch, source, j, step, planes, rows, count, ahead, alone):
+    """to[i + k * to_step + r * pitch + q] += source[j + k * step + r * count + q] for q < count; of zeros if `alone`.
+
+    What is `ahead` of all that is read is prefetched.
+    """
     n = lanes(to)
     whole = count - count % n
     rest = count - whole
-    for k in range(times):
-        a, b = i + k * to_step, j + k * step
-        for q in range(0, whole, n):
-            prefetch(source, b + q + ahead)
-            value = load(source, b + q)
-            store(to, a + q, value if alone else load(to, a + q) + value)
-        if rest:
-            prefetch(source, b + whole + ahead)
-            value = load_first(source, b + whole, rest)
-            store_first(to, a + whole, value if alone else load_first(to, a + whole, rest) + value, rest)
+    for k in range(planes):
+        for r in range(rows):
+            a, b = i + k * to_step + r * pitch, j + k * step + r * count
+            for q in range(0, whole, n):
+                prefetch(source, b + q + ahead)
+                value = load(source, b + q)
+                store(to, a + q, value if alone else load(to, a + q) + value)
+            if rest:
+                prefetch(source, b + whole + ahead)
+                value = load_first(source, b + whole, rest)
+                store_first(to, a + whole, value if alone else load(to, a + whole) + value, rest)
 
 
 @njit(nogil=True, error_model="numpy")
-def _add_up(sums, start, columns, plane, planes, first, count, height, v, ahead, g, b):
-    """sums[plane][slot][row] = what tap column v holds for image rows first <= i < first + count."""
-    above = first + g.top
+def _add_up(to, columns, plane, planes, first, count, height, part, g, b):
+    """to[slot][part][plane][row] = all that falls on image rows first <= i < first + count."""
+    above, size = first + g.top, g.oh * g.ow
+    ahead = b.planes * g.kh * g.kw * size if b.rows == g.h else b.rows // g.sh * g.ow
     for u in range(g.kh):
         shift = u * g.dh - above  # window p falls on row p * sh + shift
         slot, steps = shift % g.sh, shift // g.sh
         low = max(-steps, 0)
-        high = min((count - 1 - slot) // g.sh + 1 - steps, g.oh)
-        if high > low:
-            row = (slot if b.slots > 1 else 0) * height + low + steps
-            source = (((plane * g.kh + u) * g.kw + v) * g.oh + low) * g.ow
-            _add_runs(
-                sums, start + row * g.ow, b.slots * height * g.ow, columns, source, g.kh * g.kw * g.oh * g.ow, planes,
-                (high - low) * g.ow, ahead, b.alone,
-            )  # fmt: skip
-
-
-@njit(nogil=True, error_model="numpy")
-def _crop(x, plane, planes, first, count, height, padded, at, g, b):
-    """The padded rows without their padding, to the image."""
-    row = b.pitch * g.sw
-    for k in range(planes):
-        for slot in range(g.sh):
-            place, own = ((plane + k) * g.h + first + slot) * g.w, slot
-            rows = (count - slot + g.sh - 1) // g.sh
-            if b.slots == 1:
-                own = 0
-                if (first + g.top + slot) % g.sh > 0:  # no tap falls on these rows
-                    for r in range(rows):
-                        clear(x, place + r * g.sh * g.w, g.w)
-                    continue
-            start = at + (k * b.slots + own) * height * row + g.left
-            crop(x, place, g.sh * g.w, padded, start, row, rows, g.w)
+        rows = min((count - 1 - slot) // g.sh + 1 - steps, g.oh) - low
+        if rows > 0:
+            slot = slot if b.slots > 1 else 0
+            for v in range(g.kw):
+                place = (slot * b.parts + v * g.dw % g.sw) * part + (low + steps) * b.pitch + v * g.dw // g.sw
+                source, step = ((plane * g.kh + u) * g.kw + v) * size + low * g.ow, g.kh * g.kw * size
+                times, long = (1, rows * g.ow) if b.tight else (rows, g.ow)
+                _add_rows(
+                    to, place, height * b.pitch, b.pitch, columns, source, step, planes, times, long, ahead, b.alone
+                )  # fmt: skip
 
 
 @njit(nogil=True, error_model="numpy")
 def _block(columns, x, plane, planes, first, count, g, b, buffer):
     """Image rows first <= i < first + count of some planes."""
-    n, height = lanes(x), (count + g.sh - 1) // g.sh
-    rows = planes * b.slots * height
-    part = (rows * b.pitch + n - 1) // n * n
-    ahead = b.planes * g.kh * g.kw * g.oh * g.ow if b.rows == g.h else b.rows // g.sh * g.ow
-    clear(buffer, b.sums, b.parts * part)
-    for v in range(g.kw):
-        to = b.sums + (v * g.dw % g.sw * part if b.parts > 1 else 0)
-        if b.tight:
-            _add_up(buffer, to, columns, plane, planes, first, count, height, v, ahead, g, b)
-        else:
-            clear(buffer, 0, rows * g.ow)
-            _add_up(buffer, 0, columns, plane, planes, first, count, height, v, ahead, g, b)
-            spread(buffer, to + v * g.dw // g.sw, b.pitch, buffer, 0, rows, g.ow)
-    at = weave(buffer, b.sums, b.sums + b.parts * b.part, part, g.sw, b.parts)
-    _crop(x, plane, planes, first, count, height, buffer, at, g, b)
+    n, height, row = lanes(x), (count + g.sh - 1) // g.sh, b.pitch * g.sw
+    part = (planes * height * b.pitch + n - 1) // n * n
+    clear(buffer, 0, b.slots * b.parts * part)
+    _add_up(buffer, columns, plane, planes, first, count, height, part, g, b)
+    for slot in range(g.sh):
+        place, rows, own = (plane * g.h + first + slot) * g.w, (count - slot + g.sh - 1) // g.sh, slot
+        if b.slots == 1:
+            own = 0
+            if (first + g.top + slot) % g.sh > 0:  # no tap falls on these rows
+                for r in range(planes * rows):
+                    clear(x, place + (r // rows * g.h + r % rows * g.sh) * g.w, g.w)
+                continue
+        at = weave(buffer, own * b.parts * part, b.slots * b.parts * b.part, part, g.sw, b.parts) + g.left
+        for k in range(planes):
+            crop(x, place + k * g.h * g.w, g.sh * g.w, buffer, at + k * height * row, row, rows, g.w)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -152,11 +140,17 @@ def _share(t, threads, columns, x, planes, g, b, buffer):
     for item in range(t * items // threads, (t + 1) * items // threads):
         first, plane = item % blocks * b.rows, item // blocks * b.planes
         count, together = min(b.rows, g.h - first), min(b.planes, planes - plane)
-        _block(columns, x, plane, together, first, count, g, b, own)
+        if b.is_copy:
+            copy(x, first * g.w, columns, first * g.w, count * g.w)
+        else:
+            _block(columns, x, plane, together, first, count, g, b, own)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
 def col2im(columns, x, threads, planes, g, b, buffer):
-    """All planes, some planes or some rows at a time; each thread has its part of `buffer`."""
+    """All planes, some planes or some rows at a time; each thread has its part of `buffer`.
+
+    `g` and `b` come as plain tuples, which cost a microsecond less a call.
+    """
     for t in prange(threads):
-        _share(t, threads, columns, x, planes, g, b, buffer)
+        _share(t, threads, columns, x, planes, Window(*g), Blocks(*b), buffer)

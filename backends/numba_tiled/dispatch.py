@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numba import get_num_threads
@@ -11,7 +12,7 @@ from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import im2col as runs
 from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room
-from backends.numba_tiled.geometry import Counts, Planes, planes_of_x, remainders, window
+from backends.numba_tiled.geometry import Counts, Planes, Window, planes_of_x, remainders, window
 from backends.numba_tiled.input_grad import input_grad
 from backends.numba_tiled.kernel import FILTERS, VECTORS
 from backends.numba_tiled.rows import is_finite
@@ -28,22 +29,31 @@ _AT_A_TIME = 2 << 20  # bytes of padded planes, if one image is not more
 def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W) -> (N, C*KH*KW, L)."""
     columns = np.empty(spec.columns_shape, x.dtype)
-    g, planes, threads = window(spec), spec.batch * spec.in_channels, get_num_threads()
+    (g, planes), threads = _planes(spec), get_num_threads()
     past_caches = columns.nbytes > _CACHE
     blocks = runs.blocks(g, -(-planes // threads), x.itemsize, BYTES // x.itemsize, past_caches)
     buffer = scratch("rows", threads * _apart(blocks.room, x.dtype), x.dtype)
-    runs.im2col(_flat(x), _flat(columns), threads, planes, g, blocks, buffer, past_caches)
+    runs.im2col(_flat(x), _flat(columns), threads, planes, tuple(g), tuple(blocks), buffer, past_caches)
     return columns
 
 
 def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C*KH*KW, L) -> (N, C, H, W)."""
     x, dtype = np.empty(spec.x_shape, columns.dtype), columns.dtype
-    g, planes, threads = window(spec), spec.batch * spec.in_channels, get_num_threads()
+    (g, planes), threads = _planes(spec), get_num_threads()
     blocks = gather.blocks(g, -(-planes // threads), dtype.itemsize, BYTES // dtype.itemsize)
     buffer = scratch("rows", threads * _apart(blocks.room, dtype), dtype)
-    gather.col2im(_flat(columns), _flat(x), threads, planes, g, blocks, buffer)
+    gather.col2im(_flat(columns), _flat(x), threads, planes, tuple(g), tuple(blocks), buffer)
     return x
+
+
+@lru_cache(maxsize=256)
+def _planes(spec: ConvSpec) -> tuple[Window, int]:
+    """The window and how many planes it goes over. Where columns are a copy of the image, all planes are one."""
+    g, planes = window(spec), spec.batch * spec.in_channels
+    if (g.kh, g.kw, g.sh, g.sw, g.top, g.left, g.oh, g.ow) == (1, 1, 1, 1, 0, 0, g.h, g.w) and planes > 0:
+        return g._replace(h=planes * g.h, oh=planes * g.oh), 1
+    return g, planes
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:

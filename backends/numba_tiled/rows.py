@@ -126,20 +126,6 @@ def narrow(to: Pointer, i: int, source: Pointer, j: int, pitch: int, rows: int, 
 
 
 @njit(nogil=True, error_model="numpy")
-def spread(to: Pointer, i: int, pitch: int, source: Pointer, j: int, rows: int, count: int) -> None:
-    """to[i + r * pitch + q] += source[j + r * count + q] for q < count. Whole vectors of `to` are written."""
-    n = lanes(to)
-    whole = count - count % n
-    rest = count - whole
-    for r in range(rows):
-        a, b = i + r * pitch, j + r * count
-        for q in range(0, whole, n):
-            store(to, a + q, load(to, a + q) + load(source, b + q))
-        if rest:
-            store(to, a + whole, load(to, a + whole) + load_first(source, b + whole, rest))
-
-
-@njit(nogil=True, error_model="numpy")
 def crop(to: Pointer, i: int, to_pitch: int, source: Pointer, j: int, pitch: int, rows: int, count: int) -> None:
     """to[i + r * to_pitch + q] = source[j + r * pitch + q] for q < count. Whole vectors of `source` are read."""
     n = lanes(to)

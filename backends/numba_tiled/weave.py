@@ -14,55 +14,55 @@ from backends.numba_tiled.vector import evens, get, lanes, load, load_every, odd
 
 
 @njit(nogil=True, error_model="numpy")
-def unweave(a, at, spare, gap, stride, parts):
-    """The first `parts` (1 or all) of the `stride` * gap elements from a[at] on, each `gap` long; returns their place.
+def unweave(a, to, at, spare, gap, stride, parts):
+    """To a[to:] the first `parts` (1 or all) of the `stride` parts of a[at:], each of them `gap` long.
 
-    The passes go to a[spare:] and a[spare + stride * gap:] in turn, and leave what they read as it was.
+    Between the passes they are in a[spare:] and a[spare + stride * gap:] in turn.
     """
-    n, left, size, to = lanes(a), stride, stride * gap, spare
-    other = spare + size
+    n, left, size, other = lanes(a), stride, stride * gap, spare + stride * gap
     while left > 1:
-        if left % 2 == 0:
-            left, half = left // 2, size // 2
-            for k in range(0, half, n):
+        by = 2 if left % 2 == 0 else left
+        left //= by
+        here, each = to if left == 1 else spare, size // by
+        if by == 2:
+            for k in range(0, each, n):
                 v, w = load(a, at + 2 * k), load(a, at + 2 * k + n)
-                store(a, to + k, evens(v, w))
+                store(a, here + k, evens(v, w))
                 if parts > 1:
-                    store(a, to + half + k, odds(v, w))
-            size = size if parts > 1 else half
+                    store(a, here + each + k, odds(v, w))
         else:
-            each = size // left
-            for part in range(left if parts > 1 else 1):
+            for part in range(by if parts > 1 else 1):
                 for k in range(0, each, n):
-                    store(a, to + part * each + k, load_every(a, at + k * left + part, left, 0, n))
-            left = 1
-        at, to, other = to, other, to
-    return at
+                    store(a, here + part * each + k, load_every(a, at + k * by + part, by, 0, n))
+        size = size if parts > 1 else each
+        at, spare, other = here, other, spare
 
 
 @njit(nogil=True, error_model="numpy")
 def weave(a, at, spare, gap, stride, parts):
-    """The inverse: a[at:] has `parts` parts; where there is but one, the others are zeros that need not be there."""
-    n, left, to = lanes(a), stride, spare
-    size, other = parts * gap, spare + stride * gap
+    """The inverse; returns where the result is. Where there is but one part, the others are zeros, and need no memory.
+
+    The passes go to a[spare:] and a[spare + stride * gap:] in turn.
+    """
+    n, left, size, other = lanes(a), stride, parts * gap, spare + stride * gap
     while left > 1:
-        if left % 2 == 0:
-            left, half = left // 2, size // 2 if parts > 1 else size
-            for k in range(0, half, n):
+        by = 2 if left % 2 == 0 else left
+        left //= by
+        each = size // by if parts > 1 else size
+        if by == 2:
+            for k in range(0, each, n):
                 v, w = load(a, at + k), zeros(a)
                 if parts > 1:
-                    w = load(a, at + half + k)
-                store(a, to + 2 * k, zip_low(v, w))
-                store(a, to + 2 * k + n, zip_high(v, w))
-            size = 2 * half
+                    w = load(a, at + each + k)
+                store(a, spare + 2 * k, zip_low(v, w))
+                store(a, spare + 2 * k + n, zip_high(v, w))
         else:
-            each = size // left if parts > 1 else size
             for k in range(each):
-                for part in range(left):
+                for part in range(by):
                     if part == 0 or parts > 1:
-                        put(a, to + k * left + part, get(a, at + part * each + k))
+                        put(a, spare + k * by + part, get(a, at + part * each + k))
                     else:
-                        put(a, to + k * left + part, 0.0)
-            left = 1
-        at, to, other = to, other, to
+                        put(a, spare + k * by + part, 0.0)
+        size = by * each
+        at, spare, other = spare, other, spare
     return at
