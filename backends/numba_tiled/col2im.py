@@ -18,13 +18,14 @@ is written once; all between stays in the L1 cache if it can.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import gcd
 from typing import NamedTuple
 
 from numba import njit, prange
 
 from backends.numba_tiled.geometry import Window
 from backends.numba_tiled.rows import clear, copy, crop
-from backends.numba_tiled.vector import lanes, load, load_first, moved, pointer, prefetch, store, store_first
+from backends.numba_tiled.vector import lanes, load, load_between, load_first, misaligned, moved, pointer, prefetch, store, store_first
 from backends.numba_tiled.weave import weave
 
 BLOCK_BYTES = 32 << 10
@@ -39,6 +40,7 @@ class Blocks(NamedTuple):
     parts: int  # remainders of columns: 1 or SW
     tight: bool  # whether a row has OW elements, so that runs of rows are added at once
     alone: bool  # whether no two taps fall on the same remainders
+    apart: int  # taps u that fall on the same remainder
     pitch: int  # of a row of a part
     part: int
     is_copy: bool
@@ -52,8 +54,8 @@ def blocks(g: Window, planes: int, itemsize: int, lanes: int) -> Blocks:
     down, right = {u * g.dh % g.sh for u in range(g.kh)}, {v * g.dw % g.sw for v in range(g.kw)}
     slots, parts = g.sh if max(down) else 1, g.sw if max(right) else 1
     tight = reach == 0 and width <= g.ow
-    # Room for whole vectors in each row: a load that met the row before, just stored, would wait for it.
-    pitch = g.ow if tight else max(width, reach + -(-g.ow // lanes) * lanes)
+    pitch = g.ow if tight else -(-max(width, reach + g.ow) // lanes) * lanes
+    apart = g.sh // gcd(g.sh, g.dh)
     row = slots * parts * pitch * itemsize
     most = max(BLOCK_BYTES // row, -(-8 * lanes // g.ow)) * g.sh
     rows = -(-g.h // -(-g.h // min(most, g.h)))
@@ -62,53 +64,82 @@ def blocks(g: Window, planes: int, itemsize: int, lanes: int) -> Blocks:
     if rows == g.h:
         together = min(max(BLOCK_BYTES // (row * -(-rows // g.sh)), 1), max(planes, 1))
     part = -(-together * -(-rows // g.sh) * pitch // lanes) * lanes
-    room = slots * parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 2 * lanes
+    room = slots * parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 3 * lanes
     is_copy = (g.kh, g.kw, g.sh, g.sw, g.top, g.left, g.oh, g.ow) == (1, 1, 1, 1, 0, 0, g.h, g.w)
     alone = tight and len(down) == g.kh and len(right) == g.kw
-    return Blocks(together, rows, slots, parts, tight, alone, pitch, part, is_copy, room)
+    return Blocks(together, rows, slots, parts, tight, alone, apart, pitch, part, is_copy, room)
 
 
 @njit(nogil=True, error_model="numpy")
-def _add_rows(to, i, to_step, pitch, source, j, step, planes, rows, count, ahead, alone):
-    """to[i + k * to_step + r * pitch + q] += source[j + k * step + r * count + q] for q < count; of zeros if `alone`.
-
-    What is `ahead` of all that is read is prefetched.
-    """
+def _add_runs(to, i, to_step, source, j, step, planes, count, ahead, alone):
+    """to[i + k * to_step + q] += source[j + k * step + q] for q < count; of zeros if `alone`."""
     n = lanes(to)
     whole = count - count % n
     rest = count - whole
     for k in range(planes):
+        a, b = i + k * to_step, j + k * step
+        for q in range(0, whole, n):
+            prefetch(source, b + q + ahead)
+            value = load(source, b + q)
+            store(to, a + q, value if alone else load(to, a + q) + value)
+        if rest:
+            prefetch(source, b + whole + ahead)
+            value = load_first(source, b + whole, rest)
+            store_first(to, a + whole, value if alone else load(to, a + whole) + value, rest)
+
+
+@njit(nogil=True, error_model="numpy")
+def _add_strip(to, i, to_step, pitch, source, j, step, row, term, planes, rows, terms, low, high, ahead):
+    """One vector of every row: to[i + k * to_step + r * pitch :] += the sum over m < terms of lanes low <= lane < high
+    of source[j + k * step + r * row + m * term :]. The sum is in a register, the mask is made once."""
+    for k in range(planes):
         for r in range(rows):
-            a, b = i + k * to_step + r * pitch, j + k * step + r * count
-            for q in range(0, whole, n):
-                prefetch(source, b + q + ahead)
-                value = load(source, b + q)
-                store(to, a + q, value if alone else load(to, a + q) + value)
-            if rest:
-                prefetch(source, b + whole + ahead)
-                value = load_first(source, b + whole, rest)
-                store_first(to, a + whole, value if alone else load(to, a + whole) + value, rest)
+            a, b = i + k * to_step + r * pitch, j + k * step + r * row
+            value = load(to, a)
+            for _ in range(terms):
+                if ahead:
+                    prefetch(source, b + ahead)
+                value = value + load_between(source, b, low, high)
+                b += term
+            store(to, a, value)
 
 
 @njit(nogil=True, error_model="numpy")
 def _add_up(to, columns, plane, planes, first, count, height, part, g, b):
     """to[slot][part][plane][row] = all that falls on image rows first <= i < first + count."""
-    above, size = first + g.top, g.oh * g.ow
-    ahead = b.planes * g.kh * g.kw * size if b.rows == g.h else b.rows // g.sh * g.ow
-    for u in range(g.kh):
-        shift = u * g.dh - above  # window p falls on row p * sh + shift
-        slot, steps = shift % g.sh, shift // g.sh
-        low = max(-steps, 0)
-        rows = min((count - 1 - slot) // g.sh + 1 - steps, g.oh) - low
-        if rows > 0:
-            slot = slot if b.slots > 1 else 0
-            for v in range(g.kw):
-                place = (slot * b.parts + v * g.dw % g.sw) * part + (low + steps) * b.pitch + v * g.dw // g.sw
-                source, step = ((plane * g.kh + u) * g.kw + v) * size + low * g.ow, g.kh * g.kw * size
-                times, long = (1, rows * g.ow) if b.tight else (rows, g.ow)
-                _add_rows(
-                    to, place, height * b.pitch, b.pitch, columns, source, step, planes, times, long, ahead, b.alone
-                )  # fmt: skip
+    n, above, size = lanes(to), first + g.top, g.oh * g.ow
+    step, to_step = g.kh * g.kw * size, height * b.pitch
+    ahead = b.planes * step if b.rows == g.h else b.rows // g.sh * g.ow
+    for u in range(min(b.apart, g.kh)):  # taps u, u + apart, ... fall on rows of the same remainder
+        taps, ends = (g.kh - 1 - u) // b.apart + 1, b.apart * g.dh // g.sh
+        term = b.apart * g.kw * size - ends * g.ow
+        slot, steps = (u * g.dh - above) % g.sh, (u * g.dh - above) // g.sh
+        p, last = -steps, (count - 1 - slot) // g.sh - steps  # the window row of tap u for the block's first and last row
+        slot = slot if b.slots > 1 else 0
+        while p <= last:  # as many rows as the same taps fall on
+            low = max((p - g.oh) // ends + 1, 0) if ends else 0
+            high = min(p // ends + 1, taps) if ends else int(p >= 0)
+            if low >= taps or (ends == 0 and p >= g.oh):
+                break
+            end = last + 1
+            if high < taps:
+                end = min(end, high * ends)
+            end = min(end, g.oh + low * ends)
+            for v in range(g.kw if high > low else 0):
+                shift = v * g.dw // g.sw
+                place = (slot * b.parts + v * g.dw % g.sw) * part + (p + steps) * b.pitch
+                source = ((plane * g.kh + u + low * b.apart) * g.kw + v) * size + (p - low * ends) * g.ow
+                if b.tight:
+                    for tap in range(high - low):
+                        own, rows = source + tap * term, end - p
+                        _add_runs(to, place, to_step, columns, own, step, planes, rows * g.ow, ahead, b.alone)
+                    continue
+                for j in range(shift // n * n, shift + g.ow, n):
+                    _add_strip(
+                        to, place + j, to_step, b.pitch, columns, source + j - shift, step, g.ow, term, planes, end - p,
+                        high - low, shift - j, shift + g.ow - j, ahead,
+                    )  # fmt: skip
+            p = end
 
 
 @njit(nogil=True, error_model="numpy")
@@ -134,6 +165,7 @@ def _block(columns, x, plane, planes, first, count, g, b, buffer):
 @njit(nogil=True, error_model="numpy")
 def _share(t, threads, columns, x, planes, g, b, buffer):
     own = moved(pointer(buffer), t * (buffer.size // threads))
+    own = moved(own, (lanes(own) - misaligned(own, 0)) % lanes(own))
     columns, x = pointer(columns), pointer(x)
     blocks, groups = (g.h + b.rows - 1) // b.rows, (planes + b.planes - 1) // b.planes
     items = groups * blocks
