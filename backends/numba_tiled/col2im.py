@@ -29,6 +29,7 @@ from backends.numba_tiled.vector import lanes, load, load_between, load_first, m
 from backends.numba_tiled.weave import weave
 
 BLOCK_BYTES = 32 << 10
+CACHE = 1 << 20  # bytes of columns that need no prefetching
 
 
 class Blocks(NamedTuple):
@@ -39,6 +40,8 @@ class Blocks(NamedTuple):
     slots: int  # remainders of rows on which any tap falls: 1 or SH
     parts: int  # remainders of columns: 1 or SW
     tight: bool  # whether a row has OW elements, so that runs of rows are added at once
+    wide: bool  # whether rows are many vectors
+    prefetched: bool
     alone: bool  # whether no two taps fall on the same remainders
     apart: int  # taps u that fall on the same remainder
     pitch: int  # of a row of a part
@@ -54,7 +57,9 @@ def blocks(g: Window, planes: int, itemsize: int, lanes: int) -> Blocks:
     down, right = {u * g.dh % g.sh for u in range(g.kh)}, {v * g.dw % g.sw for v in range(g.kw)}
     slots, parts = g.sh if max(down) else 1, g.sw if max(right) else 1
     tight = reach == 0 and width <= g.ow
-    pitch = g.ow if tight else -(-max(width, reach + g.ow) // lanes) * lanes
+    wide = g.ow >= 4 * lanes
+    # A wide row has room for whole vectors: a load that met the row before, just stored, would wait for it.
+    pitch = g.ow if tight else -(-max(width, reach + (-(-g.ow // lanes) * lanes if wide else g.ow)) // lanes) * lanes
     apart = g.sh // gcd(g.sh, g.dh)
     row = slots * parts * pitch * itemsize
     most = max(BLOCK_BYTES // row, -(-8 * lanes // g.ow)) * g.sh
@@ -63,15 +68,16 @@ def blocks(g: Window, planes: int, itemsize: int, lanes: int) -> Blocks:
     together = 1
     if rows == g.h:
         together = min(max(BLOCK_BYTES // (row * -(-rows // g.sh)), 1), max(planes, 1))
+    prefetched = rows == g.h and planes * g.kh * g.kw * g.oh * g.ow * itemsize > CACHE
     part = -(-together * -(-rows // g.sh) * pitch // lanes) * lanes
     room = slots * parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 3 * lanes
     is_copy = (g.kh, g.kw, g.sh, g.sw, g.top, g.left, g.oh, g.ow) == (1, 1, 1, 1, 0, 0, g.h, g.w)
     alone = tight and len(down) == g.kh and len(right) == g.kw
-    return Blocks(together, rows, slots, parts, tight, alone, apart, pitch, part, is_copy, room)
+    return Blocks(together, rows, slots, parts, tight, wide, prefetched, alone, apart, pitch, part, is_copy, room)
 
 
 @njit(nogil=True, error_model="numpy")
-def _add_runs(to, i, to_step, source, j, step, planes, count, ahead, alone):
+def _add_runs(to, i, to_step, source, j, step, planes, count, alone):
     """to[i + k * to_step + q] += source[j + k * step + q] for q < count; of zeros if `alone`."""
     n = lanes(to)
     whole = count - count % n
@@ -79,11 +85,9 @@ def _add_runs(to, i, to_step, source, j, step, planes, count, ahead, alone):
     for k in range(planes):
         a, b = i + k * to_step, j + k * step
         for q in range(0, whole, n):
-            prefetch(source, b + q + ahead)
             value = load(source, b + q)
             store(to, a + q, value if alone else load(to, a + q) + value)
         if rest:
-            prefetch(source, b + whole + ahead)
             value = load_first(source, b + whole, rest)
             store_first(to, a + whole, value if alone else load(to, a + whole) + value, rest)
 
@@ -91,17 +95,43 @@ def _add_runs(to, i, to_step, source, j, step, planes, count, ahead, alone):
 @njit(nogil=True, error_model="numpy")
 def _add_strip(to, i, to_step, pitch, source, j, step, row, term, planes, rows, terms, low, high, ahead):
     """One vector of every row: to[i + k * to_step + r * pitch :] += the sum over m < terms of lanes low <= lane < high
-    of source[j + k * step + r * row + m * term :]. The sum is in a register, the mask is made once."""
+    of source[j + k * step + r * row + m * term :]. The sum is in a register, the mask is made once.
+
+    For every vector that is read, one from `ahead` on is prefetched, if not negative: this order of reads is not one
+    that the CPU foresees.
+    """
+    n = lanes(to)
     for k in range(planes):
         for r in range(rows):
             a, b = i + k * to_step + r * pitch, j + k * step + r * row
             value = load(to, a)
             for _ in range(terms):
-                if ahead:
-                    prefetch(source, b + ahead)
+                if ahead >= 0:
+                    prefetch(source, ahead)
+                    ahead += n
                 value = value + load_between(source, b, low, high)
                 b += term
             store(to, a, value)
+
+
+@njit(nogil=True, error_model="numpy")
+def _add_wide(to, i, to_step, pitch, source, j, step, row, term, planes, rows, terms):
+    """The same for whole rows, of `row` elements, one after the other: these the CPU foresees."""
+    n = lanes(to)
+    whole = row - row % n
+    for k in range(planes):
+        for r in range(rows):
+            a, b = i + k * to_step + r * pitch, j + k * step + r * row
+            for q in range(0, whole, n):
+                value = load(to, a + q)
+                for m in range(terms):
+                    value = value + load(source, b + q + m * term)
+                store(to, a + q, value)
+            if whole < row:
+                value = load(to, a + whole)
+                for m in range(terms):
+                    value = value + load_first(source, b + whole + m * term, row - whole)
+                store(to, a + whole, value)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -109,7 +139,7 @@ def _add_up(to, columns, plane, planes, first, count, height, part, g, b):
     """to[slot][part][plane][row] = all that falls on image rows first <= i < first + count."""
     n, above, size = lanes(to), first + g.top, g.oh * g.ow
     step, to_step = g.kh * g.kw * size, height * b.pitch
-    ahead = b.planes * step if b.rows == g.h else b.rows // g.sh * g.ow
+    ahead = (plane + planes) * step if b.prefetched else -1  # where the next planes' columns begin
     for u in range(min(b.apart, g.kh)):  # taps u, u + apart, ... fall on rows of the same remainder
         taps, ends = (g.kh - 1 - u) // b.apart + 1, b.apart * g.dh // g.sh
         term = b.apart * g.kw * size - ends * g.ow
@@ -117,9 +147,8 @@ def _add_up(to, columns, plane, planes, first, count, height, part, g, b):
         p, last = -steps, (count - 1 - slot) // g.sh - steps  # the window row of tap u for the block's first and last row
         slot = slot if b.slots > 1 else 0
         while p <= last:  # as many rows as the same taps fall on
-            low = max((p - g.oh) // ends + 1, 0) if ends else 0
-            high = min(p // ends + 1, taps) if ends else int(p >= 0)
-            if low >= taps or (ends == 0 and p >= g.oh):
+            low, high = max((p - g.oh) // ends + 1, 0), min(p // ends + 1, taps)
+            if low >= taps:
                 break
             end = last + 1
             if high < taps:
@@ -132,13 +161,19 @@ def _add_up(to, columns, plane, planes, first, count, height, part, g, b):
                 if b.tight:
                     for tap in range(high - low):
                         own, rows = source + tap * term, end - p
-                        _add_runs(to, place, to_step, columns, own, step, planes, rows * g.ow, ahead, b.alone)
+                        _add_runs(to, place, to_step, columns, own, step, planes, rows * g.ow, b.alone)
+                    continue
+                if b.wide:
+                    _add_wide(
+                        to, place + shift, to_step, b.pitch, columns, source, step, g.ow, term, planes, end - p, high - low
+                    )  # fmt: skip
                     continue
                 for j in range(shift // n * n, shift + g.ow, n):
                     _add_strip(
                         to, place + j, to_step, b.pitch, columns, source + j - shift, step, g.ow, term, planes, end - p,
                         high - low, shift - j, shift + g.ow - j, ahead,
                     )  # fmt: skip
+                    ahead += planes * (end - p) * (high - low) * n if ahead >= 0 else 0
             p = end
 
 
