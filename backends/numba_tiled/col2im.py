@@ -29,7 +29,8 @@ from backends.numba_tiled.vector import lanes, load, load_between, load_first, m
 from backends.numba_tiled.weave import weave
 
 BLOCK_BYTES = 32 << 10
-CACHE = 1 << 20  # bytes of columns that need no prefetching
+CACHE = 16 << 20  # bytes of columns that are taken to come from a cache
+NARROW_BLOCK_BYTES, WIDE_BLOCK_BYTES = 8 << 10, 512 << 10  # of other columns
 
 
 class Blocks(NamedTuple):
@@ -62,13 +63,20 @@ def blocks(g: Window, planes: int, itemsize: int, lanes: int) -> Blocks:
     pitch = g.ow if tight else -(-max(width, reach + (-(-g.ow // lanes) * lanes if wide else g.ow)) // lanes) * lanes
     apart = g.sh // gcd(g.sh, g.dh)
     row = slots * parts * pitch * itemsize
-    most = max(BLOCK_BYTES // row, -(-8 * lanes // g.ow)) * g.sh
+    # Columns that come from memory are better read in its order: tap by tap, with whole planes of wide rows in the L2
+    # cache, and prefetched for narrow ones. Others are added up in registers.
+    large = planes * g.kh * g.kw * g.oh * g.ow * itemsize > CACHE and not tight
+    block = (WIDE_BLOCK_BYTES if wide else NARROW_BLOCK_BYTES) if large else BLOCK_BYTES
+    if large and wide:
+        apart *= -(-g.kh // apart)
+    most = max(block // row, -(-8 * lanes // g.ow)) * g.sh
     rows = -(-g.h // -(-g.h // min(most, g.h)))
     rows = min(-(-rows // g.sh) * g.sh, g.h)
     together = 1
     if rows == g.h:
-        together = min(max(BLOCK_BYTES // (row * -(-rows // g.sh)), 1), max(planes, 1))
-    prefetched = rows == g.h and planes * g.kh * g.kw * g.oh * g.ow * itemsize > CACHE
+        together = min(max(block // (row * -(-rows // g.sh)), 1), max(planes, 1))
+    together = 1 if wide else together
+    prefetched = large and not wide and rows == g.h
     part = -(-together * -(-rows // g.sh) * pitch // lanes) * lanes
     room = slots * parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 3 * lanes
     is_copy = (g.kh, g.kw, g.sh, g.sw, g.top, g.left, g.oh, g.ow) == (1, 1, 1, 1, 0, 0, g.h, g.w)
