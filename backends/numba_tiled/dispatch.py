@@ -41,7 +41,7 @@ def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C*KH*KW, L) -> (N, C, H, W)."""
     x, dtype = np.empty(spec.x_shape, columns.dtype), columns.dtype
     (g, planes), threads = _planes(spec), get_num_threads()
-    blocks = gather.blocks(g, -(-planes // threads), dtype.itemsize, BYTES // dtype.itemsize)
+    blocks = gather.blocks(g, planes, threads, dtype.itemsize, BYTES // dtype.itemsize)
     buffer = scratch("rows", threads * _apart(blocks.room, dtype), dtype)
     gather.col2im(_flat(columns), _flat(x), threads, planes, tuple(g), tuple(blocks), buffer)
     return x

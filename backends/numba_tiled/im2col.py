@@ -1,20 +1,17 @@
-"""im2col as long runs of memory: (planes, H, W) -> columns (planes, KH, KW, OH, OW), a plane being a channel of an
-image.
-
-For one tap column v, the elements that windows read are the rows of the image shifted by v and thinned by the stride.
-They are collected once, padding included; then the columns of every tap (u, v) are a run of whole rows of that
-collection, copied with wide stores whatever the width of the image. Three steps, each flat, for a block of output rows
-or, where the planes are small, for several planes at a time:
+"""im2col as rows at a fixed distance: (planes, H, W) -> columns (planes, KH, KW, OH, OW), a plane being a channel of an
+image. Three steps for a block of output rows or, where the planes are small, for several planes at a time:
 
 1. rows of the image into a buffer with room for the padding, which stays zero from one block to the next; rows are
-   kept apart by their remainder modulo SH, then columns by theirs modulo SW (`unweave`);
-2. for every v, OW elements of each row: the collection;
-3. for every u, a run of the collection.
+   kept apart by their remainder modulo SH, then columns by theirs modulo SW (`unweave`), so that neighbours in the
+   output are neighbours there;
+2. for every tap column v, OW elements of each row, one row after the other: the collection;
+3. the columns of every tap (u, v) are a run of the collection, copied with whole vectors whatever the image's width.
 
-What there is no need for is left out: step 1 without stride and padding, step 2 where a row has OW elements already.
+What there is no need for is left out: step 1 without stride and padding; step 2 where a row has OW elements already, or
+so many that step 3 may as well copy row by row.
 
-Memory: all of a block stays in the L1 cache if it can; the image is read once, columns are written once, past the
-caches when the whole result would not fit in them.
+Memory: all of a block stays in the L1 cache if it can; the image is read once, columns are written once and in their
+order (any other order halves the speed), past the caches when the whole result would not fit in them.
 """
 
 from __future__ import annotations
