@@ -24,7 +24,7 @@ from typing import NamedTuple
 from numba import njit, prange
 
 from backends.numba_tiled.geometry import Window
-from backends.numba_tiled.rows import clear, copy, crop
+from backends.numba_tiled.rows import clear, clear_rows, copy, crop
 from backends.numba_tiled.vector import (
     lanes,
     load,
@@ -40,7 +40,7 @@ from backends.numba_tiled.vector import (
 from backends.numba_tiled.weave import weave
 
 BLOCK_BYTES = 32 << 10
-CACHE = 16 << 20  # bytes of columns that are taken to come from a cache
+NARROW_CACHE, WIDE_CACHE = 6 << 20, 16 << 20  # bytes of columns that are taken to come from a cache
 NARROW_BLOCK_BYTES, WIDE_BLOCK_BYTES = 8 << 10, 512 << 10  # of other columns
 
 
@@ -76,10 +76,13 @@ def blocks(g: Window, planes: int, threads: int, itemsize: int, lanes: int) -> B
     row = slots * parts * pitch * itemsize
     # Columns that come from memory are better read in its order: tap by tap, with whole planes of wide rows in the L2
     # cache, and prefetched for narrow ones. Others are added up in registers.
-    large = planes * g.kh * g.kw * g.oh * g.ow * itemsize > CACHE and not tight
-    block = (WIDE_BLOCK_BYTES if wide else NARROW_BLOCK_BYTES) if large else BLOCK_BYTES
+    large = planes * g.kh * g.kw * g.oh * g.ow * itemsize > (WIDE_CACHE if wide else NARROW_CACHE)
+    large = large and not tight
+    block = BLOCK_BYTES
     if large and wide:
-        apart *= -(-g.kh // apart)
+        block, apart = WIDE_BLOCK_BYTES, apart * -(-g.kh // apart)
+    elif large:  # small blocks, but no part of a plane
+        block = min(max(row * -(-g.h // g.sh), NARROW_BLOCK_BYTES), WIDE_BLOCK_BYTES)
     most = max(block // row, -(-8 * lanes // g.ow)) * g.sh
     rows = -(-g.h // -(-g.h // min(most, g.h)))
     rows = min(-(-rows // g.sh) * g.sh, g.h)
@@ -202,16 +205,18 @@ def _block(columns, x, plane, planes, first, count, g, b, buffer):
     part = (planes * height * b.pitch + n - 1) // n * n
     clear(buffer, 0, b.slots * b.parts * part)
     _add_up(buffer, columns, plane, planes, first, count, height, part, g, b)
+    times, together = planes, 1
+    if height * g.sh == g.h:  # rows of one remainder are equally far apart in all planes
+        times, together = 1, planes
     for slot in range(g.sh):
-        place, rows, own = (plane * g.h + first + slot) * g.w, (count - slot + g.sh - 1) // g.sh, slot
-        if b.slots == 1:
-            own = 0
-            if (first + g.top + slot) % g.sh > 0:  # no tap falls on these rows
-                for r in range(planes * rows):
-                    clear(x, place + (r // rows * g.h + r % rows * g.sh) * g.w, g.w)
-                continue
+        place, rows = (plane * g.h + first + slot) * g.w, together * ((count - slot + g.sh - 1) // g.sh)
+        if b.slots < g.sh and (first + g.top + slot) % g.sh > 0:  # no tap falls on these rows
+            for k in range(times):
+                clear_rows(x, place + k * g.h * g.w, g.sh * g.w, rows, g.w)
+            continue
+        own = slot if b.slots > 1 else 0
         at = weave(buffer, own * b.parts * part, b.slots * b.parts * b.part, part, g.sw, b.parts) + g.left
-        for k in range(planes):
+        for k in range(times):
             crop(x, place + k * g.h * g.w, g.sh * g.w, buffer, at + k * height * row, row, rows, g.w)
 
 

@@ -126,6 +126,18 @@ def narrow(to: Pointer, i: int, source: Pointer, j: int, pitch: int, rows: int, 
 
 
 @njit(nogil=True, error_model="numpy")
+def clear_rows(to: Pointer, i: int, pitch: int, rows: int, count: int) -> None:
+    """to[i + r * pitch + q] = 0 for q < count."""
+    n, zero = lanes(to), zeros(to)
+    whole = count - count % n
+    for r in range(rows):
+        for q in range(0, whole, n):
+            store(to, i + r * pitch + q, zero)
+        if whole < count:
+            store_first(to, i + r * pitch + whole, zero, count - whole)
+
+
+@njit(nogil=True, error_model="numpy")
 def crop(to: Pointer, i: int, to_pitch: int, source: Pointer, j: int, pitch: int, rows: int, count: int) -> None:
     """to[i + r * to_pitch + q] = source[j + r * pitch + q] for q < count. Whole vectors of `source` are read."""
     n = lanes(to)

@@ -95,7 +95,8 @@ def test_nothing_outside_the_arrays_is_touched(side: str, dtype: str) -> None:
 @pytest.mark.parametrize("side", ["end", "start"])
 def test_nothing_outside_is_touched_where_arrays_exceed_the_caches(side: str) -> None:
     """These are read and written in other orders and past the caches; here every array is taken to be one."""
-    small = "dispatch._CACHE = sys.modules['backends.numba_tiled.col2im'].CACHE = 0\nfor text in"
+    small = "c = sys.modules['backends.numba_tiled.col2im']\n"
+    small += "dispatch._CACHE = c.NARROW_CACHE = c.WIDE_CACHE = 0\nfor text in"
     done = child(_GUARDED.replace("for text in", small, 1), side, "float32", *SPECS)
     assert done.stdout.splitlines()[-1] == "all of it", done.stdout.splitlines()[-1] + done.stderr[-1000:]
 
