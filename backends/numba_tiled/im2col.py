@@ -51,7 +51,10 @@ def blocks(g: Window, planes: int, itemsize: int, lanes: int, streamed: bool) ->
     slots = g.sh if any(u * g.dh % g.sh for u in range(g.kh)) else 1
     parts = g.sw if any(v * g.dw % g.sw for v in range(g.kw)) else 1
     is_image = (g.sh, g.sw, g.top, g.left, g.oh + reach, pitch) == (1, 1, 0, 0, g.h, g.w)
-    collected = pitch != g.ow and (streamed or (g.kh > 1 and g.ow < 3 * lanes))
+    # Vectors moved for a tap column: with a collection, and row by row, where a vector weighs 1.2 for its ragged end.
+    row, taps = -(-g.ow // lanes) * lanes, g.kh * g.oh
+    fewer = slots * (g.oh + reach) * row + taps * g.ow <= 1.2 * taps * row
+    collected = pitch != g.ow and (streamed or fewer)
     kept = g.kw * g.ow if collected else 0
     row = slots * (parts * pitch + kept) * itemsize
     most = max(BLOCK_BYTES // max(row, 1) - reach, 1 + reach // 2, -(-8 * lanes // g.ow))
