@@ -13,7 +13,7 @@ from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import im2col as runs
 from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room, segments
-from backends.numba_tiled.geometry import Counts, Planes, counting, planes_of_x, remainders, window
+from backends.numba_tiled.geometry import Counts, Planes, Window, counting, planes_of_x, remainders, window
 from backends.numba_tiled.input_grad import input_grad
 from backends.numba_tiled.rows import is_finite
 from backends.numba_tiled.simd import BYTES
@@ -29,23 +29,45 @@ _AT_A_TIME = 2 << 20  # bytes of padded planes, if one image is not more
 
 def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W) -> (N, C*KH*KW, L)."""
-    columns = np.empty(spec.columns_shape, x.dtype)
-    g, threads = window(spec), get_num_threads()
-    rows = runs.rows_a_block(g, x.itemsize)
-    buffer = scratch("rows", threads * _apart(runs.room(g, rows), x.itemsize), x.dtype)
-    past_caches = columns.nbytes > _CACHE
-    runs.im2col(_flat(x), _flat(columns), threads, spec.batch * spec.in_channels, g, rows, buffer, past_caches)
+    threads = get_num_threads()
+    shape, planes, g, blocks, size, past_caches = _im2col_plan(spec, x.itemsize, threads)
+    columns = np.empty(shape, x.dtype)
+    buffer = scratch("rows", size, x.dtype)
+    runs.im2col(_flat(x), _flat(columns), threads, planes, g, blocks, buffer, past_caches)
     return columns
+
+
+@lru_cache(maxsize=256)
+def _im2col_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
+    g, planes = _planes(spec)
+    past_caches = spec.batch * spec.in_channels * spec.taps * spec.positions * itemsize > _CACHE
+    blocks = runs.blocks(g, -(-planes // threads), itemsize, BYTES // itemsize, past_caches)
+    size = threads * _apart(blocks.room, itemsize)
+    return spec.columns_shape, planes, tuple(g), tuple(blocks), size, past_caches
 
 
 def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C*KH*KW, L) -> (N, C, H, W)."""
-    x, dtype = np.empty(spec.x_shape, columns.dtype), columns.dtype
-    g, threads = window(spec), get_num_threads()
-    rows = gather.rows_a_block(g, dtype.itemsize)
-    buffer = scratch("rows", threads * _apart(gather.room(g, rows, BYTES // dtype.itemsize), dtype.itemsize), dtype)
-    gather.col2im(_flat(columns), _flat(x), threads, spec.batch * spec.in_channels, g, rows, buffer)
+    threads = get_num_threads()
+    shape, planes, g, blocks, size = _col2im_plan(spec, columns.itemsize, threads)
+    x = np.empty(shape, columns.dtype)
+    gather.col2im(_flat(columns), _flat(x), threads, planes, g, blocks, scratch("rows", size, columns.dtype))
     return x
+
+
+@lru_cache(maxsize=256)
+def _col2im_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
+    g, planes = _planes(spec)
+    blocks = gather.blocks(g, planes, threads, itemsize, BYTES // itemsize)
+    return spec.x_shape, planes, tuple(g), tuple(blocks), threads * _apart(blocks.room, itemsize)
+
+
+def _planes(spec: ConvSpec) -> tuple[Window, int]:
+    """The window and how many planes it goes over. Where columns are a copy of the image, all planes are one."""
+    g, planes = window(spec), spec.batch * spec.in_channels
+    if (g.kh, g.kw, g.sh, g.sw, g.top, g.left, g.oh, g.ow) == (1, 1, 1, 1, 0, 0, g.h, g.w) and planes > 0:
+        return g._replace(h=planes * g.h, oh=planes * g.oh), 1
+    return g, planes
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:

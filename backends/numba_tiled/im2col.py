@@ -1,108 +1,144 @@
-"""im2col as long runs of memory: (planes, H, W) -> columns (planes, KH, KW, OH, OW), a plane being a channel of an
-image.
+"""im2col as rows at a fixed distance: (planes, H, W) -> columns (planes, KH, KW, OH, OW), a plane being a channel of an
+image. Three steps for a block of output rows or, where the planes are small, for several planes at a time:
 
-For one tap column v, the elements that windows read are the rows of the image shifted by v and thinned by the stride.
-They are collected once (`take`), padding written and not tested for; then the columns of every tap (u, v) are a run
-of whole rows of that collection, copied with wide stores whatever the width of the image. With a vertical stride the
-collection keeps its rows apart by their remainder (`phase`), so that runs stay runs.
+1. rows of the image into a buffer with room for the padding, which stays zero from one block to the next; rows are
+   kept apart by their remainder modulo SH, then columns by theirs modulo SW (`unweave`), so that neighbours in the
+   output are neighbours there;
+2. for every tap column v, OW elements of each row, one row after the other: the collection;
+3. the columns of every tap (u, v) are a run of the collection, copied with whole vectors whatever the image's width.
 
-Memory: the collection of a block of output rows stays in the cache; the image is read once, columns are written once,
-past the caches when the whole result would not fit in them.
+What there is no need for is left out: step 1 without stride and padding; step 2 where a row has OW elements already, or
+so many that step 3 may as well copy row by row.
+
+Memory: all of a block stays in the L1 cache if it can; the image is read once, columns are written once and in their
+order (any other order halves the speed), past the caches when the whole result would not fit in them.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from numba import njit, prange
 
 from backends.numba_tiled.geometry import Window
-from backends.numba_tiled.rows import clear, copy, copy_past_caches, take
-from backends.numba_tiled.vector import fence, moved, pointer
+from backends.numba_tiled.rows import clear, copy, copy_past_caches, narrow, widen
+from backends.numba_tiled.vector import fence, lanes, moved, pointer
+from backends.numba_tiled.weave import unweave
 
-BLOCK_BYTES = 48 << 10  # of a collection
-
-
-def rows_a_block(g: Window, itemsize: int) -> int:
-    """Output rows whose collection fits `BLOCK_BYTES`, in blocks of about equal height."""
-    row = g.kw * g.ow * itemsize * min(g.sh, g.kh)
-    most = min(max(BLOCK_BYTES // max(row, 1) - (g.kh - 1) * g.dh // g.sh, 8), g.oh)
-    return -(-g.oh // -(-g.oh // most))
+BLOCK_BYTES = 32 << 10
 
 
-def room(g: Window, rows: int) -> int:
-    """Elements of a collection."""
-    return g.kw * g.sh * (rows + (g.kh - 1) * g.dh // g.sh) * g.ow
+class Blocks(NamedTuple):
+    """How the work is cut. Sizes in elements."""
+
+    planes: int  # at a time
+    rows: int  # output rows at a time
+    reach: int  # further rows (of a remainder) that their windows need
+    slots: int  # remainders of rows that any tap reads: 1 or SH
+    parts: int  # remainders of columns: 1 or SW
+    pitch: int  # of a row of a part
+    is_image: bool  # the image is its own layout
+    collected: bool  # whether there is a step 2
+    part: int  # of a slot
+    room: int  # of all buffers
+
+
+@lru_cache(maxsize=256)
+def blocks(g: Window, planes: int, itemsize: int, lanes: int, streamed: bool) -> Blocks:
+    """For `planes` planes a thread."""
+    reach, pitch = (g.kh - 1) * g.dh // g.sh, g.ow + (g.kw - 1) * g.dw // g.sw
+    slots = g.sh if any(u * g.dh % g.sh for u in range(g.kh)) else 1
+    parts = g.sw if any(v * g.dw % g.sw for v in range(g.kw)) else 1
+    is_image = (g.sh, g.sw, g.top, g.left, g.oh + reach, pitch) == (1, 1, 0, 0, g.h, g.w)
+    # Vectors moved for a tap column: with a collection, and row by row, where a vector weighs 1.2 for its ragged end.
+    row, taps = -(-g.ow // lanes) * lanes, g.kh * g.oh
+    fewer = slots * (g.oh + reach) * row + taps * g.ow <= 1.2 * taps * row
+    collected = pitch != g.ow and (streamed or fewer)
+    kept = g.kw * g.ow if collected else 0
+    row = slots * (parts * pitch + kept) * itemsize
+    most = max(BLOCK_BYTES // max(row, 1) - reach, 1 + reach // 2, -(-8 * lanes // g.ow))
+    rows = -(-g.oh // -(-g.oh // min(most, g.oh)))
+    together = 1
+    if rows == g.oh:
+        together = min(max(BLOCK_BYTES // max(row * (rows + reach), 1), 1), max(planes, 1))
+    height = together * (rows + reach)
+    part = 0 if is_image else -(-height * pitch // lanes) * lanes
+    # Padded rows of a slot and two buffers between passes; then all slots, then the collection.
+    room = (3 * g.sw * part if g.sw > 1 else 0) + slots * parts * part + slots * height * kept + 4 * lanes
+    return Blocks(together, rows, reach, slots, parts, pitch, is_image, collected, part, room)
 
 
 @njit(nogil=True, error_model="numpy")
-def _take_rows(to, place, x, plane, first, step, count, v, g):
-    """What tap column v reads of `count` image rows, `step` apart from row `first` on; rows outside are padding."""
-    above = min(max((-first + step - 1) // step, 0), count)
-    below = min(max((g.h - 1 - first) // step + 1, above), count)
-    offset = v * g.dw - g.left
-    low = min(max((-offset + g.sw - 1) // g.sw, 0), g.ow)
-    high = min(max((g.w - 1 - offset) // g.sw + 1, low), g.ow)
-    source = (plane * g.h + first + above * step) * g.w + offset
-    clear(to, place, above * g.ow)
-    take(to, place + above * g.ow, g.ow, g.ow, x, source, step * g.w, below - above, g.sw, low, high)
-    clear(to, place + below * g.ow, (count - below) * g.ow)
+def _pad(to, start, x, plane, planes, first, slot, height, g, b):
+    """to[plane][row]: `pitch` * SW elements each, the rows of one remainder, zeros outside the image."""
+    row = b.pitch * g.sw
+    count, i = max(min(g.w, row - g.left), 0), first * g.sh + slot - g.top
+    above = min(max((g.sh - 1 - i) // g.sh, 0), height)
+    below = min(max((g.h - 1 - i) // g.sh + 1, above), height)
+    for k in range(planes):
+        place, source = start + k * height * row, ((plane + k) * g.h + i + above * g.sh) * g.w
+        clear(to, place, above * row)
+        widen(to, place + above * row + g.left, row, x, source, g.sh * g.w, below - above, count)
+        clear(to, place + below * row, (height - below) * row)
 
 
 @njit(nogil=True, error_model="numpy")
-def _collect(to, place, apart, height, x, plane, first, count, g):
-    """to[v][phase][row] for output rows first <= p < first + count; only the rows that a tap reads.
-
-    The part of v begins at place + v * apart.
-    """
-    for phase in range(g.sh):
-        lowest, highest = height, -1
+def _block(x, columns, plane, planes, first, count, g, b, buffer, streamed):
+    """Output rows first <= p < first + count of some planes."""
+    n, height, source, place, pitch = lanes(x), count + b.reach, x, (plane * g.h + first) * g.w, b.pitch
+    part = (planes * height * pitch + n - 1) // n * n
+    if not b.is_image:
+        source, place = buffer, 3 * g.sw * b.part if g.sw > 1 else 0
+        for slot in range(b.slots):
+            to = place + slot * b.parts * b.part
+            padded = 0 if g.sw > 1 else to
+            _pad(buffer, padded, x, plane, planes, first, slot, height, g, b)
+            unweave(buffer, to, padded, g.sw * b.part, part, g.sw, b.parts)
+    slots, each = b.parts * b.part, part  # how far they are apart
+    if b.collected:
+        own, rows = b.room - g.kw * b.slots * b.planes * (b.rows + b.reach) * g.ow - n, planes * height
+        for slot in range(b.slots):
+            for v in range(g.kw):
+                start = place + slot * slots + v * g.dw % g.sw * part + v * g.dw // g.sw
+                narrow(buffer, own + (slot * g.kw + v) * rows * g.ow, source, start, pitch, rows, g.ow)
+        source, place, pitch, slots, each = buffer, own, g.ow, g.kw * rows * g.ow, rows * g.ow
+    to = (plane * g.kh * g.kw * g.oh + first) * g.ow
+    for k in range(planes):
         for u in range(g.kh):
-            if u * g.dh % g.sh == phase:
-                steps = u * g.dh // g.sh
-                lowest, highest = min(lowest, steps), max(highest, steps + count - 1)
-        if highest < lowest:  # no tap reads this remainder
-            continue
-        i = (first + lowest) * g.sh + phase - g.top
-        for v in range(g.kw):
-            start = place + v * apart + (phase * height + lowest) * g.ow
-            _take_rows(to, start, x, plane, i, g.sh, highest + 1 - lowest, v, g)
+            row = place + u * g.dh % g.sh * slots + (k * height + u * g.dh // g.sh) * pitch
+            for v in range(g.kw):
+                start = row + (v * each if b.collected else v * g.dw % g.sw * each + v * g.dw // g.sw)
+                if streamed:
+                    copy_past_caches(columns, to, source, start, count * g.ow)
+                elif pitch == g.ow:
+                    copy(columns, to, source, start, count * g.ow)
+                else:
+                    narrow(columns, to, source, start, pitch, count, g.ow)
+                to += g.oh * g.ow
 
 
 @njit(nogil=True, error_model="numpy")
-def _block(x, columns, plane, first, count, g, collection, streamed):
-    """Output rows first <= p < first + count of one plane."""
-    height = count + (g.kh - 1) * g.dh // g.sh
-    apart = g.sh * height * g.ow
-    to, start, wide = collection, 0, apart
-    if g.kh == 1:  # every collected row would be used once: collect it where it belongs
-        to, start, wide = columns, (plane * g.kw * g.oh + first) * g.ow, g.oh * g.ow
-    _collect(to, start, wide, height, x, plane, first, count, g)
-    if g.kh == 1:
-        return
-    for u in range(g.kh):
-        for v in range(g.kw):
-            run = v * apart + (u * g.dh % g.sh * height + u * g.dh // g.sh) * g.ow
-            place = (((plane * g.kh + u) * g.kw + v) * g.oh + first) * g.ow
-            if streamed:
-                copy_past_caches(columns, place, collection, run, count * g.ow)
-            else:
-                copy(columns, place, collection, run, count * g.ow)
-
-
-@njit(nogil=True, error_model="numpy")
-def _share(t, threads, x, columns, planes, g, rows, buffer, streamed):
-    collection = moved(pointer(buffer), t * (buffer.size // threads))
+def _share(t, threads, x, columns, planes, g, b, buffer, streamed):
+    own = moved(pointer(buffer), t * (buffer.size // threads))
     x, columns = pointer(x), pointer(columns)
-    blocks = (g.oh + rows - 1) // rows
-    items = planes * blocks
+    if not b.is_image:
+        clear(own, 0, (g.sw if g.sw > 1 else b.slots) * b.part + lanes(own))
+    blocks, groups = (g.oh + b.rows - 1) // b.rows, (planes + b.planes - 1) // b.planes
+    items = groups * blocks
     for item in range(t * items // threads, (t + 1) * items // threads):
-        first = item % blocks * rows
-        _block(x, columns, item // blocks, first, min(rows, g.oh - first), g, collection, streamed)
+        first, plane = item % blocks * b.rows, item // blocks * b.planes
+        count, together = min(b.rows, g.oh - first), min(b.planes, planes - plane)
+        _block(x, columns, plane, together, first, count, g, b, own, streamed)
     if streamed:
         fence()
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def im2col(x, columns, threads, planes, g, rows, buffer, streamed):
-    """All planes, in blocks of `rows` output rows; each thread has its part of `buffer`."""
+def im2col(x, columns, threads, planes, g, b, buffer, streamed):
+    """All planes, some planes or some rows at a time; each thread has its part of `buffer`.
+
+    `g` and `b` come as plain tuples, which cost a microsecond less a call.
+    """
     for t in prange(threads):
-        _share(t, threads, x, columns, planes, g, rows, buffer, streamed)
+        _share(t, threads, x, columns, planes, Window(*g), Blocks(*b), buffer, streamed)

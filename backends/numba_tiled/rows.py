@@ -90,6 +90,68 @@ def add(to: Pointer, i: int, source: Pointer, j: int, count: int) -> None:
 
 
 @njit(nogil=True, error_model="numpy")
+def widen(to: Pointer, i: int, pitch: int, source: Pointer, j: int, width: int, rows: int, count: int) -> None:
+    """to[i + r * pitch + q] = source[j + r * width + q] for q < count, then zeros up to a whole vector.
+
+    Rows go one after the other, so that the next may overwrite these zeros.
+    """
+    n = lanes(to)
+    whole = count - count % n
+    for r in range(rows):
+        for q in range(0, whole, n):
+            store(to, i + r * pitch + q, load(source, j + r * width + q))
+        if whole < count:
+            store(to, i + r * pitch + whole, load_first(source, j + r * width + whole, count - whole))
+
+
+@njit(nogil=True, error_model="numpy")
+def narrow(to: Pointer, i: int, source: Pointer, j: int, pitch: int, rows: int, count: int) -> None:
+    """to[i + r * count + q] = source[j + r * pitch + q] for q < count.
+
+    Whole vectors are written where they stay within the rows: what is too much is overwritten by the next row.
+    """
+    n = lanes(to)
+    whole = count - count % n
+    rest = count - whole
+    safe = max(rows - (whole + n - 1) // count, 0) if rest else rows
+    for r in range(safe):
+        for q in range(0, whole, n):
+            store(to, i + r * count + q, load(source, j + r * pitch + q))
+        if rest:
+            store(to, i + r * count + whole, load_first(source, j + r * pitch + whole, rest))
+    for r in range(safe, rows):
+        for q in range(0, whole, n):
+            store(to, i + r * count + q, load(source, j + r * pitch + q))
+        store_first(to, i + r * count + whole, load_first(source, j + r * pitch + whole, rest), rest)
+
+
+@njit(nogil=True, error_model="numpy")
+def clear_rows(to: Pointer, i: int, pitch: int, rows: int, count: int) -> None:
+    """to[i + r * pitch + q] = 0 for q < count."""
+    n, zero = lanes(to), zeros(to)
+    whole = count - count % n
+    for r in range(rows):
+        for q in range(0, whole, n):
+            store(to, i + r * pitch + q, zero)
+        if whole < count:
+            store_first(to, i + r * pitch + whole, zero, count - whole)
+
+
+@njit(nogil=True, error_model="numpy")
+def crop(to: Pointer, i: int, to_pitch: int, source: Pointer, j: int, pitch: int, rows: int, count: int) -> None:
+    """to[i + r * to_pitch + q] = source[j + r * pitch + q] for q < count. Whole vectors of `source` are read."""
+    n = lanes(to)
+    whole = count - count % n
+    rest = count - whole
+    for r in range(rows):
+        a, b = i + r * to_pitch, j + r * pitch
+        for q in range(0, whole, n):
+            store(to, a + q, load(source, b + q))
+        if rest:
+            store_first(to, a + whole, load(source, b + whole), rest)
+
+
+@njit(nogil=True, error_model="numpy")
 def take(to, i, to_pitch, count, source, j, pitch, rows, step, low, high):
     """to[i + r * to_pitch + q] = source[j + r * pitch + q * step] for r < rows, low <= q < high; 0 for other q < count.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from backends.numba_tiled.simd import (
@@ -238,6 +239,19 @@ def stream(typing: Any, a: Any, i: Any, value: Any) -> Any:
     return types.void(a, types.intp, vec), generate
 
 
+@intrinsic
+def prefetch(typing: Any, a: Any, i: Any) -> Any:
+    """Ask for the line of a[i], which may be outside, to be in the caches when it is loaded."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
+        place = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), cgutils.voidptr_t)
+        hints = [ir.Constant(I32, hint) for hint in (0, 3, 1)]  # to read; into the L1 cache; data
+        call(builder, "llvm.prefetch.p0", ir.VoidType(), [place, *hints])
+        return context.get_dummy_value()
+
+    return types.void(a, types.intp), generate
+
+
 # -- arithmetic and permutations -------------------------------------------------------------------------------------
 
 
@@ -282,5 +296,6 @@ def _permutation(lanes_of: Callable[[int], list[int]]) -> Any:
 
 
 evens = _permutation(lambda n: list(range(0, 2 * n, 2)))  # elements 0, 2, 4, ... of v followed by w
+odds = _permutation(lambda n: list(range(1, 2 * n, 2)))
 zip_low = _permutation(lambda n: [lane for k in range(n // 2) for lane in (k, n + k)])  # v0 w0 v1 w1 ...
 zip_high = _permutation(lambda n: [lane for k in range(n // 2, n) for lane in (k, n + k)])

@@ -27,7 +27,8 @@ SPECS = [
     "n2c4h9w10_f8kh1kw1_sh2sw2", "n1c12h30w61_f20kh3kw3_pt1pb1pl1pr1", "n3c2h19w23_f17kh5kw3_sh4sw4_pt2pb1pl3pr0",
     "n2c17h7w7_f33kh3kw3_pt1pb1pl1pr1", "n2c4h9w10_f8kh1kw1_pt1pb2pl0pr1", "n2c9h8w8_f9kh3kw3_pt1pb1pl1pr1_g9",
     "n2c2h4w5_f2kh2kw2_sh7sw9", "n1c2h10w9_f3kh2kw3_sh3sw2_pt2pb1pl1pr3_dh3dw2",
-    "n2c3h8w8_f2kh3kw3_sh2sw2_pt1pb1pl1pr1_dh2dw2",
+    "n2c3h8w8_f2kh3kw3_sh2sw2_pt1pb1pl1pr1_dh2dw2", "n1c3h33w50_f2kh16kw16_sh16sw16",
+    "n2c3h9w140_f2kh3kw3_pt1pb1pl1pr1",
 ]  # fmt: skip
 _NATIVE: tuple[Op, ...] = ("im2col", "col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
@@ -91,6 +92,15 @@ def test_nothing_outside_the_arrays_is_touched(side: str, dtype: str) -> None:
     assert done.stdout.splitlines()[-1] == "all of it", done.stdout.splitlines()[-1] + done.stderr[-1000:]
 
 
+@pytest.mark.parametrize("side", ["end", "start"])
+def test_nothing_outside_is_touched_where_arrays_exceed_the_caches(side: str) -> None:
+    """These are read and written in other orders and past the caches; here every array is taken to be one."""
+    small = "c = sys.modules['backends.numba_tiled.col2im']\n"
+    small += "dispatch._CACHE = c.NARROW_CACHE = c.WIDE_CACHE = 0\nfor text in"
+    done = child(_GUARDED.replace("for text in", small, 1), side, "float32", *SPECS)
+    assert done.stdout.splitlines()[-1] == "all of it", done.stdout.splitlines()[-1] + done.stderr[-1000:]
+
+
 def test_the_guard_bites() -> None:
     touch = _GUARDED.replace(
         "got = getattr(", "arrays[0].ctypes.data; ctypes.string_at(arrays[0].ctypes.data, 1 << 20); getattr("
@@ -124,7 +134,7 @@ def test_narrower_registers_give_the_same() -> None:
         "import sys, numpy as np\nfrom backends import numba_tiled\nfrom backends.numba_tiled.simd import BYTES\n"
         "from harness import data, tap_oracle\nfrom harness.spec import ConvSpec\n"
         "for text in sys.argv[1:]:\n    spec = ConvSpec.parse(text)\n"
-        "    for op in ('im2col', 'conv2d', 'conv2d_weight_grad'):\n"
+        "    for op in ('im2col', 'col2im', 'conv2d', 'conv2d_weight_grad'):\n"
         "        a = data.exact(op, spec, 'float32', text)\n"
         "        assert np.array_equal(getattr(numba_tiled, op)(*a, spec), tap_oracle.run(op, spec, *a)), (op, text)\n"
         "print('bytes', BYTES)\n"
