@@ -8,7 +8,9 @@ import numpy as np
 from numba import get_num_threads
 
 from backends.numba_tiled import col2im as gather
+from backends.numba_tiled import depthwise
 from backends.numba_tiled import im2col as runs
+from backends.numba_tiled.bias_grad import bias_grad
 from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room
 from backends.numba_tiled.geometry import Counts, Planes, planes_of_x, remainders, window
@@ -49,11 +51,14 @@ def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW)."""
     y, dtype, threads = np.empty(spec.y_shape, x.dtype), x.dtype, get_num_threads()
-    planes, taps = planes_of_x(spec)
-    n = _counts(spec, spec.in_channels, spec.out_channels, planes.channels * planes.size * dtype.itemsize)
     start = np.zeros(spec.out_channels + FILTERS, dtype)
     if b is not None:
         start[: spec.out_channels] = b
+    if depthwise.is_depthwise(spec):
+        depthwise.conv2d(_flat(x), _flat(w), start, _flat(y), spec)
+        return y
+    planes, taps = planes_of_x(spec)
+    n = _counts(spec, spec.in_channels, spec.out_channels, planes.channels * planes.size * dtype.itemsize)
     packed = scratch("packed", _up(spec.out_channels // spec.groups, FILTERS) * taps.size, dtype)
     forward(
         _flat(x), _flat(w), start, _flat(y), threads, n, planes, taps, spec.positions, spec.output_size[1],
@@ -68,8 +73,13 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
     With few channels most lanes of the implicit product would idle: there the columns of one image at a time are the
     better way. It is also the right way for weights that are not finite, as the planes of dy have zeros at the border.
     """
-    if spec.in_channels // spec.groups <= _FEW_CHANNELS or not is_finite(_flat(w)):
+    few = spec.in_channels // spec.groups <= _FEW_CHANNELS and not depthwise.is_depthwise(spec)
+    if few or not is_finite(_flat(w)):
         return _input_grad_by_columns(dy, w, spec)
+    if depthwise.is_depthwise(spec):
+        x = np.empty(spec.x_shape, dy.dtype)
+        depthwise.conv2d_input_grad(_flat(dy), _flat(w), _flat(x), spec)
+        return x
     x, dtype, threads, g = np.empty(spec.x_shape, dy.dtype), dy.dtype, get_num_threads(), window(spec)
     planes, parts = remainders(spec)
     channels, filters, pairs = spec.in_channels // spec.groups, planes.channels, g.sh * g.sw
@@ -105,6 +115,9 @@ def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.
 def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW), (N, C, H, W) -> (F, C/G, KH, KW)."""
     dw, dtype, threads = np.empty(spec.w_shape, dy.dtype), dy.dtype, get_num_threads()
+    if depthwise.is_depthwise(spec):
+        depthwise.conv2d_weight_grad(_flat(dy), _flat(x), _flat(dw), spec)
+        return dw
     planes, taps = planes_of_x(spec)
     n = _counts(spec, spec.out_channels, spec.in_channels, planes.channels * planes.size * dtype.itemsize)
     lanes = BYTES // dtype.itemsize
@@ -116,6 +129,13 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
         vectors, -(-vectors // VECTORS),
     )  # fmt: skip
     return dw
+
+
+def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
+    """(N, F, OH, OW) -> (F,)."""
+    db = np.empty(spec.out_channels, dy.dtype)
+    bias_grad(_flat(dy), db, get_num_threads(), spec.batch, spec.out_channels, spec.positions)
+    return db
 
 
 def _flat(a: np.ndarray) -> np.ndarray:

@@ -1,0 +1,182 @@
+"""The gradient of depthwise weights: one dot product of dy with the shifted plane for each tap.
+
+TAPS sums stay in registers while a run of dy goes by: one load of dy serves them all, each adds one load of x. As in
+`stencil` a run goes over the rows of a band as if they were one; dy is laid out as wide as x, with zeros between its
+rows. There they meet pixels that the tap must not read, and zero times an infinite one would be NaN: where a sum is
+not finite it is formed again row by row, from the right pixels alone.
+
+The sums of each band are added up apart, so rounding grows with the number of bands and images, not of pixels. A
+filter belongs to one thread, which takes the images in their order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from backends.numba_tiled.bands import lay_out
+from backends.numba_tiled.rows import clear
+from backends.numba_tiled.simd import Vec, first, int_of, multiply_add, read, read_masked, sum_of_lanes
+from backends.numba_tiled.vector import lanes, load, load_first, moved, pointer, total
+
+TAPS = 9  # sums in registers: a 3x3 kernel at once
+
+
+class Correlation(NamedTuple):
+    """The gradient of depthwise weights."""
+
+    together: int  # channels at a time
+    multiplier: int  # filters of a channel
+    oh: int
+    ow: int
+    rows: int  # of dy in a band
+    bands: int
+    laid: int  # elements of scratch memory for the planes of x
+    depth: int  # taps
+    taps: np.ndarray  # where they are in the planes
+
+
+@intrinsic
+def _places(typing: Any, taps: Any, i: Any, last: Any) -> Any:
+    """taps[i + m] of TAPS taps; those after `last` are `last` again."""
+    places = types.UniTuple(types.intp, TAPS)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = []
+        for m in range(TAPS):
+            at = builder.add(arguments[1], int_of(m))
+            at = builder.select(builder.icmp_signed("<", at, arguments[2]), at, arguments[2])
+            found.append(builder.load(builder.gep(arguments[0], [at])))
+        return context.make_tuple(builder, places, found)
+
+    return places(taps, types.intp, types.intp), generate
+
+
+@intrinsic
+def _no_sums(typing: Any, p: Any) -> Any:
+    """TAPS vectors of zeros."""
+    sums = types.UniTuple(Vec(p.dtype), TAPS)
+    return sums(p), lambda context, builder, signature, arguments: context.get_constant_null(sums)
+
+
+def _add(sums: Any, arguments: Any, context: Any, builder: Any, value_at: Any) -> Any:
+    """sums[m] += b * value_at(address of x[places[m] + q]), for arguments sums, b, x, places, q."""
+    held, b, x, places, q = arguments[:5]
+    base, added = builder.gep(x, [q]), []
+    for value, place in zip(
+        cgutils.unpack_tuple(builder, held, TAPS), cgutils.unpack_tuple(builder, places, TAPS), strict=True
+    ):
+        added.append(multiply_add(builder, sums.dtype, b, value_at(builder.gep(base, [place])), value))
+    return context.make_tuple(builder, sums, added)
+
+
+@intrinsic
+def _add_all(typing: Any, sums: Any, b: Any, x: Any, places: Any, q: Any) -> Any:
+    """sums[m] += b * x[places[m] + q ...]."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _add(sums, arguments, context, builder, lambda address: read(builder, sums.dtype, address))
+
+    return sums(sums, b, x, places, types.intp), generate
+
+
+@intrinsic
+def _add_first(typing: Any, sums: Any, b: Any, x: Any, places: Any, q: Any, count: Any) -> Any:
+    """The same with the lanes of x before `count`; the others are zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        mask = first(builder, sums.dtype, arguments[5])
+        return _add(sums, arguments, context, builder, lambda address: read_masked(builder, sums.dtype, address, mask))
+
+    return sums(sums, b, x, places, types.intp, types.intp), generate
+
+
+@intrinsic
+def _times_zero(typing: Any, sums: Any) -> Any:
+    """The sum of all times zero: zero, or NaN if any is not finite."""
+    vec = sums.dtype
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zero = ir.Constant(vec.llvm, [0.0] * vec.lanes)
+        value = zero
+        for one in cgutils.unpack_tuple(builder, arguments[0], TAPS):
+            value = multiply_add(builder, vec, one, zero, value)
+        return value
+
+    return vec(sums), generate
+
+
+@intrinsic
+def _add_totals(typing: Any, dw: Any, i: Any, sums: Any, count: Any) -> Any:
+    """dw[i + m] += the sum of the lanes of sums[m], for m < count."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        for m, value in enumerate(cgutils.unpack_tuple(builder, arguments[2], TAPS)):
+            with builder.if_then(builder.icmp_signed("<", int_of(m), arguments[3])):
+                address = builder.gep(arguments[0], [builder.add(arguments[1], int_of(m))])
+                builder.store(builder.fadd(builder.load(address), sum_of_lanes(builder, sums.dtype, value)), address)
+        return context.get_dummy_value()
+
+    return types.void(dw, types.intp, sums, types.intp), generate
+
+
+@njit(nogil=True, error_model="numpy")
+def _dots(x, places, dy, rows, columns, pitch):
+    """The sums of dy[r * pitch + q] * x[place + r * pitch + q] over r < rows, q < columns."""
+    n = lanes(x)
+    whole = columns - columns % n
+    sums = _no_sums(x)
+    for r in range(rows):
+        for q in range(r * pitch, r * pitch + whole, n):
+            sums = _add_all(sums, load(dy, q), x, places, q)
+        if whole < columns:
+            q = r * pitch + whole
+            sums = _add_first(sums, load_first(dy, q, columns - whole), x, places, q, columns - whole)
+    return sums
+
+
+@njit(nogil=True, error_model="numpy")
+def _share(t, threads, dy, x, dw, batch, channels, c, of_x, of_dy, buffer):
+    """Part t of the channels."""
+    own = moved(pointer(buffer), t * (buffer.size // threads))
+    x, dy, dw, taps, laid = pointer(x), pointer(dy), pointer(dw), pointer(c.taps), moved(own, c.laid)
+    size, image, pixels, width = of_x.height * of_x.width, of_x.h * of_x.w, c.oh * c.ow, of_x.width
+    blocks = (channels + c.together - 1) // c.together
+    fresh = True
+    for block in range(t * blocks // threads, (t + 1) * blocks // threads):
+        channel = block * c.together
+        planes = min(c.together, channels - channel)
+        clear(dw, channel * c.multiplier * c.depth, planes * c.multiplier * c.depth)
+        for item in range(batch * c.bands):
+            unit, row = item // c.bands * channels + channel, item % c.bands * c.rows
+            rows = min(c.rows, c.oh - row)
+            lay_out(own, x, unit * image, planes, image, row, of_x, fresh)
+            for m in range(c.multiplier):
+                lay_out(laid, dy, (unit * c.multiplier + m) * pixels, planes, c.multiplier * pixels, row, of_dy, fresh)
+                for k in range(planes):
+                    of_plane = moved(own, k * size)
+                    of_filter = moved(laid, k * of_dy.height * width)
+                    for tap in range(0, c.depth, TAPS):
+                        places = _places(taps, tap, c.depth - 1)
+                        high, wide = 1, (rows - 1) * width + c.ow
+                        sums = _no_sums(x)
+                        while wide > 0:
+                            sums = _dots(of_plane, places, of_filter, high, wide, width)
+                            if high == rows or total(_times_zero(sums)) == 0:
+                                wide = 0
+                            else:
+                                high, wide = rows, c.ow
+                        _add_totals(dw, ((channel + k) * c.multiplier + m) * c.depth + tap, sums, c.depth - tap)
+            fresh = c.bands > 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+def correlate(dy, x, dw, threads, batch, channels, c, of_x, of_dy, buffer):
+    """dw[f][tap] of all filters."""
+    for t in prange(threads):
+        _share(t, threads, dy, x, dw, batch, channels, c, of_x, of_dy, buffer)
