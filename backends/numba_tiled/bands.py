@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 
 from backends.numba_tiled.rows import clear
-from backends.numba_tiled.vector import evens, lanes, load_between, load_every, store
+from backends.numba_tiled.vector import evens, lanes, load_between, load_every, odds, store
 
 _ROOM = 32 << 10  # bytes a band and its results may take: most of a first-level cache
 
@@ -35,7 +35,7 @@ class Bands(NamedTuple):
     left: int
     height: int  # of a phase
     width: int
-    planes: int  # there is room for so many
+    phase: int  # from one phase to the next: all its planes, and a vector for what is stored past the last
     row_phases: np.ndarray
     column_phases: np.ndarray
 
@@ -75,43 +75,51 @@ def lay_out(to, source, start, planes, apart, row, bands, fresh):
     """
     n, place = lanes(to), 0
     sh, sw, height, width = bands.sh, bands.sw, bands.height, bands.width
+    together = 2 if sw == 2 else 1  # phases: all elements are for one or the other
     for row_phase in bands.row_phases:
         first = row * sh + row_phase - bands.top
         above = min(max((-first + sh - 1) // sh, 0), height)
         below = min(max((bands.h - 1 - first) // sh + 1, above), height)
-        for column_phase in bands.column_phases:
-            offset = column_phase - bands.left
-            low = min(max((-offset + sw - 1) // sw, 0), width)
-            high = min(max((bands.w - 1 - offset) // sw + 1, low), width)
+        for column_phase in range(0, bands.column_phases.size, together):
+            offset = bands.column_phases[column_phase] - bands.left
+            if together == 2:
+                low, high = max(-offset, 0), min(bands.w - offset, 2 * width)
+            else:
+                low, high = max(-offset + sw - 1, 0) // sw, min((bands.w - 1 - offset) // sw + 1, width)
             if fresh:
-                for i in range(planes):
-                    clear(to, place + i * height * width, above * width)
-                    clear(to, place + (i * height + below) * width, (height - below) * width)
+                for i in range(together * planes):
+                    at = place + i // planes * bands.phase + i % planes * height * width
+                    clear(to, at, above * width)
+                    clear(to, at + below * width, (height - below) * width)
             at = start + (first + above * sh) * bands.w + offset
             for q in range((width - 1) // n * n, -1, -n):
                 _strip(
-                    to, place + above * width + q, height * width, width, source, at + q * sw, apart, sh * bands.w,
-                    planes, below - above, sw, low - q, high - q,
+                    to, place + above * width + q, height * width, width, bands.phase, together, source, at + q * sw,
+                    apart, sh * bands.w, planes, below - above, sw, low - q * together, high - q * together,
                 )  # fmt: skip
-            place += bands.planes * height * width
+            place += together * bands.phase
 
 
 @njit(nogil=True, error_model="numpy")
-def _strip(to, i, size, width, source, j, apart, pitch, planes, rows, step, low, high):
-    """A vector of every row of every plane: lanes low <= lane < high are source[j + lane * step], the others zero."""
+def _strip(to, i, size, width, phase, together, source, j, apart, pitch, planes, rows, step, low, high):
+    """A vector of every row of every plane: lanes low <= lane < high are source[j + lane * step], the others zero.
+
+    With two phases together, these are limits of elements of the source.
+    """
     n = lanes(to)
     if step == 1:
         for k in range(planes):
             for r in range(rows):
                 store(to, i + k * size + r * width, load_between(source, j + k * apart + r * pitch, low, high))
-    elif step == 2:
-        first, last = 2 * low, 2 * high - 1
+    elif together == 2:
         for k in range(planes):
             for r in range(rows):
                 at = j + k * apart + r * pitch
-                near, far = load_between(source, at, first, last), load_between(source, at + n, first - n, last - n)
+                near, far = load_between(source, at, low, high), load_between(source, at + n, low - n, high - n)
                 store(to, i + k * size + r * width, evens(near, far))
+                store(to, i + phase + k * size + r * width, odds(near, far))
     else:
         for k in range(planes):
             for r in range(rows):
                 store(to, i + k * size + r * width, load_every(source, j + k * apart + r * pitch, step, low, high))
+

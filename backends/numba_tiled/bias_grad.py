@@ -6,6 +6,7 @@ with the number of blocks and images, not of pixels. A filter belongs to one thr
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit, prange
 
 from backends.numba_tiled.vector import lanes, load, load_first, moved, pointer, put, total, zeros
@@ -49,4 +50,4 @@ def _share(t, threads, dy, db, batch, filters, length):
 def bias_grad(dy, db, threads, batch, filters, length):
     """db[f] = the sum of dy[n, f, l] over n and l."""
     for t in prange(threads):
-        _share(t, threads, dy, db, batch, filters, length)
+        _share(np.int64(t), threads, dy, db, batch, filters, length)

@@ -56,10 +56,10 @@ def _of_result(spec: ConvSpec, itemsize: int) -> tuple[Stencil, Bands, int]:
     """conv2d: x in phases, the result in one part; and the scratch memory of a thread."""
     g, lanes, multiplier = window(spec), BYTES // itemsize, spec.out_channels // spec.groups
     bands, taps, f = _bands_of_x(spec, itemsize)
-    laid = _apart(len(bands.row_phases) * len(bands.column_phases) * f.together * bands.height * bands.width, lanes)
+    laid = _apart(len(bands.row_phases) * len(bands.column_phases) * bands.phase, lanes)
     s = Stencil(
         f.together, 1, multiplier, f.rows, f.bands, f.run, g.oh, g.ow, 1, 1, laid,
-        np.array([0, len(taps)]), np.array(taps), np.arange(len(taps)),
+        *_by_neighbours([[(place, k) for k, place in enumerate(taps)]]),
     )  # fmt: skip
     return s, bands, laid + _apart(f.together * f.run, lanes)
 
@@ -72,24 +72,26 @@ def _of_image(spec: ConvSpec, itemsize: int) -> tuple[Stencil, Bands, int]:
     columns = [_reach(e, g.left, g.kw, g.dw, g.sw) for e in range(g.sw)]
     above, span = _extent(rows)
     beside, across = _extent(columns)
-    width = -(-g.w // g.sw) + across
+    width = _wide(-(-g.w // g.sw) + across, lanes)
     f = fit(-(-g.h // g.sh), -(-g.w // g.sw), span, width, sources, g.sw, lanes, itemsize)
     height = f.rows + span
     bands = Bands(
-        g.oh, g.ow, 1, 1, -above, -beside, height, width, f.together * sources, np.zeros(1, int), np.zeros(1, int)
+        g.oh, g.ow, 1, 1, -above, -beside, height, width, 0, np.zeros(1, int), np.zeros(1, int)
     )
-    begin, taps, weights = [0], [], []
-    for part in ((row, column) for row in rows for column in columns):
-        for m in range(sources):
-            for u, down in part[0]:
-                for v, right in part[1]:
-                    taps.append((m * height + down - above) * width + right - beside)
-                    weights.append((m * g.kh + u) * g.kw + v)
-        begin.append(len(taps))
+    parts = [
+        [
+            ((m * height + down - above) * width + right - beside, (m * g.kh + u) * g.kw + v)
+            for m in range(sources)
+            for u, down in row
+            for v, right in column
+        ]
+        for row in rows
+        for column in columns
+    ]
     laid = _apart(f.together * sources * height * width, lanes)
     s = Stencil(
         f.together, sources, 1, f.rows, f.bands, f.run, g.h, g.w, g.sh, g.sw, laid,
-        np.array(begin), np.array(taps, int), np.array(weights, int),
+        *_by_neighbours(parts),
     )  # fmt: skip
     return s, bands, laid + _apart(g.sw * f.together * f.run, lanes)
 
@@ -99,8 +101,8 @@ def _of_weights(spec: ConvSpec, itemsize: int) -> tuple[Correlation, Bands, Band
     """conv2d_weight_grad: x in phases, dy with as wide rows."""
     g, lanes, multiplier = window(spec), BYTES // itemsize, spec.out_channels // spec.groups
     bands, taps, f = _bands_of_x(spec, itemsize)
-    of_dy = Bands(g.oh, g.ow, 1, 1, 0, 0, f.rows, bands.width, f.together, np.zeros(1, int), np.zeros(1, int))
-    laid = _apart(len(bands.row_phases) * len(bands.column_phases) * f.together * bands.height * bands.width, lanes)
+    of_dy = Bands(g.oh, g.ow, 1, 1, 0, 0, f.rows, bands.width, 0, np.zeros(1, int), np.zeros(1, int))
+    laid = _apart(len(bands.row_phases) * len(bands.column_phases) * bands.phase, lanes)
     c = Correlation(f.together, multiplier, g.oh, g.ow, f.rows, f.bands, laid, len(taps), np.array(taps))
     return c, bands, of_dy, laid + _apart(f.together * f.rows * bands.width, lanes)
 
@@ -111,23 +113,42 @@ def _bands_of_x(spec: ConvSpec, itemsize: int) -> tuple[Bands, list[int], Fit]:
     rows, row_phases = _phases([u * g.dh for u in range(g.kh)], g.sh)
     columns, column_phases = _phases([v * g.dw for v in range(g.kw)], g.sw)
     phases, span = len(row_phases) * len(column_phases), max(down for _, down in rows)
-    width = g.ow + max(right for _, right in columns)
+    width = _wide(g.ow + max(right for _, right in columns), BYTES // itemsize)
     f = fit(g.oh, g.ow, span, width, phases, 1, BYTES // itemsize, itemsize)
     height = f.rows + span
+    phase = f.together * height * width + BYTES // itemsize
     bands = Bands(
-        g.h, g.w, g.sh, g.sw, g.top, g.left, height, width, f.together, np.array(row_phases), np.array(column_phases)
+        g.h, g.w, g.sh, g.sw, g.top, g.left, height, width, phase, np.array(row_phases), np.array(column_phases)
     )
     taps = [
-        ((a * len(column_phases) + b) * f.together * height + down) * width + right
+        (a * len(column_phases) + b) * phase + down * width + right
         for a, down in rows
         for b, right in columns
     ]
     return bands, taps, f
 
 
+def _by_neighbours(parts: list[list[tuple[int, int]]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each part's (place, weight) in the order threes of neighbours, twos, ones: where these begin, places, weights."""
+    begin, ordered = [0], []
+    for part in parts:
+        groups: dict[int, list[tuple[int, int]]] = {3: [], 2: [], 1: []}
+        rest = sorted(part)
+        while rest:
+            size = next(size for size in (3, 2, 1) if [p for p, _ in rest[:size]] == [rest[0][0] + s for s in range(size)])
+            groups[size] += rest[:size]
+            rest = rest[size:]
+        for group in groups.values():
+            ordered += group
+            begin.append(len(ordered))
+    return np.array(begin), np.array([p for p, _ in ordered], int), np.array([w for _, w in ordered], int)
+
+
 def _phases(places: list[int], stride: int) -> tuple[list[tuple[int, int]], list[int]]:
     """For every place (which of the phases, steps within it), and the phases that are read."""
     phases = sorted({place % stride for place in places})
+    if stride == 2:
+        phases = [0, 1]  # both come with one load
     return [(phases.index(place % stride), place // stride) for place in places], phases
 
 
@@ -144,6 +165,12 @@ def _extent(reached: list[list[tuple[int, int]]]) -> tuple[int, int]:
     """The first of all rows of dy, and how far it is to the last."""
     places = [place for taps in reached for _, place in taps]
     return min(places), max(places) - min(places)
+
+
+def _wide(width: int, lanes: int) -> int:
+    """Rows of whole vectors, where that is not much more: a load that crosses a line costs as much as four others."""
+    whole = -(-width // lanes) * lanes
+    return whole if whole * 3 <= width * 4 else width
 
 
 def _apart(count: int, lanes: int) -> int:

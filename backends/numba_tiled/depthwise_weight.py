@@ -147,14 +147,15 @@ def _share(t, threads, dy, x, dw, batch, channels, c, of_x, of_dy, buffer):
     x, dy, dw, taps, laid = pointer(x), pointer(dy), pointer(dw), pointer(c.taps), moved(own, c.laid)
     size, image, pixels, width = of_x.height * of_x.width, of_x.h * of_x.w, c.oh * c.ow, of_x.width
     blocks = (channels + c.together - 1) // c.together
-    fresh = True
-    for block in range(t * blocks // threads, (t + 1) * blocks // threads):
+    begin = t * blocks // threads
+    for block in range(begin, (t + 1) * blocks // threads):
         channel = block * c.together
         planes = min(c.together, channels - channel)
         clear(dw, channel * c.multiplier * c.depth, planes * c.multiplier * c.depth)
         for item in range(batch * c.bands):
             unit, row = item // c.bands * channels + channel, item % c.bands * c.rows
             rows = min(c.rows, c.oh - row)
+            fresh = c.bands > 1 or (block == begin and item == 0)
             lay_out(own, x, unit * image, planes, image, row, of_x, fresh)
             for m in range(c.multiplier):
                 lay_out(laid, dy, (unit * c.multiplier + m) * pixels, planes, c.multiplier * pixels, row, of_dy, fresh)
@@ -172,11 +173,10 @@ def _share(t, threads, dy, x, dw, batch, channels, c, of_x, of_dy, buffer):
                             else:
                                 high, wide = rows, c.ow
                         _add_totals(dw, ((channel + k) * c.multiplier + m) * c.depth + tap, sums, c.depth - tap)
-            fresh = c.bands > 1
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
 def correlate(dy, x, dw, threads, batch, channels, c, of_x, of_dy, buffer):
     """dw[f][tap] of all filters."""
     for t in prange(threads):
-        _share(t, threads, dy, x, dw, batch, channels, c, of_x, of_dy, buffer)
+        _share(np.int64(t), threads, dy, x, dw, batch, channels, c, of_x, of_dy, buffer)

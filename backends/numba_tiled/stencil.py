@@ -20,7 +20,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.bands import Bands, lay_out
-from backends.numba_tiled.simd import Vec, broadcast, int_of, multiply_add, read, write
+from backends.numba_tiled.simd import Vec, broadcast, int_of, multiply_add, read, shuffle, write
 from backends.numba_tiled.vector import get, lanes, load, moved, pointer, put, store, store_first, zip_high, zip_low
 
 
@@ -38,13 +38,13 @@ class Stencil(NamedTuple):
     sh: int  # parts
     sw: int
     laid: int  # elements of scratch memory for the planes
-    begin: np.ndarray  # of each part in the two lists below; one more for their end
+    begin: np.ndarray  # in the two lists below, of each part's threes of neighbours, twos, ones; and the end
     taps: np.ndarray  # where in the planes
     weights: np.ndarray  # which of the result's
 
 
-def _runs(vectors: int) -> tuple[Any, Any, Any]:
-    """Intrinsics on `vectors` neighbouring vectors of a result."""
+def _run_of(vectors: int) -> tuple[Any, Any]:
+    """Intrinsics that begin and store `vectors` neighbouring vectors of a result."""
 
     @intrinsic
     def begin_run(typing: Any, p: Any, i: Any) -> Any:
@@ -59,22 +59,6 @@ def _runs(vectors: int) -> tuple[Any, Any, Any]:
         return run(p, types.intp), generate
 
     @intrinsic
-    def add_tap(typing: Any, run: Any, w: Any, i: Any, source: Any, j: Any) -> Any:
-        """run += w[i] * source[j ...]."""
-        vec = run.dtype
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            every = broadcast(builder, vec, builder.load(builder.gep(arguments[1], [arguments[2]])))
-            base = builder.gep(arguments[3], [arguments[4]])
-            sums = [
-                multiply_add(builder, vec, every, read(builder, vec, builder.gep(base, [int_of(k * vec.lanes)])), value)
-                for k, value in enumerate(cgutils.unpack_tuple(builder, arguments[0], vectors))
-            ]
-            return context.make_tuple(builder, run, sums)
-
-        return run(run, w, types.intp, source, types.intp), generate
-
-    @intrinsic
     def put_run(typing: Any, run: Any, out: Any, i: Any) -> Any:
         """out[i ...] = run."""
         vec = run.dtype
@@ -87,34 +71,68 @@ def _runs(vectors: int) -> tuple[Any, Any, Any]:
 
         return types.void(run, out, types.intp), generate
 
-    return begin_run, add_tap, put_run
+    return begin_run, put_run
 
 
-_begin_8, _add_8, _put_8 = _runs(8)
-_begin_4, _add_4, _put_4 = _runs(4)
-_begin_1, _add_1, _put_1 = _runs(1)
+def _add_taps(vectors: int, neighbours: int) -> Any:
+    """An intrinsic that adds the products of `neighbours` taps, each one element on from the last."""
+
+    @intrinsic
+    def add_taps(typing: Any, run: Any, w: Any, i: Any, weights: Any, k: Any, source: Any, j: Any) -> Any:
+        """run += w[i + weights[k + s]] * source[j + s ...] for s < neighbours."""
+        vec = run.dtype
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            held, w, i, weights, k, source, j = arguments
+            sums, base = cgutils.unpack_tuple(builder, held, vectors), builder.gep(source, [j])
+            count = vectors + (neighbours > 1)
+            read_once = [read(builder, vec, builder.gep(base, [int_of(m * vec.lanes)])) for m in range(count)]
+            for s in range(neighbours):
+                which = builder.load(builder.gep(weights, [builder.add(k, int_of(s))]))
+                every = broadcast(builder, vec, builder.load(builder.gep(w, [builder.add(i, which)])))
+                for m in range(vectors):
+                    value = read_once[m]
+                    if s > 0:
+                        value = shuffle(builder, value, read_once[m + 1], list(range(s, s + vec.lanes)))
+                    sums[m] = multiply_add(builder, vec, every, value, sums[m])
+            return context.make_tuple(builder, run, sums)
+
+        return run(run, w, types.intp, weights, types.intp, source, types.intp), generate
+
+    return add_taps
+
+
+_begin_4, _put_4 = _run_of(4)
+_begin_1, _put_1 = _run_of(1)
+_add_4_of_3, _add_4_of_2, _add_4_of_1 = _add_taps(4, 3), _add_taps(4, 2), _add_taps(4, 1)
+_add_1_of_3, _add_1_of_2, _add_1_of_1 = _add_taps(1, 3), _add_taps(1, 2), _add_taps(1, 1)
 
 
 @njit(nogil=True, error_model="numpy")
-def _sum_taps(out, to, size, source, at, start, f, w, i, taps, weights, begin, end):
-    """out[to ...] = start[f] + the sum of taps begin <= k < end of the plane source[at ...]; `size` is whole vectors."""
+def _sum_taps(out, to, size, source, at, start, f, w, i, taps, weights, begin, part):
+    """out[to ...] = start[f] + the sum of a part's taps of the plane source[at ...]; `size` is whole vectors."""
     n, q = lanes(out), 0
-    while q + 8 * n <= size:
-        run = _begin_8(start, f)
-        for k in range(begin, end):
-            run = _add_8(run, w, i + get(weights, k), source, at + get(taps, k) + q)
-        _put_8(run, out, to + q)
-        q += 8 * n
+    first, twos, ones, end = (
+        get(begin, 3 * part), get(begin, 3 * part + 1), get(begin, 3 * part + 2), get(begin, 3 * part + 3)
+    )  # fmt: skip
     while q + 4 * n <= size:
-        run_4 = _begin_4(start, f)
-        for k in range(begin, end):
-            run_4 = _add_4(run_4, w, i + get(weights, k), source, at + get(taps, k) + q)
-        _put_4(run_4, out, to + q)
+        run = _begin_4(start, f)
+        for k in range(first, twos, 3):
+            run = _add_4_of_3(run, w, i, weights, k, source, at + get(taps, k) + q)
+        for k in range(twos, ones, 2):
+            run = _add_4_of_2(run, w, i, weights, k, source, at + get(taps, k) + q)
+        for k in range(ones, end):
+            run = _add_4_of_1(run, w, i, weights, k, source, at + get(taps, k) + q)
+        _put_4(run, out, to + q)
         q += 4 * n
     while q < size:
         run_1 = _begin_1(start, f)
-        for k in range(begin, end):
-            run_1 = _add_1(run_1, w, i + get(weights, k), source, at + get(taps, k) + q)
+        for k in range(first, twos, 3):
+            run_1 = _add_1_of_3(run_1, w, i, weights, k, source, at + get(taps, k) + q)
+        for k in range(twos, ones, 2):
+            run_1 = _add_1_of_2(run_1, w, i, weights, k, source, at + get(taps, k) + q)
+        for k in range(ones, end):
+            run_1 = _add_1_of_1(run_1, w, i, weights, k, source, at + get(taps, k) + q)
         _put_1(run_1, out, to + q)
         q += n
 
@@ -155,12 +173,11 @@ def _share(t, threads, source, w, start, y, units, channels, depth, s, bands, bu
     begin, taps, weights, out = pointer(s.begin), pointer(s.taps), pointer(s.weights), moved(own, s.laid)
     size, image, width, n = bands.height * bands.width, bands.h * bands.w, bands.width, lanes(y)
     items = (units + s.together - 1) // s.together * s.bands
-    fresh = True
-    for item in range(t * items // threads, (t + 1) * items // threads):
+    begin_items = t * items // threads
+    for item in range(begin_items, (t + 1) * items // threads):
         unit, row = item // s.bands * s.together, item % s.bands * s.rows
         planes = min(s.together, units - unit)
-        lay_out(own, source, unit * s.sources * image, planes * s.sources, image, row, bands, fresh)
-        fresh = s.bands > 1
+        lay_out(own, source, unit * s.sources * image, planes * s.sources, image, row, bands, s.bands > 1 or item == begin_items)
         for m in range(s.results):
             for d in range(s.sh):
                 rows = min(s.rows, (s.h - d + s.sh - 1) // s.sh - row)
@@ -173,7 +190,7 @@ def _share(t, threads, source, w, start, y, units, channels, depth, s, bands, bu
                         part = d * s.sw + e
                         _sum_taps(
                             out, (k * s.sw + e) * s.run, long, own, k * s.sources * size, start, f, w, f * depth,
-                            taps, weights, get(begin, part), get(begin, part + 1),
+                            taps, weights, begin, part,
                         )  # fmt: skip
                 _weave(
                     y, ((unit * s.results + m) * s.h + row * s.sh + d) * s.w, s.results * s.h * s.w, s.sh * s.w,
@@ -185,4 +202,4 @@ def _share(t, threads, source, w, start, y, units, channels, depth, s, bands, bu
 def stencil(source, w, start, y, threads, units, channels, depth, s, bands, buffer):
     """Results are `units` times s.results planes, of `channels` channels with `depth` weights each."""
     for t in prange(threads):
-        _share(t, threads, source, w, start, y, units, channels, depth, s, bands, buffer)
+        _share(np.int64(t), threads, source, w, start, y, units, channels, depth, s, bands, buffer)

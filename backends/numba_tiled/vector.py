@@ -274,5 +274,6 @@ def _permutation(lanes_of: Callable[[int], list[int]]) -> Any:
 
 
 evens = _permutation(lambda n: list(range(0, 2 * n, 2)))  # elements 0, 2, 4, ... of v followed by w
+odds = _permutation(lambda n: list(range(1, 2 * n, 2)))
 zip_low = _permutation(lambda n: [lane for k in range(n // 2) for lane in (k, n + k)])  # v0 w0 v1 w1 ...
 zip_high = _permutation(lambda n: [lane for k in range(n // 2, n) for lane in (k, n + k)])
