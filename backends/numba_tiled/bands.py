@@ -67,7 +67,7 @@ def _run(rows: int, width: int, columns: int, lanes: int) -> int:
 
 @njit(nogil=True, error_model="numpy")
 def lay_out(to, source, start, planes, apart, row, bands, fresh):
-    """Lay out a band, of which `row` is the first row, of `planes` planes from source[start] on, `apart` elements apart.
+    """Lay out a band that begins with `row`, of `planes` planes from source[start] on, `apart` elements apart.
 
     Rows outside the image are cleared only if `fresh`: a band in the same place as the last one finds them zero. Whole
     vectors are stored. What is too much is zero, and is written over by what follows it in memory: hence strips of
@@ -122,4 +122,3 @@ def _strip(to, i, size, width, phase, together, source, j, apart, pitch, planes,
         for k in range(planes):
             for r in range(rows):
                 store(to, i + k * size + r * width, load_every(source, j + k * apart + r * pitch, step, low, high))
-

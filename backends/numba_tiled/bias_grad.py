@@ -32,9 +32,9 @@ def _sum(p, count):
     return total(((a + b) + (c + d)) + ((e + f) + (g + h)))
 
 
-@njit(nogil=True, error_model="numpy")
-def _share(t, threads, dy, db, batch, filters, length):
-    """Part t of the filters."""
+@njit(nogil=True, cache=True, error_model="numpy")
+def bias_grad_share(t, threads, dy, db, batch, filters, length):
+    """Part t of the filters: db[f] = the sum of dy[n, f, l] over n and l."""
     dy, db = pointer(dy), pointer(db)
     block = _BLOCK * lanes(dy)
     for f in range(t * filters // threads, (t + 1) * filters // threads):
@@ -48,6 +48,6 @@ def _share(t, threads, dy, db, batch, filters, length):
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
 def bias_grad(dy, db, threads, batch, filters, length):
-    """db[f] = the sum of dy[n, f, l] over n and l."""
+    """All parts."""
     for t in prange(threads):
-        _share(np.int64(t), threads, dy, db, batch, filters, length)
+        bias_grad_share(np.int64(t), threads, dy, db, batch, filters, length)

@@ -19,10 +19,13 @@ from backends.numba_tiled.stencil import Stencil, stencil
 from backends.numba_tiled.workspace import scratch
 from harness import ConvSpec
 
+# Filters of one channel from which on the implicit product, which reads a plane once for 8 of them, is as fast.
+_MANY = 16
 
-def is_depthwise(spec: ConvSpec) -> bool:
-    """Whether every group has one channel."""
-    return spec.in_channels == spec.groups
+
+def takes(spec: ConvSpec) -> bool:
+    """Whether conv2d and the weight gradient are better off here. The input gradient is, for any number of filters."""
+    return spec.in_channels == spec.groups and spec.out_channels < _MANY * spec.groups
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, start: np.ndarray, y: np.ndarray, spec: ConvSpec) -> None:
@@ -59,7 +62,7 @@ def _of_result(spec: ConvSpec, itemsize: int) -> tuple[Stencil, Bands, int]:
     laid = _apart(len(bands.row_phases) * len(bands.column_phases) * bands.phase, lanes)
     s = Stencil(
         f.together, 1, multiplier, f.rows, f.bands, f.run, g.oh, g.ow, 1, 1, laid,
-        *_by_neighbours([[(place, k) for k, place in enumerate(taps)]]),
+        *_by_neighbours([list(zip(taps, range(len(taps)), strict=True))], (3, 2, 1)),
     )  # fmt: skip
     return s, bands, laid + _apart(f.together * f.run, lanes)
 
@@ -75,9 +78,7 @@ def _of_image(spec: ConvSpec, itemsize: int) -> tuple[Stencil, Bands, int]:
     width = _wide(-(-g.w // g.sw) + across, lanes)
     f = fit(-(-g.h // g.sh), -(-g.w // g.sw), span, width, sources, g.sw, lanes, itemsize)
     height = f.rows + span
-    bands = Bands(
-        g.oh, g.ow, 1, 1, -above, -beside, height, width, 0, np.zeros(1, int), np.zeros(1, int)
-    )
+    bands = Bands(g.oh, g.ow, 1, 1, -above, -beside, height, width, 0, np.zeros(1, int), np.zeros(1, int))
     parts = [
         [
             ((m * height + down - above) * width + right - beside, (m * g.kh + u) * g.kw + v)
@@ -91,7 +92,7 @@ def _of_image(spec: ConvSpec, itemsize: int) -> tuple[Stencil, Bands, int]:
     laid = _apart(f.together * sources * height * width, lanes)
     s = Stencil(
         f.together, sources, 1, f.rows, f.bands, f.run, g.h, g.w, g.sh, g.sw, laid,
-        *_by_neighbours(parts),
+        *_by_neighbours(parts, (3, 2, 1)),
     )  # fmt: skip
     return s, bands, laid + _apart(g.sw * f.together * f.run, lanes)
 
@@ -103,7 +104,8 @@ def _of_weights(spec: ConvSpec, itemsize: int) -> tuple[Correlation, Bands, Band
     bands, taps, f = _bands_of_x(spec, itemsize)
     of_dy = Bands(g.oh, g.ow, 1, 1, 0, 0, f.rows, bands.width, 0, np.zeros(1, int), np.zeros(1, int))
     laid = _apart(len(bands.row_phases) * len(bands.column_phases) * bands.phase, lanes)
-    c = Correlation(f.together, multiplier, g.oh, g.ow, f.rows, f.bands, laid, len(taps), np.array(taps))
+    begin, *lists = _by_neighbours([list(zip(taps, range(len(taps)), strict=True))], (3, 1))
+    c = Correlation(f.together, multiplier, g.oh, g.ow, f.rows, f.bands, laid, len(taps), int(begin[1]), *lists)
     return c, bands, of_dy, laid + _apart(f.together * f.rows * bands.width, lanes)
 
 
@@ -120,28 +122,26 @@ def _bands_of_x(spec: ConvSpec, itemsize: int) -> tuple[Bands, list[int], Fit]:
     bands = Bands(
         g.h, g.w, g.sh, g.sw, g.top, g.left, height, width, phase, np.array(row_phases), np.array(column_phases)
     )
-    taps = [
-        (a * len(column_phases) + b) * phase + down * width + right
-        for a, down in rows
-        for b, right in columns
-    ]
+    taps = [(a * len(column_phases) + b) * phase + down * width + right for a, down in rows for b, right in columns]
     return bands, taps, f
 
 
-def _by_neighbours(parts: list[list[tuple[int, int]]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each part's (place, weight) in the order threes of neighbours, twos, ones: where these begin, places, weights."""
+def _by_neighbours(
+    parts: list[list[tuple[int, int]]], sizes: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each part's taps (place, weight) in groups of neighbours, by size: where each size begins, places, weights."""
     begin, ordered = [0], []
     for part in parts:
-        groups: dict[int, list[tuple[int, int]]] = {3: [], 2: [], 1: []}
+        groups: dict[int, list[tuple[int, int]]] = {size: [] for size in sizes}
         rest = sorted(part)
         while rest:
-            size = next(size for size in (3, 2, 1) if [p for p, _ in rest[:size]] == [rest[0][0] + s for s in range(size)])
+            size = next(s for s in sizes if [place for place, _ in rest[:s]] == [rest[0][0] + k for k in range(s)])
             groups[size] += rest[:size]
             rest = rest[size:]
         for group in groups.values():
             ordered += group
             begin.append(len(ordered))
-    return np.array(begin), np.array([p for p, _ in ordered], int), np.array([w for _, w in ordered], int)
+    return np.array(begin), np.array([place for place, _ in ordered]), np.array([weight for _, weight in ordered])
 
 
 def _phases(places: list[int], stride: int) -> tuple[list[tuple[int, int]], list[int]]:
@@ -153,7 +153,7 @@ def _phases(places: list[int], stride: int) -> tuple[list[tuple[int, int]], list
 
 
 def _reach(remainder: int, padding: int, kernel: int, dilation: int, stride: int) -> list[tuple[int, int]]:
-    """The taps that reach the rows remainder + k * stride of the image, each with the row of dy it comes from, less k."""
+    """The taps that reach rows remainder + k * stride of the image, each with the row of dy it comes from, less k."""
     return [
         (u, (remainder + padding - u * dilation) // stride)
         for u in range(kernel)

@@ -10,7 +10,7 @@ from numba import get_num_threads
 from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import depthwise
 from backends.numba_tiled import im2col as runs
-from backends.numba_tiled.bias_grad import bias_grad
+from backends.numba_tiled.bias_grad import bias_grad, bias_grad_share
 from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room
 from backends.numba_tiled.geometry import Counts, Planes, planes_of_x, remainders, window
@@ -24,6 +24,7 @@ from harness import ConvSpec
 
 _CACHE = 32 << 20  # bytes: what a result must exceed to be written past the caches
 _FEW_CHANNELS = 8
+_NOT_WORTH_THREADS = 1 << 14  # elements to add up: their launch takes longer
 _AT_A_TIME = 2 << 20  # bytes of padded planes, if one image is not more
 
 
@@ -54,7 +55,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
     start = np.zeros(spec.out_channels + FILTERS, dtype)
     if b is not None:
         start[: spec.out_channels] = b
-    if depthwise.is_depthwise(spec):
+    if depthwise.takes(spec):
         depthwise.conv2d(_flat(x), _flat(w), start, _flat(y), spec)
         return y
     planes, taps = planes_of_x(spec)
@@ -70,16 +71,18 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
 def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW), (F, C/G, KH, KW) -> (N, C, H, W).
 
-    With few channels most lanes of the implicit product would idle: there the columns of one image at a time are the
-    better way. It is also the right way for weights that are not finite, as the planes of dy have zeros at the border.
+    With few channels most lanes of the implicit product would idle: one channel is a stencil, and for some the columns
+    of one image at a time are the better way. They are also the right way for weights that are not finite, as the
+    planes of dy have zeros at the border.
     """
-    few = spec.in_channels // spec.groups <= _FEW_CHANNELS and not depthwise.is_depthwise(spec)
-    if few or not is_finite(_flat(w)):
+    if not is_finite(_flat(w)):
         return _input_grad_by_columns(dy, w, spec)
-    if depthwise.is_depthwise(spec):
+    if spec.in_channels == spec.groups:
         x = np.empty(spec.x_shape, dy.dtype)
         depthwise.conv2d_input_grad(_flat(dy), _flat(w), _flat(x), spec)
         return x
+    if spec.in_channels // spec.groups <= _FEW_CHANNELS:
+        return _input_grad_by_columns(dy, w, spec)
     x, dtype, threads, g = np.empty(spec.x_shape, dy.dtype), dy.dtype, get_num_threads(), window(spec)
     planes, parts = remainders(spec)
     channels, filters, pairs = spec.in_channels // spec.groups, planes.channels, g.sh * g.sw
@@ -115,7 +118,7 @@ def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.
 def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW), (N, C, H, W) -> (F, C/G, KH, KW)."""
     dw, dtype, threads = np.empty(spec.w_shape, dy.dtype), dy.dtype, get_num_threads()
-    if depthwise.is_depthwise(spec):
+    if depthwise.takes(spec):
         depthwise.conv2d_weight_grad(_flat(dy), _flat(x), _flat(dw), spec)
         return dw
     planes, taps = planes_of_x(spec)
@@ -133,8 +136,11 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
 
 def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW) -> (F,)."""
-    db = np.empty(spec.out_channels, dy.dtype)
-    bias_grad(_flat(dy), db, get_num_threads(), spec.batch, spec.out_channels, spec.positions)
+    db, threads = np.empty(spec.out_channels, dy.dtype), get_num_threads()
+    if threads == 1 or dy.size < _NOT_WORTH_THREADS:
+        bias_grad_share(0, 1, _flat(dy), db, spec.batch, spec.out_channels, spec.positions)
+    else:
+        bias_grad(_flat(dy), db, threads, spec.batch, spec.out_channels, spec.positions)
     return db
 
 

@@ -5,9 +5,10 @@ remainders of its rows and columns (`bands`). It is the input gradient too, wher
 is: pixels whose row and column have remainders (d, e) modulo the stride are a part of their own, the sum of the taps
 that reach them, and the parts are woven together. So one compiled function does both.
 
-Each weight is broadcast once for up to 8 vectors of the result, which stay in registers over all taps: a multiply-add
-costs one load from the first-level cache. Runs are computed over the rows of a band as if they were one, so that rows
-of 7 fill the lanes too; then the wanted part of each row is copied to the result.
+4 vectors of the result stay in registers over all taps. Taps whose elements neighbour share their loads: three of them
+load 5 vectors, and shift them in registers, where they would load 12 vectors that cross lines. Runs are computed over
+the rows of a band as if they were one, so that rows of 7 fill the lanes too; then the wanted part of each row is copied
+to the result.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from backends.numba_tiled.bands import Bands, lay_out
+from backends.numba_tiled.bands import lay_out
 from backends.numba_tiled.simd import Vec, broadcast, int_of, multiply_add, read, shuffle, write
 from backends.numba_tiled.vector import get, lanes, load, moved, pointer, put, store, store_first, zip_high, zip_low
 
@@ -139,7 +140,7 @@ def _sum_taps(out, to, size, source, at, start, f, w, i, taps, weights, begin, p
 
 @njit(nogil=True, error_model="numpy")
 def _weave(y, place, apart, pitch, planes, rows, columns, out, plane, part, width, parts):
-    """y[place + k * apart + r * pitch + c * parts + e] = out[k * plane + e * part + r * width + c], the whole row of y."""
+    """y[place + k * apart + r * pitch + c * parts + e] = out[k * plane + e * part + r * width + c], whole rows."""
     n = lanes(y)
     whole = columns - columns % (parts * n)
     rest = columns - whole
@@ -173,11 +174,12 @@ def _share(t, threads, source, w, start, y, units, channels, depth, s, bands, bu
     begin, taps, weights, out = pointer(s.begin), pointer(s.taps), pointer(s.weights), moved(own, s.laid)
     size, image, width, n = bands.height * bands.width, bands.h * bands.w, bands.width, lanes(y)
     items = (units + s.together - 1) // s.together * s.bands
-    begin_items = t * items // threads
-    for item in range(begin_items, (t + 1) * items // threads):
+    first = t * items // threads
+    for item in range(first, (t + 1) * items // threads):
         unit, row = item // s.bands * s.together, item % s.bands * s.rows
         planes = min(s.together, units - unit)
-        lay_out(own, source, unit * s.sources * image, planes * s.sources, image, row, bands, s.bands > 1 or item == begin_items)
+        fresh = s.bands > 1 or item == first
+        lay_out(own, source, unit * s.sources * image, planes * s.sources, image, row, bands, fresh)
         for m in range(s.results):
             for d in range(s.sh):
                 rows = min(s.rows, (s.h - d + s.sh - 1) // s.sh - row)
