@@ -14,11 +14,21 @@ from backends.numba_tiled.cache import forget_other_versions
 
 forget_other_versions()  # before Numba loads anything
 
-from backends.numba_tiled.dispatch import col2im, conv2d, conv2d_input_grad, conv2d_weight_grad, im2col  # noqa: E402
+from backends.numba_tiled.dispatch import (  # noqa: E402
+    col2im,
+    conv2d,
+    conv2d_bias_grad,
+    conv2d_input_grad,
+    conv2d_weight_grad,
+    im2col,
+)
 from backends.numba_tiled.simd import BYTES  # noqa: E402
 from harness import ConvSpec, Op  # noqa: E402
 
-__all__ = ["col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "im2col", "info", "numerics", "unsupported"]
+__all__ = [
+    "col2im", "conv2d", "conv2d_bias_grad", "conv2d_input_grad", "conv2d_weight_grad", "im2col", "info", "numerics",
+    "unsupported",
+]  # fmt: skip
 
 numerics = "gemm"
 

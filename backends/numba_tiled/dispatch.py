@@ -10,7 +10,9 @@ import numpy as np
 from numba import get_num_threads
 
 from backends.numba_tiled import col2im as gather
+from backends.numba_tiled import depthwise
 from backends.numba_tiled import im2col as runs
+from backends.numba_tiled.bias_grad import bias_grad, bias_grad_share
 from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room, segments
 from backends.numba_tiled.geometry import Counts, Planes, Window, counting, planes_of_x, remainders, window
@@ -24,6 +26,7 @@ from harness import ConvSpec
 
 _CACHE = 32 << 20  # bytes: what a result must exceed to be written past the caches
 _FEW_CHANNELS = 8
+_NOT_WORTH_THREADS = 1 << 14  # elements to add up: their launch takes longer
 _AT_A_TIME = 2 << 20  # bytes of padded planes, if one image is not more
 
 
@@ -72,6 +75,11 @@ def _planes(spec: ConvSpec) -> tuple[Window, int]:
 
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW)."""
+    if depthwise.takes(spec):
+        y = np.empty(spec.y_shape, x.dtype)
+        start = np.zeros(spec.out_channels, x.dtype) if b is None else _flat(b)
+        depthwise.conv2d(_flat(x), _flat(w), start, _flat(y), spec)
+        return y
     threads, itemsize = get_num_threads(), x.itemsize
     work, planes, taps, across, space, n, y_shape = _forward_plan(spec, itemsize, threads)
     y = np.empty(y_shape, x.dtype)
@@ -97,11 +105,17 @@ def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...
 def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW), (F, C/G, KH, KW) -> (N, C, H, W).
 
-    With few channels most lanes of the implicit product would idle: there the columns of a few images at a time are
-    the better way. It is also the right way for weights that are not finite, as the planes of dy have zeros at the
-    border.
+    With few channels most lanes of the implicit product would idle: one channel is a stencil, and for some the columns
+    of a few images at a time are the better way. They are also the right way for weights that are not finite, as the
+    planes of dy have zeros at the border.
     """
-    if spec.in_channels // spec.groups <= _FEW_CHANNELS or not is_finite(_flat(w)):
+    if not is_finite(_flat(w)):
+        return _input_grad_by_columns(dy, w, spec)
+    if spec.in_channels == spec.groups:
+        x = np.empty(spec.x_shape, dy.dtype)
+        depthwise.conv2d_input_grad(_flat(dy), _flat(w), _flat(x), spec)
+        return x
+    if spec.in_channels // spec.groups <= _FEW_CHANNELS:
         return _input_grad_by_columns(dy, w, spec)
     threads, itemsize, dtype = get_num_threads(), dy.itemsize, dy.dtype
     work, planes, parts, space, n, woven, row = _input_grad_plan(spec, itemsize, threads)
@@ -147,6 +161,10 @@ def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.
 
 def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW), (N, C, H, W) -> (F, C/G, KH, KW)."""
+    if depthwise.takes(spec):
+        dw = np.empty(spec.w_shape, dy.dtype)
+        depthwise.conv2d_weight_grad(_flat(dy), _flat(x), _flat(dw), spec)
+        return dw
     threads, itemsize = get_num_threads(), dy.itemsize
     cut, planes, taps, n, zero = _weight_grad_plan(spec, itemsize, threads)
     dw = np.empty(spec.w_shape, dy.dtype)
@@ -164,6 +182,16 @@ def _weight_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any,
     planes, taps = planes_of_x(spec, cut.rows)
     n = _counts(spec, spec.out_channels, spec.in_channels)
     return placed(cut, planes, spec, itemsize), planes, taps, n, np.zeros(1, f"f{itemsize}")
+
+
+def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
+    """(N, F, OH, OW) -> (F,)."""
+    db, threads = np.empty(spec.out_channels, dy.dtype), get_num_threads()
+    if threads == 1 or dy.size < _NOT_WORTH_THREADS:
+        bias_grad_share(0, 1, _flat(dy), db, spec.batch, spec.out_channels, spec.positions)
+    else:
+        bias_grad(_flat(dy), db, threads, spec.batch, spec.out_channels, spec.positions)
+    return db
 
 
 def _flat(a: np.ndarray) -> np.ndarray:

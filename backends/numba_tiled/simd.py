@@ -116,6 +116,16 @@ def multiply_add(builder: Any, vec: Vec, a: Value, b: Value, c: Value) -> Value:
     return call(builder, f"llvm.fmuladd.{vec.suffix}", vec.llvm, [a, b, c])
 
 
+def sum_of_lanes(builder: Any, vec: Vec, value: Value) -> Value:
+    """The sum of the lanes, halves added to halves."""
+    width = vec.lanes
+    while width > 1:
+        width //= 2
+        upper = shuffle(builder, value, value, [*range(width, 2 * width), *range(width, vec.lanes)])
+        value = builder.fadd(value, upper)
+    return builder.extract_element(value, ir.Constant(I32, 0))
+
+
 def first(builder: Any, vec: Vec, count: Value) -> Value:
     """The mask of the lanes before `count`, which may be anything."""
     if _MASK_REGISTERS:

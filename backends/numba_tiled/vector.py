@@ -33,6 +33,7 @@ from backends.numba_tiled.simd import (
     read_masked,
     shuffle,
     steps,
+    sum_of_lanes,
     write,
     write_first,
     write_masked,
@@ -274,16 +275,7 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
 @intrinsic
 def total(typing: Any, v: Any) -> Any:
     """The sum of the lanes, halves added to halves."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        value, width = arguments[0], v.lanes
-        while width > 1:
-            width //= 2
-            upper = shuffle(builder, value, value, [*range(width, 2 * width), *range(width, v.lanes)])
-            value = builder.fadd(value, upper)
-        return builder.extract_element(value, ir.Constant(I32, 0))
-
-    return v.dtype(v), generate
+    return v.dtype(v), lambda context, builder, signature, arguments: sum_of_lanes(builder, v, arguments[0])
 
 
 def _permutation(lanes_of: Callable[[int], list[int]]) -> Any:

@@ -18,7 +18,7 @@ numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import cache  # noqa: E402
-from harness import data, registry  # noqa: E402
+from harness import data, registry, tap_oracle  # noqa: E402
 from harness.observe import thread_limit  # noqa: E402
 from harness.spec import OPS, ConvSpec, Op  # noqa: E402
 
@@ -29,8 +29,12 @@ SPECS = [
     "n2c2h4w5_f2kh2kw2_sh7sw9", "n1c2h10w9_f3kh2kw3_sh3sw2_pt2pb1pl1pr3_dh3dw2",
     "n2c3h8w8_f2kh3kw3_sh2sw2_pt1pb1pl1pr1_dh2dw2", "n1c3h33w50_f2kh16kw16_sh16sw16",
     "n2c3h9w140_f2kh3kw3_pt1pb1pl1pr1",
+    # one channel a group, in small planes, several at a time, and in bands of rows
+    "n2c5h7w7_f10kh3kw3_pt1pb1pl1pr1_g5", "n1c3h9w20_f9kh2kw4_sh2sw2_pt0pb3pl2pr1_g3",
+    "n2c2h13w9_f2kh3kw2_sh3sw5_pt1pb0pl0pr4_g2", "n1c2h12w21_f4kh3kw3_sh2sw1_pt4pb1pl3pr6_dh3dw5_g2",
+    "n1c2h150w118_f2kh3kw3_sh2sw2_pt1pb1pl1pr1_g2", "n1c2h70w130_f4kh5kw7_pt2pb2pl3pr3_g2", "n2c1h9w33_f3kh3kw3",
+    "n1c3h2w3_f3kh2kw2_sh3sw4_pt7pb2pl9pr30_g3", "n1c400h5w6_f400kh3kw2_sh2sw2_g400",
 ]  # fmt: skip
-_NATIVE: tuple[Op, ...] = ("im2col", "col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
 # Every array, the scratch memory too, ends (or begins) at a page that must not be touched: doing so ends the process.
 _GUARDED = """
@@ -39,7 +43,7 @@ import numpy as np
 from backends import numba_tiled
 from backends.numba_tiled import dispatch, workspace
 from harness import data, tap_oracle
-from harness.spec import ConvSpec
+from harness.spec import OPS, ConvSpec
 
 PAGE, libc, kept = mmap.PAGESIZE, ctypes.CDLL(None), []
 at_end = sys.argv[1] == "end"
@@ -64,7 +68,7 @@ class Numpy:
 dispatch.np = workspace.np = Numpy()
 for text in sys.argv[3:]:
     spec = ConvSpec.parse(text)
-    for op in ("im2col", "col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad"):
+    for op in OPS:
         workspace._kept.__dict__.clear()
         print(op, text, flush=True)
         arrays = []
@@ -109,7 +113,7 @@ def test_the_guard_bites() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("op", _NATIVE)
+@pytest.mark.parametrize("op", OPS)
 def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op, dtype: str) -> None:
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("Numba has one thread here")
@@ -134,7 +138,7 @@ def test_narrower_registers_give_the_same() -> None:
         "import sys, numpy as np\nfrom backends import numba_tiled\nfrom backends.numba_tiled.simd import BYTES\n"
         "from harness import data, tap_oracle\nfrom harness.spec import ConvSpec\n"
         "for text in sys.argv[1:]:\n    spec = ConvSpec.parse(text)\n"
-        "    for op in ('im2col', 'col2im', 'conv2d', 'conv2d_weight_grad'):\n"
+        "    for op in ('im2col', 'col2im', 'conv2d', 'conv2d_weight_grad', 'conv2d_bias_grad'):\n"
         "        a = data.exact(op, spec, 'float32', text)\n"
         "        assert np.array_equal(getattr(numba_tiled, op)(*a, spec), tap_oracle.run(op, spec, *a)), (op, text)\n"
         "print('bytes', BYTES)\n"
@@ -165,5 +169,27 @@ def test_weights_that_are_not_finite_reach_what_reads_them() -> None:
     assert not np.isfinite(dx[0, 2, 2:, 2:]).all()
 
 
-def test_every_op_but_the_bias_gradient_is_its_own() -> None:
-    assert registry.load("numba_tiled").native == frozenset(OPS) - {"conv2d_bias_grad"}
+@pytest.mark.parametrize("text", ["n1c1h6w20_f2kh3kw3", "n1c2h7w9_f2kh3kw3_sh2sw2_g2", "n1c2h90w120_f2kh1kw5_g2"])
+def test_depthwise_sums_that_are_not_finite_are_those_that_read_such_a_pixel(text: str) -> None:
+    """The kernels compute over the ends of rows too, where a tap must not read."""
+    spec = ConvSpec.parse(text)
+    dy, x = data.exact("conv2d_weight_grad", spec, "float32", text)
+    clean = tap_oracle.run("conv2d_weight_grad", spec, dy, x)
+    height, width = spec.input_size
+    for i, j in ((0, 0), (0, width - 1), (height - 1, 0), (height - 1, width - 1)):
+        for poison in (np.nan, np.inf):
+            poisoned = x.copy()
+            poisoned[0, 0, i, j] = poison
+            reads = np.zeros_like(clean, bool)
+            for u in range(spec.kernel_size[0]):
+                for v in range(spec.kernel_size[1]):
+                    p, q = (i - u) / spec.stride[0], (j - v) / spec.stride[1]
+                    reached = p in range(spec.output_size[0]) and q in range(spec.output_size[1])
+                    reads[: spec.out_channels // spec.groups, 0, u, v] = reached
+            got = numba_tiled.conv2d_weight_grad(dy, poisoned, spec)
+            assert np.array_equal(np.isfinite(got), ~reads), (i, j)
+            assert np.array_equal(got[~reads], clean[~reads])
+
+
+def test_every_op_is_its_own() -> None:
+    assert registry.load("numba_tiled").native == frozenset(OPS)
