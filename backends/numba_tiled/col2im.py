@@ -21,6 +21,7 @@ from functools import lru_cache
 from math import gcd
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit, prange
 
 from backends.numba_tiled.geometry import Window
@@ -243,4 +244,4 @@ def col2im(columns, x, threads, planes, g, b, buffer):
     `g` and `b` come as plain tuples, which cost a microsecond less a call.
     """
     for t in prange(threads):
-        _share(t, threads, columns, x, planes, Window(*g), Blocks(*b), buffer)
+        _share(np.int64(t), threads, columns, x, planes, Window(*g), Blocks(*b), buffer)

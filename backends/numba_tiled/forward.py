@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit, prange
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
@@ -38,7 +39,8 @@ def forward(x, w, start, y, threads, n, work, planes, taps, across, height, widt
     """`start` is the bias, or one zero; `memory` and `segments` are scratch."""
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
     each = segments.size // threads
-    for t in prange(threads):
+    for part in prange(threads):
+        t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
         for item in range(t * items // threads, (t + 1) * items // threads):
             _item(
                 item, x, w, start, y, n, work, planes, taps, across, height, width,

@@ -19,6 +19,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit, prange
 
 from backends.numba_tiled.geometry import Window
@@ -141,4 +142,4 @@ def im2col(x, columns, threads, planes, g, b, buffer, streamed):
     `g` and `b` come as plain tuples, which cost a microsecond less a call.
     """
     for t in prange(threads):
-        _share(t, threads, x, columns, planes, Window(*g), Blocks(*b), buffer, streamed)
+        _share(np.int64(t), threads, x, columns, planes, Window(*g), Blocks(*b), buffer, streamed)

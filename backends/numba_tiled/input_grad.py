@@ -8,6 +8,7 @@ one. The results are woven together at the end.
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit, prange
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
@@ -82,7 +83,8 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory,
 def input_grad(dy, w, x, threads, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
     """From `parts` to `segments` it is scratch."""
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
-    for t in prange(threads):
+    for part in prange(threads):
+        t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
         for item in range(t * items // threads, (t + 1) * items // threads):
             _item(
                 item, dy, w, x, n, work, g, planes, remainders, moved(pointer(parts), t * (parts.size // threads)),

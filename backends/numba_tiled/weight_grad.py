@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit, prange
 
 from backends.numba_tiled.geometry import Planes
@@ -184,7 +185,8 @@ def _item(item, dy, x, dw, n, cut, g, planes, taps, zero, memory):
 def weight_grad(dy, x, dw, threads, n, cut, g, planes, taps, zero, memory):
     """`memory` is scratch; `zero` is one."""
     items = n.groups * cut.parts
-    for t in prange(threads):
+    for part in prange(threads):
+        t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
         for item in range(t * items // threads, (t + 1) * items // threads):
             _item(
                 item, pointer(dy), pointer(x), pointer(dw), n, cut, g, planes, pointer(taps), pointer(zero),
