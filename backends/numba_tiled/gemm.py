@@ -81,6 +81,7 @@ class Pixels(NamedTuple):
     channel: int  # in the output, from one channel to the next; its rows are `width` apart
     stride: int  # in the output, from one image to the next
     packed: bool
+    in_place: bool  # the planes are an array of the caller's: nothing past its end may be read
 
 
 @njit(nogil=True, error_model="numpy")
@@ -93,14 +94,15 @@ def _positions(at):
 
 @njit(nogil=True, error_model="numpy")
 def _find_runs(segments, q, count, image, at):
-    """Pixels that neighbour in memory, of `count` from q on: (place in the planes, in the panel, how many)."""
+    """Positions that neighbour in memory, of `count` from q on: (place in the planes, in the panel, how many)."""
     found, done, area = 0, 0, at.rows * at.width
     while done < count:
-        l = q + done
+        place, long = image * at.image + q, count
         if at.packed:
-            image, l = l // area, l % area
-        long = min(at.width - l % at.width if at.row != at.width else area - l, count - done)
-        put(segments, found, image * at.image + l // at.width * at.row + l % at.width)
+            l = (q + done) % area
+            place = (q + done) // area * at.image + l // at.width * at.row + l % at.width
+            long = min(at.width - l % at.width if at.row != at.width else area - l, count - done)
+        put(segments, found, place)
         put(segments, found + 1, done)
         put(segments, found + 2, long)
         found += _SEGMENTS
@@ -188,7 +190,7 @@ def _multiply(
                 image, q = j // each, j % each * width
                 count = min(width, positions - q)
                 b, where, from_b, found = planes, moved(taps, first), image * at.image + q, 0
-                if at.packed or (at.row == at.width and count < width):  # whole vectors could end after the array
+                if at.packed or (at.in_place and count < width):
                     runs = _find_runs(segments, q, count, image, at)
                     _pack_panel(panel, planes, limit, where, deep, segments, runs)
                     b, where, from_b = panel, packed_places, 0

@@ -57,10 +57,14 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory,
     for pair in range(pairs):
         depth = filters * remainders.counts[pair]
         to, place = parts, pair * images * channels * rows * width
-        at = Pixels(images, rows, width, planes.row, apart, rows * width, channels * rows * width, work.packed)
+        at = Pixels(
+            images, rows, width, planes.row, apart, rows * width, channels * rows * width, work.packed, planes.is_image
+        )
         if pairs == 1:
             to, place = pointer(x), channel * g.h * g.w + row * width
-            at = Pixels(images, rows, width, planes.row, apart, g.h * g.w, n.results * g.h * g.w, work.packed)
+            at = Pixels(
+                images, rows, width, planes.row, apart, g.h * g.w, n.results * g.h * g.w, work.packed, planes.is_image
+            )
         if depth > 0:
             multiply_share(
                 part, work.parts, source, first, limit, remainders.taps[before : before + depth],
