@@ -85,7 +85,8 @@ def planes_of_x(spec: ConvSpec, rows: int) -> tuple[Planes, np.ndarray]:
     reach, width = (g.kh - 1) * g.dh // g.sh, g.ow + (g.kw - 1) * g.dw // g.sw
     is_image = (g.top, g.left, g.sh, g.sw, g.oh + reach, width) == (0, 0, 1, 1, g.h, g.w)
     planes = _planes(
-        g.h, g.w, g.sh, g.sw, g.top, g.left, channels, rows, reach, width, is_image, row_phases, column_phases
+        g.h, g.w, g.sh, g.sw, g.top, g.left, channels, rows, reach, width, g.ow, is_image, row_phases,
+        column_phases,
     )  # fmt: skip
     down = np.array([slot * len(column_phases) * planes.part + steps * planes.row for slot, steps in row_places])
     right = np.array([slot * planes.part + steps for slot, steps in column_places])
@@ -95,10 +96,10 @@ def planes_of_x(spec: ConvSpec, rows: int) -> tuple[Planes, np.ndarray]:
 
 def _planes(
     h: int, w: int, sh: int, sw: int, top: int, left: int, channels: int, rows: int, reach: int, width: int,
-    is_image: bool, row_phases: list[int], column_phases: list[int],
+    pixels: int, is_image: bool, row_phases: list[int], column_phases: list[int],
 ) -> Planes:  # fmt: skip
-    """With the distances between rows, phases and channels."""
-    shared = width
+    """With the distances between rows, phases and channels; a row has `pixels` results."""
+    shared = width - pixels
     for phase in column_phases:
         low = min(max(-((phase - left) // sw), 0), width)
         high = min(max((w - 1 - phase + left) // sw + 1, low), width)
@@ -151,8 +152,8 @@ def remainders(spec: ConvSpec, laid_out: int) -> tuple[Planes, Remainders]:
     down, right = (g.kh - 1) * g.dh // g.sh, (g.kw - 1) * g.dw // g.sw  # steps of the farthest tap
     is_image = (g.sh, g.sw, down, right, rows + down, columns + right) == (1, 1, first, beside, g.oh, g.ow)
     planes = _planes(
-        g.oh, g.ow, 1, 1, down - first, right - beside, filters, laid_out, down, columns + right, is_image, [0],
-        [0],
+        g.oh, g.ow, 1, 1, down - first, right - beside, filters, laid_out, down, columns + right, columns,
+        is_image, [0], [0],
     )  # fmt: skip
     counts = []
     taps, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]

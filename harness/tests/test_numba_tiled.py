@@ -28,7 +28,7 @@ SPECS = [
     "n2c17h7w7_f33kh3kw3_pt1pb1pl1pr1", "n2c4h9w10_f8kh1kw1_pt1pb2pl0pr1", "n2c9h8w8_f9kh3kw3_pt1pb1pl1pr1_g9",
     "n2c2h4w5_f2kh2kw2_sh7sw9", "n1c2h10w9_f3kh2kw3_sh3sw2_pt2pb1pl1pr3_dh3dw2",
     "n2c3h8w8_f2kh3kw3_sh2sw2_pt1pb1pl1pr1_dh2dw2", "n1c3h33w50_f2kh16kw16_sh16sw16",
-    "n2c3h9w140_f2kh3kw3_pt1pb1pl1pr1",
+    "n2c3h9w140_f2kh3kw3_pt1pb1pl1pr1", "n1c2h1w2_f2kh3kw3_sh1sw2_pt2pb2pl4pr4",
     # one channel a group, in small planes, several at a time, and in bands of rows
     "n2c5h7w7_f10kh3kw3_pt1pb1pl1pr1_g5", "n1c3h9w20_f9kh2kw4_sh2sw2_pt0pb3pl2pr1_g3",
     "n2c2h13w9_f2kh3kw2_sh3sw5_pt1pb0pl0pr4_g2", "n1c2h12w21_f4kh3kw3_sh2sw1_pt4pb1pl3pr6_dh3dw5_g2",
