@@ -9,13 +9,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import get_num_threads
 
 from backends.numba_tiled.bands import Bands, Fit, fit
 from backends.numba_tiled.depthwise_weight import Correlation, correlate
 from backends.numba_tiled.geometry import window
 from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.stencil import Stencil, stencil
+from backends.numba_tiled.threads import launch, thread_count
 from backends.numba_tiled.workspace import scratch
 from harness import ConvSpec
 
@@ -31,27 +31,27 @@ def takes(spec: ConvSpec) -> bool:
 def conv2d(x: np.ndarray, w: np.ndarray, start: np.ndarray, y: np.ndarray, spec: ConvSpec) -> None:
     """All flat; `start` is the bias, or zeros."""
     s, bands, size = _of_result(spec, x.itemsize)
-    threads = get_num_threads()
+    threads = thread_count()
     buffer = scratch("bands", threads * size, x.dtype)
     units = spec.batch * spec.in_channels
-    stencil(x, w, start, y, threads, units, spec.out_channels, spec.taps, s, bands, buffer)
+    launch(stencil, x, w, start, y, threads, units, spec.out_channels, spec.taps, s, bands, buffer)
 
 
 def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, dx: np.ndarray, spec: ConvSpec) -> None:
     """All flat; the weights must be finite."""
     s, bands, size = _of_image(spec, dy.itemsize)
-    threads = get_num_threads()
+    threads = thread_count()
     buffer, start = scratch("bands", threads * size, dy.dtype), np.zeros(spec.in_channels, dy.dtype)
     units = spec.batch * spec.in_channels
-    stencil(dy, w, start, dx, threads, units, spec.in_channels, s.sources * spec.taps, s, bands, buffer)
+    launch(stencil, dy, w, start, dx, threads, units, spec.in_channels, s.sources * spec.taps, s, bands, buffer)
 
 
 def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, dw: np.ndarray, spec: ConvSpec) -> None:
     """All flat."""
     c, of_x, of_dy, size = _of_weights(spec, dy.itemsize)
-    threads = get_num_threads()
+    threads = thread_count()
     buffer = scratch("bands", threads * size, dy.dtype)
-    correlate(dy, x, dw, threads, spec.batch, spec.in_channels, c, of_x, of_dy, buffer)
+    launch(correlate, dy, x, dw, threads, spec.batch, spec.in_channels, c, of_x, of_dy, buffer)
 
 
 @lru_cache(maxsize=256)

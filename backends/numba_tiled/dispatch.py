@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads
 
 from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import depthwise
@@ -19,6 +18,7 @@ from backends.numba_tiled.geometry import Counts, Planes, Window, counting, plan
 from backends.numba_tiled.input_grad import input_grad
 from backends.numba_tiled.rows import is_finite
 from backends.numba_tiled.simd import BYTES
+from backends.numba_tiled.threads import launch, thread_count
 from backends.numba_tiled.weight_grad import panels, placed, weight_grad
 from backends.numba_tiled.work import divide
 from backends.numba_tiled.workspace import scratch
@@ -27,16 +27,16 @@ from harness import ConvSpec
 _CACHE = 32 << 20  # bytes: what a result must exceed to be written past the caches
 _FEW_CHANNELS = 8
 _NOT_WORTH_THREADS = 1 << 14  # elements to add up: their launch takes longer
-_AT_A_TIME = 2 << 20  # bytes of padded planes, if one image is not more
+_AT_A_TIME = 2 << 20  # bytes of columns, if those of one image are not more
 
 
 def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W) -> (N, C*KH*KW, L)."""
-    threads = get_num_threads()
+    threads = thread_count()
     shape, planes, g, blocks, size, past_caches = _im2col_plan(spec, x.itemsize, threads)
     columns = np.empty(shape, x.dtype)
     buffer = scratch("rows", size, x.dtype)
-    runs.im2col(_flat(x), _flat(columns), threads, planes, g, blocks, buffer, past_caches)
+    launch(runs.im2col, _flat(x), _flat(columns), threads, planes, g, blocks, buffer, past_caches)
     return columns
 
 
@@ -51,10 +51,11 @@ def _im2col_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]
 
 def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C*KH*KW, L) -> (N, C, H, W)."""
-    threads = get_num_threads()
+    threads = thread_count()
     shape, planes, g, blocks, size = _col2im_plan(spec, columns.itemsize, threads)
     x = np.empty(shape, columns.dtype)
-    gather.col2im(_flat(columns), _flat(x), threads, planes, g, blocks, scratch("rows", size, columns.dtype))
+    buffer = scratch("rows", size, columns.dtype)
+    launch(gather.col2im, _flat(columns), _flat(x), threads, planes, g, blocks, buffer)
     return x
 
 
@@ -80,12 +81,12 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
         start = np.zeros(spec.out_channels, x.dtype) if b is None else _flat(b)
         depthwise.conv2d(_flat(x), _flat(w), start, _flat(y), spec)
         return y
-    threads, itemsize = get_num_threads(), x.itemsize
+    threads, itemsize = thread_count(), x.itemsize
     work, planes, taps, across, space, n, y_shape = _forward_plan(spec, itemsize, threads)
     y = np.empty(y_shape, x.dtype)
     start = space.zero if b is None else _flat(b)
-    forward(
-        _flat(x), _flat(w), start, _flat(y), threads, n, work, planes, taps, across, y_shape[2], y_shape[3],
+    launch(
+        forward, _flat(x), _flat(w), start, _flat(y), threads, n, work, planes, taps, across, y_shape[2], y_shape[3],
         scratch("memory", threads * space.size, x.dtype), segments(threads, itemsize), space,
     )  # fmt: skip
     return y
@@ -117,11 +118,11 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
         return x
     if spec.in_channels // spec.groups <= _FEW_CHANNELS:
         return _input_grad_by_columns(dy, w, spec)
-    threads, itemsize, dtype = get_num_threads(), dy.itemsize, dy.dtype
+    threads, itemsize, dtype = thread_count(), dy.itemsize, dy.dtype
     work, planes, parts, space, n, woven, row = _input_grad_plan(spec, itemsize, threads)
     x = np.empty(spec.x_shape, dtype)
-    input_grad(
-        _flat(dy), _flat(w), _flat(x), threads, n, work, window(spec), planes, parts,
+    launch(
+        input_grad, _flat(dy), _flat(w), _flat(x), threads, n, work, window(spec), planes, parts,
         scratch("parts", threads * woven, dtype), scratch("rows", threads * row, dtype),
         scratch("memory", threads * space.size, dtype), segments(threads, itemsize), space,
     )  # fmt: skip
@@ -147,16 +148,25 @@ def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.
     rows, filters = spec.in_channels * spec.taps, spec.out_channels // spec.groups
     turned = w.reshape(spec.groups, filters, rows // spec.groups).swapaxes(1, 2).reshape(rows, filters, 1, 1)
     x = np.empty(spec.x_shape, dy.dtype)
-    images = max(1, min(spec.batch, _AT_A_TIME // max(rows * spec.positions * dy.itemsize, 1)))
+    for n, some, inner in _a_few_images(spec, dy.itemsize):
+        columns = conv2d(dy[n : n + some.batch], turned, None, inner)
+        x[n : n + some.batch] = col2im(columns.reshape(some.columns_shape), some)
+    return x
+
+
+@lru_cache(maxsize=256)
+def _a_few_images(spec: ConvSpec, itemsize: int) -> list[tuple[int, ConvSpec, ConvSpec]]:
+    """From the first image on, col2im of some images, and the 1x1 convolution that makes their columns."""
+    rows, chunks = spec.in_channels * spec.taps, []
+    images = max(1, min(spec.batch, _AT_A_TIME // max(rows * spec.positions * itemsize, 1)))
     for n in range(0, spec.batch, images):
         some = replace(spec, batch=min(images, spec.batch - n))
         inner = ConvSpec(
             batch=some.batch, in_channels=spec.out_channels, input_size=spec.output_size, out_channels=rows,
             kernel_size=(1, 1), stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=spec.groups,
         )  # fmt: skip
-        columns = conv2d(dy[n : n + images], turned, None, inner)
-        x[n : n + images] = col2im(columns.reshape(some.columns_shape), some)
-    return x
+        chunks.append((n, some, inner))
+    return chunks
 
 
 def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -165,11 +175,11 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
         dw = np.empty(spec.w_shape, dy.dtype)
         depthwise.conv2d_weight_grad(_flat(dy), _flat(x), _flat(dw), spec)
         return dw
-    threads, itemsize = get_num_threads(), dy.itemsize
+    threads, itemsize = thread_count(), dy.itemsize
     cut, planes, taps, n, zero = _weight_grad_plan(spec, itemsize, threads)
     dw = np.empty(spec.w_shape, dy.dtype)
-    weight_grad(
-        _flat(dy), _flat(x), _flat(dw), threads, n, cut, window(spec), planes, taps, zero,
+    launch(
+        weight_grad, _flat(dy), _flat(x), _flat(dw), threads, n, cut, window(spec), planes, taps, zero,
         scratch("memory", threads * cut.size, dy.dtype),
     )  # fmt: skip
     return dw
@@ -186,11 +196,11 @@ def _weight_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any,
 
 def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW) -> (F,)."""
-    db, threads = np.empty(spec.out_channels, dy.dtype), get_num_threads()
+    db, threads = np.empty(spec.out_channels, dy.dtype), thread_count()
     if threads == 1 or dy.size < _NOT_WORTH_THREADS:
         bias_grad_share(0, 1, _flat(dy), db, spec.batch, spec.out_channels, spec.positions)
     else:
-        bias_grad(_flat(dy), db, threads, spec.batch, spec.out_channels, spec.positions)
+        launch(bias_grad, _flat(dy), db, threads, spec.batch, spec.out_channels, spec.positions)
     return db
 
 

@@ -32,10 +32,10 @@ from backends.numba_tiled.kernel import (
     step_2,
     step_3,
 )
-from backends.numba_tiled.packing import turn_rows
 from backends.numba_tiled.planes import fill_planes
 from backends.numba_tiled.rows import clear
 from backends.numba_tiled.simd import BYTES
+from backends.numba_tiled.turn import turn_rows
 from backends.numba_tiled.vector import get, lanes, moved, pointer, put
 from backends.numba_tiled.work import BAND_BYTES
 from harness import ConvSpec

@@ -160,6 +160,45 @@ def test_compiled_code_of_an_older_version_is_forgotten(tmp_path: Path, monkeypa
     assert not compiled.exists()
 
 
+_FROM_SEVERAL_THREADS = """
+import sys, threading, warnings
+import numpy as np
+import numba
+from backends import numba_tiled
+from harness import data, tap_oracle
+from harness.spec import OPS, ConvSpec
+
+right = []
+
+def call(text):
+    spec = ConvSpec.parse(text)
+    for op in OPS * 3:
+        arrays = data.exact(op, spec, "float32", text)
+        right.append(np.array_equal(getattr(numba_tiled, op)(*arrays, spec), tap_oracle.run(op, spec, *arrays)))
+
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    callers = [threading.Thread(target=call, args=(text,)) for text in sys.argv[1:]]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+slow = sum("workqueue" in str(one.message) for one in told)
+print(numba.threading_layer(), len(right), all(right), slow)
+"""
+
+
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_several_threads_may_call_and_a_slow_threading_layer_is_told(layer: str) -> None:
+    """Numba's own layer, workqueue, ends the process if two threads launch at a time."""
+    done = child(_FROM_SEVERAL_THREADS, *SPECS[:4], NUMBA_THREADING_LAYER=layer)
+    if "No threading layer could be loaded" in done.stderr:
+        pytest.skip(f"Numba has no {layer} here")
+    assert done.stdout.split() == [layer, "72", "True", str(int(layer == "workqueue"))], (
+        done.stdout + done.stderr[-700:]
+    )
+
+
 def test_weights_that_are_not_finite_reach_what_reads_them() -> None:
     spec = ConvSpec.parse("n1c9h6w6_f3kh3kw3")
     dy, w = (a.astype(np.float32) for a in data.exact("conv2d_input_grad", spec, "float32", "x"))

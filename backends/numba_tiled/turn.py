@@ -1,34 +1,26 @@
-"""Weights as the micro-kernel reads them: FILTERS rows side by side, so that a step of the depth is one line.
+"""A matrix turned over, as much as a register's width at a time.
 
-Rows are turned over lane by lane in registers: vectors of FILTERS rows are zipped log2(FILTERS) times.
+The lanes of as many vectors are zipped log2 of that many times, in registers: rows become columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from backends.numba_tiled.kernel import FILTERS
 from backends.numba_tiled.simd import Vec, int_of, shuffle, write, write_first
-from backends.numba_tiled.vector import lanes, load_first, moved, pointer
+from backends.numba_tiled.vector import lanes, load_first
 
 
-def _zero_rows(count_of: Callable[[Vec], int]) -> Any:
-    @intrinsic
-    def zero_rows(typing: Any, p: Any) -> Any:
-        """A tuple of vectors of zeros."""
-        vec = Vec(p.dtype)
-        rows = types.UniTuple(vec, count_of(vec))
-        return rows(p), lambda context, builder, signature, arguments: context.get_constant_null(rows)
-
-    return zero_rows
-
-
-_zero_filters, _zero_lanes = _zero_rows(lambda vec: FILTERS), _zero_rows(lambda vec: vec.lanes)
+@intrinsic
+def _zero_rows(typing: Any, p: Any) -> Any:
+    """A tuple of as many vectors of zeros as a vector has lanes."""
+    vec = Vec(p.dtype)
+    rows = types.UniTuple(vec, vec.lanes)
+    return rows(p), lambda context, builder, signature, arguments: context.get_constant_null(rows)
 
 
 @intrinsic
@@ -76,32 +68,11 @@ def _store_turned(typing: Any, p: Any, i: Any, pitch: Any, rows: Any, most: Any)
 
 
 @njit(nogil=True, error_model="numpy")
-def pack_rows(packed, to, source, place, rows, pitch, count):
-    """packed[to + k * FILTERS + m] = source[place + m * pitch + k] for m < rows, k < count; else 0."""
-    n = lanes(packed)
-    for k in range(0, count, n):
-        several = _zero_filters(packed)
-        for m in range(FILTERS):
-            several = _append(several, load_first(source, place + m * pitch + k, count - k if m < rows else 0))
-        _store_turned(packed, to + k * FILTERS, n, several, (count - k) * FILTERS)
-
-
-@njit(nogil=True, error_model="numpy")
 def turn_rows(turned, to, width, source, place, rows, pitch, count):
     """turned[to + k * width + m] = source[place + m * pitch + k] for m < rows, k < count; 0 for the other m < lanes."""
     n = lanes(turned)
     for k in range(0, count, n):
-        several = _zero_lanes(turned)
+        several = _zero_rows(turned)
         for m in range(n):
             several = _append(several, load_first(source, place + m * pitch + k, count - k if m < rows else 0))
         _store_turned(turned, to + k * width, width, several, (count - k) * n)
-
-
-@njit(nogil=True, error_model="numpy")
-def pack_share(t, threads, w, start, packed, filters, depth):
-    """Part t of the filters: rows of `depth` weights, from w[start] on, in blocks of FILTERS."""
-    w, packed = moved(pointer(w), start), pointer(packed)
-    blocks = (filters + FILTERS - 1) // FILTERS
-    for block in range(t * blocks // threads, (t + 1) * blocks // threads):
-        rows = min(FILTERS, filters - block * FILTERS)
-        pack_rows(packed, block * depth * FILTERS, w, block * FILTERS * depth, rows, depth, depth)
