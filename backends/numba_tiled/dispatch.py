@@ -14,7 +14,7 @@ from backends.numba_tiled import im2col as runs
 from backends.numba_tiled.bias_grad import bias_grad, bias_grad_share
 from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room, segments
-from backends.numba_tiled.geometry import Counts, Planes, Window, counting, planes_of_x, remainders, window
+from backends.numba_tiled.geometry import Counts, Window, counting, planes_of_x, remainders, window
 from backends.numba_tiled.input_grad import input_grad
 from backends.numba_tiled.rows import is_finite
 from backends.numba_tiled.simd import BYTES
@@ -99,7 +99,7 @@ def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...
     work = divide(whole, spec.batch, spec.groups, filters, height, width, itemsize, threads)
     planes, taps = planes_of_x(spec, work.rows)
     n = _counts(spec, spec.in_channels, spec.out_channels)
-    space = room(_size(planes, work.images), filters, itemsize)
+    space = room(planes, work, spec.taps, filters, width, itemsize)
     return work, planes, taps, counting(taps.size), space, n, spec.y_shape
 
 
@@ -138,7 +138,7 @@ def _input_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, 
     planes, parts = remainders(spec, work.rows)
     woven = work.images * channels * work.rows * parts.columns * sh * sw if sh * sw > 1 else 0
     row = sw * _up(parts.columns + lanes, lanes)
-    space = room(_size(planes, work.images), channels, itemsize)
+    space = room(planes, work, spec.taps, channels, parts.columns, itemsize)
     n = _counts(spec, spec.out_channels, spec.in_channels)
     return work, planes, parts, space, n, _apart(woven, itemsize), _apart(row, itemsize)
 
@@ -222,8 +222,3 @@ def _apart(count: int, itemsize: int) -> int:
 
 def _counts(spec: ConvSpec, sources: int, results: int) -> Counts:
     return Counts(spec.batch, spec.groups, sources, results, spec.taps)
-
-
-def _size(planes: Planes, images: int) -> int:
-    """Elements of the padded planes of so many images."""
-    return 0 if planes.is_image else images * planes.channels * planes.size

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from backends.numba_tiled.geometry import Planes
 from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
 from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.vector import (
@@ -31,12 +32,13 @@ from backends.numba_tiled.vector import (
     store_between,
     store_first,
 )
+from backends.numba_tiled.work import Work
 from backends.numba_tiled.workspace import scratch
 
 DEPTH = 288  # taps a block: those of a 3x3 kernel on 32 channels
 _PACKED_DEPTH = 224  # of a packed panel: 42 KiB
 _SEGMENTS = 4  # numbers that a run or a store takes
-_SUMS_BYTES = 256 << 10  # of a group of panels: a quarter of a 1 MiB L2 cache
+_SUMS_BYTES = 128 << 10  # of a group of panels: an eighth of a 1 MiB L2 cache
 
 
 class Room(NamedTuple):
@@ -50,13 +52,15 @@ class Room(NamedTuple):
     places: np.ndarray  # of the taps in a packed panel
 
 
-def room(planes: int, filters: int, itemsize: int) -> Room:
-    """For planes of so many elements and a product of `filters` rows."""
+def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsize: int) -> Room:
+    """For a product of `filters` rows over `taps` of each channel, with results of `width` columns."""
     line, panel = BYTES // itemsize, VECTORS * BYTES // itemsize
+    laid_out = 0 if planes.is_image else work.images * planes.channels * planes.size
+    positions = work.images * (work.rows * width if work.packed else (work.rows - 1) * planes.row + width + panel)
     one = -(-filters // FILTERS) * FILTERS * panel  # sums of a panel
-    together = max(_SUMS_BYTES // itemsize // one, 1)
-    first = -(-planes // line) * line + panel  # whole vectors are read at the end of the planes
-    second = first + DEPTH * panel + panel
+    together = max(min(_SUMS_BYTES // itemsize // one, -(-positions // panel)), 1)
+    first = -(-laid_out // line) * line + panel  # whole vectors are read at the end of the planes
+    second = first + (min(planes.channels * taps, DEPTH) * panel if work.packed or planes.is_image else 0) + panel
     dtype = np.dtype(f"f{itemsize}")
     return Room(second + together * one + line, first, second, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
 

@@ -36,7 +36,11 @@ def divide(
         row_bytes = len(planes.row_phases) * len(planes.column_phases) * planes.row * planes.channels * itemsize
         fit = BAND_BYTES // row_bytes - planes.reach
         band = max(min(fit, rows), min(planes.reach, rows), 1)  # not so few that most rows are laid out twice
-        images = max(1, min(3 * BAND_BYTES // 2 // (row_bytes * (rows + planes.reach)), fair))
+        image_bytes = row_bytes * (rows + planes.reach)
+        most = BAND_BYTES // image_bytes
+        if most < 8 and 8 * image_bytes <= 3 * BAND_BYTES // 2:  # small images fill panels better together
+            most = 8
+        images = max(1, min(most, fair))
         images = -(-fair // -(-fair // images))
     bands, parts = -(-rows // band), 1
     items = groups * -(-batch // images) * bands
