@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-full lint clean
+.PHONY: help install report test test-full goals lint clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -36,6 +36,21 @@ test-full: test  ## also the whole grid, random search and full-size layers, for
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native --tier 2 --jobs 2
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native matlab_loop --tier 3 --check values.random
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled --tier 4 --check values.layer
+
+GOAL_SETS = core alexnet vgg16 resnet50 mobilenet_v1 cifar10 mnist
+goals: install   ## measure what backends/numba_tiled/README.md claims; 20 minutes, alone on the machine
+	$(PIP) install -q onnxruntime
+	for t in 1 2; do for s in $(GOAL_SETS); do \
+	  $(BIN)/harness compare numba_tiled torch_native --shapes $$s --threads $$t --dtype float32 \
+	    --json results/goals/numba_tiled-torch-$$s-$$t.json || exit $$?; \
+	  $(BIN)/harness compare numba_tiled backends/peers/numpy_sliding_window.py --shapes $$s --threads $$t --dtype float32 \
+	    --ops im2col --json results/goals/numba_tiled-numpy-$$s-$$t.json || exit $$?; \
+	  $(BIN)/harness compare numba_tiled backends/peers/onnx_runtime.py --shapes $$s --threads $$t --dtype float32 \
+	    --ops conv2d --json results/goals/numba_tiled-onnx-$$s-$$t.json || exit $$?; \
+	  $(BIN)/harness compare numba_winograd torch_native --shapes $$s --threads $$t --dtype float32 \
+	    --ops conv2d,conv2d_input_grad --json results/goals/numba_winograd-torch-$$s-$$t.json || exit $$?; \
+	done; done
+	$(BIN)/python -m harness.report.goals
 
 lint: install    ## ruff and mypy
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ _OWN_LIBRARY = {
     "numba_tiled": {"numba", "llvmlite"},
     "cupy_kernels": {"cupy"},
     "torch_native": {"torch"},
+    "peers": {"numba", "onnx", "onnxruntime"},
 }
 _CLOCK = "harness.timing"
 _HARMLESS_TIME = {"monotonic", "sleep"}  # progress and deadlines

@@ -72,3 +72,10 @@ def test_the_files_it_links_to_exist() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", _README) if "://" not in link]
     assert links
     assert all((_ROOT / link).exists() for link in links), links
+
+
+def test_goals_stand_beside_what_the_committed_comparisons_say() -> None:
+    from harness.report import goals
+
+    guide = (_ROOT / "backends/numba_tiled/README.md").read_text(encoding="utf-8")
+    assert goals.replaced(guide, goals.markdown(_ROOT / "results/goals")) == guide

@@ -1,0 +1,76 @@
+"""ONNX Runtime: inference, so conv2d alone. The strongest forward peer on a CPU (pip install onnx onnxruntime).
+
+    harness compare numba_tiled backends/peers/onnx_runtime.py --ops conv2d --shapes core
+
+Surprising fact: weights are constants of its model, which it packs once for all calls with the same array.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numba import get_num_threads
+from onnx import TensorProto, helper, numpy_helper
+
+from harness import ConvSpec, Op
+
+numerics = "gemm"
+
+
+def unsupported(op: Op, spec: ConvSpec, dtype: str) -> str | None:
+    """conv2d in float32."""
+    if op != "conv2d":
+        return "it is for inference"
+    return None if dtype == "float32" else f"dtype {dtype} is not claimed"
+
+
+def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
+    """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW)."""
+    session = _session(_Same(w), _Same(b), spec, get_num_threads())
+    return session.run(None, {"x": np.ascontiguousarray(x)})[0]
+
+
+def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
+    """Not here."""
+    raise NotImplementedError
+
+
+def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
+    """Not here."""
+    raise NotImplementedError
+
+
+class _Same:
+    """An array by its identity; it is kept, so that no other array can take its place in memory."""
+
+    def __init__(self, array: np.ndarray | None) -> None:
+        self.array = array
+
+    def __hash__(self) -> int:
+        return id(self.array)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.array is self.array
+
+
+@lru_cache(maxsize=1)
+def _session(w: _Same, b: _Same, spec: ConvSpec, threads: int) -> Any:
+    top, bottom, left, right = spec.padding
+    constants = {name: a.array for name, a in (("w", w), ("b", b)) if a.array is not None}
+    node = helper.make_node(
+        "Conv", ["x", *constants], ["y"], strides=spec.stride, pads=(top, left, bottom, right),
+        dilations=spec.dilation, group=spec.groups,
+    )  # fmt: skip
+    graph = helper.make_graph(
+        [node], "conv2d", [helper.make_tensor_value_info("x", TensorProto.FLOAT, spec.x_shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, spec.y_shape)],
+        [numpy_helper.from_array(a, name) for name, a in constants.items()],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 4, threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
