@@ -6,6 +6,7 @@ BUILTIN = {
     "matlab_loop": "backends.matlab_loop",
     "numba_loops": "backends.numba_loops",
     "numba_tiled": "backends.numba_tiled",
+    "numba_winograd": "backends.numba_tiled.winograd",
     "cupy_kernels": "backends.cupy_kernels:CupyKernels",
     "torch_native": "backends.torch_native:cpu",
     "torch_native_cuda": "backends.torch_native:cuda",

@@ -43,12 +43,20 @@ def clear(to: Pointer, i: int, count: int) -> None:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def is_finite(a):
-    """Whether no element is NaN or infinite: 0 times any of these is NaN."""
-    p = pointer(a)
+    """Whether no element is NaN or infinite."""
+    return are_finite(pointer(a), 0, a.size)
+
+
+@njit(nogil=True, error_model="numpy")
+def are_finite(p: Pointer, i: int, count: int) -> bool:
+    """Whether none of p[i : i + count] is NaN or infinite: 0 times any of these is NaN."""
     n, zero = lanes(p), zeros(p)
     found = zero
-    for k in range(0, a.size, n):
-        found = fma(load_first(p, k, a.size - k), zero, found)
+    whole = count - count % n
+    for k in range(0, whole, n):
+        found = fma(load(p, i + k), zero, found)
+    if whole < count:
+        found = fma(load_first(p, i + whole, count - whole), zero, found)
     return total(found) == 0
 
 

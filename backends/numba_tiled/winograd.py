@@ -1,0 +1,120 @@
+"""`numba_winograd`: the convolutions of `numba_tiled`, with Winograd's F(2x2, 3x3) where it is the faster way.
+
+A 3x3 kernel with stride 1 and dilation 1 takes 16 products for 4 pixels instead of 36. It is other arithmetic than a
+sum of products, with other rounding, so it has a name and an error bound of its own and nobody gets it unasked. Where
+it does not apply (`applies`), and for im2col, col2im and the weight gradient, this is `numba_tiled`.
+
+Surprising fact: a NaN or an infinity would reach all pixels of its tiles, and large numbers overflow earlier. So a
+result that is not finite all over is computed again, as `numba_tiled` does it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numba import get_num_threads
+
+from backends.numba_tiled import dispatch, info, unsupported
+from backends.numba_tiled.dispatch import _flat, col2im, conv2d_weight_grad, im2col
+from backends.numba_tiled.geometry import counting
+from backends.numba_tiled.kernel import FILTERS
+from backends.numba_tiled.simd import BYTES
+from backends.numba_tiled.winograd_product import FEW, Room, Share, Tiles, convolve
+from backends.numba_tiled.winograd_transforms import FREQUENCIES, TAPS
+from backends.numba_tiled.workspace import scratch
+from harness import ConvSpec
+
+__all__ = ["col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "im2col", "info", "numerics", "unsupported"]
+
+numerics = "winograd"
+_FEWEST_CHANNELS = 16  # of a group, on both sides
+_FEWEST_TILES = 32
+_CHUNK_BYTES = 3 << 20  # of V and M
+_FEWEST_IN_CHUNK = 96
+
+
+def applies(spec: ConvSpec) -> bool:
+    """Whether a convolution is Winograd's here: 3x3, stride 1, dense, 16 channels a group, 32 tiles of 2x2 pixels."""
+    (height, width), (kept, lost) = spec.output_size, spec.input_size
+    fewest = min(-(-height // 2) * -(-width // 2), -(-kept // 2) * -(-lost // 2)) * spec.batch
+    channels = min(spec.in_channels, spec.out_channels) // spec.groups
+    return _is_dense_3x3(spec) and channels >= _FEWEST_CHANNELS and fewest >= _FEWEST_TILES
+
+
+def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
+    """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW)."""
+    y = _convolve(x, w, b, spec, False) if applies(spec) else None
+    return dispatch.conv2d(x, w, b, spec) if y is None else y
+
+
+def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
+    """(N, F, OH, OW), (F, C/G, KH, KW) -> (N, C, H, W): convolution with kernels turned round, and what was cut off."""
+    dx = _convolve(dy, w, None, spec, True) if applies(spec) else None
+    return dispatch.conv2d_input_grad(dy, w, spec) if dx is None else dx
+
+
+def _is_dense_3x3(spec: ConvSpec) -> bool:
+    return (spec.kernel_size, spec.stride, spec.dilation) == ((3, 3), (1, 1), (1, 1))
+
+
+def _convolve(
+    source: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec, backwards: bool
+) -> np.ndarray | None:
+    """The convolution or, `backwards`, its input gradient. None if it is not finite all over."""
+    dtype, threads = source.dtype, get_num_threads()
+    result = np.empty(spec.x_shape if backwards else spec.y_shape, dtype)
+    g, s = _plan(spec, backwards, dtype.itemsize, threads)
+    start = np.zeros((s.groups + 1) * s.filters + FILTERS, dtype)
+    if b is not None:
+        start[: spec.out_channels] = b
+    lanes = BYTES // dtype.itemsize
+    items = s.groups * -(-s.batch // s.images) * s.bands * s.parts
+    room = Room(
+        scratch("winograd u", s.groups * FREQUENCIES * s.u, dtype),
+        scratch("winograd v", threads * FREQUENCIES * s.v, dtype),
+        scratch("winograd m", threads * FREQUENCIES * s.m, dtype), scratch("few", threads * FEW * s.pitch, dtype),
+        scratch("turned", threads * TAPS * lanes, dtype), np.zeros(4 * lanes, dtype), counting(s.depth),
+        _places(s.depth, s.tiles), np.zeros(items, np.uint8),
+    )  # fmt: skip
+    convolve(_flat(source), _flat(w), start, _flat(result), threads, g, s, room)
+    return None if room.spoilt.any() else result
+
+
+@lru_cache(maxsize=256)
+def _places(count: int, step: int) -> np.ndarray:
+    return np.arange(0, count * step, step)
+
+
+@lru_cache(maxsize=256)
+def _plan(spec: ConvSpec, backwards: bool, itemsize: int, threads: int) -> tuple[Tiles, Share]:
+    (h, w), (oh, ow), (top, _, left, _) = spec.input_size, spec.output_size, spec.padding
+    depth, filters = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+    if backwards:
+        h, w, oh, ow, top, left, depth, filters = oh, ow, h, w, 2 - top, 2 - left, filters, depth
+    g = Tiles(h, w, oh, ow, top, left, -(-oh // 2), -(-ow // 2))
+    lanes = BYTES // itemsize
+    fit = max(_CHUNK_BYTES // (FREQUENCIES * itemsize * (depth + filters)), _FEWEST_IN_CHUNK)
+    images, bands = 1, 1
+    if fit >= g.down * g.across:
+        fair = max(-(-spec.batch // threads), 1)
+        images = max(1, min(fit // (g.down * g.across), fair))
+        images = -(-fair // -(-fair // images))
+    else:
+        bands = -(-g.down // max(fit // g.across, 1))
+    rows = -(-g.down // bands)
+    bands = -(-g.down // rows)
+    items = spec.groups * -(-spec.batch // images) * bands
+    parts = min(threads, -(-filters // FILTERS)) if items % threads and items < 8 * threads else 1
+    tiles = _odd(images * rows * g.across + lanes, lanes)
+    pitch = _odd(depth, lanes)
+    return g, Share(
+        spec.batch, spec.groups, depth, filters, backwards, images, rows, bands, parts, tiles,
+        _odd(depth * tiles, lanes), _odd(-(-filters // FILTERS) * FILTERS * tiles, lanes), pitch,
+        _odd(filters * pitch, lanes),
+    )  # fmt: skip
+
+
+def _odd(count: int, lanes: int) -> int:
+    """`count` or more, an odd number of vectors: so rows this far apart do not meet in the same sets of a cache."""
+    return (-(-count // lanes) // 2 * 2 + 1) * lanes

@@ -1,0 +1,175 @@
+"""Winograd convolution of a chunk of tiles: transform, 16 matrix products, transform back.
+
+For frequency k: M[k] (filters x tiles) = U[k] (filters x channels) @ V[k] (channels x tiles). The tiles of a chunk,
+a band of tile rows or several images, are one long list, so lanes are full however narrow the image is. The products
+are those of `gemm`: 8 filters by 3 vectors of tiles in registers, a panel of V in the L1 cache for all filters, rows of
+U streaming past. A few tiles beyond whole vectors would cost a vector of their own in every product: for these the
+lanes run along the depth.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
+from backends.numba_tiled.rows import are_finite
+from backends.numba_tiled.vector import fma, get, lanes, load, moved, pointer, put, total, zeros
+from backends.numba_tiled.winograd_transforms import FREQUENCIES, TAPS, transform_image, transform_kernels, transform_sums
+
+FEW = 4  # tiles beyond whole vectors that are summed one by one
+_DEPTH = 192  # channels at a time: a panel of V is then 36 KiB
+_BIASED = 5  # frequency (1, 1), which every pixel takes once, with a plus
+
+
+class Tiles(NamedTuple):
+    """Planes of h x w that are read, of oh x ow that are written, and the tiles of 2x2 pixels of the latter."""
+
+    h: int
+    w: int
+    oh: int
+    ow: int
+    top: int  # rows of padding; negative: rows that are left out
+    left: int
+    down: int
+    across: int
+
+
+class Share(NamedTuple):
+    """Sizes: of the problem, of items of work, and of scratch memory (in elements)."""
+
+    batch: int
+    groups: int
+    depth: int  # channels of a group that are read
+    filters: int  # channels of a group that are written
+    flipped: bool  # kernels: the depth is the first axis of the weights then
+    images: int  # of an item
+    rows: int  # of tiles, of an item
+    bands: int
+    parts: int  # of the filters
+    tiles: int  # from one channel to the next
+    v: int  # from one frequency to the next
+    m: int
+    pitch: int  # of U, from one filter to the next
+    u: int  # from one frequency to the next
+
+
+class Room(NamedTuple):
+    """Scratch memory, and constants."""
+
+    u: np.ndarray
+    v: np.ndarray
+    m: np.ndarray
+    few: np.ndarray  # a thread: the depth of FEW tiles
+    turned: np.ndarray  # a thread: a vector for each tap
+    zero: np.ndarray
+    across: np.ndarray  # 0, 1, ...
+    taps: np.ndarray  # where a channel's tiles are in V
+    spoilt: np.ndarray  # an item: whether a result is not finite
+
+
+@njit(nogil=True, error_model="numpy")
+def _add_dots(u, pitch, v, deep, start, m, k, apart, more, rows):
+    """m[k + f * apart] = or += start[f] + the product of row f of u and v, for f < rows."""
+    n = lanes(u)
+    for f in range(rows):
+        found = zeros(u)
+        for d in range(0, deep, n):
+            found = fma(load(u, f * pitch + d), load(v, d), found)
+        before = get(m, k + f * apart) if more else get(start, f)
+        put(m, k + f * apart, before + total(found))
+
+
+@njit(nogil=True, error_model="numpy")
+def _multiply(u, s, first_row, last_row, v, m, count, start, few, zero, across, taps):
+    """m = u @ v for one frequency, `count` tiles and filters first_row <= f < last_row."""
+    n = lanes(v)
+    rest = count % n
+    if rest > FEW:
+        rest = 0
+    vectors = (count - rest + n - 1) // n
+    panels = max((vectors + VECTORS - 1) // VECTORS, 1)
+    slabs = (s.depth + _DEPTH - 1) // _DEPTH
+    most = ((s.depth + slabs - 1) // slabs + n - 1) // n * n
+    for i in range(rest):
+        for d in range(s.pitch):
+            put(few, i * s.pitch + d, get(v, d * s.tiles + count - rest + i) if d < s.depth else get(zero, 0))
+    for first in range(0, s.depth, most):
+        deep, more = min(most, s.depth - first), first > 0
+        for panel in range(panels):
+            begin = panel * vectors // panels
+            wide = (panel + 1) * vectors // panels - begin
+            for f in range(first_row, last_row, FILTERS):
+                begins = zero if more else moved(start, f)
+                if wide > 0:
+                    multiply_tile(
+                        wide, deep, u, rows_of(f, last_row - 1, s.pitch), moved(across, first), v, begin * n,
+                        moved(taps, first), begins, m, f * s.tiles + begin * n, s.tiles, more,
+                    )  # fmt: skip
+                if panel == panels - 1:  # their rows of u are in the L1 cache now
+                    for i in range(rest):
+                        _add_dots(
+                            moved(u, f * s.pitch + first), s.pitch, moved(few, i * s.pitch + first), deep, begins, m,
+                            f * s.tiles + count - rest + i, s.tiles, more, min(FILTERS, last_row - f),
+                        )  # fmt: skip
+
+
+@njit(nogil=True, error_model="numpy")
+def _item(item, t, threads, x, start, y, g, s, room):
+    number, part, item = item, item % s.parts, item // s.parts
+    row, item = item % s.bands * s.rows, item // s.bands
+    chunks = (s.batch + s.images - 1) // s.images
+    image, group = item % chunks * s.images, item // chunks
+    rows, images = min(s.rows, g.down - row), min(s.images, s.batch - image)
+    blocks = (s.filters + FILTERS - 1) // FILTERS
+    first_row, last_row = part * blocks // s.parts * FILTERS, min((part + 1) * blocks // s.parts * FILTERS, s.filters)
+    v, m = moved(pointer(room.v), t * (room.v.size // threads)), moved(pointer(room.m), t * (room.m.size // threads))
+    few, tiles = moved(pointer(room.few), t * (room.few.size // threads)), rows * g.across
+    for i in range(images):
+        place = ((image + i) * s.groups + group) * s.depth * g.h * g.w
+        transform_image(
+            v, i * tiles, s.v, s.tiles, pointer(x), place, s.depth, g, row, rows, pointer(room.zero)
+        )  # fmt: skip
+    for k in range(FREQUENCIES):
+        u = moved(pointer(room.u), group * FREQUENCIES * s.u + k * s.u)
+        begins = moved(pointer(start), group * s.filters if k == _BIASED else s.groups * s.filters)
+        _multiply(
+            u, s, first_row, last_row, moved(v, k * s.v), moved(m, k * s.m), images * tiles, begins, few,
+            pointer(room.zero), pointer(room.across), pointer(room.taps),
+        )  # fmt: skip
+    area, finite = g.oh * g.ow, True
+    for i in range(images):
+        for f in range(first_row, last_row):
+            place = (((image + i) * s.groups + group) * s.filters + f) * area
+            transform_sums(pointer(y), place, m, f * s.tiles + i * tiles, s.m, g, row, rows)
+            some = (min(2 * (row + rows), g.oh) - 2 * row) * g.ow
+            finite = finite and are_finite(pointer(y), place + 2 * row * g.ow, some)
+    put(pointer(room.spoilt), number, not finite)
+
+
+@njit(nogil=True, error_model="numpy")
+def _transform_share(t, threads, w, s, room):
+    """Part t of U: [group][frequency][filter][depth]."""
+    u, w = pointer(room.u), pointer(w)
+    buffer = moved(pointer(room.turned), t * (room.turned.size // threads))
+    filters = s.groups * s.filters
+    for item in range(t * filters // threads, (t + 1) * filters // threads):
+        group, f = item // s.filters, item % s.filters
+        place, pitch = item * s.depth * TAPS, TAPS
+        if s.flipped:
+            place, pitch = (group * s.depth * s.filters + f) * TAPS, s.filters * TAPS
+        to = group * FREQUENCIES * s.u + f * s.pitch
+        transform_kernels(u, to, s.u, w, place, pitch, s.depth, s.flipped, buffer)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+def convolve(x, w, start, y, threads, g, s, room):
+    """`start` is the bias of all filters, or zeros, and then as many zeros as a group has filters."""
+    for t in prange(threads):
+        _transform_share(t, threads, w, s, room)
+    items = s.groups * ((s.batch + s.images - 1) // s.images) * s.bands * s.parts
+    for t in prange(threads):
+        for item in range(t * items // threads, (t + 1) * items // threads):
+            _item(item, t, threads, x, start, y, g, s, room)
