@@ -18,7 +18,7 @@ from numba import get_num_threads
 from backends.numba_tiled import dispatch, info, unsupported
 from backends.numba_tiled.dispatch import _flat, col2im, conv2d_weight_grad, im2col
 from backends.numba_tiled.geometry import counting
-from backends.numba_tiled.kernel import FILTERS
+from backends.numba_tiled.kernel import FILTERS, VECTORS
 from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.winograd_product import FEW, Room, Share, Tiles, convolve
 from backends.numba_tiled.winograd_transforms import FREQUENCIES, TAPS
@@ -30,8 +30,10 @@ __all__ = ["col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "im2co
 numerics = "winograd"
 _FEWEST_CHANNELS = 16  # of a group, on both sides
 _FEWEST_TILES = 32
-_CHUNK_BYTES = 3 << 20  # of V and M
-_FEWEST_IN_CHUNK = 96
+_DEPTH = 128  # channels at a time: a panel of V is then 24 KiB, half of the L1 cache
+_KERNEL_BYTES = 1 << 19  # of U, half of an L2 cache
+_CHUNK_BYTES = 16 << 20  # of V and M together, a part of the L3 cache
+_CHUNK_TILES = (96, 336)  # at least that many in spite of it, and not more: the other costs are spread by then
 
 
 def applies(spec: ConvSpec) -> bool:
@@ -71,11 +73,11 @@ def _convolve(
     lanes = BYTES // dtype.itemsize
     items = s.groups * -(-s.batch // s.images) * s.bands * s.parts
     room = Room(
-        scratch("winograd u", s.groups * FREQUENCIES * s.u, dtype),
+        scratch("winograd u", threads * FREQUENCIES * s.u, dtype),
         scratch("winograd v", threads * FREQUENCIES * s.v, dtype),
         scratch("winograd m", threads * FREQUENCIES * s.m, dtype), scratch("few", threads * FEW * s.pitch, dtype),
-        scratch("turned", threads * TAPS * lanes, dtype), np.zeros(4 * lanes, dtype), counting(s.depth),
-        _places(s.depth, s.tiles), np.zeros(items, np.uint8),
+        scratch("turned", threads * TAPS * lanes, dtype), np.zeros(4 * lanes, dtype), counting(s.deep),
+        _places(s.deep, s.tiles), np.zeros(items, np.uint8),
     )  # fmt: skip
     convolve(_flat(source), _flat(w), start, _flat(result), threads, g, s, room)
     return None if room.spoilt.any() else result
@@ -94,25 +96,59 @@ def _plan(spec: ConvSpec, backwards: bool, itemsize: int, threads: int) -> tuple
         h, w, oh, ow, top, left, depth, filters = oh, ow, h, w, 2 - top, 2 - left, filters, depth
     g = Tiles(h, w, oh, ow, top, left, -(-oh // 2), -(-ow // 2))
     lanes = BYTES // itemsize
-    fit = max(_CHUNK_BYTES // (FREQUENCIES * itemsize * (depth + filters)), _FEWEST_IN_CHUNK)
-    images, bands = 1, 1
-    if fit >= g.down * g.across:
-        fair = max(-(-spec.batch // threads), 1)
-        images = max(1, min(fit // (g.down * g.across), fair))
-        images = -(-fair // -(-fair // images))
-    else:
-        bands = -(-g.down // max(fit // g.across, 1))
-    rows = -(-g.down // bands)
-    bands = -(-g.down // rows)
-    items = spec.groups * -(-spec.batch // images) * bands
-    parts = min(threads, -(-filters // FILTERS)) if items % threads and items < 8 * threads else 1
+    images, rows, parts = _chunk(g, spec.batch, spec.groups, depth, filters, itemsize, threads)
+    deep = _up(-(-depth // -(-depth // _DEPTH)), lanes)
+    pitch = _odd(deep, lanes)
+    together = max(_KERNEL_BYTES // (FREQUENCIES * itemsize * pitch) // FILTERS, 1) * FILTERS
     tiles = _odd(images * rows * g.across + lanes, lanes)
-    pitch = _odd(depth, lanes)
     return g, Share(
-        spec.batch, spec.groups, depth, filters, backwards, images, rows, bands, parts, tiles,
-        _odd(depth * tiles, lanes), _odd(-(-filters // FILTERS) * FILTERS * tiles, lanes), pitch,
-        _odd(filters * pitch, lanes),
+        spec.batch, spec.groups, depth, filters, backwards, images, rows, -(-g.down // rows), parts, deep, together,
+        tiles, _odd(depth * tiles, lanes), _odd(_up(filters, FILTERS) * tiles, lanes),
+        _odd(min(_up(filters, FILTERS), together) * pitch, lanes), pitch,
     )  # fmt: skip
+
+
+def _chunk(
+    g: Tiles, batch: int, groups: int, depth: int, filters: int, itemsize: int, threads: int
+) -> tuple[int, int, int]:
+    """Images and rows of tiles of an item, and parts of the filters, that take the fewest cycles by `_cycles`.
+
+    Parts are for when there are fewer items than threads: each transforms the image for itself.
+    """
+    lanes = BYTES // itemsize
+    fit = _CHUNK_BYTES // (FREQUENCIES * itemsize * (depth + filters))
+    fit = min(max(fit, _CHUNK_TILES[0]), _CHUNK_TILES[1])
+    whole = g.down * g.across
+    sizes = [(1, rows) for rows in range(1, g.down + 1) if rows * g.across <= fit or rows == 1]
+    sizes += [(images, g.down) for images in range(2, batch + 1) if images * whole <= fit]
+    best = (float("inf"), 1, 1, 1)
+    for images, rows in sizes:
+        for parts in {1, min(threads, -(-filters // FILTERS))}:
+            cycles = 0.0
+            for some, chunks in ((images, batch // images), (batch % images, 1)):
+                for high, bands in ((rows, g.down // rows), (g.down % rows, 1)):
+                    across = some * high * -(-g.across // lanes) * 17.5
+                    own = _cycles(some * high * g.across, lanes) + across * (parts / filters + 1 / depth)
+                    cycles += chunks * bands * own
+            items = groups * -(-batch // images) * -(-g.down // rows) * parts
+            idle = -(-items // threads) * threads / max(items, 1)
+            best = min(best, (cycles * idle, images, rows, parts))
+    return best[1:]
+
+
+def _cycles(tiles: int, lanes: int) -> float:
+    """Of a product and its kernels, in cycles for a step of FILTERS rows (fitted to measurements)."""
+    if tiles == 0:
+        return 0.0
+    rest = tiles % lanes
+    vectors = tiles // lanes + (rest > FEW)
+    panels = -(-vectors // VECTORS)
+    wide = vectors * FILTERS / 2 + (panels * VECTORS - vectors) * 0.6
+    return wide + (rest if rest <= FEW else 0) * 0.8 + 2.8
+
+
+def _up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
 
 
 def _odd(count: int, lanes: int) -> int:

@@ -17,10 +17,15 @@ from numba import njit, prange
 from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
 from backends.numba_tiled.rows import are_finite
 from backends.numba_tiled.vector import fma, get, lanes, load, moved, pointer, put, total, zeros
-from backends.numba_tiled.winograd_transforms import FREQUENCIES, TAPS, transform_image, transform_kernels, transform_sums
+from backends.numba_tiled.winograd_transforms import (
+    FREQUENCIES,
+    TAPS,
+    transform_image,
+    transform_kernels,
+    transform_sums,
+)
 
 FEW = 4  # tiles beyond whole vectors that are summed one by one
-_DEPTH = 192  # channels at a time: a panel of V is then 36 KiB
 _BIASED = 5  # frequency (1, 1), which every pixel takes once, with a plus
 
 
@@ -49,11 +54,13 @@ class Share(NamedTuple):
     rows: int  # of tiles, of an item
     bands: int
     parts: int  # of the filters
+    deep: int  # channels at a time
+    together: int  # filters at a time
     tiles: int  # from one channel to the next
     v: int  # from one frequency to the next
     m: int
+    u: int
     pitch: int  # of U, from one filter to the next
-    u: int  # from one frequency to the next
 
 
 class Room(NamedTuple):
@@ -83,41 +90,68 @@ def _add_dots(u, pitch, v, deep, start, m, k, apart, more, rows):
 
 
 @njit(nogil=True, error_model="numpy")
-def _multiply(u, s, first_row, last_row, v, m, count, start, few, zero, across, taps):
-    """m = u @ v for one frequency, `count` tiles and filters first_row <= f < last_row."""
+def _multiply(u, s, first_row, last_row, deep, v, m, count, start, more, few, across, taps):
+    """m = or += u @ v for one frequency: `count` tiles, filters first_row <= f < last_row, `deep` channels."""
     n = lanes(v)
     rest = count % n
     if rest > FEW:
         rest = 0
-    vectors = (count - rest + n - 1) // n
+    whole = count - rest
+    vectors = (whole + n - 1) // n
     panels = max((vectors + VECTORS - 1) // VECTORS, 1)
-    slabs = (s.depth + _DEPTH - 1) // _DEPTH
-    most = ((s.depth + slabs - 1) // slabs + n - 1) // n * n
     for i in range(rest):
-        for d in range(s.pitch):
-            put(few, i * s.pitch + d, get(v, d * s.tiles + count - rest + i) if d < s.depth else get(zero, 0))
-    for first in range(0, s.depth, most):
-        deep, more = min(most, s.depth - first), first > 0
-        for panel in range(panels):
-            begin = panel * vectors // panels
-            wide = (panel + 1) * vectors // panels - begin
-            for f in range(first_row, last_row, FILTERS):
-                begins = zero if more else moved(start, f)
-                if wide > 0:
-                    multiply_tile(
-                        wide, deep, u, rows_of(f, last_row - 1, s.pitch), moved(across, first), v, begin * n,
-                        moved(taps, first), begins, m, f * s.tiles + begin * n, s.tiles, more,
+        for d in range((deep + n - 1) // n * n):
+            put(few, i * s.pitch + d, get(v, min(d, deep - 1) * s.tiles + whole + i))
+    for panel in range(panels):
+        begin = panel * vectors // panels
+        wide = (panel + 1) * vectors // panels - begin
+        for f in range(first_row, last_row, FILTERS):
+            begins = start if more else moved(start, f)
+            if wide > 0:
+                multiply_tile(
+                    wide, deep, u, rows_of(f - first_row, last_row - first_row - 1, s.pitch), across, v, begin * n,
+                    taps, begins, m, f * s.tiles + begin * n, s.tiles, more,
+                )  # fmt: skip
+            if panel == panels - 1:  # their rows of u are in the L1 cache now
+                for i in range(rest):
+                    _add_dots(
+                        moved(u, (f - first_row) * s.pitch), s.pitch, moved(few, i * s.pitch), deep, begins, m,
+                        f * s.tiles + whole + i, s.tiles, more, min(FILTERS, last_row - f),
                     )  # fmt: skip
-                if panel == panels - 1:  # their rows of u are in the L1 cache now
-                    for i in range(rest):
-                        _add_dots(
-                            moved(u, f * s.pitch + first), s.pitch, moved(few, i * s.pitch + first), deep, begins, m,
-                            f * s.tiles + count - rest + i, s.tiles, more, min(FILTERS, last_row - f),
-                        )  # fmt: skip
 
 
 @njit(nogil=True, error_model="numpy")
-def _item(item, t, threads, x, start, y, g, s, room):
+def _transform_rows(u, w, group, first_row, last_row, first, deep, s, buffer):
+    """The kernels of a group's filters first_row <= f < last_row and of `deep` channels from `first` on."""
+    for f in range(first_row, last_row):
+        place, pitch = ((group * s.filters + f) * s.depth + first) * TAPS, TAPS
+        if s.flipped:
+            place, pitch = ((group * s.depth + first) * s.filters + f) * TAPS, s.filters * TAPS
+        transform_kernels(u, (f - first_row) * s.pitch, s.u, w, place, pitch, deep, s.flipped, buffer)
+
+
+@njit(nogil=True, error_model="numpy")
+def _products(t, threads, w, start, v, m, tiles, group, first_row, last_row, s, room):
+    """M of all frequencies, from V; of U, what fits the L2 cache is made at a time, and never more."""
+    u = moved(pointer(room.u), t * (room.u.size // threads))
+    few = moved(pointer(room.few), t * (room.few.size // threads))
+    buffer = moved(pointer(room.turned), t * (room.turned.size // threads))
+    for first in range(0, s.depth, s.deep):
+        deep = min(s.deep, s.depth - first)
+        for begin in range(first_row, last_row, s.together):
+            end = min(begin + s.together, last_row)
+            _transform_rows(u, pointer(w), group, begin, end, first, deep, s, buffer)
+            for k in range(FREQUENCIES):
+                begins = moved(pointer(start), group * s.filters if k == _BIASED else s.groups * s.filters)
+                _multiply(
+                    moved(u, k * s.u), s, begin, end, deep, moved(v, k * s.v + first * s.tiles), moved(m, k * s.m),
+                    tiles, pointer(room.zero) if first > 0 else begins, first > 0, few, pointer(room.across),
+                    pointer(room.taps),
+                )  # fmt: skip
+
+
+@njit(nogil=True, error_model="numpy")
+def _item(item, t, threads, x, w, start, y, g, s, room):
     number, part, item = item, item % s.parts, item // s.parts
     row, item = item % s.bands * s.rows, item // s.bands
     chunks = (s.batch + s.images - 1) // s.images
@@ -126,50 +160,26 @@ def _item(item, t, threads, x, start, y, g, s, room):
     blocks = (s.filters + FILTERS - 1) // FILTERS
     first_row, last_row = part * blocks // s.parts * FILTERS, min((part + 1) * blocks // s.parts * FILTERS, s.filters)
     v, m = moved(pointer(room.v), t * (room.v.size // threads)), moved(pointer(room.m), t * (room.m.size // threads))
-    few, tiles = moved(pointer(room.few), t * (room.few.size // threads)), rows * g.across
+    tiles = rows * g.across
     for i in range(images):
         place = ((image + i) * s.groups + group) * s.depth * g.h * g.w
         transform_image(
             v, i * tiles, s.v, s.tiles, pointer(x), place, s.depth, g, row, rows, pointer(room.zero)
         )  # fmt: skip
-    for k in range(FREQUENCIES):
-        u = moved(pointer(room.u), group * FREQUENCIES * s.u + k * s.u)
-        begins = moved(pointer(start), group * s.filters if k == _BIASED else s.groups * s.filters)
-        _multiply(
-            u, s, first_row, last_row, moved(v, k * s.v), moved(m, k * s.m), images * tiles, begins, few,
-            pointer(room.zero), pointer(room.across), pointer(room.taps),
-        )  # fmt: skip
-    area, finite = g.oh * g.ow, True
+    _products(t, threads, w, start, v, m, images * tiles, group, first_row, last_row, s, room)
+    finite, some = True, (min(2 * (row + rows), g.oh) - 2 * row) * g.ow
     for i in range(images):
         for f in range(first_row, last_row):
-            place = (((image + i) * s.groups + group) * s.filters + f) * area
+            place = (((image + i) * s.groups + group) * s.filters + f) * g.oh * g.ow
             transform_sums(pointer(y), place, m, f * s.tiles + i * tiles, s.m, g, row, rows)
-            some = (min(2 * (row + rows), g.oh) - 2 * row) * g.ow
             finite = finite and are_finite(pointer(y), place + 2 * row * g.ow, some)
     put(pointer(room.spoilt), number, not finite)
-
-
-@njit(nogil=True, error_model="numpy")
-def _transform_share(t, threads, w, s, room):
-    """Part t of U: [group][frequency][filter][depth]."""
-    u, w = pointer(room.u), pointer(w)
-    buffer = moved(pointer(room.turned), t * (room.turned.size // threads))
-    filters = s.groups * s.filters
-    for item in range(t * filters // threads, (t + 1) * filters // threads):
-        group, f = item // s.filters, item % s.filters
-        place, pitch = item * s.depth * TAPS, TAPS
-        if s.flipped:
-            place, pitch = (group * s.depth * s.filters + f) * TAPS, s.filters * TAPS
-        to = group * FREQUENCIES * s.u + f * s.pitch
-        transform_kernels(u, to, s.u, w, place, pitch, s.depth, s.flipped, buffer)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
 def convolve(x, w, start, y, threads, g, s, room):
     """`start` is the bias of all filters, or zeros, and then as many zeros as a group has filters."""
-    for t in prange(threads):
-        _transform_share(t, threads, w, s, room)
     items = s.groups * ((s.batch + s.images - 1) // s.images) * s.bands * s.parts
     for t in prange(threads):
         for item in range(t * items // threads, (t + 1) * items // threads):
-            _item(item, t, threads, x, start, y, g, s, room)
+            _item(item, t, threads, x, w, start, y, g, s, room)
