@@ -30,7 +30,7 @@ __all__ = ["col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "im2co
 numerics = "winograd"
 _FEWEST_CHANNELS = 16  # of a group, on both sides
 _FEWEST_TILES = 32
-_DEPTH = 128  # channels at a time: a panel of V is then 24 KiB, half of the L1 cache
+_DEPTH = 192  # channels at a time: a panel of V is then 36 KiB of the L1 cache
 _KERNEL_BYTES = 1 << 19  # of U, half of an L2 cache
 _CHUNK_BYTES = 16 << 20  # of V and M together, a part of the L3 cache
 _CHUNK_TILES = (96, 336)  # at least that many in spite of it, and not more: the other costs are spread by then
@@ -76,7 +76,7 @@ def _convolve(
         scratch("winograd u", threads * FREQUENCIES * s.u, dtype),
         scratch("winograd v", threads * FREQUENCIES * s.v, dtype),
         scratch("winograd m", threads * FREQUENCIES * s.m, dtype), scratch("few", threads * FEW * s.pitch, dtype),
-        scratch("turned", threads * TAPS * lanes, dtype), np.zeros(4 * lanes, dtype), counting(s.deep),
+        np.zeros(4 * lanes + TAPS, dtype), counting(s.deep),
         _places(s.deep, s.tiles), np.zeros(items, np.uint8),
     )  # fmt: skip
     convolve(_flat(source), _flat(w), start, _flat(result), threads, g, s, room)

@@ -70,7 +70,6 @@ class Room(NamedTuple):
     v: np.ndarray
     m: np.ndarray
     few: np.ndarray  # a thread: the depth of FEW tiles
-    turned: np.ndarray  # a thread: a vector for each tap
     zero: np.ndarray
     across: np.ndarray  # 0, 1, ...
     taps: np.ndarray  # where a channel's tiles are in V
@@ -121,13 +120,20 @@ def _multiply(u, s, first_row, last_row, deep, v, m, count, start, more, few, ac
 
 
 @njit(nogil=True, error_model="numpy")
-def _transform_rows(u, w, group, first_row, last_row, first, deep, s, buffer):
+def _transform_rows(u, w, group, first_row, last_row, first, deep, s, nothing):
     """The kernels of a group's filters first_row <= f < last_row and of `deep` channels from `first` on."""
     for f in range(first_row, last_row):
         place, pitch = ((group * s.filters + f) * s.depth + first) * TAPS, TAPS
         if s.flipped:
             place, pitch = ((group * s.depth + first) * s.filters + f) * TAPS, s.filters * TAPS
-        transform_kernels(u, (f - first_row) * s.pitch, s.u, w, place, pitch, deep, s.flipped, buffer)
+        transform_kernels(u, (f - first_row) * s.pitch, s.u, w, place, pitch, deep, nothing)
+
+
+@njit(nogil=True, error_model="numpy")
+def _turned_round(k):
+    """The frequency of a kernel that is frequency k of the same kernel turned round: first and last change places."""
+    i, j = k // 4, k % 4
+    return (3 - i if i % 3 == 0 else i) * 4 + (3 - j if j % 3 == 0 else j)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -135,16 +141,15 @@ def _products(t, threads, w, start, v, m, tiles, group, first_row, last_row, s, 
     """M of all frequencies, from V; of U, what fits the L2 cache is made at a time, and never more."""
     u = moved(pointer(room.u), t * (room.u.size // threads))
     few = moved(pointer(room.few), t * (room.few.size // threads))
-    buffer = moved(pointer(room.turned), t * (room.turned.size // threads))
     for first in range(0, s.depth, s.deep):
         deep = min(s.deep, s.depth - first)
         for begin in range(first_row, last_row, s.together):
             end = min(begin + s.together, last_row)
-            _transform_rows(u, pointer(w), group, begin, end, first, deep, s, buffer)
+            _transform_rows(u, pointer(w), group, begin, end, first, deep, s, pointer(room.zero))
             for k in range(FREQUENCIES):
                 begins = moved(pointer(start), group * s.filters if k == _BIASED else s.groups * s.filters)
                 _multiply(
-                    moved(u, k * s.u), s, begin, end, deep, moved(v, k * s.v + first * s.tiles), moved(m, k * s.m),
+                    moved(u, (_turned_round(k) if s.flipped else k) * s.u), s, begin, end, deep, moved(v, k * s.v + first * s.tiles), moved(m, k * s.m),
                     tiles, pointer(room.zero) if first > 0 else begins, first > 0, few, pointer(room.across),
                     pointer(room.taps),
                 )  # fmt: skip

@@ -16,7 +16,6 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from backends.numba_tiled.packing import turn_rows
 from backends.numba_tiled.simd import Value, Vec, between, first, int_of, read, read_masked, shuffle, write, write_masked
 from backends.numba_tiled.vector import lanes
 
@@ -42,6 +41,15 @@ def _of_sums(builder: Any, m: list[Value]) -> list[Value]:
     return [
         builder.fadd(builder.fadd(m[0], m[1]), m[2]), builder.fsub(builder.fsub(m[1], m[2]), m[3]),
     ]  # fmt: skip
+
+
+def _low(n: int) -> list[int]:
+    """v0 w0 v1 w1 ... of two vectors."""
+    return [lane for k in range(n // 2) for lane in (k, n + k)]
+
+
+def _high(n: int) -> list[int]:
+    return [lane for k in range(n // 2, n) for lane in (k, n + k)]
 
 
 def _both_ways(builder: Any, transform: Any, matrix: list[list[Value]]) -> list[list[Value]]:
@@ -92,23 +100,45 @@ def _image_tiles(
     return types.void(v, whole, whole, x, whole, whole, whole, whole, whole, whole, nothing), generate
 
 
+def _turned(builder: Any, rows: list[Value]) -> list[Value]:
+    """Lane k of every row in vector k: the rows are zipped, halves with halves."""
+    n = len(rows)
+    streams = [[row] for row in rows]
+    while len(streams) > 1:
+        half = len(streams) // 2
+        streams = [
+            [shuffle(builder, a, b, order) for a, b in zip(one, two, strict=True) for order in (_low(n), _high(n))]
+            for one, two in zip(streams[:half], streams[half:], strict=True)
+        ]
+    return streams[0]
+
+
 @intrinsic
-def _kernel_lanes(typing: Any, u: Any, i: Any, apart: Any, w: Any, j: Any, step: Any) -> Any:
-    """u[i + k * apart ...] = frequency k of the kernels whose taps are the vectors w[j], w[j + step], ..."""
+def _kernels(typing: Any, u: Any, i: Any, apart: Any, w: Any, j: Any, pitch: Any, count: Any, nothing: Any) -> Any:
+    """u[i + k * apart ...] = frequency k of the kernels at w[j], w[j + pitch], ..., of which `count` are there.
+
+    Taps become vectors by turning the kernels over; LLVM drops the half of it that nobody reads.
+    """
     vec = Vec(u.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        u, i, apart, w, j, step = arguments
-        taps = []
-        for _ in range(TAPS):
-            taps.append(read(builder, vec, builder.gep(w, [j])))
-            j = builder.add(j, step)
-        for value in sum(_both_ways(builder, _of_kernel, [taps[:3], taps[3:6], taps[6:]]), []):
+        u, i, apart, w, j, pitch, count, nothing = arguments
+        n, sources, taps = vec.lanes, [], []
+        for lane in range(n):
+            there = builder.icmp_signed("<", int_of(lane), count)
+            sources.append(builder.select(there, builder.gep(w, [j]), nothing))
+            j = builder.add(j, pitch)
+        for base in range(0, TAPS, n):
+            mask = ir.Constant(vec.mask, [base + lane < TAPS for lane in range(n)])
+            rows = [read_masked(builder, vec, builder.gep(source, [int_of(base)]), mask) for source in sources]
+            taps += _turned(builder, rows)
+        for value in sum(_both_ways(builder, _of_kernel, [taps[:3], taps[3:6], taps[6:TAPS]]), []):
             write(builder, vec, value, builder.gep(u, [i]))
             i = builder.add(i, apart)
         return context.get_dummy_value()
 
-    return types.void(u, types.intp, types.intp, w, types.intp, types.intp), generate
+    whole = types.intp
+    return types.void(u, whole, whole, w, whole, whole, whole, nothing), generate
 
 
 @intrinsic
@@ -126,9 +156,7 @@ def _pixels(typing: Any, y: Any, i: Any, pitch: Any, count: Any, two: Any, m: An
             sums.append(read(builder, vec, builder.gep(m, [j])))
             j = builder.add(j, apart)
         rows = _both_ways(builder, _of_sums, [sums[k : k + 4] for k in range(0, FREQUENCIES, 4)])
-        low = [lane for k in range(n // 2) for lane in (k, n + k)]
-        high = [lane for k in range(n // 2, n) for lane in (k, n + k)]
-        woven = [[shuffle(builder, even, odd, order) for order in (low, high)] for even, odd in rows]
+        woven = [[shuffle(builder, even, odd, order) for order in (_low(n), _high(n))] for even, odd in rows]
         masks = [first(builder, vec, builder.sub(count, int_of(half * n))) for half in range(2)]
         places = [[builder.gep(y, [builder.add(i, int_of(half * n))]) for half in range(2)]]
         i = builder.add(i, pitch)
@@ -183,15 +211,8 @@ def transform_sums(y, place, m, at, apart, g, row, rows):
 
 
 @njit(nogil=True, error_model="numpy")
-def transform_kernels(u, to, apart, w, place, pitch, depth, flipped, buffer):
-    """u[to + k * apart + d] = frequency k of the kernel at w[place + d * pitch], for d < depth; then zeros.
-
-    Kernels that are neighbours in the depth are turned over in registers, tap by tap; `flipped` ones are turned round.
-    """
+def transform_kernels(u, to, apart, w, place, pitch, depth, nothing):
+    """u[to + k * apart + d] = frequency k of the kernel at w[place + d * pitch], for d < depth; then zeros."""
     n = lanes(u)
     for d in range(0, depth, n):
-        turn_rows(buffer, 0, n, w, place + d * pitch, min(n, depth - d), pitch, TAPS)
-        if flipped:
-            _kernel_lanes(u, to + d, apart, buffer, (TAPS - 1) * n, -n)
-        else:
-            _kernel_lanes(u, to + d, apart, buffer, 0, n)
+        _kernels(u, to + d, apart, w, place + d * pitch, pitch, depth - d, nothing)
