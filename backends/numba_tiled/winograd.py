@@ -28,16 +28,16 @@ from harness import ConvSpec
 __all__ = ["col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "im2col", "info", "numerics", "unsupported"]
 
 numerics = "winograd"
-_FEWEST_CHANNELS = 16  # of a group, on both sides
+_FEWEST_CHANNELS = 12  # of a group, on both sides
 _FEWEST_TILES = 32
 _DEPTH = 192  # channels at a time: a panel of V is then 36 KiB of the L1 cache
-_KERNEL_BYTES = 1 << 19  # of U, half of an L2 cache
-_CHUNK_BYTES = 16 << 20  # of V and M together, a part of the L3 cache
+_BLOCK_BYTES = 768 << 10  # of U and M for some filters, a part of the L2 cache
+_CHUNK_BYTES = 8 << 20  # of V, a part of the L3 cache
 _CHUNK_TILES = (96, 336)  # at least that many in spite of it, and not more: the other costs are spread by then
 
 
 def applies(spec: ConvSpec) -> bool:
-    """Whether a convolution is Winograd's here: 3x3, stride 1, dense, 16 channels a group, 32 tiles of 2x2 pixels."""
+    """Whether a convolution is Winograd's here: 3x3, stride 1, dense, 12 channels a group, 32 tiles of 2x2 pixels."""
     (height, width), (kept, lost) = spec.output_size, spec.input_size
     fewest = min(-(-height // 2) * -(-width // 2), -(-kept // 2) * -(-lost // 2)) * spec.batch
     channels = min(spec.in_channels, spec.out_channels) // spec.groups
@@ -67,7 +67,7 @@ def _convolve(
     dtype, threads = source.dtype, get_num_threads()
     result = np.empty(spec.x_shape if backwards else spec.y_shape, dtype)
     g, s = _plan(spec, backwards, dtype.itemsize, threads)
-    start = np.zeros((s.groups + 1) * s.filters + FILTERS, dtype)
+    start = np.zeros(s.groups * s.filters + FILTERS, dtype)
     if b is not None:
         start[: spec.out_channels] = b
     lanes = BYTES // dtype.itemsize
@@ -76,7 +76,7 @@ def _convolve(
         scratch("winograd u", threads * FREQUENCIES * s.u, dtype),
         scratch("winograd v", threads * FREQUENCIES * s.v, dtype),
         scratch("winograd m", threads * FREQUENCIES * s.m, dtype), scratch("few", threads * FEW * s.pitch, dtype),
-        np.zeros(4 * lanes + TAPS, dtype), counting(s.deep),
+        np.zeros(max(4 * lanes + TAPS, s.filters + FILTERS), dtype), counting(s.deep),
         _places(s.deep, s.tiles), np.zeros(items, np.uint8),
     )  # fmt: skip
     convolve(_flat(source), _flat(w), start, _flat(result), threads, g, s, room)
@@ -99,12 +99,12 @@ def _plan(spec: ConvSpec, backwards: bool, itemsize: int, threads: int) -> tuple
     images, rows, parts = _chunk(g, spec.batch, spec.groups, depth, filters, itemsize, threads)
     deep = _up(-(-depth // -(-depth // _DEPTH)), lanes)
     pitch = _odd(deep, lanes)
-    together = max(_KERNEL_BYTES // (FREQUENCIES * itemsize * pitch) // FILTERS, 1) * FILTERS
     tiles = _odd(images * rows * g.across + lanes, lanes)
+    together = max(_BLOCK_BYTES // (FREQUENCIES * itemsize * (pitch + tiles)) // FILTERS, 1) * FILTERS
+    together = min(together, _up(filters, FILTERS))
     return g, Share(
         spec.batch, spec.groups, depth, filters, backwards, images, rows, -(-g.down // rows), parts, deep, together,
-        tiles, _odd(depth * tiles, lanes), _odd(_up(filters, FILTERS) * tiles, lanes),
-        _odd(min(_up(filters, FILTERS), together) * pitch, lanes), pitch,
+        tiles, _odd(depth * tiles, lanes), _odd(together * tiles, lanes), _odd(together * pitch, lanes), pitch,
     )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def _chunk(
     Parts are for when there are fewer items than threads: each transforms the image for itself.
     """
     lanes = BYTES // itemsize
-    fit = _CHUNK_BYTES // (FREQUENCIES * itemsize * (depth + filters))
+    fit = _CHUNK_BYTES // (FREQUENCIES * itemsize * depth)
     fit = min(max(fit, _CHUNK_TILES[0]), _CHUNK_TILES[1])
     whole = g.down * g.across
     sizes = [(1, rows) for rows in range(1, g.down + 1) if rows * g.across <= fit or rows == 1]

@@ -15,7 +15,6 @@ import numpy as np
 from numba import njit, prange
 
 from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
-from backends.numba_tiled.rows import are_finite
 from backends.numba_tiled.vector import fma, get, lanes, load, moved, pointer, put, total, zeros
 from backends.numba_tiled.winograd_transforms import (
     FREQUENCIES,
@@ -70,7 +69,7 @@ class Room(NamedTuple):
     v: np.ndarray
     m: np.ndarray
     few: np.ndarray  # a thread: the depth of FEW tiles
-    zero: np.ndarray
+    zero: np.ndarray  # as many as a group has filters and FILTERS more, or a row of a tile
     across: np.ndarray  # 0, 1, ...
     taps: np.ndarray  # where a channel's tiles are in V
     spoilt: np.ndarray  # an item: whether a result is not finite
@@ -89,8 +88,11 @@ def _add_dots(u, pitch, v, deep, start, m, k, apart, more, rows):
 
 
 @njit(nogil=True, error_model="numpy")
-def _multiply(u, s, first_row, last_row, deep, v, m, count, start, more, few, across, taps):
-    """m = or += u @ v for one frequency: `count` tiles, filters first_row <= f < last_row, `deep` channels."""
+def _multiply(u, s, filters, deep, v, m, count, start, more, few, across, taps):
+    """m = start + u @ v, or m += u @ v, for one frequency: some filters, `count` tiles and `deep` channels.
+
+    `start` is zeros, or goes on for FILTERS after the last filter.
+    """
     n = lanes(v)
     rest = count % n
     if rest > FEW:
@@ -104,18 +106,17 @@ def _multiply(u, s, first_row, last_row, deep, v, m, count, start, more, few, ac
     for panel in range(panels):
         begin = panel * vectors // panels
         wide = (panel + 1) * vectors // panels - begin
-        for f in range(first_row, last_row, FILTERS):
-            begins = start if more else moved(start, f)
+        for f in range(0, filters, FILTERS):
             if wide > 0:
                 multiply_tile(
-                    wide, deep, u, rows_of(f - first_row, last_row - first_row - 1, s.pitch), across, v, begin * n,
-                    taps, begins, m, f * s.tiles + begin * n, s.tiles, more,
+                    wide, deep, u, rows_of(f, filters - 1, s.pitch), across, v, begin * n, taps, moved(start, f), m,
+                    f * s.tiles + begin * n, s.tiles, more,
                 )  # fmt: skip
             if panel == panels - 1:  # their rows of u are in the L1 cache now
                 for i in range(rest):
                     _add_dots(
-                        moved(u, (f - first_row) * s.pitch), s.pitch, moved(few, i * s.pitch), deep, begins, m,
-                        f * s.tiles + whole + i, s.tiles, more, min(FILTERS, last_row - f),
+                        moved(u, f * s.pitch), s.pitch, moved(few, i * s.pitch), deep, moved(start, f), m,
+                        f * s.tiles + whole + i, s.tiles, more, min(FILTERS, filters - f),
                     )  # fmt: skip
 
 
@@ -137,22 +138,22 @@ def _turned_round(k):
 
 
 @njit(nogil=True, error_model="numpy")
-def _products(t, threads, w, start, v, m, tiles, group, first_row, last_row, s, room):
-    """M of all frequencies, from V; of U, what fits the L2 cache is made at a time, and never more."""
+def _products(t, threads, w, start, v, m, tiles, group, begin, end, s, room):
+    """M of all frequencies for filters begin <= f < end, from V; their U is made block of channels by block."""
     u = moved(pointer(room.u), t * (room.u.size // threads))
     few = moved(pointer(room.few), t * (room.few.size // threads))
     for first in range(0, s.depth, s.deep):
-        deep = min(s.deep, s.depth - first)
-        for begin in range(first_row, last_row, s.together):
-            end = min(begin + s.together, last_row)
-            _transform_rows(u, pointer(w), group, begin, end, first, deep, s, pointer(room.zero))
-            for k in range(FREQUENCIES):
-                begins = moved(pointer(start), group * s.filters if k == _BIASED else s.groups * s.filters)
-                _multiply(
-                    moved(u, (_turned_round(k) if s.flipped else k) * s.u), s, begin, end, deep, moved(v, k * s.v + first * s.tiles), moved(m, k * s.m),
-                    tiles, pointer(room.zero) if first > 0 else begins, first > 0, few, pointer(room.across),
-                    pointer(room.taps),
-                )  # fmt: skip
+        deep, more = min(s.deep, s.depth - first), first > 0
+        _transform_rows(u, pointer(w), group, begin, end, first, deep, s, pointer(room.zero))
+        for k in range(FREQUENCIES):
+            begins = pointer(room.zero)
+            if k == _BIASED and not more:
+                begins = moved(pointer(start), group * s.filters + begin)
+            _multiply(
+                moved(u, (_turned_round(k) if s.flipped else k) * s.u), s, end - begin, deep,
+                moved(v, k * s.v + first * s.tiles), moved(m, k * s.m), tiles, begins, more, few, pointer(room.across),
+                pointer(room.taps),
+            )  # fmt: skip
 
 
 @njit(nogil=True, error_model="numpy")
@@ -165,25 +166,24 @@ def _item(item, t, threads, x, w, start, y, g, s, room):
     blocks = (s.filters + FILTERS - 1) // FILTERS
     first_row, last_row = part * blocks // s.parts * FILTERS, min((part + 1) * blocks // s.parts * FILTERS, s.filters)
     v, m = moved(pointer(room.v), t * (room.v.size // threads)), moved(pointer(room.m), t * (room.m.size // threads))
-    tiles = rows * g.across
-    for i in range(images):
-        place = ((image + i) * s.groups + group) * s.depth * g.h * g.w
-        transform_image(
-            v, i * tiles, s.v, s.tiles, pointer(x), place, s.depth, g, row, rows, pointer(room.zero)
-        )  # fmt: skip
-    _products(t, threads, w, start, v, m, images * tiles, group, first_row, last_row, s, room)
-    finite, some = True, (min(2 * (row + rows), g.oh) - 2 * row) * g.ow
-    for i in range(images):
-        for f in range(first_row, last_row):
-            place = (((image + i) * s.groups + group) * s.filters + f) * g.oh * g.ow
-            transform_sums(pointer(y), place, m, f * s.tiles + i * tiles, s.m, g, row, rows)
-            finite = finite and are_finite(pointer(y), place + 2 * row * g.ow, some)
+    place, stride = (image * s.groups + group) * s.depth * g.h * g.w, s.groups * s.depth * g.h * g.w
+    transform_image(
+        v, s.v, s.tiles, pointer(x), place, stride, images, s.depth, g, row, rows, pointer(room.zero)
+    )  # fmt: skip
+    finite, area = True, g.oh * g.ow
+    for begin in range(first_row, last_row, s.together):
+        end = min(begin + s.together, last_row)
+        _products(t, threads, w, start, v, m, images * rows * g.across, group, begin, end, s, room)
+        for f in range(begin, end):
+            place, stride = ((image * s.groups + group) * s.filters + f) * area, s.groups * s.filters * area
+            fine = transform_sums(pointer(y), place, stride, images, m, (f - begin) * s.tiles, s.m, g, row, rows)
+            finite = finite and fine
     put(pointer(room.spoilt), number, not finite)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
 def convolve(x, w, start, y, threads, g, s, room):
-    """`start` is the bias of all filters, or zeros, and then as many zeros as a group has filters."""
+    """`start` is the bias of all filters, or zeros, and FILTERS more."""
     items = s.groups * ((s.batch + s.images - 1) // s.images) * s.bands * s.parts
     for t in prange(threads):
         for item in range(t * items // threads, (t + 1) * items // threads):

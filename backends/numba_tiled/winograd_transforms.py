@@ -16,6 +16,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from backends.numba_tiled.rows import are_finite
 from backends.numba_tiled.simd import Value, Vec, between, first, int_of, read, read_masked, shuffle, write, write_masked
 from backends.numba_tiled.vector import lanes
 
@@ -180,34 +181,44 @@ def _pixels(typing: Any, y: Any, i: Any, pitch: Any, count: Any, two: Any, m: An
 
 
 @njit(nogil=True, error_model="numpy")
-def transform_image(v, to, apart, pitch, x, place, channels, g, row, rows, nothing):
-    """v[to + k * apart + c * pitch + t] = frequency k of tile t of channel c, for `rows` rows of tiles from `row` on.
+def transform_image(v, apart, pitch, x, place, stride, images, channels, g, row, rows, nothing):
+    """v[k * apart + c * pitch + t] = frequency k of tile t of channel c, for `rows` rows of tiles of several images.
 
-    Whole vectors: what is too much in a row is overwritten by the next rows, or lies in the `pitch` after the last; so
-    vectors go from right to left. Memory: 16 loads, 16 stores and 32 additions for a vector of tiles.
+    The rows are those from `row` on, the images are `stride` apart in x. Whole vectors are stored: what is too much in
+    a row is overwritten by the next ones, or lies in the `pitch` after the last, so vectors go from right to left.
+    Memory: 16 loads, 16 stores and 32 additions for a vector of tiles.
     """
     n = lanes(v)
     for j in range((g.across - 1) // n * n, -1, -n):
         column = 2 * j - g.left
         for c in range(channels):
-            for i in range(rows):
-                top = 2 * (row + i) - g.top
+            for i in range(images * rows):
+                top = 2 * (row + i % rows) - g.top
                 _image_tiles(
-                    v, to + c * pitch + i * g.across + j, apart, x, place + (c * g.h + top) * g.w + column, g.w, top,
-                    g.h, -column, g.w - column, nothing,
+                    v, c * pitch + i * g.across + j, apart, x, place + i // rows * stride + (c * g.h + top) * g.w + column,
+                    g.w, top, g.h, -column, g.w - column, nothing,
                 )  # fmt: skip
 
 
 @njit(nogil=True, error_model="numpy")
-def transform_sums(y, place, m, at, apart, g, row, rows):
-    """The pixels of `rows` rows of tiles, from `row` on, of one plane of y, from the sums at m[at + k * apart + t]."""
-    n = lanes(y)
-    for j in range(0, g.across, n):
-        for i in range(rows):
-            p = 2 * (row + i)
-            _pixels(
-                y, place + p * g.ow + 2 * j, g.ow, g.ow - 2 * j, p + 1 < g.oh, m, at + i * g.across + j, apart
-            )  # fmt: skip
+def transform_sums(y, place, stride, images, m, at, apart, g, row, rows):
+    """The pixels of `rows` rows of tiles, from `row` on, of one channel of y, from the sums at m[at + k * apart + t].
+
+    The images are `stride` apart in y. Returns whether all pixels are finite.
+    """
+    n, finite = lanes(y), True
+    some = (min(2 * (row + rows), g.oh) - 2 * row) * g.ow
+    for image in range(images):
+        for j in range(0, g.across, n):
+            for i in range(rows):
+                p = 2 * (row + i)
+                _pixels(
+                    y, place + p * g.ow + 2 * j, g.ow, g.ow - 2 * j, p + 1 < g.oh, m, at + i * g.across + j, apart
+                )  # fmt: skip
+        finite = finite and are_finite(y, place + 2 * row * g.ow, some)
+        place += stride
+        at += rows * g.across
+    return finite
 
 
 @njit(nogil=True, error_model="numpy")
