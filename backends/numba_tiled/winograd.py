@@ -31,9 +31,9 @@ numerics = "winograd"
 _FEWEST_CHANNELS = 12  # of a group, on both sides
 _FEWEST_TILES = 32
 _DEPTH = 192  # channels at a time: a panel of V is then 36 KiB of the L1 cache
-_BLOCK_BYTES = 768 << 10  # of U and M for some filters, a part of the L2 cache
+_BLOCK_BYTES = 1 << 20  # of U and M for some filters: about an L2 cache
 _CHUNK_BYTES = 8 << 20  # of V, a part of the L3 cache
-_CHUNK_TILES = (96, 336)  # at least that many in spite of it, and not more: the other costs are spread by then
+_CHUNK_TILES = (96, 448)  # at least that many in spite of it, and not more: the other costs are spread by then
 
 
 def applies(spec: ConvSpec) -> bool:
@@ -41,7 +41,7 @@ def applies(spec: ConvSpec) -> bool:
     (height, width), (kept, lost) = spec.output_size, spec.input_size
     fewest = min(-(-height // 2) * -(-width // 2), -(-kept // 2) * -(-lost // 2)) * spec.batch
     channels = min(spec.in_channels, spec.out_channels) // spec.groups
-    return _is_dense_3x3(spec) and channels >= _FEWEST_CHANNELS and fewest >= _FEWEST_TILES
+    return is_dense_3x3(spec) and channels >= _FEWEST_CHANNELS and fewest >= _FEWEST_TILES
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
@@ -56,7 +56,7 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
     return dispatch.conv2d_input_grad(dy, w, spec) if dx is None else dx
 
 
-def _is_dense_3x3(spec: ConvSpec) -> bool:
+def is_dense_3x3(spec: ConvSpec) -> bool:
     return (spec.kernel_size, spec.stride, spec.dilation) == ((3, 3), (1, 1), (1, 1))
 
 
@@ -120,7 +120,7 @@ def _chunk(
     fit = min(max(fit, _CHUNK_TILES[0]), _CHUNK_TILES[1])
     whole = g.down * g.across
     sizes = [(1, rows) for rows in range(1, g.down + 1) if rows * g.across <= fit or rows == 1]
-    sizes += [(images, g.down) for images in range(2, batch + 1) if images * whole <= fit]
+    sizes += [(images, g.down) for images in range(2, min(batch, fit // whole) + 1)]
     best = (float("inf"), 1, 1, 1)
     for images, rows in sizes:
         for parts in {1, min(threads, -(-filters // FILTERS))}:
