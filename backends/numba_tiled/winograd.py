@@ -2,7 +2,7 @@
 
 A 3x3 kernel with stride 1 and dilation 1 takes 16 products for 4 pixels instead of 36. It is other arithmetic than a
 sum of products, with other rounding, so it has a name and an error bound of its own and nobody gets it unasked. Where
-it does not apply (`applies`), and for im2col, col2im and the weight gradient, this is `numba_tiled`.
+it does not apply (`applies`), and for im2col, col2im and the other gradients, this is `numba_tiled`.
 
 Surprising fact: a NaN or an infinity would reach all pixels of its tiles, and large numbers overflow earlier. So a
 result that is not finite all over is computed again, as `numba_tiled` does it.
@@ -16,7 +16,7 @@ import numpy as np
 from numba import get_num_threads
 
 from backends.numba_tiled import dispatch, info, unsupported
-from backends.numba_tiled.dispatch import _flat, col2im, conv2d_weight_grad, im2col
+from backends.numba_tiled.dispatch import _flat, col2im, conv2d_bias_grad, conv2d_weight_grad, im2col
 from backends.numba_tiled.geometry import counting
 from backends.numba_tiled.kernel import FILTERS, VECTORS
 from backends.numba_tiled.simd import BYTES
@@ -25,7 +25,10 @@ from backends.numba_tiled.winograd_transforms import FREQUENCIES, TAPS
 from backends.numba_tiled.workspace import scratch
 from harness import ConvSpec
 
-__all__ = ["col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "im2col", "info", "numerics", "unsupported"]
+__all__ = [
+    "col2im", "conv2d", "conv2d_bias_grad", "conv2d_input_grad", "conv2d_weight_grad", "im2col", "info", "numerics",
+    "unsupported",
+]  # fmt: skip
 
 numerics = "winograd"
 _FEWEST_CHANNELS = 12  # of a group, on both sides
@@ -67,16 +70,14 @@ def _convolve(
     dtype, threads = source.dtype, get_num_threads()
     result = np.empty(spec.x_shape if backwards else spec.y_shape, dtype)
     g, s = _plan(spec, backwards, dtype.itemsize, threads)
-    start = np.zeros(s.groups * s.filters + FILTERS, dtype)
-    if b is not None:
-        start[: spec.out_channels] = b
+    start = np.empty(0, dtype) if b is None else _flat(b)
     lanes = BYTES // dtype.itemsize
     items = s.groups * -(-s.batch // s.images) * s.bands * s.parts
     room = Room(
         scratch("winograd u", threads * FREQUENCIES * s.u, dtype),
         scratch("winograd v", threads * FREQUENCIES * s.v, dtype),
         scratch("winograd m", threads * FREQUENCIES * s.m, dtype), scratch("few", threads * FEW * s.pitch, dtype),
-        np.zeros(max(4 * lanes + TAPS, s.filters + FILTERS), dtype), counting(s.deep),
+        np.zeros(max(3 * lanes, TAPS), dtype), counting(s.deep),
         _places(s.deep, s.tiles), np.zeros(items, np.uint8),
     )  # fmt: skip
     convolve(_flat(source), _flat(w), start, _flat(result), threads, g, s, room)

@@ -69,30 +69,27 @@ class Room(NamedTuple):
     v: np.ndarray
     m: np.ndarray
     few: np.ndarray  # a thread: the depth of FEW tiles
-    zero: np.ndarray  # as many as a group has filters and FILTERS more, or a row of a tile
+    zero: np.ndarray  # of pixels that are not there, and of sums
     across: np.ndarray  # 0, 1, ...
     taps: np.ndarray  # where a channel's tiles are in V
     spoilt: np.ndarray  # an item: whether a result is not finite
 
 
 @njit(nogil=True, error_model="numpy")
-def _add_dots(u, pitch, v, deep, start, m, k, apart, more, rows):
-    """m[k + f * apart] = or += start[f] + the product of row f of u and v, for f < rows."""
+def _add_dots(u, pitch, v, deep, start, start_pitch, m, k, apart, more, rows):
+    """m[k + f * apart] = start[f * start_pitch] or itself, plus the product of row f of u and v, for f < rows."""
     n = lanes(u)
     for f in range(rows):
         found = zeros(u)
         for d in range(0, deep, n):
             found = fma(load(u, f * pitch + d), load(v, d), found)
-        before = get(m, k + f * apart) if more else get(start, f)
+        before = get(m, k + f * apart) if more else get(start, f * start_pitch)
         put(m, k + f * apart, before + total(found))
 
 
 @njit(nogil=True, error_model="numpy")
-def _multiply(u, s, filters, deep, v, m, count, start, more, few, across, taps):
-    """m = start + u @ v, or m += u @ v, for one frequency: some filters, `count` tiles and `deep` channels.
-
-    `start` is zeros, or goes on for FILTERS after the last filter.
-    """
+def _multiply(u, s, filters, deep, v, m, count, start, start_pitch, more, few, across, taps):
+    """m = start + u @ v, or m += u @ v, for one frequency: some filters, `count` tiles and `deep` channels."""
     n = lanes(v)
     rest = count % n
     if rest > FEW:
@@ -109,14 +106,15 @@ def _multiply(u, s, filters, deep, v, m, count, start, more, few, across, taps):
         for f in range(0, filters, FILTERS):
             if wide > 0:
                 multiply_tile(
-                    wide, deep, u, rows_of(f, filters - 1, s.pitch), across, v, begin * n, taps, moved(start, f), m,
-                    f * s.tiles + begin * n, s.tiles, more,
+                    wide, deep, u, rows_of(f, filters - 1, s.pitch), across, v, begin * n, taps, start,
+                    rows_of(f, filters - 1, start_pitch), m, f * s.tiles + begin * n, s.tiles, more,
                 )  # fmt: skip
             if panel == panels - 1:  # their rows of u are in the L1 cache now
                 for i in range(rest):
                     _add_dots(
-                        moved(u, f * s.pitch), s.pitch, moved(few, i * s.pitch), deep, moved(start, f), m,
-                        f * s.tiles + whole + i, s.tiles, more, min(FILTERS, filters - f),
+                        moved(u, f * s.pitch), s.pitch, moved(few, i * s.pitch), deep,
+                        moved(start, f * start_pitch), start_pitch, m, f * s.tiles + whole + i, s.tiles, more,
+                        min(FILTERS, filters - f),
                     )  # fmt: skip
 
 
@@ -146,13 +144,13 @@ def _products(t, threads, w, start, v, m, tiles, group, begin, end, s, room):
         deep, more = min(s.deep, s.depth - first), first > 0
         _transform_rows(u, pointer(w), group, begin, end, first, deep, s, pointer(room.zero))
         for k in range(FREQUENCIES):
-            begins = pointer(room.zero)
-            if k == _BIASED and not more:
-                begins = moved(pointer(start), group * s.filters + begin)
+            begins, start_pitch = pointer(room.zero), 0
+            if k == _BIASED and not more and start.size > 0:
+                begins, start_pitch = moved(pointer(start), group * s.filters + begin), 1
             _multiply(
                 moved(u, (_turned_round(k) if s.flipped else k) * s.u), s, end - begin, deep,
-                moved(v, k * s.v + first * s.tiles), moved(m, k * s.m), tiles, begins, more, few, pointer(room.across),
-                pointer(room.taps),
+                moved(v, k * s.v + first * s.tiles), moved(m, k * s.m), tiles, begins, start_pitch, more, few,
+                pointer(room.across), pointer(room.taps),
             )  # fmt: skip
 
 
@@ -183,8 +181,9 @@ def _item(item, t, threads, x, w, start, y, g, s, room):
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
 def convolve(x, w, start, y, threads, g, s, room):
-    """`start` is the bias of all filters, or zeros, and FILTERS more."""
+    """`start` is the bias of all filters, or nothing."""
     items = s.groups * ((s.batch + s.images - 1) // s.images) * s.bands * s.parts
-    for t in prange(threads):
+    for part in prange(threads):
+        t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
         for item in range(t * items // threads, (t + 1) * items // threads):
             _item(item, t, threads, x, w, start, y, g, s, room)
