@@ -4,8 +4,12 @@ A 3x3 kernel with stride 1 and dilation 1 takes 16 products for 4 pixels instead
 sum of products, with other rounding, so it has a name and an error bound of its own and nobody gets it unasked. Where
 it does not apply (`applies`), and for im2col, col2im and the other gradients, this is `numba_tiled`.
 
-Surprising fact: a NaN or an infinity would reach all pixels of its tiles, and large numbers overflow earlier. So a
-result that is not finite all over is computed again, as `numba_tiled` does it.
+Rounding is relative to the largest numbers of a window and of a kernel, not to their products: harmless in the usual
+case, but a pixel of 1e9 under a weight of zero leaves its rounding error behind.
+
+Surprising fact: a tile reads 4x4 pixels, but each of its results depends on its own 3x3 alone, so NaN spreads no
+further than it should. But an infinity becomes NaN, a weight that is not finite meets the zeros of the border, and
+large numbers overflow earlier. So a result that is not finite all over is computed again, as `numba_tiled` does it.
 """
 
 from __future__ import annotations
@@ -97,7 +101,15 @@ def _plan(spec: ConvSpec, backwards: bool, itemsize: int, threads: int) -> tuple
         h, w, oh, ow, top, left, depth, filters = oh, ow, h, w, 2 - top, 2 - left, filters, depth
     g = Tiles(h, w, oh, ow, top, left, -(-oh // 2), -(-ow // 2))
     lanes = BYTES // itemsize
-    images, rows, parts = _chunk(g, spec.batch, spec.groups, depth, filters, itemsize, threads)
+    images, rows = _chunk(g, spec.batch, depth, filters, itemsize)
+    items, blocks = spec.groups * -(-spec.batch // images) * -(-g.down // rows), -(-filters // FILTERS)
+
+    def slowest(parts: int) -> float:
+        """The busiest thread's cycles, if filters are shared out too and each part transforms the image for itself."""
+        turns = -(-items * parts // threads) * threads / max(items * parts, 1)
+        return turns * _cycles(g, spec.batch, depth, filters, itemsize, images, rows, parts)
+
+    parts = min(range(1, min(threads, blocks) + 1), key=slowest)
     deep = _up(-(-depth // -(-depth // _DEPTH)), lanes)
     pitch = _odd(deep, lanes)
     tiles = _odd(images * rows * g.across + lanes, lanes)
@@ -109,43 +121,32 @@ def _plan(spec: ConvSpec, backwards: bool, itemsize: int, threads: int) -> tuple
     )  # fmt: skip
 
 
-def _chunk(
-    g: Tiles, batch: int, groups: int, depth: int, filters: int, itemsize: int, threads: int
-) -> tuple[int, int, int]:
-    """Images and rows of tiles of an item, and parts of the filters, that take the fewest cycles by `_cycles`.
-
-    Parts are for when there are fewer items than threads: each transforms the image for itself.
-    """
-    lanes = BYTES // itemsize
-    fit = _CHUNK_BYTES // (FREQUENCIES * itemsize * depth)
-    fit = min(max(fit, _CHUNK_TILES[0]), _CHUNK_TILES[1])
+def _chunk(g: Tiles, batch: int, depth: int, filters: int, itemsize: int) -> tuple[int, int]:
+    """Images and rows of tiles of an item, for the fewest cycles. Threads have no say: they must not change bits."""
+    fit = min(max(_CHUNK_BYTES // (FREQUENCIES * itemsize * depth), _CHUNK_TILES[0]), _CHUNK_TILES[1])
     whole = g.down * g.across
     sizes = [(1, rows) for rows in range(1, g.down + 1) if rows * g.across <= fit or rows == 1]
     sizes += [(images, g.down) for images in range(2, min(batch, fit // whole) + 1)]
-    best = (float("inf"), 1, 1, 1)
-    for images, rows in sizes:
-        for parts in {1, min(threads, -(-filters // FILTERS))}:
-            cycles = 0.0
-            for some, chunks in ((images, batch // images), (batch % images, 1)):
-                for high, bands in ((rows, g.down // rows), (g.down % rows, 1)):
-                    across = some * high * -(-g.across // lanes) * 17.5
-                    own = _cycles(some * high * g.across, lanes) + across * (parts / filters + 1 / depth)
-                    cycles += chunks * bands * own
-            items = groups * -(-batch // images) * -(-g.down // rows) * parts
-            idle = -(-items // threads) * threads / max(items, 1)
-            best = min(best, (cycles * idle, images, rows, parts))
-    return best[1:]
+    return min(sizes, key=lambda size: _cycles(g, batch, depth, filters, itemsize, *size, 1))
 
 
-def _cycles(tiles: int, lanes: int) -> float:
-    """Of a product and its kernels, in cycles for a step of FILTERS rows (fitted to measurements)."""
-    if tiles == 0:
-        return 0.0
+def _cycles(g: Tiles, batch: int, depth: int, filters: int, itemsize: int, images: int, rows: int, parts: int) -> float:
+    """Of a group, in cycles for a step of FILTERS rows of every product (fitted to measurements)."""
+    lanes, cycles = BYTES // itemsize, 0.0
+    for some, chunks in ((images, batch // images), (batch % images, 1)):
+        for high, bands in ((rows, g.down // rows), (g.down % rows, 1)):
+            vectors = some * high * -(-g.across // lanes)  # of the transforms: rows of tiles are not mixed there
+            if vectors:
+                transforms = 17.5 * vectors * (parts / filters + 1 / depth) + 2.8
+                cycles += chunks * bands * (_product_cycles(some * high * g.across, lanes) + transforms)
+    return cycles
+
+
+def _product_cycles(tiles: int, lanes: int) -> float:
     rest = tiles % lanes
     vectors = tiles // lanes + (rest > FEW)
     panels = -(-vectors // VECTORS)
-    wide = vectors * FILTERS / 2 + (panels * VECTORS - vectors) * 0.6
-    return wide + (rest if rest <= FEW else 0) * 0.8 + 2.8
+    return vectors * FILTERS / 2 + (panels * VECTORS - vectors) * 0.6 + (rest if rest <= FEW else 0) * 0.8
 
 
 def _up(count: int, multiple: int) -> int:

@@ -9,6 +9,7 @@ in registers.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from llvmlite import ir
@@ -17,7 +18,18 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.rows import are_finite
-from backends.numba_tiled.simd import Value, Vec, between, first, int_of, read, read_masked, shuffle, write, write_masked
+from backends.numba_tiled.simd import (
+    Value,
+    Vec,
+    between,
+    first,
+    int_of,
+    read,
+    read_masked,
+    shuffle,
+    write,
+    write_masked,
+)
 from backends.numba_tiled.vector import lanes
 
 FREQUENCIES, TAPS = 16, 9
@@ -92,7 +104,7 @@ def _image_tiles(
                 )
                 columns += [shuffle(builder, a, b, even), shuffle(builder, a, b, odd)]
             tile.append(columns)
-        for value in sum(_both_ways(builder, _of_image, tile), []):
+        for value in chain.from_iterable(_both_ways(builder, _of_image, tile)):
             write(builder, vec, value, builder.gep(v, [i]))
             i = builder.add(i, apart)
         return context.get_dummy_value()
@@ -133,7 +145,7 @@ def _kernels(typing: Any, u: Any, i: Any, apart: Any, w: Any, j: Any, pitch: Any
             mask = ir.Constant(vec.mask, [base + lane < TAPS for lane in range(n)])
             rows = [read_masked(builder, vec, builder.gep(source, [int_of(base)]), mask) for source in sources]
             taps += _turned(builder, rows)
-        for value in sum(_both_ways(builder, _of_kernel, [taps[:3], taps[3:6], taps[6:TAPS]]), []):
+        for value in chain.from_iterable(_both_ways(builder, _of_kernel, [taps[:3], taps[3:6], taps[6:TAPS]])):
             write(builder, vec, value, builder.gep(u, [i]))
             i = builder.add(i, apart)
         return context.get_dummy_value()
@@ -194,9 +206,9 @@ def transform_image(v, apart, pitch, x, place, stride, images, channels, g, row,
         for c in range(channels):
             for i in range(images * rows):
                 top = 2 * (row + i % rows) - g.top
+                first = place + i // rows * stride + (c * g.h + top) * g.w + column
                 _image_tiles(
-                    v, c * pitch + i * g.across + j, apart, x, place + i // rows * stride + (c * g.h + top) * g.w + column,
-                    g.w, top, g.h, -column, g.w - column, nothing,
+                    v, c * pitch + i * g.across + j, apart, x, first, g.w, top, g.h, -column, g.w - column, nothing
                 )  # fmt: skip
 
 
@@ -208,7 +220,7 @@ def transform_sums(y, place, stride, images, m, at, apart, g, row, rows):
     """
     n, finite = lanes(y), True
     some = (min(2 * (row + rows), g.oh) - 2 * row) * g.ow
-    for image in range(images):
+    for _ in range(images):
         for j in range(0, g.across, n):
             for i in range(rows):
                 p = 2 * (row + i)

@@ -113,8 +113,8 @@ def test_backends_lists_all_and_claims(tmp_path: Path) -> None:
     found = {b["backend"]: b for b in json.loads(done.stdout)}
     assert done.returncode == 0
     assert list(found) == registry.names()
-    assert {"naive_loops", "numpy_fancy", "matlab_loop", "numba_tiled", "cupy_kernels", "torch_native",
-            "torch_native_cuda"} <= set(found)  # fmt: skip
+    assert {"naive_loops", "numpy_fancy", "matlab_loop", "numba_tiled", "numba_winograd", "cupy_kernels",
+            "torch_native", "torch_native_cuda"} <= set(found)  # fmt: skip
     assert found["numpy_fancy"]["available"]
     assert found["numpy_fancy"]["dtypes"] == ["float32", "float64"]
     assert all(b["available"] or b["reason"] for b in found.values())

@@ -41,7 +41,7 @@ _GUARDED = """
 import ctypes, mmap, sys
 import numpy as np
 from backends import numba_tiled
-from backends.numba_tiled import dispatch, workspace
+from backends.numba_tiled import dispatch, winograd, workspace
 from harness import data, tap_oracle
 from harness.spec import OPS, ConvSpec
 
@@ -65,7 +65,8 @@ class Numpy:
     def __getattr__(self, name):
         return getattr(np, name)
 
-dispatch.np = workspace.np = Numpy()
+dispatch.np = winograd.np = workspace.np = Numpy()
+winograd.applies = winograd.is_dense_3x3
 for text in sys.argv[3:]:
     spec = ConvSpec.parse(text)
     for op in OPS:
@@ -77,6 +78,8 @@ for text in sys.argv[3:]:
             arrays[-1][...] = a
         got = getattr(numba_tiled, op)(*arrays, spec)
         assert np.array_equal(got, tap_oracle.run(op, spec, *arrays)), "wrong"
+        if winograd.applies(spec) and op in ("conv2d", "conv2d_input_grad"):
+            assert np.array_equal(getattr(winograd, op)(*arrays, spec), got), "wrong by Winograd"
 print("all of it")
 """
 
@@ -127,13 +130,17 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op, dtype: str) -> 
             assert np.array_equal(run(*arrays, spec), alone), text
 
 
-def test_narrower_registers_give_the_same() -> None:
-    """AVX2, compiled on purpose for a CPU that is not this one."""
+def narrow_registers() -> dict[str, str]:
+    """The environment that makes Numba compile for AVX2, on purpose for a CPU that is not this one."""
+    if "avx2" not in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore"):
+        pytest.skip("this CPU has no AVX2")
     features = (
         "+avx,+avx2,+fma,+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+bmi,+bmi2,+lzcnt,+f16c,+cmov,+cx8,+fxsr,+mmx"
     )
-    if "avx2" not in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore"):
-        pytest.skip("this CPU has no AVX2")
+    return {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features}
+
+
+def test_narrower_registers_give_the_same() -> None:
     source = (
         "import sys, numpy as np\nfrom backends import numba_tiled\nfrom backends.numba_tiled.simd import BYTES\n"
         "from harness import data, tap_oracle\nfrom harness.spec import ConvSpec\n"
@@ -143,7 +150,7 @@ def test_narrower_registers_give_the_same() -> None:
         "        assert np.array_equal(getattr(numba_tiled, op)(*a, spec), tap_oracle.run(op, spec, *a)), (op, text)\n"
         "print('bytes', BYTES)\n"
     )
-    done = child(source, *SPECS, NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=features)
+    done = child(source, *SPECS, **narrow_registers())
     assert done.stdout.split() == ["bytes", "32"], done.stderr[-1000:]
 
 
