@@ -35,7 +35,7 @@ test-full: test  ## also the whole grid, random search and full-size layers, for
 	$(BIN)/python -m conformance.witnesses --tier2-sample 200
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native --tier 2 --jobs 2
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native matlab_loop --tier 3 --check values.random
-	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled --tier 4 --check values.layer
+	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numba_winograd --tier 4 --check values.layer
 
 GOAL_SETS = core alexnet vgg16 resnet50 mobilenet_v1 cifar10 mnist
 goals: install   ## measure what backends/numba_tiled/README.md claims; 20 minutes, alone on the machine

@@ -17,13 +17,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import get_num_threads
 
 from backends.numba_tiled import dispatch, info, unsupported
 from backends.numba_tiled.dispatch import _flat, col2im, conv2d_bias_grad, conv2d_weight_grad, im2col
 from backends.numba_tiled.geometry import counting
 from backends.numba_tiled.kernel import FILTERS, VECTORS
 from backends.numba_tiled.simd import BYTES
+from backends.numba_tiled.threads import launch, thread_count
 from backends.numba_tiled.winograd_product import FEW, Room, Share, Tiles, convolve
 from backends.numba_tiled.winograd_transforms import FREQUENCIES, TAPS
 from backends.numba_tiled.workspace import scratch
@@ -71,7 +71,7 @@ def _convolve(
     source: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec, backwards: bool
 ) -> np.ndarray | None:
     """The convolution or, `backwards`, its input gradient. None if it is not finite all over."""
-    dtype, threads = source.dtype, get_num_threads()
+    dtype, threads = source.dtype, thread_count()
     result = np.empty(spec.x_shape if backwards else spec.y_shape, dtype)
     g, s = _plan(spec, backwards, dtype.itemsize, threads)
     start = np.empty(0, dtype) if b is None else _flat(b)
@@ -84,7 +84,7 @@ def _convolve(
         np.zeros(max(3 * lanes, TAPS), dtype), counting(s.deep),
         _places(s.deep, s.tiles), np.zeros(items, np.uint8),
     )  # fmt: skip
-    convolve(_flat(source), _flat(w), start, _flat(result), threads, g, s, room)
+    launch(convolve, _flat(source), _flat(w), start, _flat(result), threads, g, s, room)
     return None if room.spoilt.any() else result
 
 
