@@ -37,19 +37,17 @@ test-full: test  ## also the whole grid, random search and full-size layers, for
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native matlab_loop --tier 3 --check values.random
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numba_winograd --tier 4 --check values.layer
 
-GOAL_SETS = core alexnet vgg16 resnet50 mobilenet_v1 cifar10 mnist
-goals: install   ## measure what backends/numba_tiled/README.md claims; 20 minutes, alone on the machine
+GOAL_RUNS = core-1 core-2 resnet50-1 vgg16-1 mobilenet_v1-1 alexnet-1 cifar10-1 mnist-1
+VERSUS    = $(BIN)/harness compare --dtype float32 --shapes $${run%-*} --threads $${run\#\#*-}
+goals: install   ## measure what backends/numba_tiled/README.md claims; 15 minutes, alone on the machine
 	$(PIP) install -q onnxruntime
-	for t in 1 2; do for s in $(GOAL_SETS); do \
-	  $(BIN)/harness compare numba_tiled torch_native --shapes $$s --threads $$t --dtype float32 \
-	    --json results/goals/numba_tiled-torch-$$s-$$t.json || exit $$?; \
-	  $(BIN)/harness compare numba_tiled backends/peers/numpy_sliding_window.py --shapes $$s --threads $$t --dtype float32 \
-	    --ops im2col --json results/goals/numba_tiled-numpy-$$s-$$t.json || exit $$?; \
-	  $(BIN)/harness compare numba_tiled backends/peers/onnx_runtime.py --shapes $$s --threads $$t --dtype float32 \
-	    --ops conv2d --json results/goals/numba_tiled-onnx-$$s-$$t.json || exit $$?; \
-	  $(BIN)/harness compare numba_winograd torch_native --shapes $$s --threads $$t --dtype float32 \
-	    --ops conv2d,conv2d_input_grad --json results/goals/numba_winograd-torch-$$s-$$t.json || exit $$?; \
-	done; done
+	for run in $(GOAL_RUNS); do \
+	  $(VERSUS) numba_tiled torch_native --json results/goals/torch-$$run.json && \
+	  $(VERSUS) numba_tiled backends/peers/numpy_sliding_window.py --ops im2col --json results/goals/numpy-$$run.json && \
+	  $(VERSUS) numba_tiled backends/peers/onnx_runtime.py --ops conv2d --json results/goals/onnx-$$run.json && \
+	  $(VERSUS) numba_winograd torch_native --ops conv2d,conv2d_input_grad --json results/goals/winograd-$$run.json \
+	    || exit $$?; \
+	done
 	$(BIN)/python -m harness.report.goals
 
 lint: install    ## ruff and mypy
