@@ -48,6 +48,7 @@ goals: install   ## measure what backends/numba_tiled/README.md claims; 15 minut
 	  $(VERSUS) numba_winograd torch_native --ops conv2d,conv2d_input_grad --json results/goals/winograd-$$run.json \
 	    || exit $$?; \
 	done
+	$(BIN)/harness compare numba_tiled torch_native --dtype float64 --shapes core --threads 1 --json results/goals/float64-core-1.json
 	$(BIN)/python -m harness.report.goals
 
 lint: install    ## ruff and mypy

@@ -33,7 +33,7 @@ def dtype(subject: Subject, case: Case) -> None:
     require_dtype(case.op, _result(subject, case), case.dtype)
 
 
-@check("contract.empty_batch", EMPTY)
+@check("contract.empty_batch", EMPTY, fits=lambda op, spec: spec.batch == 0)
 def empty_batch(subject: Subject, case: Case) -> None:
     """No images: an empty result of the right shape and dtype, zeros for the gradients of weights and bias."""
     result = subject.run(case.op, case.spec, *witness.exact_inputs(case))

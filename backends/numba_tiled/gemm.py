@@ -163,6 +163,17 @@ def _find_stores(stores, q, count, image, at, n):
 
 
 @njit(nogil=True, error_model="numpy")
+def _is_one_run(stores, n):
+    """Whether VECTORS stores are of whole vectors, one after the other."""
+    whole = True
+    for j in range(VECTORS):
+        s = j * _SEGMENTS
+        whole = whole and get(stores, s + 1) == get(stores, 1) + j * n
+        whole = whole and get(stores, s + 2) == 0 and get(stores, s + 3) == n
+    return whole
+
+
+@njit(nogil=True, error_model="numpy")
 def _write(y, place, tile, rows, stores, found, channel):
     """Store `rows` rows of a tile."""
     width = VECTORS * lanes(y)
@@ -200,8 +211,7 @@ def _multiply(
                     b, where, from_b = panel, packed_places, 0
                 if last:
                     found = _find_stores(segments, q, count, image, at, n)
-                straight = first == 0 and last and count == width and found == VECTORS * _SEGMENTS
-                straight = straight and get(segments, found - 3) == get(segments, 1) + width - n  # one run
+                straight = first == 0 and last and found == VECTORS * _SEGMENTS and _is_one_run(segments, n)
                 own = (j - group) * size - first_row * width
                 for f in range(first_row, last_row, FILTERS):
                     direct = straight and f + FILTERS <= last_row

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import exp, log
 from pathlib import Path
 from typing import Any
 
+from harness.spec import ConvSpec
+
+_KINDS: dict[str, Callable[[ConvSpec], bool]] = {
+    "": lambda spec: True,
+    "dense 3x3": lambda spec: (
+        (spec.kernel_size, spec.stride, spec.dilation) == ((3, 3), (1, 1), (1, 1))
+        and min(spec.in_channels, spec.out_channels) >= 12 * spec.groups
+    ),
+}
 BEGIN, END = "<!-- goals -->\n", "<!-- /goals -->"
 _FOLDER, _README = Path("results/goals"), Path("backends/numba_tiled/README.md")
 
@@ -24,9 +33,11 @@ class Goal:
 
     backend: str
     op: str
+    dtype: str
     against: str
     mean: float
     floor: float
+    layers: str  # of what kind; all, if empty
 
 
 def markdown(folder: Path) -> str:
@@ -46,18 +57,18 @@ def markdown(folder: Path) -> str:
         alone = found.get(1, {})
         lowest = min(alone, key=alone.__getitem__) if alone else ""
         below = sum(ratio < goal.floor for ratio in alone.values())
-        worst = f"{alone[lowest]:.2f} {lowest}; {below} of {len(alone)} below" if alone else "not measured"
-        lines.append(
-            f"| `{goal.backend}` {goal.op} | {goal.against} | {goal.mean:g} | {' | '.join(means)} | {goal.floor:g} "
-            f"| {worst} |"
+        name = ", ".join(
+            [f"`{goal.backend}` {goal.op}", *filter(None, (goal.dtype.replace("float32", ""), goal.layers))]
         )
+        worst = f"{alone[lowest]:.2f} {lowest}; {below} of {len(alone)} below" if alone else "not measured"
+        lines.append(f"| {name} | {goal.against} | {goal.mean:g} | {' | '.join(means)} | {goal.floor:g} | {worst} |")
     commits = sorted({document["machine"]["code"]["commit"][:8] for document in documents})
     machine = documents[0]["machine"]["cpu"] if documents else "no machine"
     allocators = sorted({document["allocator"] for document in documents})
     lines += [
         "",
-        f"{machine}, float32, {' and '.join(allocators)} allocator, commit {', '.join(commits)}. Geometric means of "
-        "paired ratios: the peer's time over ours.",
+        f"{machine}, {' and '.join(allocators)} allocator, commit {', '.join(commits)}. Geometric "
+        "means of paired ratios: the peer's time over ours; float32 unless said otherwise.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -66,7 +77,15 @@ def goals(folder: Path) -> list[Goal]:
     """Those of goals.csv."""
     with (folder / "goals.csv").open(encoding="utf-8", newline="") as file:
         return [
-            Goal(row["backend"], row["op"], row["against"], float(row["goal"]), float(row["floor"]))
+            Goal(
+                row["backend"],
+                row["op"],
+                row["dtype"],
+                row["against"],
+                float(row["goal"]),
+                float(row["floor"]),
+                row["layers"],
+            )
             for row in csv.DictReader(file)
         ]
 
@@ -83,8 +102,13 @@ def replaced(readme: str, table: str) -> str:
 def _ratios(documents: list[dict[str, Any]], goal: Goal, threads: int) -> Iterator[tuple[str, float]]:
     for document in documents:
         for row in document["rows"]:
-            same = (row["a"], row["op"], row["b"]) == (goal.backend, goal.op, goal.against)
-            if same and document["threads"] == threads and row["dtype"] == "float32" and row["ratio"]:
+            same = (row["a"], row["op"], row["dtype"], row["b"]) == (goal.backend, goal.op, goal.dtype, goal.against)
+            if (
+                same
+                and document["threads"] == threads
+                and row["ratio"]
+                and _KINDS[goal.layers](ConvSpec.parse(row["spec"]))
+            ):
                 yield row["shape"], 1 / row["ratio"]
 
 

@@ -73,3 +73,10 @@ def test_an_exception_is_told_with_its_line(write: Write, tmp_path: Path) -> Non
     done = harness(tmp_path, "check", "raising.py", "--ops", "im2col", "--dtype", "float32", "--tier", "0")
     assert done.returncode == 1
     assert f"(raising.py, line {line})" in done.stdout
+
+
+def test_a_geometry_of_ones_own_is_judged_by_the_checks_that_fit_it(tmp_path: Path) -> None:
+    """That an empty batch gives zeros is not asked of one with images."""
+    done = harness(tmp_path, "check", "numpy_fancy", "--shape", "n2c3h6w7_f4kh3kw4", "--check", "contract.*")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pass" in done.stdout

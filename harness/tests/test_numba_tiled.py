@@ -20,7 +20,7 @@ from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import cache  # noqa: E402
 from harness import data, registry, tap_oracle  # noqa: E402
 from harness.observe import thread_limit  # noqa: E402
-from harness.spec import OPS, ConvSpec, Op  # noqa: E402
+from harness.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 
 SPECS = [
     "n2c3h12w11_f4kh3kw2", "n3c6h8w3_f9kh2kw2_sh1sw3_pt1pb0pl2pr2_dh2dw1_g3", "n2c9h9w10_f5kh3kw3_sh2sw2_pt1pb1pl1pr1",
@@ -29,6 +29,8 @@ SPECS = [
     "n2c2h4w5_f2kh2kw2_sh7sw9", "n1c2h10w9_f3kh2kw3_sh3sw2_pt2pb1pl1pr3_dh3dw2",
     "n2c3h8w8_f2kh3kw3_sh2sw2_pt1pb1pl1pr1_dh2dw2", "n1c3h33w50_f2kh16kw16_sh16sw16",
     "n2c3h9w140_f2kh3kw3_pt1pb1pl1pr1", "n1c2h1w2_f2kh3kw3_sh1sw2_pt2pb2pl4pr4",
+    "n1c9h11w131_f17kh3kw7_pt1pb1", "n1c9h11w129_f17kh3kw5_sh2sw2", "n1c10h5w70_f16kh2kw9",
+    "n2c9h9w61_f16kh1kw3_dh1dw3",
     # one channel a group, in small planes, several at a time, and in bands of rows
     "n2c5h7w7_f10kh3kw3_pt1pb1pl1pr1_g5", "n1c3h9w20_f9kh2kw4_sh2sw2_pt0pb3pl2pr1_g3",
     "n2c2h13w9_f2kh3kw2_sh3sw5_pt1pb0pl0pr4_g2", "n1c2h12w21_f4kh3kw3_sh2sw1_pt4pb1pl3pr6_dh3dw5_g2",
@@ -239,3 +241,38 @@ def test_depthwise_sums_that_are_not_finite_are_those_that_read_such_a_pixel(tex
 
 def test_every_op_is_its_own() -> None:
     assert registry.load("numba_tiled").native == frozenset(OPS)
+
+
+def test_layers_of_middling_size_are_exact_all_over() -> None:
+    """Rows of many vectors, several panels and blocks of filters: more than the suite's small geometries have."""
+    generator = np.random.default_rng(20261121)
+    for _ in range(60):
+        spec = drawn(generator)
+        for op in OPS:
+            arrays = data.exact(op, spec, "float32", str(spec))
+            got = getattr(numba_tiled, op)(*arrays, spec)
+            assert np.array_equal(got, tap_oracle.run(op, spec, *arrays)), f"{op} {spec}"
+
+
+def drawn(generator: np.random.Generator) -> ConvSpec:
+    """A geometry with up to 160 columns, and 40 channels and filters a group."""
+
+    def pair(most: int) -> tuple[int, int]:
+        one, two = generator.integers(1, most, 2, endpoint=True).tolist()
+        return one, two
+
+    while True:
+        channels, filters = pair(40)
+        groups = int(generator.choice([1, 1, 1, 2, 5]))
+        kernel, stride, dilation, size = pair(5), pair(2), pair(2), (pair(30)[0], pair(160)[0])
+        padding = tuple(generator.integers(0, 4, 4).tolist())
+        try:
+            spec = ConvSpec(
+                batch=pair(3)[0], in_channels=groups * (1 if groups == 5 else channels), input_size=size,
+                out_channels=groups * filters, kernel_size=kernel, stride=stride, padding=padding, dilation=dilation,
+                groups=groups,
+            )  # fmt: skip
+        except SpecError:
+            continue
+        if spec.macs < 2e7:
+            return spec
