@@ -14,6 +14,7 @@ from math import exp, log
 from pathlib import Path
 from typing import Any
 
+from harness.report import words
 from harness.spec import ConvSpec
 
 _KINDS: dict[str, Callable[[ConvSpec], bool]] = {
@@ -92,11 +93,7 @@ def goals(folder: Path) -> list[Goal]:
 
 def replaced(readme: str, table: str) -> str:
     """The README with the text between the marks exchanged."""
-    before, _, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"the README has no {BEGIN.strip()} .. {END}")
-    return before + BEGIN + table + end + after
+    return words.between(readme, BEGIN, END, table)
 
 
 def _ratios(documents: list[dict[str, Any]], goal: Goal, threads: int) -> Iterator[tuple[str, float]]:

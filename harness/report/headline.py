@@ -39,11 +39,7 @@ def markdown(data: Data) -> str:
 
 def replaced(readme: str, table: str) -> str:
     """The README with the text between the marks exchanged."""
-    before, _, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"README.md has no {BEGIN.strip()} .. {END}")
-    return before + BEGIN + table + end + after
+    return words.between(readme, BEGIN, END, table)
 
 
 def _words(row: dict[Hashable, Any]) -> str:

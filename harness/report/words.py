@@ -111,3 +111,16 @@ def commits(hashes: list[str], dirty: bool) -> str:
     known = [h[:8] if h else "unknown" for h in dict.fromkeys(hashes)]
     name = " and ".join(known[:2]) + (f" and {len(known) - 2} more" if len(known) > 2 else "")
     return f"{'commit' if len(known) == 1 else 'commits'} {name}{' + uncommitted changes' if dirty else ''}"
+
+
+def between(text: str, begin: str, end: str, new: str) -> str:
+    """The text with what stands between two marks exchanged.
+
+    >>> between("a<old>b", "<", ">", "new")
+    'a<new>b'
+    """
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"the text has no {begin.strip()} .. {end.strip()}")
+    return before + begin + new + end + after
