@@ -97,15 +97,15 @@ class Panels(NamedTuple):
 def panels(planes: Planes, spec: ConvSpec, itemsize: int, threads: int) -> Panels:
     """For planes of all rows: what is laid out at a time, and dy turned over, are a part of the L2 cache.
 
-    Unless the sums are too large for it: then it is better to go through them less often.
+    Unless the sums are too large for it: then it is better to go through them less often. Bands, and so the order of
+    the sums, are those of one thread whatever their number.
     """
     n, (height, width), filters = BYTES // itemsize, spec.output_size, spec.out_channels // spec.groups
     vectors = -(-filters // n)
     parts = min(threads, planes.channels) if spec.groups % threads else 1
-    channels = -(-planes.channels // parts)
-    row = len(planes.row_phases) * len(planes.column_phases) * planes.row * channels * itemsize
+    row = len(planes.row_phases) * len(planes.column_phases) * planes.row * planes.channels * itemsize
     budget = BAND_BYTES // 2
-    if channels * spec.taps * vectors * BYTES > BAND_BYTES:
+    if planes.channels * spec.taps * vectors * BYTES > BAND_BYTES:
         budget *= 4
     row, fixed = max(row, width * vectors * BYTES), 0 if planes.is_image else row * planes.reach
     rows = min(max((budget - fixed) // row, planes.reach, 1), height)

@@ -28,22 +28,16 @@ class Work(NamedTuple):
 def divide(
     planes: Planes, batch: int, groups: int, filters: int, rows: int, width: int, itemsize: int, threads: int
 ) -> Work:
-    """For images of `rows` by `width` pixels of the output, and planes of all these rows."""
+    """For images of `rows` by `width` pixels of the output, and planes of all these rows.
+
+    Whether panels are packed decides how the reduction is cut, so it is decided as for one thread: the bits of a
+    result do not depend on the number of threads.
+    """
+    images, bands = _at_a_time(planes, batch, rows, itemsize)
+    packed = is_packed(filters, images, -(-rows // bands), width, planes.row, BYTES // itemsize)
     fair = max(-(-batch // threads), 1)  # images a thread
-    if planes.is_image:
-        images, band = fair, rows
-    else:
-        row_bytes = len(planes.row_phases) * len(planes.column_phases) * planes.row * planes.channels * itemsize
-        fit = BAND_BYTES // row_bytes - planes.reach
-        band = max(min(fit, rows), min(planes.reach, rows), 1)  # not so few that most rows are laid out twice
-        image_bytes = row_bytes * (rows + planes.reach)
-        most = BAND_BYTES // image_bytes
-        if most < 8 and 8 * image_bytes <= 3 * BAND_BYTES // 2:  # small images fill panels better together
-            most = 8
-        images = max(1, min(most, fair))
-        images = -(-fair // -(-fair // images))
-    bands, parts = -(-rows // band), 1
-    items = groups * -(-batch // images) * bands
+    images = -(-fair // -(-fair // min(images, fair)))
+    parts, items = 1, groups * -(-batch // images) * bands
     if items % threads and items < 8 * threads:  # some threads would idle
         more = -(-bands // threads) * threads
         if rows // more > 2 * planes.reach:
@@ -51,8 +45,22 @@ def divide(
         else:
             parts = min(threads, -(-filters // FILTERS))
     band = -(-rows // bands)
-    packed = is_packed(filters, images, band, width, planes.row, BYTES // itemsize)
     return Work(images, band, -(-rows // band), parts, packed)
+
+
+def _at_a_time(planes: Planes, batch: int, rows: int, itemsize: int) -> tuple[int, int]:
+    """How many images, and in how many bands."""
+    batch = max(batch, 1)
+    if planes.is_image:
+        return batch, 1
+    row_bytes = len(planes.row_phases) * len(planes.column_phases) * planes.row * planes.channels * itemsize
+    image_bytes, fit = row_bytes * (rows + planes.reach), BAND_BYTES // row_bytes - planes.reach
+    band = max(min(fit, rows), min(planes.reach, rows), 1)  # not so few that most rows are laid out twice
+    most = BAND_BYTES // image_bytes
+    if most < 8 and 8 * image_bytes <= 3 * BAND_BYTES // 2:  # small images fill panels better together
+        most = 8
+    images = max(1, min(most, batch))
+    return -(-batch // -(-batch // images)), -(-rows // band)
 
 
 def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int) -> bool:

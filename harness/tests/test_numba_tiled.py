@@ -38,6 +38,12 @@ SPECS = [
     "n1c3h2w3_f3kh2kw2_sh3sw4_pt7pb2pl9pr30_g3", "n1c400h5w6_f400kh3kw2_sh2sw2_g400",
 ]  # fmt: skip
 
+# Large enough to be divided into bands, chunks of images and blocks of the reduction.
+IN_BANDS = [
+    "n1c64h112w112_f16kh3kw3_pt1pb1pl1pr1", "n4c128h30w30_f64kh1kw1", "n2c32h7w7_f64kh3kw3_pt1pb1pl1pr1",
+    "n3c32h7w7_f64kh3kw3_pt1pb1pl1pr1", "n5c32h8w8_f64kh3kw3_pt1pb1pl1pr1",
+]  # fmt: skip
+
 # Every array, the scratch memory too, ends (or begins) at a page that must not be touched: doing so ends the process.
 _GUARDED = """
 import ctypes, mmap, sys
@@ -122,7 +128,7 @@ def test_the_guard_bites() -> None:
 def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op, dtype: str) -> None:
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("Numba has one thread here")
-    for text in SPECS:
+    for text in [*SPECS, *IN_BANDS]:
         spec = ConvSpec.parse(text)
         arrays = data.real(op, spec, dtype, text)
         run = getattr(numba_tiled, op)
