@@ -6,9 +6,9 @@ with the number of blocks and images, not of pixels. A filter belongs to one thr
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit, prange
+from numba import njit
 
+from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import lanes, load, load_first, moved, pointer, put, total, zeros
 
 _BLOCK = 128  # vectors
@@ -32,8 +32,8 @@ def _sum(p, count):
     return total(((a + b) + (c + d)) + ((e + f) + (g + h)))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def bias_grad_share(t, threads, dy, db, batch, filters, length):
+@njit(nogil=True, error_model="numpy")
+def _share(t, threads, dy, db, batch, filters, length):
     """Part t of the filters: db[f] = the sum of dy[n, f, l] over n and l."""
     dy, db = pointer(dy), pointer(db)
     block = _BLOCK * lanes(dy)
@@ -46,8 +46,7 @@ def bias_grad_share(t, threads, dy, db, batch, filters, length):
         put(db, f, found)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+@njit(nogil=True, cache=True, error_model="numpy")
 def bias_grad(dy, db, threads, batch, filters, length):
     """All parts."""
-    for t in prange(threads):
-        bias_grad_share(np.int64(t), threads, dy, db, batch, filters, length)
+    spread(_share, threads, (dy, db, batch, filters, length))

@@ -21,11 +21,11 @@ from functools import lru_cache
 from math import gcd
 from typing import NamedTuple
 
-import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from backends.numba_tiled.geometry import Window
 from backends.numba_tiled.rows import clear, clear_rows, copy, crop
+from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import (
     lanes,
     load,
@@ -237,11 +237,10 @@ def _share(t, threads, columns, x, planes, g, b, buffer):
             _block(columns, x, plane, together, first, count, g, b, own)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+@njit(nogil=True, cache=True, error_model="numpy")
 def col2im(columns, x, threads, planes, g, b, buffer):
     """All planes, some planes or some rows at a time; each thread has its part of `buffer`.
 
     `g` and `b` come as plain tuples, which cost a microsecond less a call.
     """
-    for t in prange(threads):
-        _share(np.int64(t), threads, columns, x, planes, Window(*g), Blocks(*b), buffer)
+    spread(_share, threads, (columns, x, planes, Window(*g), Blocks(*b), buffer))

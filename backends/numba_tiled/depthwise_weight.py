@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, prange, types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.bands import lay_out
 from backends.numba_tiled.rows import clear
 from backends.numba_tiled.simd import Vec, first, int_of, multiply_add, read, shuffle, sum_of_lanes
+from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import lanes, load, load_first, moved, pointer, total
 
 TAPS = 9  # sums in registers: a 3x3 kernel at once
@@ -192,8 +193,7 @@ def _share(t, threads, dy, x, dw, batch, channels, c, of_x, of_dy, buffer):
                         tap = min(tap + TAPS, end)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+@njit(nogil=True, cache=True, error_model="numpy")
 def correlate(dy, x, dw, threads, batch, channels, c, of_x, of_dy, buffer):
     """dw[f][tap] of all filters."""
-    for t in prange(threads):
-        _share(np.int64(t), threads, dy, x, dw, batch, channels, c, of_x, of_dy, buffer)
+    spread(_share, threads, (dy, x, dw, batch, channels, c, of_x, of_dy, buffer))

@@ -11,7 +11,7 @@ import numpy as np
 from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import depthwise
 from backends.numba_tiled import im2col as runs
-from backends.numba_tiled.bias_grad import bias_grad, bias_grad_share
+from backends.numba_tiled.bias_grad import bias_grad
 from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room, segments
 from backends.numba_tiled.geometry import Counts, Window, counting, planes_of_x, remainders, window
@@ -196,11 +196,9 @@ def _weight_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any,
 
 def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW) -> (F,)."""
-    db, threads = np.empty(spec.out_channels, dy.dtype), thread_count()
-    if threads == 1 or dy.size < _NOT_WORTH_THREADS:
-        bias_grad_share(0, 1, _flat(dy), db, spec.batch, spec.out_channels, spec.positions)
-    else:
-        launch(bias_grad, _flat(dy), db, threads, spec.batch, spec.out_channels, spec.positions)
+    db = np.empty(spec.out_channels, dy.dtype)
+    threads = thread_count() if dy.size >= _NOT_WORTH_THREADS else 1
+    launch(bias_grad, _flat(dy), db, threads, spec.batch, spec.out_channels, spec.positions)
     return db
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
 from backends.numba_tiled.planes import fill_planes
+from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import moved, pointer
 
 
@@ -36,15 +36,20 @@ def _item(item, x, w, start, y, n, work, planes, taps, across, height, width, me
     )  # fmt: skip
 
 
-@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def forward(x, w, start, y, threads, n, work, planes, taps, across, height, width, memory, segments, room):
-    """`start` is the bias, or one zero; `memory` and `segments` are scratch."""
+@njit(nogil=True, error_model="numpy")
+def _share(t, threads, x, w, start, y, n, work, planes, taps, across, height, width, memory, segments, room):
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
     each = segments.size // threads
-    for part in prange(threads):
-        t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
-        for item in range(t * items // threads, (t + 1) * items // threads):
-            _item(
-                item, x, w, start, y, n, work, planes, taps, across, height, width,
-                moved(pointer(memory), t * room.size), moved(pointer(segments), t * each), room,
-            )  # fmt: skip
+    for item in range(t * items // threads, (t + 1) * items // threads):
+        _item(
+            item, x, w, start, y, n, work, planes, taps, across, height, width,
+            moved(pointer(memory), t * room.size), moved(pointer(segments), t * each), room,
+        )  # fmt: skip
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def forward(x, w, start, y, threads, n, work, planes, taps, across, height, width, memory, segments, room):
+    """`start` is the bias, or one zero; `memory` and `segments` are scratch."""
+    spread(
+        _share, threads, (x, w, start, y, n, work, planes, taps, across, height, width, memory, segments, room)
+    )  # fmt: skip

@@ -19,11 +19,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from backends.numba_tiled.geometry import Window
 from backends.numba_tiled.rows import clear, copy, copy_past_caches, narrow, widen
+from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import fence, lanes, moved, pointer
 from backends.numba_tiled.weave import unweave
 
@@ -135,11 +135,10 @@ def _share(t, threads, x, columns, planes, g, b, buffer, streamed):
         fence()
 
 
-@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+@njit(nogil=True, cache=True, error_model="numpy")
 def im2col(x, columns, threads, planes, g, b, buffer, streamed):
     """All planes, some planes or some rows at a time; each thread has its part of `buffer`.
 
     `g` and `b` come as plain tuples, which cost a microsecond less a call.
     """
-    for t in prange(threads):
-        _share(np.int64(t), threads, x, columns, planes, Window(*g), Blocks(*b), buffer, streamed)
+    spread(_share, threads, (x, columns, planes, Window(*g), Blocks(*b), buffer, streamed))

@@ -8,13 +8,13 @@ one. The results are woven together at the end.
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
 from backends.numba_tiled.kernel import FILTERS
 from backends.numba_tiled.planes import fill_planes
 from backends.numba_tiled.rows import clear, copy, interleave
+from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import moved, pointer
 
 
@@ -38,7 +38,7 @@ def _weave(parts, x, images, channel, channels, first_row, last_row, n, g, remai
                     copy(x, place + i * g.w, buffer, g.left % g.sw, g.w)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
     part, item = item % work.parts, item // work.parts
     row, item = item % work.bands * work.rows, item // work.bands
@@ -83,15 +83,18 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory,
         )  # fmt: skip
 
 
-@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+@njit(nogil=True, error_model="numpy")
+def _share(t, threads, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
+    items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
+    for item in range(t * items // threads, (t + 1) * items // threads):
+        _item(
+            item, dy, w, x, n, work, g, planes, remainders, moved(pointer(parts), t * (parts.size // threads)),
+            moved(pointer(buffer), t * (buffer.size // threads)), moved(pointer(memory), t * room.size),
+            moved(pointer(segments), t * (segments.size // threads)), room,
+        )  # fmt: skip
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def input_grad(dy, w, x, threads, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
     """From `parts` to `segments` it is scratch."""
-    items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
-    for part in prange(threads):
-        t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
-        for item in range(t * items // threads, (t + 1) * items // threads):
-            _item(
-                item, dy, w, x, n, work, g, planes, remainders, moved(pointer(parts), t * (parts.size // threads)),
-                moved(pointer(buffer), t * (buffer.size // threads)), moved(pointer(memory), t * room.size),
-                moved(pointer(segments), t * (segments.size // threads)), room,
-            )  # fmt: skip
+    spread(_share, threads, (dy, w, x, n, work, g, planes, remainders, parts, buffer, memory, segments, room))

@@ -16,12 +16,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange, types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.bands import lay_out
 from backends.numba_tiled.simd import Vec, broadcast, int_of, multiply_add, read, shuffle, write
+from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import get, lanes, load, moved, pointer, put, store, store_first, zip_high, zip_low
 
 
@@ -200,8 +201,7 @@ def _share(t, threads, source, w, start, y, units, channels, depth, s, bands, bu
                 )  # fmt: skip
 
 
-@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+@njit(nogil=True, cache=True, error_model="numpy")
 def stencil(source, w, start, y, threads, units, channels, depth, s, bands, buffer):
     """Results are `units` times s.results planes, of `channels` channels with `depth` weights each."""
-    for t in prange(threads):
-        _share(np.int64(t), threads, source, w, start, y, units, channels, depth, s, bands, buffer)
+    spread(_share, threads, (source, w, start, y, units, channels, depth, s, bands, buffer))

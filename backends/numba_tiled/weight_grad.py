@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from backends.numba_tiled.geometry import Planes
 from backends.numba_tiled.kernel import (
@@ -35,6 +34,7 @@ from backends.numba_tiled.kernel import (
 from backends.numba_tiled.planes import fill_planes
 from backends.numba_tiled.rows import clear
 from backends.numba_tiled.simd import BYTES
+from backends.numba_tiled.spread import spread
 from backends.numba_tiled.turn import turn_rows
 from backends.numba_tiled.vector import get, lanes, moved, pointer, put
 from backends.numba_tiled.work import BAND_BYTES
@@ -181,14 +181,17 @@ def _item(item, dy, x, dw, n, cut, g, planes, taps, zero, memory):
     _write(sums, moved(dw, to), filters, depth, planes.channels * n.taps, width)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+@njit(nogil=True, error_model="numpy")
+def _share(t, threads, dy, x, dw, n, cut, g, planes, taps, zero, memory):
+    items = n.groups * cut.parts
+    for item in range(t * items // threads, (t + 1) * items // threads):
+        _item(
+            item, pointer(dy), pointer(x), pointer(dw), n, cut, g, planes, pointer(taps), pointer(zero),
+            moved(pointer(memory), t * cut.size),
+        )  # fmt: skip
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def weight_grad(dy, x, dw, threads, n, cut, g, planes, taps, zero, memory):
     """`memory` is scratch; `zero` is one."""
-    items = n.groups * cut.parts
-    for part in prange(threads):
-        t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
-        for item in range(t * items // threads, (t + 1) * items // threads):
-            _item(
-                item, pointer(dy), pointer(x), pointer(dw), n, cut, g, planes, pointer(taps), pointer(zero),
-                moved(pointer(memory), t * cut.size),
-            )  # fmt: skip
+    spread(_share, threads, (dy, x, dw, n, cut, g, planes, taps, zero, memory))

@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
+from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import fma, get, lanes, load, moved, pointer, put, total, zeros
 from backends.numba_tiled.winograd_transforms import (
     FREQUENCIES,
@@ -179,11 +180,14 @@ def _item(item, t, threads, x, w, start, y, g, s, room):
     put(pointer(room.spoilt), number, not finite)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
+@njit(nogil=True, error_model="numpy")
+def _share(t, threads, x, w, start, y, g, s, room):
+    items = s.groups * ((s.batch + s.images - 1) // s.images) * s.bands * s.parts
+    for item in range(t * items // threads, (t + 1) * items // threads):
+        _item(item, t, threads, x, w, start, y, g, s, room)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def convolve(x, w, start, y, threads, g, s, room):
     """`start` is the bias of all filters, or nothing."""
-    items = s.groups * ((s.batch + s.images - 1) // s.images) * s.bands * s.parts
-    for part in prange(threads):
-        t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
-        for item in range(t * items // threads, (t + 1) * items // threads):
-            _item(item, t, threads, x, w, start, y, g, s, room)
+    spread(_share, threads, (x, w, start, y, g, s, room))

@@ -206,7 +206,7 @@ print(numba.threading_layer(), len(right), all(right), slow)
 @pytest.mark.parametrize("layer", ["omp", "workqueue"])
 def test_several_threads_may_call_and_a_slow_threading_layer_is_told(layer: str) -> None:
     """Numba's own layer, workqueue, ends the process if two threads launch at a time."""
-    done = child(_FROM_SEVERAL_THREADS, *SPECS[:4], NUMBA_THREADING_LAYER=layer)
+    done = child(_FROM_SEVERAL_THREADS, *SPECS[:4], NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
     if "No threading layer could be loaded" in done.stderr:
         pytest.skip(f"Numba has no {layer} here")
     assert done.stdout.split() == [layer, "72", "True", str(int(layer == "workqueue"))], (
