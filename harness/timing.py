@@ -61,9 +61,13 @@ def interleave(timed: Sequence[Timed], rounds: int, budget: float, gap: float = 
 
 
 def _calibrate(one: Timed) -> float:
-    """Time of one call, the better of two: the first may still be warming up."""
+    """Time of one call: the least of two calls and, as cold code and the clock itself overstate these, of a block."""
     first = seconds(one.call)
-    return first if first > LONG_CALL else min(first, seconds(one.call))
+    if first > LONG_CALL:
+        return first
+    alone = min(first, seconds(one.call))
+    calls = math.ceil(SHORTEST_BLOCK / max(alone, 1e-9))
+    return min(alone, seconds(lambda: [one.call() for _ in range(calls)]) / calls) if calls > 1 else alone
 
 
 def _rounds_within(one: Timed, rounds: int, budget: float) -> int:
