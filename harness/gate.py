@@ -1,7 +1,7 @@
-"""The correctness gate: nothing is timed before sampled points of its result, on the very shape, were right.
+"""The correctness gate: nothing is timed before its result, on the very shape, was right.
 
-Points are compared with the pointwise oracle on whole-number data, so they must be equal; the first and the last
-element are always among them.
+Sampled points are compared with the pointwise oracle; the first and the last element are always among them. All
+elements are compared in weighed sums. The data are whole numbers, so both must be equal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness import data, oracle
+from harness import data, oracle, weighed
 from harness.protocol import Array
 from harness.spec import ConvSpec, Op
 
@@ -26,25 +26,27 @@ class WrongResult(Exception):
 
 @dataclass(slots=True)
 class Gate:
-    """Expected values at sampled points of one op, spec and input, computed once for all backends."""
+    """What is expected of one op, spec and input, computed once for all backends."""
 
     op: Op
     spec: ConvSpec
     arrays: tuple[Array, ...]
     expected: dict[tuple[int, ...], int] = field(init=False)
+    sums: Array = field(init=False)
 
     def __post_init__(self) -> None:
         self.expected = {
             index: oracle.at(self.op, self.spec, self.arrays, index) for index in sample_points(self.op, self.spec)
         }
+        self.sums = weighed.expected(self.op, self.spec, self.arrays)
 
     @property
     def points(self) -> int:
-        """How many elements are checked."""
+        """How many elements are checked one by one."""
         return len(self.expected)
 
     def check(self, result: object) -> None:
-        """Raises `WrongResult` unless type, shape, dtype and every sampled element are right."""
+        """Raises `WrongResult` unless type, shape, dtype, every sampled element and every weighed sum are right."""
         if not isinstance(result, np.ndarray):
             raise WrongResult(f"returned {type(result).__name__}, not an array")
         shape, dtype = self.spec.output_shape(self.op), self.arrays[0].dtype
@@ -56,6 +58,11 @@ class Gate:
             raise WrongResult(
                 f"{len(wrong)} of {self.points} sampled elements differ, first at {list(index)}: "
                 f"got {float(result[index]):.9g}, expected {self.expected[index]}"
+            )
+        off = np.count_nonzero(weighed.result(self.op, self.spec, result) != self.sums)
+        if off:
+            raise WrongResult(
+                f"all {self.points} sampled elements are right, but {off} of {self.sums.size} sums are not"
             )
 
 

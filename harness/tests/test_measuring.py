@@ -76,6 +76,31 @@ def test_the_gate_lets_the_right_result_pass_and_stops_each_wrong_one(op: Op) ->
             gate.check(wrong)
 
 
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_wrong_element_anywhere_is_stopped(op: Op, dtype: str) -> None:
+    arrays = data.exact(op, _SPEC, dtype, "gate")
+    gate = Gate(op, _SPEC, arrays)
+    right = tap_oracle.run(op, _SPEC, *arrays).astype(dtype)
+    places = np.random.default_rng(0).permutation(right.size)[:300]
+    for place in places:
+        for wrong in (right.flat[place] + 1, np.nan):
+            result = right.copy()
+            result.flat[place] = wrong
+            with pytest.raises(WrongResult):
+                gate.check(result)
+
+
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize(
+    "text", ["n3c6h9w8_f6kh2kw3_g6", "n1c1h3w3_f1kh3kw3", "n2c4h6w6_f10kh1kw1_sh2sw2_g2", "n0c2h5w5_f2kh3kw3"]
+)
+def test_the_weighed_sums_of_what_is_right_are_right(op: Op, text: str) -> None:
+    spec = ConvSpec.parse(text)
+    arrays = data.exact(op, spec, "float32", text)
+    Gate(op, spec, arrays).check(tap_oracle.run(op, spec, *arrays).astype(np.float32))
+
+
 def test_first_and_last_element_are_always_sampled() -> None:
     for op in OPS:
         shape = _SPEC.output_shape(op)
