@@ -96,7 +96,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
 def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
     (height, width), filters = spec.output_size, spec.out_channels // spec.groups
     whole, _ = planes_of_x(spec, height)
-    work = divide(whole, spec.batch, spec.groups, filters, height, width, itemsize, threads)
+    work = divide(whole, spec.batch, spec.groups, filters, height, width, itemsize, threads, along=True)
     planes, taps = planes_of_x(spec, work.rows)
     n = _counts(spec, spec.in_channels, spec.out_channels)
     space = room(planes, work, spec.taps, filters, width, itemsize)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from backends.numba_tiled.dots import FEW, add_dots, gather, rest_of
 from backends.numba_tiled.geometry import Planes
 from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
 from backends.numba_tiled.simd import BYTES
@@ -47,6 +48,7 @@ class Room(NamedTuple):
     size: int  # elements
     panel: int  # where it begins
     sums: int
+    few: int
     together: int  # panels whose sums are there
     zero: np.ndarray
     places: np.ndarray  # of the taps in a packed panel
@@ -62,7 +64,9 @@ def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsi
     first = -(-laid_out // line) * line + panel  # whole vectors are read at the end of the planes
     second = first + (min(planes.channels * taps, DEPTH) * panel if work.packed or planes.is_image else 0) + panel
     dtype = np.dtype(f"f{itemsize}")
-    return Room(second + together * one + line, first, second, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
+    third = second + together * one + line
+    size = third + (FEW * DEPTH + line if work.dots else 0)
+    return Room(size, first, second, third, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
 
 
 def segments(threads: int, itemsize: int) -> np.ndarray:
@@ -85,6 +89,7 @@ class Pixels(NamedTuple):
     channel: int  # in the output, from one channel to the next; its rows are `width` apart
     stride: int  # in the output, from one image to the next
     packed: bool
+    dots: bool  # a few positions beyond whole vectors; a row of the weights lies along the depth then
     in_place: bool  # the planes are an array of the caller's: nothing past its end may be read
 
 
@@ -186,7 +191,7 @@ def _write(y, place, tile, rows, stores, found, channel):
 @njit(nogil=True, error_model="numpy")
 def _multiply(
     planes, limit, taps, across, depth, weights, pitch, first_row, last_row, start, start_pitch, panels, y, place, at,
-    panel, segments, sums, together, zero, packed_places,
+    panel, segments, sums, together, zero, packed_places, few,
 ):  # fmt: skip
     """All panels, filters first_row <= f < last_row; the first is the first of a block."""
     n, width, positions = lanes(y), VECTORS * lanes(y), _positions(at)
@@ -213,18 +218,26 @@ def _multiply(
                     found = _find_stores(segments, q, count, image, at, n)
                 straight = first == 0 and last and found == VECTORS * _SEGMENTS and _is_one_run(segments, n)
                 own = (j - group) * size - first_row * width
+                rest = rest_of(count, n) if at.dots else 0
+                gather(few, DEPTH, b, from_b + count - rest, where, deep, rest)
+                vectors = (count - rest + n - 1) // n
                 for f in range(first_row, last_row, FILTERS):
                     direct = straight and f + FILTERS <= last_row
                     c, k, apart = sums, own + f * width, width
                     if direct:
                         c, k, apart = y, place + get(segments, 1) + f * at.channel, at.channel
-                    begin = rows_of(f, last_row - 1, 0 if first > 0 else start_pitch)
-                    multiply_tile(
-                        (count + n - 1) // n, deep, weights, rows_of(f, last_row - 1, pitch), moved(across, first), b,
-                        from_b, where, zero if first > 0 else start, begin, c, k, apart, first > 0,
+                    begin, rows = rows_of(f, last_row - 1, 0 if first > 0 else start_pitch), min(FILTERS, last_row - f)
+                    if vectors > 0:
+                        multiply_tile(
+                            vectors, deep, weights, rows_of(f, last_row - 1, pitch), moved(across, first), b, from_b,
+                            where, zero if first > 0 else start, begin, c, k, apart, first > 0,
+                        )  # fmt: skip
+                    add_dots(
+                        rows, rest, deep, moved(weights, f * pitch + first), pitch, few, DEPTH,
+                        moved(start, f * start_pitch), start_pitch, c, k + count - rest, apart, first > 0,
                     )  # fmt: skip
                     if last and not direct:
-                        rows, tile = min(FILTERS, last_row - f), moved(sums, own + f * width)
+                        tile = moved(sums, own + f * width)
                         _write(y, place + f * at.channel, tile, rows, segments, found, at.channel)
 
 
@@ -244,5 +257,5 @@ def multiply_share(
     _multiply(
         moved(source, first), limit - first, pointer(taps), pointer(across), taps.size, moved(weights, from_weight),
         pitch, first_row, last_row, start, start_pitch, panels, y, place, at, moved(memory, room.panel), segments,
-        moved(memory, room.sums), room.together, pointer(room.zero), pointer(room.places),
+        moved(memory, room.sums), room.together, pointer(room.zero), pointer(room.places), moved(memory, room.few),
     )  # fmt: skip

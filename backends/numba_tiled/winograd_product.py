@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from backends.numba_tiled.dots import add_dots, gather, rest_of
 from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
 from backends.numba_tiled.spread import spread
-from backends.numba_tiled.vector import fma, get, lanes, load, moved, pointer, put, total, zeros
+from backends.numba_tiled.vector import lanes, moved, pointer, put
 from backends.numba_tiled.winograd_transforms import (
     FREQUENCIES,
     TAPS,
@@ -25,7 +26,6 @@ from backends.numba_tiled.winograd_transforms import (
     transform_sums,
 )
 
-FEW = 4  # tiles beyond whole vectors that are summed one by one
 _BIASED = 5  # frequency (1, 1), which every pixel takes once, with a plus
 
 
@@ -77,30 +77,14 @@ class Room(NamedTuple):
 
 
 @njit(nogil=True, error_model="numpy")
-def _add_dots(u, pitch, v, deep, start, start_pitch, m, k, apart, more, rows):
-    """m[k + f * apart] = start[f * start_pitch] or itself, plus the product of row f of u and v, for f < rows."""
-    n = lanes(u)
-    for f in range(rows):
-        found = zeros(u)
-        for d in range(0, deep, n):
-            found = fma(load(u, f * pitch + d), load(v, d), found)
-        before = get(m, k + f * apart) if more else get(start, f * start_pitch)
-        put(m, k + f * apart, before + total(found))
-
-
-@njit(nogil=True, error_model="numpy")
 def _multiply(u, s, filters, deep, v, m, count, start, start_pitch, more, few, across, taps):
     """m = start + u @ v, or m += u @ v, for one frequency: some filters, `count` tiles and `deep` channels."""
     n = lanes(v)
-    rest = count % n
-    if rest > FEW:
-        rest = 0
+    rest = rest_of(count, n)
     whole = count - rest
     vectors = (whole + n - 1) // n
     panels = max((vectors + VECTORS - 1) // VECTORS, 1)
-    for i in range(rest):
-        for d in range((deep + n - 1) // n * n):
-            put(few, i * s.pitch + d, get(v, min(d, deep - 1) * s.tiles + whole + i))
+    gather(few, s.pitch, v, whole, taps, deep, rest)
     for panel in range(panels):
         begin = panel * vectors // panels
         wide = (panel + 1) * vectors // panels - begin
@@ -111,12 +95,10 @@ def _multiply(u, s, filters, deep, v, m, count, start, start_pitch, more, few, a
                     rows_of(f, filters - 1, start_pitch), m, f * s.tiles + begin * n, s.tiles, more,
                 )  # fmt: skip
             if panel == panels - 1:  # their rows of u are in the L1 cache now
-                for i in range(rest):
-                    _add_dots(
-                        moved(u, f * s.pitch), s.pitch, moved(few, i * s.pitch), deep,
-                        moved(start, f * start_pitch), start_pitch, m, f * s.tiles + whole + i, s.tiles, more,
-                        min(FILTERS, filters - f),
-                    )  # fmt: skip
+                add_dots(
+                    min(FILTERS, filters - f), rest, deep, moved(u, f * s.pitch), s.pitch, few, s.pitch,
+                    moved(start, f * start_pitch), start_pitch, m, f * s.tiles + whole, s.tiles, more,
+                )  # fmt: skip
 
 
 @njit(nogil=True, error_model="numpy")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from backends.numba_tiled.dots import FEW
 from backends.numba_tiled.geometry import Planes
 from backends.numba_tiled.kernel import FILTERS
 from backends.numba_tiled.simd import BYTES
@@ -23,29 +24,35 @@ class Work(NamedTuple):
     bands: int
     parts: int  # of the filters
     packed: bool
+    dots: bool  # of positions beyond whole vectors
 
 
 def divide(
-    planes: Planes, batch: int, groups: int, filters: int, rows: int, width: int, itemsize: int, threads: int
-) -> Work:
+    planes: Planes, batch: int, groups: int, filters: int, rows: int, width: int, itemsize: int, threads: int,
+    *, along: bool = False,
+) -> Work:  # fmt: skip
     """For images of `rows` by `width` pixels of the output, and planes of all these rows.
 
-    Whether panels are packed decides how the reduction is cut, so it is decided as for one thread: the bits of a
-    result do not depend on the number of threads.
+    `along`: a row of the weights lies along the depth, so that dot products are possible. Whether panels are packed
+    and which positions are dot products decide the order of a sum, so both are decided as for one thread, and threads
+    do not divide what has dots: the bits of a result do not depend on their number.
     """
     images, bands = _at_a_time(planes, batch, rows, itemsize)
-    packed = is_packed(filters, images, -(-rows // bands), width, planes.row, BYTES // itemsize)
+    lanes, along = BYTES // itemsize, along and bands == 1
+    packed = is_packed(filters, images, -(-rows // bands), width, planes.row, lanes, along and batch == 1)
+    positions = rows * width if packed else (rows - 1) * planes.row + width
+    dots = along and (batch == 1 or not packed) and 0 < positions % lanes <= FEW
     fair = max(-(-batch // threads), 1)  # images a thread
     images = -(-fair // -(-fair // min(images, fair)))
     parts, items = 1, groups * -(-batch // images) * bands
     if items % threads and items < 8 * threads:  # some threads would idle
         more = -(-bands // threads) * threads
-        if rows // more > 2 * planes.reach:
+        if rows // more > 2 * planes.reach and not dots:
             bands = more
         else:
             parts = min(threads, -(-filters // FILTERS))
     band = -(-rows // bands)
-    return Work(images, band, -(-rows // band), parts, packed)
+    return Work(images, band, -(-rows // band), parts, packed, dots)
 
 
 def _at_a_time(planes: Planes, batch: int, rows: int, itemsize: int) -> tuple[int, int]:
@@ -63,13 +70,17 @@ def _at_a_time(planes: Planes, batch: int, rows: int, itemsize: int) -> tuple[in
     return -(-batch // -(-batch // images)), -(-rows // band)
 
 
-def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int) -> bool:
+def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int, dots: bool) -> bool:
     """Whether packing panels costs less than the columns that are no pixels; in cycles for a tap of an image.
 
     A block of filters takes FILTERS / 2 of them for a vector, somewhat more if it is not aligned; packing takes about 4
-    for a vector or a run that is not whole. (Fitted to measurements.)
+    for a vector or a run that is not whole. With `dots`, a few positions beyond whole vectors cost little. (Fitted to
+    measurements.)
     """
-    blocks, pixels = -(-filters // FILTERS), images * rows * width
-    direct = 1.04 * -(-((rows - 1) * row + width) // lanes) * images * blocks * FILTERS / 2
-    vectors = -(-pixels // lanes)
-    return vectors * blocks * FILTERS / 2 + 4 * (vectors + images * rows) < direct
+    blocks, pixels, positions = -(-filters // FILTERS), images * rows * width, (rows - 1) * row + width
+    direct, vectors = -(-positions // lanes), -(-pixels // lanes)
+    if dots:
+        direct -= 0 < positions % lanes <= FEW
+        vectors -= 0 < pixels % lanes <= FEW
+    packing = 4 * (-(-pixels // lanes) + images * rows)
+    return vectors * blocks * FILTERS / 2 + packing < 1.04 * direct * images * blocks * FILTERS / 2
