@@ -26,17 +26,9 @@ def _item(item, x, w, start, y, n, work, planes, taps, across, height, width, me
         fill_planes(memory, pointer(x), images, channel, planes.channels, n.sources, planes, row, rows)
     place = ((image * n.results + group * filters) * height + row) * width
     at = Pixels(
-        images,
-        rows,
-        width,
-        planes.row,
-        apart,
-        height * width,
-        n.results * height * width,
-        work.packed,
-        work.dots,
+        images, rows, width, planes.row, apart, height * width, n.results * height * width, work.packed, work.dots,
         planes.is_image,
-    )
+    )  # fmt: skip
     start_pitch = 1 if start.size == n.results else 0
     begin = moved(pointer(start), group * filters * start_pitch)
     multiply_share(

@@ -58,31 +58,15 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory,
         depth = filters * remainders.counts[pair]
         to, place = parts, pair * images * channels * rows * width
         at = Pixels(
-            images,
-            rows,
-            width,
-            planes.row,
-            apart,
-            rows * width,
-            channels * rows * width,
-            work.packed,
-            work.dots,
+            images, rows, width, planes.row, apart, rows * width, channels * rows * width, work.packed, work.dots,
             planes.is_image,
-        )
+        )  # fmt: skip
         if pairs == 1:
             to, place = pointer(x), channel * g.h * g.w + row * width
             at = Pixels(
-                images,
-                rows,
-                width,
-                planes.row,
-                apart,
-                g.h * g.w,
-                n.results * g.h * g.w,
-                work.packed,
-                work.dots,
+                images, rows, width, planes.row, apart, g.h * g.w, n.results * g.h * g.w, work.packed, work.dots,
                 planes.is_image,
-            )
+            )  # fmt: skip
         if depth > 0:
             multiply_share(
                 part, work.parts, source, first, limit, remainders.taps[before : before + depth],

@@ -20,11 +20,12 @@ import numpy as np
 
 from backends.numba_tiled import dispatch, info, unsupported
 from backends.numba_tiled.dispatch import _flat, col2im, conv2d_bias_grad, conv2d_weight_grad, im2col
+from backends.numba_tiled.dots import FEW
 from backends.numba_tiled.geometry import counting
 from backends.numba_tiled.kernel import FILTERS, VECTORS
 from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.threads import launch, thread_count
-from backends.numba_tiled.winograd_product import FEW, Room, Share, Tiles, convolve
+from backends.numba_tiled.winograd_product import Room, Share, Tiles, convolve
 from backends.numba_tiled.winograd_transforms import FREQUENCIES, TAPS
 from backends.numba_tiled.workspace import scratch
 from harness import ConvSpec

@@ -42,6 +42,7 @@ SPECS = [
 IN_BANDS = [
     "n1c64h112w112_f16kh3kw3_pt1pb1pl1pr1", "n4c128h30w30_f64kh1kw1", "n2c32h7w7_f64kh3kw3_pt1pb1pl1pr1",
     "n3c32h7w7_f64kh3kw3_pt1pb1pl1pr1", "n5c32h8w8_f64kh3kw3_pt1pb1pl1pr1",
+    "n1c64h14w14_f40kh3kw3_pt1pb1pl1pr1", "n1c512h7w7_f64kh1kw1",  # positions beyond whole vectors
 ]  # fmt: skip
 
 # Every array, the scratch memory too, ends (or begins) at a page that must not be touched: doing so ends the process.
