@@ -22,7 +22,7 @@ from typing import NamedTuple
 from numba import njit
 
 from backends.numba_tiled.geometry import Window
-from backends.numba_tiled.rows import clear, copy, copy_past_caches, narrow, widen
+from backends.numba_tiled.rows import clear, copy, copy_past_caches, narrow, take, widen
 from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import fence, lanes, moved, pointer
 from backends.numba_tiled.weave import unweave
@@ -40,6 +40,7 @@ class Blocks(NamedTuple):
     parts: int  # remainders of columns: 1 or SW
     pitch: int  # of a row of a part
     is_image: bool  # the image is its own layout
+    is_subset: bool  # 1x1 with a stride: columns are some of the image's elements
     collected: bool  # whether there is a step 2
     part: int  # of a slot
     room: int  # of all buffers
@@ -67,7 +68,8 @@ def blocks(g: Window, planes: int, itemsize: int, lanes: int, streamed: bool) ->
     part = 0 if is_image else -(-height * pitch // lanes) * lanes
     # Padded rows of a slot and two buffers between passes; then all slots, then the collection.
     room = (3 * g.sw * part if g.sw > 1 else 0) + slots * parts * part + slots * height * kept + 4 * lanes
-    return Blocks(together, rows, reach, slots, parts, pitch, is_image, collected, part, room)
+    is_subset = (g.kh, g.kw, g.top, g.left) == (1, 1, 0, 0) and (g.oh - 1) * g.sh < g.h and (g.ow - 1) * g.sw < g.w
+    return Blocks(together, rows, reach, slots, parts, pitch, is_image, is_subset, collected, part, room)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -123,14 +125,19 @@ def _block(x, columns, plane, planes, first, count, g, b, buffer, streamed):
 def _share(t, threads, x, columns, planes, g, b, buffer, streamed):
     own = moved(pointer(buffer), t * (buffer.size // threads))
     x, columns = pointer(x), pointer(columns)
-    if not b.is_image:
+    if not (b.is_image or b.is_subset):
         clear(own, 0, (g.sw if g.sw > 1 else b.slots) * b.part + lanes(own))
     blocks, groups = (g.oh + b.rows - 1) // b.rows, (planes + b.planes - 1) // b.planes
     items = groups * blocks
     for item in range(t * items // threads, (t + 1) * items // threads):
         first, plane = item % blocks * b.rows, item // blocks * b.planes
         count, together = min(b.rows, g.oh - first), min(b.planes, planes - plane)
-        _block(x, columns, plane, together, first, count, g, b, own, streamed)
+        if b.is_subset:
+            for k in range(plane, plane + together):
+                source = (k * g.h + first * g.sh) * g.w
+                take(columns, (k * g.oh + first) * g.ow, g.ow, g.ow, x, source, g.sh * g.w, count, g.sw, 0, g.ow)
+        else:
+            _block(x, columns, plane, together, first, count, g, b, own, streamed)
     if streamed:
         fence()
 
