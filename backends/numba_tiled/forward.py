@@ -11,33 +11,42 @@ from backends.numba_tiled.vector import moved, pointer
 
 
 @njit(nogil=True, error_model="numpy")
-def _item(item, x, w, start, y, n, work, planes, taps, across, height, width, memory, segments, room):
+def _item(item, x, w, start, y, n, work, planes, regions, height, width, memory, segments, room):
     part, item = item % work.parts, item // work.parts
     row, item = item % work.bands * work.rows, item // work.bands
     chunks = (n.batch + work.images - 1) // work.images
     image, group = item % chunks * work.images, item // chunks
     rows, images = min(work.rows, height - row), min(work.images, n.batch - image)
-    filters, depth, channel = n.results // n.groups, taps.size, image * n.sources + group * planes.channels
+    filters, depth, channel = (
+        n.results // n.groups,
+        planes.channels * n.taps,
+        image * n.sources + group * planes.channels,
+    )
     source, first, limit, apart = memory, 0, room.panel, planes.channels * planes.size
     if planes.is_image:
         source, limit, apart = pointer(x), x.size, n.sources * planes.size
         first = channel * planes.size + row * planes.row
     else:
         fill_planes(memory, pointer(x), images, channel, planes.channels, n.sources, planes, row, rows)
-    place = ((image * n.results + group * filters) * height + row) * width
-    at = Pixels(
-        images, rows, width, planes.row, apart, height * width, n.results * height * width, work.packed, planes.is_image
-    )
-    start_pitch = 1 if start.size == n.results else 0
+    start_pitch, before = 1 if start.size == n.results else 0, 0
     begin = moved(pointer(start), group * filters * start_pitch)
-    multiply_share(
-        part, work.parts, source, first, limit, taps, across, pointer(w), group * filters * depth, depth, filters,
-        begin, start_pitch, pointer(y), place, at, memory, segments, room,
-    )  # fmt: skip
+    for i in range(regions.depth.size):
+        place = ((image * n.results + group * filters) * height + row + regions.row[i]) * width + regions.column[i]
+        at = Pixels(
+            images, min(regions.rows[i], rows), regions.columns[i], planes.row, apart, width, height * width,
+            n.results * height * width, work.packed, planes.is_image,
+        )  # fmt: skip
+        after = before + regions.depth[i]
+        multiply_share(
+            part, work.parts, source, first, limit, regions.taps[before:after],
+            regions.across[before:after], pointer(w), group * filters * depth, depth, filters, begin,
+            start_pitch, pointer(y), place, at, memory, segments, room,
+        )  # fmt: skip
+        before = after
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def forward(x, w, start, y, threads, n, work, planes, taps, across, height, width, memory, segments, room):
+def forward(x, w, start, y, threads, n, work, planes, regions, height, width, memory, segments, room):
     """`start` is the bias, or one zero; `memory` and `segments` are scratch."""
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
     each = segments.size // threads
@@ -45,6 +54,6 @@ def forward(x, w, start, y, threads, n, work, planes, taps, across, height, widt
         t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
         for item in range(t * items // threads, (t + 1) * items // threads):
             _item(
-                item, x, w, start, y, n, work, planes, taps, across, height, width,
+                item, x, w, start, y, n, work, planes, regions, height, width,
                 moved(pointer(memory), t * room.size), moved(pointer(segments), t * each), room,
             )  # fmt: skip

@@ -82,7 +82,8 @@ class Pixels(NamedTuple):
     width: int  # of a row
     row: int  # in the planes, from one row to the next
     image: int  # in the planes, from one image to the next
-    channel: int  # in the output, from one channel to the next; its rows are `width` apart
+    line: int  # in the output, from one row to the next
+    channel: int  # in the output, from one channel to the next
     stride: int  # in the output, from one image to the next
     packed: bool
     in_place: bool  # the planes are an array of the caller's: nothing past its end may be read
@@ -148,9 +149,12 @@ def _find_stores(stores, q, count, image, at, n):
         if at.packed:
             image, l = (q + done) // area, (q + done) % area
             long = apart = min(area - l, count - done)
+            if at.line > at.width:
+                long = apart = min(at.width - l % at.width, count - done)
+                l = l // at.width * at.line + l % at.width
         else:
             column = (q + done) % at.row
-            l = (q + done) // at.row * at.width + column
+            l = (q + done) // at.row * at.line + column
             long, apart = min(at.width - column, count - done), at.row - column
         for j in range(done // n * n, done + max(long, 0), n):
             put(stores, found, j)

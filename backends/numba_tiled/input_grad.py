@@ -39,7 +39,7 @@ def _weave(parts, x, images, channel, channels, first_row, last_row, n, g, remai
 
 
 @njit(nogil=True, error_model="numpy")
-def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
+def _item(item, dy, w, x, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room):
     part, item = item % work.parts, item // work.parts
     row, item = item % work.bands * work.rows, item // work.bands
     chunks = (n.batch + work.images - 1) // work.images
@@ -54,26 +54,25 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory,
     else:
         fill_planes(memory, pointer(dy), images, source_channel, filters, n.sources, planes, row, rows)
     width, pairs, before = remainders.columns, g.sh * g.sw, 0
-    for pair in range(pairs):
-        depth = filters * remainders.counts[pair]
-        to, place = parts, pair * images * channels * rows * width
-        at = Pixels(
-            images, rows, width, planes.row, apart, rows * width, channels * rows * width, work.packed, planes.is_image
-        )
+    for i in range(regions.depth.size):
+        to, place, after = parts, i * images * channels * rows * width, before + regions.depth[i]
+        one, each = rows * width, channels * rows * width
         if pairs == 1:
-            to, place = pointer(x), channel * g.h * g.w + row * width
-            at = Pixels(
-                images, rows, width, planes.row, apart, g.h * g.w, n.results * g.h * g.w, work.packed, planes.is_image
-            )
-        if depth > 0:
+            to, place = pointer(x), channel * g.h * g.w + (row + regions.row[i]) * width + regions.column[i]
+            one, each = g.h * g.w, n.results * g.h * g.w
+        at = Pixels(
+            images, min(regions.rows[i], rows), regions.columns[i], planes.row, apart, width, one, each, work.packed,
+            planes.is_image,
+        )  # fmt: skip
+        if after > before:
             multiply_share(
-                part, work.parts, source, first, limit, remainders.taps[before : before + depth],
-                remainders.weights[before : before + depth], pointer(w), group * filters * channels * n.taps, n.taps,
+                part, work.parts, source, first, limit, regions.taps[before:after],
+                regions.across[before:after], pointer(w), group * filters * channels * n.taps, n.taps,
                 channels, pointer(room.zero), 0, to, place, at, memory, segments, room,
             )  # fmt: skip
         else:
             clear(to, place, images * channels * rows * width)
-        before += depth
+        before = after
     if pairs > 1:
         blocks = (channels + FILTERS - 1) // FILTERS
         first_row, last_row = part * blocks // work.parts * FILTERS, (part + 1) * blocks // work.parts * FILTERS
@@ -84,14 +83,15 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory,
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
-def input_grad(dy, w, x, threads, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
+def input_grad(dy, w, x, threads, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room):
     """From `parts` to `segments` it is scratch."""
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
     for part in prange(threads):
         t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
         for item in range(t * items // threads, (t + 1) * items // threads):
             _item(
-                item, dy, w, x, n, work, g, planes, remainders, moved(pointer(parts), t * (parts.size // threads)),
+                item, dy, w, x, n, work, g, planes, remainders, regions,
+                moved(pointer(parts), t * (parts.size // threads)),
                 moved(pointer(buffer), t * (buffer.size // threads)), moved(pointer(memory), t * room.size),
                 moved(pointer(segments), t * (segments.size // threads)), room,
             )  # fmt: skip

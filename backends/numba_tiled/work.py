@@ -63,13 +63,29 @@ def _at_a_time(planes: Planes, batch: int, rows: int, itemsize: int) -> tuple[in
     return -(-batch // -(-batch // images)), -(-rows // band)
 
 
-def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int) -> bool:
-    """Whether packing panels costs less than the columns that are no pixels; in cycles for a tap of an image.
+def cycles(planes: Planes, batch: int, filters: int, rows: int, width: int, itemsize: int) -> float:
+    """What a tap takes, for all images and as one thread."""
+    images, bands = _at_a_time(planes, batch, rows, itemsize)
+    sizes = filters, images, -(-rows // bands), width
+    one = min(direct_cycles(*sizes, planes.row, BYTES // itemsize), packed_cycles(*sizes, BYTES // itemsize))
+    return one * bands * batch / images
 
-    A block of filters takes FILTERS / 2 of them for a vector, somewhat more if it is not aligned; packing takes about 4
-    for a vector or a run that is not whole. (Fitted to measurements.)
+
+def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int) -> bool:
+    """Whether packing panels costs less than the columns that are no pixels."""
+    return packed_cycles(filters, images, rows, width, lanes) < direct_cycles(filters, images, rows, width, row, lanes)
+
+
+def direct_cycles(filters: int, images: int, rows: int, width: int, row: int, lanes: int) -> float:
+    """Of a tap of some images: FILTERS / 2 for a vector and a block of filters, somewhat more if it is not aligned.
+
+    (Fitted to measurements, as is the next.)
     """
-    blocks, pixels = -(-filters // FILTERS), images * rows * width
-    direct = 1.04 * -(-((rows - 1) * row + width) // lanes) * images * blocks * FILTERS / 2
-    vectors = -(-pixels // lanes)
-    return vectors * blocks * FILTERS / 2 + 4 * (vectors + images * rows) < direct
+    blocks = -(-filters // FILTERS)
+    return 1.04 * -(-((rows - 1) * row + width) // lanes) * images * blocks * FILTERS / 2
+
+
+def packed_cycles(filters: int, images: int, rows: int, width: int, lanes: int) -> float:
+    """The same, where packing takes about 4 for a vector or a run that is not whole."""
+    blocks, vectors = -(-filters // FILTERS), -(-images * rows * width // lanes)
+    return vectors * blocks * FILTERS / 2 + 4 * (vectors + images * rows)
