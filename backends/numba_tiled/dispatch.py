@@ -98,9 +98,8 @@ def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...
     (height, width), filters = spec.output_size, spec.out_channels // spec.groups
     whole, _ = planes_of_x(spec, height)
     skipping = of_regions.of_y(spec, whole, itemsize)
-    work = divide(
-        skipping[0] if skipping else whole, spec.batch, spec.groups, filters, height, width, itemsize, threads
-    )
+    sizes = spec.batch, spec.groups, filters, height, width, itemsize, threads
+    work = divide(skipping[0] if skipping else whole, *sizes)
     if skipping:
         (planes, regions), work = skipping, work._replace(packed=True)
     else:

@@ -17,11 +17,8 @@ def _item(item, x, w, start, y, n, work, planes, regions, height, width, memory,
     chunks = (n.batch + work.images - 1) // work.images
     image, group = item % chunks * work.images, item // chunks
     rows, images = min(work.rows, height - row), min(work.images, n.batch - image)
-    filters, depth, channel = (
-        n.results // n.groups,
-        planes.channels * n.taps,
-        image * n.sources + group * planes.channels,
-    )
+    channel, filters = image * n.sources + group * planes.channels, n.results // n.groups
+    depth = planes.channels * n.taps
     source, first, limit, apart = memory, 0, room.panel, planes.channels * planes.size
     if planes.is_image:
         source, limit, apart = pointer(x), x.size, n.sources * planes.size
@@ -38,9 +35,9 @@ def _item(item, x, w, start, y, n, work, planes, regions, height, width, memory,
         )  # fmt: skip
         after = before + regions.depth[i]
         multiply_share(
-            part, work.parts, source, first, limit, regions.taps[before:after],
-            regions.across[before:after], pointer(w), group * filters * depth, depth, filters, begin,
-            start_pitch, pointer(y), place, at, memory, segments, room,
+            part, work.parts, source, first, limit, regions.taps[before:after], regions.across[before:after],
+            pointer(w), group * filters * depth, depth, filters, begin, start_pitch, pointer(y), place, at, memory,
+            segments, room,
         )  # fmt: skip
         before = after
 

@@ -66,9 +66,9 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, regions, parts, buffer
         )  # fmt: skip
         if after > before:
             multiply_share(
-                part, work.parts, source, first, limit, regions.taps[before:after],
-                regions.across[before:after], pointer(w), group * filters * channels * n.taps, n.taps,
-                channels, pointer(room.zero), 0, to, place, at, memory, segments, room,
+                part, work.parts, source, first, limit, regions.taps[before:after], regions.across[before:after],
+                pointer(w), group * filters * channels * n.taps, n.taps, channels, pointer(room.zero), 0, to, place, at,
+                memory, segments, room,
             )  # fmt: skip
         else:
             clear(to, place, images * channels * rows * width)

@@ -16,7 +16,7 @@ from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.work import cycles, packed_cycles
 from harness import ConvSpec
 
-_SMALLER = 0.9  # of the cycles: what is skipped must outweigh shorter runs and more passes over the weights
+_SMALLER = 0.95  # of the cycles: what is skipped must outweigh shorter runs and more passes over the weights
 
 
 def of_y(spec: ConvSpec, whole: Planes, itemsize: int) -> tuple[Planes, Regions] | None:
