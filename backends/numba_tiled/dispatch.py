@@ -12,6 +12,7 @@ from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import depthwise
 from backends.numba_tiled import im2col as runs
 from backends.numba_tiled import regions as of_regions
+from backends.numba_tiled import weight_grad as weight
 from backends.numba_tiled.bias_grad import bias_grad, bias_grad_share
 from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room, segments
@@ -20,7 +21,7 @@ from backends.numba_tiled.input_grad import input_grad
 from backends.numba_tiled.rows import is_finite
 from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.threads import launch, thread_count
-from backends.numba_tiled.weight_grad import panels, placed, weight_grad
+from backends.numba_tiled.weight_grad import weight_grad
 from backends.numba_tiled.work import divide
 from backends.numba_tiled.workspace import scratch
 from harness import ConvSpec
@@ -187,10 +188,10 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
         depthwise.conv2d_weight_grad(_flat(dy), _flat(x), _flat(dw), spec)
         return dw
     threads, itemsize = thread_count(), dy.itemsize
-    cut, planes, taps, n, zero = _weight_grad_plan(spec, itemsize, threads)
+    cut, planes, taps, live, n, zero = _weight_grad_plan(spec, itemsize, threads)
     dw = np.empty(spec.w_shape, dy.dtype)
     launch(
-        weight_grad, _flat(dy), _flat(x), _flat(dw), threads, n, cut, window(spec), planes, taps, zero,
+        weight_grad, _flat(dy), _flat(x), _flat(dw), threads, n, cut, window(spec), planes, taps, live, zero,
         scratch("memory", threads * cut.size, dy.dtype),
     )  # fmt: skip
     return dw
@@ -199,10 +200,11 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
 @lru_cache(maxsize=256)
 def _weight_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
     whole, _ = planes_of_x(spec, spec.output_size[0])
-    cut = panels(whole, spec, itemsize, threads)
+    cut = weight.panels(whole, spec, itemsize, threads)
     planes, taps = planes_of_x(spec, cut.rows)
     n = _counts(spec, spec.out_channels, spec.in_channels)
-    return placed(cut, planes, spec, itemsize), planes, taps, n, np.zeros(1, f"f{itemsize}")
+    taps, cut = weight.by_kinds(taps, cut.kinds), weight.placed(cut, planes, spec, itemsize)
+    return cut, planes, taps, weight.live(spec, cut.kinds), n, np.zeros(1, f"f{itemsize}")
 
 
 def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
