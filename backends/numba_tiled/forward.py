@@ -18,14 +18,14 @@ def _item(item, x, w, start, y, n, work, planes, regions, height, width, memory,
     image, group = item % chunks * work.images, item // chunks
     rows, images = min(work.rows, height - row), min(work.images, n.batch - image)
     channel, filters = image * n.sources + group * planes.channels, n.results // n.groups
-    depth = planes.channels * n.taps
     source, first, limit, apart = memory, 0, room.panel, planes.channels * planes.size
     if planes.is_image:
         source, limit, apart = pointer(x), x.size, n.sources * planes.size
         first = channel * planes.size + row * planes.row
     else:
         fill_planes(memory, pointer(x), images, channel, planes.channels, n.sources, planes, row, rows)
-    start_pitch, before = 1 if start.size == n.results else 0, 0
+    pitch, before = planes.channels * n.taps, 0
+    start_pitch = 1 if start.size == n.results else 0
     begin = moved(pointer(start), group * filters * start_pitch)
     for i in range(regions.depth.size):
         place = ((image * n.results + group * filters) * height + row + regions.row[i]) * width + regions.column[i]
@@ -33,13 +33,12 @@ def _item(item, x, w, start, y, n, work, planes, regions, height, width, memory,
             images, min(regions.rows[i], rows), regions.columns[i], planes.row, apart, width, height * width,
             n.results * height * width, work.packed, planes.is_image,
         )  # fmt: skip
-        after = before + regions.depth[i]
         multiply_share(
-            part, work.parts, source, first, limit, regions.taps[before:after], regions.across[before:after],
-            pointer(w), group * filters * depth, depth, filters, begin, start_pitch, pointer(y), place, at, memory,
-            segments, room,
+            part, work.parts, source, first, limit, moved(pointer(regions.taps), before),
+            moved(pointer(regions.across), before), regions.depth[i], pointer(w), group * filters * pitch, pitch,
+            filters, begin, start_pitch, pointer(y), place, at, memory, segments, room,
         )  # fmt: skip
-        before = after
+        before += regions.depth[i]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})

@@ -234,19 +234,19 @@ def _multiply(
 
 @njit(nogil=True, error_model="numpy")
 def multiply_share(
-    part, parts, source, first, limit, taps, across, weights, from_weight, pitch, filters, start, start_pitch, y, place,
-    at, memory, segments, room,
+    part, parts, source, first, limit, taps, across, depth, weights, from_weight, pitch, filters, start, start_pitch, y,
+    place, at, memory, segments, room,
 ):  # fmt: skip
     """Part `part` of the filters of y = start + weights @ planes.
 
-    For tap i, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read from
-    source[first + taps[i]] on, never from `limit` on. The sum starts from start[f * start_pitch].
+    For tap i of `depth`, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read
+    from source[first + taps[i]] on, never from `limit` on. The sum starts from start[f * start_pitch].
     """
     width, blocks = VECTORS * lanes(y), (filters + FILTERS - 1) // FILTERS
     panels = (_positions(at) + width - 1) // width * (1 if at.packed else at.images)
     first_row, last_row = part * blocks // parts * FILTERS, min((part + 1) * blocks // parts * FILTERS, filters)
     _multiply(
-        moved(source, first), limit - first, pointer(taps), pointer(across), taps.size, moved(weights, from_weight),
-        pitch, first_row, last_row, start, start_pitch, panels, y, place, at, moved(memory, room.panel), segments,
+        moved(source, first), limit - first, taps, across, depth, moved(weights, from_weight), pitch, first_row,
+        last_row, start, start_pitch, panels, y, place, at, moved(memory, room.panel), segments,
         moved(memory, room.sums), room.together, pointer(room.zero), pointer(room.places),
     )  # fmt: skip

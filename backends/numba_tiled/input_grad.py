@@ -55,7 +55,7 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, regions, parts, buffer
         fill_planes(memory, pointer(dy), images, source_channel, filters, n.sources, planes, row, rows)
     width, pairs, before = remainders.columns, g.sh * g.sw, 0
     for i in range(regions.depth.size):
-        to, place, after = parts, i * images * channels * rows * width, before + regions.depth[i]
+        to, place, depth = parts, i * images * channels * rows * width, regions.depth[i]
         one, each = rows * width, channels * rows * width
         if pairs == 1:
             to, place = pointer(x), channel * g.h * g.w + (row + regions.row[i]) * width + regions.column[i]
@@ -64,15 +64,15 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, regions, parts, buffer
             images, min(regions.rows[i], rows), regions.columns[i], planes.row, apart, width, one, each, work.packed,
             planes.is_image,
         )  # fmt: skip
-        if after > before:
+        if depth > 0:
             multiply_share(
-                part, work.parts, source, first, limit, regions.taps[before:after], regions.across[before:after],
-                pointer(w), group * filters * channels * n.taps, n.taps, channels, pointer(room.zero), 0, to, place, at,
-                memory, segments, room,
+                part, work.parts, source, first, limit, moved(pointer(regions.taps), before),
+                moved(pointer(regions.across), before), depth, pointer(w), group * filters * channels * n.taps, n.taps,
+                channels, pointer(room.zero), 0, to, place, at, memory, segments, room,
             )  # fmt: skip
         else:
             clear(to, place, images * channels * rows * width)
-        before = after
+        before += depth
     if pairs > 1:
         blocks = (channels + FILTERS - 1) // FILTERS
         first_row, last_row = part * blocks // work.parts * FILTERS, (part + 1) * blocks // work.parts * FILTERS

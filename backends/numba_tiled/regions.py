@@ -17,6 +17,7 @@ from backends.numba_tiled.work import cycles, packed_cycles
 from harness import ConvSpec
 
 _SMALLER = 0.95  # of the cycles: what is skipped must outweigh shorter runs and more passes over the weights
+_MOST = 32  # regions: each has tables of its own
 
 
 def of_y(spec: ConvSpec, whole: Planes, itemsize: int) -> tuple[Planes, Regions] | None:
@@ -40,21 +41,25 @@ def _regions(
     """Of results (p, q) that read (p + down[u], q + right[v]); weights of two channels are `pitch` apart."""
     if spec.stride != (1, 1):
         return None
-    h, w, channels, spent = whole.h, whole.w, np.arange(whole.channels), 0.0
-    where, taps, across = [], [], []
-    for (row, rows, us), (column, columns, vs) in product(_parts(down, h, height), _parts(right, w, width)):
-        if not us or not vs:
-            return None
+    rectangles = list(product(_parts(down, whole.h, height), _parts(right, whole.w, width)))
+    if not 0 < len(rectangles) <= _MOST or not all(us and vs for (_, _, us), (_, _, vs) in rectangles):
+        return None
+    spent = sum(
+        len(us) * len(vs) * packed_cycles(results, spec.batch, rows, columns, BYTES // itemsize)
+        for (_, rows, us), (_, columns, vs) in rectangles
+    )
+    if spent > _SMALLER * spec.taps * cycles(whole, spec.batch, results, height, width, itemsize):
+        return None
+    h, w, channels = whole.h, whole.w, np.arange(whole.channels)
+    sizes, taps, across = [], [], []
+    for (row, rows, us), (column, columns, vs) in rectangles:
         places = [(row + down[u]) * w + column + right[v] for u in us for v in vs]
         taps.append(np.add.outer(channels * h * w, places).ravel())
         across.append(np.add.outer(channels * pitch, [u * len(right) + v for u in us for v in vs]).ravel())
-        where.append((row, rows, column, columns, taps[-1].size))
-        spent += len(places) * packed_cycles(results, spec.batch, rows, columns, BYTES // itemsize)
-    if not where or spent > _SMALLER * spec.taps * cycles(whole, spec.batch, results, height, width, itemsize):
-        return None
+        sizes.append((row, rows, column, columns, taps[-1].size))
     none = np.zeros(1, np.int64)
     planes = Planes(h, w, 1, 1, 0, 0, whole.channels, w, h * w, h * w, height, w, True, none, none)
-    return planes, Regions(*np.array(where).T.copy(), np.concatenate(taps), np.concatenate(across))
+    return planes, Regions(*np.array(sizes).T.copy(), np.concatenate(taps), np.concatenate(across))
 
 
 def _parts(places: list[int], size: int, results: int) -> list[tuple[int, int, list[int]]]:

@@ -5,6 +5,9 @@ dw[f, k] is the sum over pixels q of dy[f, q] * x[q + tap k]. Lanes go along the
 all: a step broadcasts the elements that FILTERS taps read for one pixel, each from its own place in the planes, which
 a tap finds at a fixed distance. So few channels fill the lanes as well as many do.
 
+Where padding is worth it, a tile is one tap of the kernel in FILTERS channels, and only the rows and columns of dy for
+which that tap sees the image are added up.
+
 A band of rows (or a few small images) is laid out at a time, as a part of the L2 cache. Its sums are added up apart, so
 rounding grows with the number of bands.
 """
@@ -164,7 +167,7 @@ def placed(cut: Panels, planes: Planes, spec: ConvSpec, itemsize: int) -> Panels
     turned = 0 if planes.is_image else cut.images * channels * planes.size + line
     turned = -(-turned // line) * line
     sums = turned + cut.vectors * line * cut.rows * spec.output_size[1] * cut.images
-    size = sums + _up(channels, FILTERS) * spec.taps * cut.vectors * line + line
+    size = sums + _up(channels * spec.taps // cut.kinds, FILTERS) * cut.kinds * cut.vectors * line + line
     return cut._replace(size=size, turned=turned, sums=sums)
 
 
@@ -204,7 +207,7 @@ def _item(item, dy, x, dw, n, cut, g, planes, taps, live, zero, memory):
     channels, filters, width = after - first_channel, n.sources // n.groups, cut.vectors * lanes(dw)
     depth, turned, sums = channels * n.taps, moved(memory, cut.turned), moved(memory, cut.sums)
     each, pitch = depth // cut.kinds, planes.channels * n.taps // cut.kinds
-    clear(sums, 0, (channels + FILTERS - 1) // FILTERS * FILTERS * n.taps * width)
+    clear(sums, 0, (each + FILTERS - 1) // FILTERS * FILTERS * cut.kinds * width)
     for image in range(0, n.batch, cut.images):
         images, channel = min(cut.images, n.batch - image), image * n.results + group * planes.channels + first_channel
         for row in range(0, g.oh, cut.rows):
