@@ -6,12 +6,15 @@ import numpy as np
 from numba import njit, prange
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
+from backends.numba_tiled.geometry import SIZES
 from backends.numba_tiled.planes import fill_planes
-from backends.numba_tiled.vector import moved, pointer
+from backends.numba_tiled.vector import get, moved, pointer
 
 
 @njit(nogil=True, error_model="numpy")
-def _item(item, x, w, start, y, n, work, planes, regions, height, width, memory, segments, room):
+def _item(
+    item, x, w, start, y, n, work, planes, count, sizes, taps, across, height, width, memory, segments, room
+):  # fmt: skip
     part, item = item % work.parts, item // work.parts
     row, item = item % work.bands * work.rows, item // work.bands
     chunks = (n.batch + work.images - 1) // work.images
@@ -24,21 +27,20 @@ def _item(item, x, w, start, y, n, work, planes, regions, height, width, memory,
         first = channel * planes.size + row * planes.row
     else:
         fill_planes(memory, pointer(x), images, channel, planes.channels, n.sources, planes, row, rows)
-    pitch, before = planes.channels * n.taps, 0
-    start_pitch = 1 if start.size == n.results else 0
+    pitch, start_pitch = planes.channels * n.taps, 1 if start.size == n.results else 0
     begin = moved(pointer(start), group * filters * start_pitch)
-    for i in range(regions.depth.size):
-        place = ((image * n.results + group * filters) * height + row + regions.row[i]) * width + regions.column[i]
+    for _ in range(count):
+        top, high, left, wide = get(sizes, 0), min(get(sizes, 1), rows), get(sizes, 2), get(sizes, 3)
+        place, depth = ((image * n.results + group * filters) * height + row + top) * width + left, get(sizes, 4)
         at = Pixels(
-            images, min(regions.rows[i], rows), regions.columns[i], planes.row, apart, width, height * width,
-            n.results * height * width, work.packed, planes.is_image,
+            images, high, wide, planes.row, apart, width, height * width, n.results * height * width, work.packed,
+            planes.is_image,
         )  # fmt: skip
         multiply_share(
-            part, work.parts, source, first, limit, moved(pointer(regions.taps), before),
-            moved(pointer(regions.across), before), regions.depth[i], pointer(w), group * filters * pitch, pitch,
+            part, work.parts, source, first, limit, taps, across, depth, pointer(w), group * filters * pitch, pitch,
             filters, begin, start_pitch, pointer(y), place, at, memory, segments, room,
         )  # fmt: skip
-        before += regions.depth[i]
+        sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel={"prange": True, "fusion": False})
@@ -50,6 +52,7 @@ def forward(x, w, start, y, threads, n, work, planes, regions, height, width, me
         t = np.int64(part)  # Numba's is unsigned, and would compile all that follows once more
         for item in range(t * items // threads, (t + 1) * items // threads):
             _item(
-                item, x, w, start, y, n, work, planes, regions, height, width,
+                item, x, w, start, y, n, work, planes, regions.count, pointer(regions.sizes), pointer(regions.taps),
+                pointer(regions.across), height, width,
                 moved(pointer(memory), t * room.size), moved(pointer(segments), t * each), room,
             )  # fmt: skip

@@ -18,6 +18,7 @@ import numpy as np
 from harness import ConvSpec
 
 _LINE = 16  # float32 in a line of a cache
+SIZES = 5
 
 
 class Window(NamedTuple):
@@ -129,21 +130,17 @@ def _axis(kernel: int, stride: int, dilation: int) -> tuple[list[tuple[int, int]
 
 
 class Regions(NamedTuple):
-    """Rectangles of a result, as arrays of numbers; each has `depth` taps of its own. See `regions`."""
+    """Rectangles of a result, each with taps of its own. See `regions`."""
 
-    row: np.ndarray
-    rows: np.ndarray
-    column: np.ndarray
-    columns: np.ndarray
-    depth: np.ndarray
+    count: int
+    sizes: np.ndarray  # SIZES of each: first row, rows, first column, columns, taps
     taps: np.ndarray  # where they are in the planes, region by region
     across: np.ndarray  # and in the weights
 
 
 def one_region(rows: int, columns: int, taps: np.ndarray) -> Regions:
     """All of a result, by all taps in the order of the weights."""
-    row, high, column, wide, depth = np.array([[0], [rows], [0], [columns], [taps.size]])
-    return Regions(row, high, column, wide, depth, taps, counting(taps.size))
+    return Regions(1, np.array([0, rows, 0, columns, taps.size]), taps, counting(taps.size))
 
 
 class Remainders(NamedTuple):
@@ -169,16 +166,15 @@ def remainders(spec: ConvSpec, laid_out: int) -> tuple[Planes, Remainders, Regio
         g.oh, g.ow, 1, 1, down - first, right - beside, filters, laid_out, down, columns + right, columns,
         is_image, [0], [0],
     )  # fmt: skip
-    depth = []
+    sizes: list[int] = []
     taps, across = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for a in range(g.sh):
         for b in range(g.sw):
             own = [(u, v) for u in range(g.kh) for v in range(g.kw) if (u * g.dh % g.sh, v * g.dw % g.sw) == (a, b)]
-            depth.append(filters * len(own))
+            sizes += [0, rows, 0, columns, filters * len(own)]
             places = [(down - u * g.dh // g.sh) * planes.row + right - v * g.dw // g.sw for u, v in own]
             taps.append(np.add.outer(np.arange(filters) * planes.size, np.array(places, np.int64)).ravel())
             which = np.array([u * g.kw + v for u, v in own], np.int64)
             across.append(np.add.outer(np.arange(filters) * channels * spec.taps, which).ravel())
-    none = np.zeros(g.sh * g.sw, np.int64)
-    pairs = none, none + rows, none, none + columns, np.array(depth)
-    return planes, Remainders(rows, columns, first), Regions(*pairs, np.concatenate(taps), np.concatenate(across))
+    regions = Regions(g.sh * g.sw, np.array(sizes), np.concatenate(taps), np.concatenate(across))
+    return planes, Remainders(rows, columns, first), regions

@@ -51,15 +51,16 @@ def _regions(
     if spent > _SMALLER * spec.taps * cycles(whole, spec.batch, results, height, width, itemsize):
         return None
     h, w, channels = whole.h, whole.w, np.arange(whole.channels)
-    sizes, taps, across = [], [], []
+    taps, across = [], []
+    sizes: list[int] = []
     for (row, rows, us), (column, columns, vs) in rectangles:
         places = [(row + down[u]) * w + column + right[v] for u in us for v in vs]
         taps.append(np.add.outer(channels * h * w, places).ravel())
         across.append(np.add.outer(channels * pitch, [u * len(right) + v for u in us for v in vs]).ravel())
-        sizes.append((row, rows, column, columns, taps[-1].size))
+        sizes += [row, rows, column, columns, taps[-1].size]
     none = np.zeros(1, np.int64)
     planes = Planes(h, w, 1, 1, 0, 0, whole.channels, w, h * w, h * w, height, w, True, none, none)
-    return planes, Regions(*np.array(sizes).T.copy(), np.concatenate(taps), np.concatenate(across))
+    return planes, Regions(len(rectangles), np.array(sizes), np.concatenate(taps), np.concatenate(across))
 
 
 def _parts(places: list[int], size: int, results: int) -> list[tuple[int, int, list[int]]]:

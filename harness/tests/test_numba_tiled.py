@@ -167,8 +167,8 @@ def test_taps_are_skipped_where_there_is_much_padding() -> None:
     """And not in a layer with a line of it, where regions would be too small."""
     much, little = (ConvSpec.parse(text) for text in (SKIPPING[3], IN_BANDS[0]))
     for spec, regions, kinds in ((much, 9, 9), (little, 1, 1)):
-        assert dispatch._forward_plan(spec, 4, 1)[2].depth.size == regions
-        assert dispatch._input_grad_plan(spec, 4, 1)[3].depth.size == regions
+        assert dispatch._forward_plan(spec, 4, 1)[2].count == regions
+        assert dispatch._input_grad_plan(spec, 4, 1)[3].count == regions
         assert dispatch._weight_grad_plan(spec, 4, 1)[0].kinds == kinds
 
 
