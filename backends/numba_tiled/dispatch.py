@@ -11,15 +11,17 @@ import numpy as np
 from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import depthwise
 from backends.numba_tiled import im2col as runs
+from backends.numba_tiled import regions as of_regions
+from backends.numba_tiled import weight_grad as weight
 from backends.numba_tiled.bias_grad import bias_grad
 from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room, segments
-from backends.numba_tiled.geometry import Counts, Window, counting, planes_of_x, remainders, window
+from backends.numba_tiled.geometry import Counts, Window, one_region, planes_of_x, remainders, window
 from backends.numba_tiled.input_grad import input_grad
 from backends.numba_tiled.rows import is_finite
 from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.threads import launch, thread_count
-from backends.numba_tiled.weight_grad import panels, placed, weight_grad
+from backends.numba_tiled.weight_grad import weight_grad
 from backends.numba_tiled.work import divide
 from backends.numba_tiled.workspace import scratch
 from harness import ConvSpec
@@ -82,11 +84,11 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
         depthwise.conv2d(_flat(x), _flat(w), start, _flat(y), spec)
         return y
     threads, itemsize = thread_count(), x.itemsize
-    work, planes, taps, across, space, n, y_shape = _forward_plan(spec, itemsize, threads)
+    work, planes, regions, space, n, y_shape = _forward_plan(spec, itemsize, threads)
     y = np.empty(y_shape, x.dtype)
     start = space.zero if b is None else _flat(b)
     launch(
-        forward, _flat(x), _flat(w), start, _flat(y), threads, n, work, planes, taps, across, y_shape[2], y_shape[3],
+        forward, _flat(x), _flat(w), start, _flat(y), threads, n, work, planes, regions, y_shape[2], y_shape[3],
         scratch("memory", threads * space.size, x.dtype), segments(threads, itemsize), space,
     )  # fmt: skip
     return y
@@ -96,11 +98,17 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
 def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
     (height, width), filters = spec.output_size, spec.out_channels // spec.groups
     whole, _ = planes_of_x(spec, height)
-    work = divide(whole, spec.batch, spec.groups, filters, height, width, itemsize, threads, along=True)
-    planes, taps = planes_of_x(spec, work.rows)
+    skipping = of_regions.of_y(spec, whole, itemsize)
+    sizes = spec.batch, spec.groups, filters, height, width, itemsize, threads
+    work = divide(skipping[0] if skipping else whole, *sizes, along=not skipping)
+    if skipping:
+        (planes, regions), work = skipping, work._replace(packed=True)
+    else:
+        planes, taps = planes_of_x(spec, work.rows)
+        regions = one_region(height, width, taps)
     n = _counts(spec, spec.in_channels, spec.out_channels)
     space = room(planes, work, spec.taps, filters, width, itemsize)
-    return work, planes, taps, counting(taps.size), space, n, spec.y_shape
+    return work, planes, regions, space, n, spec.y_shape
 
 
 def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -119,10 +127,10 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
     if spec.in_channels // spec.groups <= _FEW_CHANNELS:
         return _input_grad_by_columns(dy, w, spec)
     threads, itemsize, dtype = thread_count(), dy.itemsize, dy.dtype
-    work, planes, parts, space, n, woven, row = _input_grad_plan(spec, itemsize, threads)
+    work, planes, parts, regions, space, n, woven, row = _input_grad_plan(spec, itemsize, threads)
     x = np.empty(spec.x_shape, dtype)
     launch(
-        input_grad, _flat(dy), _flat(w), _flat(x), threads, n, work, window(spec), planes, parts,
+        input_grad, _flat(dy), _flat(w), _flat(x), threads, n, work, window(spec), planes, parts, regions,
         scratch("parts", threads * woven, dtype), scratch("rows", threads * row, dtype),
         scratch("memory", threads * space.size, dtype), segments(threads, itemsize), space,
     )  # fmt: skip
@@ -131,16 +139,20 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
 
 @lru_cache(maxsize=256)
 def _input_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
-    _, parts = remainders(spec, 1)
-    whole, _ = remainders(spec, parts.rows)
+    _, parts, _ = remainders(spec, 1)
+    whole, _, _ = remainders(spec, parts.rows)
     channels, lanes, (sh, sw) = spec.in_channels // spec.groups, BYTES // itemsize, spec.stride
-    work = divide(whole, spec.batch, spec.groups, channels, parts.rows, parts.columns, itemsize, threads)
-    planes, parts = remainders(spec, work.rows)
+    skipping = of_regions.of_dx(spec, whole, itemsize)
+    sizes = spec.batch, spec.groups, channels, parts.rows, parts.columns, itemsize, threads
+    work = divide(skipping[0] if skipping else whole, *sizes)
+    planes, parts, regions = remainders(spec, work.rows)
+    if skipping:
+        (planes, regions), work = skipping, work._replace(packed=True)
     woven = work.images * channels * work.rows * parts.columns * sh * sw if sh * sw > 1 else 0
     row = sw * _up(parts.columns + lanes, lanes)
     space = room(planes, work, spec.taps, channels, parts.columns, itemsize)
     n = _counts(spec, spec.out_channels, spec.in_channels)
-    return work, planes, parts, space, n, _apart(woven, itemsize), _apart(row, itemsize)
+    return work, planes, parts, regions, space, n, _apart(woven, itemsize), _apart(row, itemsize)
 
 
 def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -176,10 +188,10 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
         depthwise.conv2d_weight_grad(_flat(dy), _flat(x), _flat(dw), spec)
         return dw
     threads, itemsize = thread_count(), dy.itemsize
-    cut, planes, taps, n, zero = _weight_grad_plan(spec, itemsize, threads)
+    cut, planes, taps, live, n, zero = _weight_grad_plan(spec, itemsize, threads)
     dw = np.empty(spec.w_shape, dy.dtype)
     launch(
-        weight_grad, _flat(dy), _flat(x), _flat(dw), threads, n, cut, window(spec), planes, taps, zero,
+        weight_grad, _flat(dy), _flat(x), _flat(dw), threads, n, cut, window(spec), planes, taps, live, zero,
         scratch("memory", threads * cut.size, dy.dtype),
     )  # fmt: skip
     return dw
@@ -188,10 +200,11 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
 @lru_cache(maxsize=256)
 def _weight_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
     whole, _ = planes_of_x(spec, spec.output_size[0])
-    cut = panels(whole, spec, itemsize, threads)
+    cut = weight.panels(whole, spec, itemsize, threads)
     planes, taps = planes_of_x(spec, cut.rows)
     n = _counts(spec, spec.out_channels, spec.in_channels)
-    return placed(cut, planes, spec, itemsize), planes, taps, n, np.zeros(1, f"f{itemsize}")
+    taps, cut = weight.by_kinds(taps, cut.kinds), weight.placed(cut, planes, spec, itemsize)
+    return cut, planes, taps, weight.live(spec, cut.kinds), n, np.zeros(1, f"f{itemsize}")
 
 
 def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:

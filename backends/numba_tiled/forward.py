@@ -5,52 +5,57 @@ from __future__ import annotations
 from numba import njit
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
+from backends.numba_tiled.geometry import SIZES
 from backends.numba_tiled.planes import fill_planes
 from backends.numba_tiled.spread import spread
-from backends.numba_tiled.vector import moved, pointer
+from backends.numba_tiled.vector import get, moved, pointer
 
 
 @njit(nogil=True, error_model="numpy")
-def _item(item, x, w, start, y, n, work, planes, taps, across, height, width, memory, segments, room):
+def _item(
+    item, x, w, start, y, n, work, planes, count, sizes, taps, across, height, width, memory, segments, room
+):  # fmt: skip
     part, item = item % work.parts, item // work.parts
     row, item = item % work.bands * work.rows, item // work.bands
     chunks = (n.batch + work.images - 1) // work.images
     image, group = item % chunks * work.images, item // chunks
     rows, images = min(work.rows, height - row), min(work.images, n.batch - image)
-    filters, depth, channel = n.results // n.groups, taps.size, image * n.sources + group * planes.channels
+    channel, filters = image * n.sources + group * planes.channels, n.results // n.groups
     source, first, limit, apart = memory, 0, room.panel, planes.channels * planes.size
     if planes.is_image:
         source, limit, apart = pointer(x), x.size, n.sources * planes.size
         first = channel * planes.size + row * planes.row
     else:
         fill_planes(memory, pointer(x), images, channel, planes.channels, n.sources, planes, row, rows)
-    place = ((image * n.results + group * filters) * height + row) * width
-    at = Pixels(
-        images, rows, width, planes.row, apart, height * width, n.results * height * width, work.packed, work.dots,
-        planes.is_image,
-    )  # fmt: skip
-    start_pitch = 1 if start.size == n.results else 0
+    pitch, start_pitch = planes.channels * n.taps, 1 if start.size == n.results else 0
     begin = moved(pointer(start), group * filters * start_pitch)
-    multiply_share(
-        part, work.parts, source, first, limit, taps, across, pointer(w), group * filters * depth, depth, filters,
-        begin, start_pitch, pointer(y), place, at, memory, segments, room,
-    )  # fmt: skip
+    for _ in range(count):
+        top, high, left, wide = get(sizes, 0), min(get(sizes, 1), rows), get(sizes, 2), get(sizes, 3)
+        place, depth = ((image * n.results + group * filters) * height + row + top) * width + left, get(sizes, 4)
+        at = Pixels(
+            images, high, wide, planes.row, apart, width, height * width, n.results * height * width, work.packed,
+            work.dots, planes.is_image,
+        )  # fmt: skip
+        multiply_share(
+            part, work.parts, source, first, limit, taps, across, depth, pointer(w), group * filters * pitch, pitch,
+            filters, begin, start_pitch, pointer(y), place, at, memory, segments, room,
+        )  # fmt: skip
+        sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
 
 
 @njit(nogil=True, error_model="numpy")
-def _share(t, threads, x, w, start, y, n, work, planes, taps, across, height, width, memory, segments, room):
+def _share(t, threads, x, w, start, y, n, work, planes, regions, height, width, memory, segments, room):
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
     each = segments.size // threads
     for item in range(t * items // threads, (t + 1) * items // threads):
         _item(
-            item, x, w, start, y, n, work, planes, taps, across, height, width,
-            moved(pointer(memory), t * room.size), moved(pointer(segments), t * each), room,
+            item, x, w, start, y, n, work, planes, regions.count, pointer(regions.sizes), pointer(regions.taps),
+            pointer(regions.across), height, width, moved(pointer(memory), t * room.size),
+            moved(pointer(segments), t * each), room,
         )  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def forward(x, w, start, y, threads, n, work, planes, taps, across, height, width, memory, segments, room):
+def forward(x, w, start, y, threads, n, work, planes, regions, height, width, memory, segments, room):
     """`start` is the bias, or one zero; `memory` and `segments` are scratch."""
-    spread(
-        _share, threads, (x, w, start, y, n, work, planes, taps, across, height, width, memory, segments, room)
-    )  # fmt: skip
+    spread(_share, threads, (x, w, start, y, n, work, planes, regions, height, width, memory, segments, room))

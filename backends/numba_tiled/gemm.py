@@ -86,7 +86,8 @@ class Pixels(NamedTuple):
     width: int  # of a row
     row: int  # in the planes, from one row to the next
     image: int  # in the planes, from one image to the next
-    channel: int  # in the output, from one channel to the next; its rows are `width` apart
+    line: int  # in the output, from one row to the next
+    channel: int  # in the output, from one channel to the next
     stride: int  # in the output, from one image to the next
     packed: bool
     dots: bool  # a few positions beyond whole vectors; a row of the weights lies along the depth then
@@ -153,9 +154,12 @@ def _find_stores(stores, q, count, image, at, n):
         if at.packed:
             image, l = (q + done) // area, (q + done) % area
             long = apart = min(area - l, count - done)
+            if at.line > at.width:
+                long = apart = min(at.width - l % at.width, count - done)
+                l = l // at.width * at.line + l % at.width
         else:
             column = (q + done) % at.row
-            l = (q + done) // at.row * at.width + column
+            l = (q + done) // at.row * at.line + column
             long, apart = min(at.width - column, count - done), at.row - column
         for j in range(done // n * n, done + max(long, 0), n):
             put(stores, found, j)
@@ -243,19 +247,19 @@ def _multiply(
 
 @njit(nogil=True, error_model="numpy")
 def multiply_share(
-    part, parts, source, first, limit, taps, across, weights, from_weight, pitch, filters, start, start_pitch, y, place,
-    at, memory, segments, room,
+    part, parts, source, first, limit, taps, across, depth, weights, from_weight, pitch, filters, start, start_pitch, y,
+    place, at, memory, segments, room,
 ):  # fmt: skip
     """Part `part` of the filters of y = start + weights @ planes.
 
-    For tap i, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read from
-    source[first + taps[i]] on, never from `limit` on. The sum starts from start[f * start_pitch].
+    For tap i of `depth`, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read
+    from source[first + taps[i]] on, never from `limit` on. The sum starts from start[f * start_pitch].
     """
     width, blocks = VECTORS * lanes(y), (filters + FILTERS - 1) // FILTERS
     panels = (_positions(at) + width - 1) // width * (1 if at.packed else at.images)
     first_row, last_row = part * blocks // parts * FILTERS, min((part + 1) * blocks // parts * FILTERS, filters)
     _multiply(
-        moved(source, first), limit - first, pointer(taps), pointer(across), taps.size, moved(weights, from_weight),
-        pitch, first_row, last_row, start, start_pitch, panels, y, place, at, moved(memory, room.panel), segments,
+        moved(source, first), limit - first, taps, across, depth, moved(weights, from_weight), pitch, first_row,
+        last_row, start, start_pitch, panels, y, place, at, moved(memory, room.panel), segments,
         moved(memory, room.sums), room.together, pointer(room.zero), pointer(room.places), moved(memory, room.few),
     )  # fmt: skip

@@ -18,6 +18,7 @@ import numpy as np
 from harness import ConvSpec
 
 _LINE = 16  # float32 in a line of a cache
+SIZES = 5
 
 
 class Window(NamedTuple):
@@ -128,24 +129,34 @@ def _axis(kernel: int, stride: int, dilation: int) -> tuple[list[tuple[int, int]
     return [(phases.index(u * dilation % stride), u * dilation // stride) for u in range(kernel)], phases
 
 
+class Regions(NamedTuple):
+    """Rectangles of a result, each with taps of its own. See `regions`."""
+
+    count: int
+    sizes: np.ndarray  # SIZES of each: first row, rows, first column, columns, taps
+    taps: np.ndarray  # where they are in the planes, region by region
+    across: np.ndarray  # and in the weights
+
+
+def one_region(rows: int, columns: int, taps: np.ndarray) -> Regions:
+    """All of a result, by all taps in the order of the weights."""
+    return Regions(1, np.array([0, rows, 0, columns, taps.size]), taps, counting(taps.size))
+
+
 class Remainders(NamedTuple):
     """The image by the remainders (a, b) of its padded rows and columns modulo the stride, see `input_grad`.
 
-    Every pair has rows * columns pixels, of which some are outside the image, and `counts` of the kernel's taps. `taps`
-    says where these are in the planes of dy, filter by filter, and `weights` where in the weights of a channel.
+    Every pair has rows * columns pixels, of which some are outside the image.
     """
 
     rows: int
     columns: int
     first: int  # of the rows: they begin at padded row first * SH
-    counts: np.ndarray
-    taps: np.ndarray
-    weights: np.ndarray
 
 
 @lru_cache(maxsize=256)
-def remainders(spec: ConvSpec, laid_out: int) -> tuple[Planes, Remainders]:
-    """The planes of dy, for `laid_out` rows of a remainder at a time, and the remainders."""
+def remainders(spec: ConvSpec, laid_out: int) -> tuple[Planes, Remainders, Regions]:
+    """The planes of dy, for `laid_out` rows of a remainder at a time, and the remainders: a region for each pair."""
     g, filters, channels = window(spec), spec.out_channels // spec.groups, spec.in_channels // spec.groups
     first, beside = g.top // g.sh, g.left // g.sw
     rows, columns = (g.top + g.h - 1) // g.sh - first + 1, (g.left + g.w - 1) // g.sw - beside + 1
@@ -155,14 +166,15 @@ def remainders(spec: ConvSpec, laid_out: int) -> tuple[Planes, Remainders]:
         g.oh, g.ow, 1, 1, down - first, right - beside, filters, laid_out, down, columns + right, columns,
         is_image, [0], [0],
     )  # fmt: skip
-    counts = []
-    taps, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    sizes: list[int] = []
+    taps, across = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for a in range(g.sh):
         for b in range(g.sw):
             own = [(u, v) for u in range(g.kh) for v in range(g.kw) if (u * g.dh % g.sh, v * g.dw % g.sw) == (a, b)]
-            counts.append(len(own))
+            sizes += [0, rows, 0, columns, filters * len(own)]
             places = [(down - u * g.dh // g.sh) * planes.row + right - v * g.dw // g.sw for u, v in own]
             taps.append(np.add.outer(np.arange(filters) * planes.size, np.array(places, np.int64)).ravel())
             which = np.array([u * g.kw + v for u, v in own], np.int64)
-            weights.append(np.add.outer(np.arange(filters) * channels * spec.taps, which).ravel())
-    return planes, Remainders(rows, columns, first, np.array(counts), np.concatenate(taps), np.concatenate(weights))
+            across.append(np.add.outer(np.arange(filters) * channels * spec.taps, which).ravel())
+    regions = Regions(g.sh * g.sw, np.array(sizes), np.concatenate(taps), np.concatenate(across))
+    return planes, Remainders(rows, columns, first), regions

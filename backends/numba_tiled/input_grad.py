@@ -11,11 +11,12 @@ from __future__ import annotations
 from numba import njit
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
+from backends.numba_tiled.geometry import SIZES
 from backends.numba_tiled.kernel import FILTERS
 from backends.numba_tiled.planes import fill_planes
 from backends.numba_tiled.rows import clear, copy, interleave
 from backends.numba_tiled.spread import spread
-from backends.numba_tiled.vector import moved, pointer
+from backends.numba_tiled.vector import get, moved, pointer
 
 
 @njit(nogil=True, error_model="numpy")
@@ -39,7 +40,9 @@ def _weave(parts, x, images, channel, channels, first_row, last_row, n, g, remai
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
-def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
+def _item(
+    item, dy, w, x, n, work, g, planes, remainders, count, sizes, taps, across, parts, buffer, memory, segments, room
+):  # fmt: skip
     part, item = item % work.parts, item // work.parts
     row, item = item % work.bands * work.rows, item // work.bands
     chunks = (n.batch + work.images - 1) // work.images
@@ -53,29 +56,24 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory,
         first = source_channel * planes.size + row * planes.row
     else:
         fill_planes(memory, pointer(dy), images, source_channel, filters, n.sources, planes, row, rows)
-    width, pairs, before = remainders.columns, g.sh * g.sw, 0
-    for pair in range(pairs):
-        depth = filters * remainders.counts[pair]
-        to, place = parts, pair * images * channels * rows * width
-        at = Pixels(
-            images, rows, width, planes.row, apart, rows * width, channels * rows * width, work.packed, work.dots,
-            planes.is_image,
-        )  # fmt: skip
+    width, pairs = remainders.columns, g.sh * g.sw
+    for i in range(count):
+        top, high, left, wide = get(sizes, 0), min(get(sizes, 1), rows), get(sizes, 2), get(sizes, 3)
+        to, place, one, each = parts, i * images * channels * rows * width, rows * width, channels * rows * width
         if pairs == 1:
-            to, place = pointer(x), channel * g.h * g.w + row * width
-            at = Pixels(
-                images, rows, width, planes.row, apart, g.h * g.w, n.results * g.h * g.w, work.packed, work.dots,
-                planes.is_image,
-            )  # fmt: skip
+            to, place = pointer(x), channel * g.h * g.w + (row + top) * width + left
+            one, each = g.h * g.w, n.results * g.h * g.w
+        at = Pixels(images, high, wide, planes.row, apart, width, one, each, work.packed, False, planes.is_image)
+        depth = get(sizes, 4)
         if depth > 0:
             multiply_share(
-                part, work.parts, source, first, limit, remainders.taps[before : before + depth],
-                remainders.weights[before : before + depth], pointer(w), group * filters * channels * n.taps, n.taps,
-                channels, pointer(room.zero), 0, to, place, at, memory, segments, room,
+                part, work.parts, source, first, limit, taps, across, depth, pointer(w),
+                group * filters * channels * n.taps, n.taps, channels, pointer(room.zero), 0, to, place, at, memory,
+                segments, room,
             )  # fmt: skip
         else:
             clear(to, place, images * channels * rows * width)
-        before += depth
+        sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
     if pairs > 1:
         blocks = (channels + FILTERS - 1) // FILTERS
         first_row, last_row = part * blocks // work.parts * FILTERS, (part + 1) * blocks // work.parts * FILTERS
@@ -86,17 +84,18 @@ def _item(item, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory,
 
 
 @njit(nogil=True, error_model="numpy")
-def _share(t, threads, dy, w, x, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
+def _share(t, threads, dy, w, x, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room):
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
     for item in range(t * items // threads, (t + 1) * items // threads):
         _item(
-            item, dy, w, x, n, work, g, planes, remainders, moved(pointer(parts), t * (parts.size // threads)),
+            item, dy, w, x, n, work, g, planes, remainders, regions.count, pointer(regions.sizes),
+            pointer(regions.taps), pointer(regions.across), moved(pointer(parts), t * (parts.size // threads)),
             moved(pointer(buffer), t * (buffer.size // threads)), moved(pointer(memory), t * room.size),
             moved(pointer(segments), t * (segments.size // threads)), room,
         )  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def input_grad(dy, w, x, threads, n, work, g, planes, remainders, parts, buffer, memory, segments, room):
+def input_grad(dy, w, x, threads, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room):
     """From `parts` to `segments` it is scratch."""
-    spread(_share, threads, (dy, w, x, n, work, g, planes, remainders, parts, buffer, memory, segments, room))
+    spread(_share, threads, (dy, w, x, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room))

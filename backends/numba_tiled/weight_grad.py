@@ -5,17 +5,22 @@ dw[f, k] is the sum over pixels q of dy[f, q] * x[q + tap k]. Lanes go along the
 all: a step broadcasts the elements that FILTERS taps read for one pixel, each from its own place in the planes, which
 a tap finds at a fixed distance. So few channels fill the lanes as well as many do.
 
+Where padding is worth it, a tile is one tap of the kernel in FILTERS channels, and only the rows and columns of dy for
+which that tap sees the image are added up.
+
 A band of rows (or a few small images) is laid out at a time, as a part of the L2 cache. Its sums are added up apart, so
 rounding grows with the number of bands.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit
 
-from backends.numba_tiled.geometry import Planes
+from backends.numba_tiled.geometry import Planes, window
 from backends.numba_tiled.kernel import (
     FILTERS,
     VECTORS,
@@ -40,35 +45,46 @@ from backends.numba_tiled.vector import get, lanes, moved, pointer, put
 from backends.numba_tiled.work import BAND_BYTES
 from harness import ConvSpec
 
+_SMALLER = 0.97  # of the work: what it takes to keep the taps of the kernel apart
+_ROW = 1  # pixels' worth of time that a row takes besides
+
 
 @njit(nogil=True, error_model="numpy")
-def _tile(vectors, x, places, count, image, high, row, wide, dy, j, zero, c, k, pitch):
-    """c += a tile, over `count` images of `high` rows of `wide` pixels; dy follows without gaps."""
+def _tile(
+    vectors, x, places, count, image, row, low, high, left, right, dy, dy_from, rows, pixels, zero, c, k, pitch
+):  # fmt: skip
+    """c += a tile, over the pixels low <= p < high, left <= q < right of `count` images.
+
+    dy has `rows` rows of `pixels` pixels of an image, and follows without gaps.
+    """
     width = vectors * lanes(c)
     if vectors == 3:
         tile = start_3(zero, rows_of(0, 0, 0))
         for n in range(count):
-            for p in range(high):
+            for p in range(low, high):
+                j = dy_from + ((n * rows + p) * pixels + left) * width
                 begin = n * image + p * row
-                for q in range(begin, begin + wide):
+                for q in range(begin + left, begin + right):
                     tile = step_3(tile, x, places, q, dy, j)
                     j += width
         put_3(tile, c, k, pitch, True)
     elif vectors == 2:
         tile_2 = start_2(zero, rows_of(0, 0, 0))
         for n in range(count):
-            for p in range(high):
+            for p in range(low, high):
+                j = dy_from + ((n * rows + p) * pixels + left) * width
                 begin = n * image + p * row
-                for q in range(begin, begin + wide):
+                for q in range(begin + left, begin + right):
                     tile_2 = step_2(tile_2, x, places, q, dy, j)
                     j += width
         put_2(tile_2, c, k, pitch, True)
     else:
         tile_1 = start_1(zero, rows_of(0, 0, 0))
         for n in range(count):
-            for p in range(high):
+            for p in range(low, high):
+                j = dy_from + ((n * rows + p) * pixels + left) * width
                 begin = n * image + p * row
-                for q in range(begin, begin + wide):
+                for q in range(begin + left, begin + right):
                     tile_1 = step_1(tile_1, x, places, q, dy, j)
                     j += width
         put_1(tile_1, c, k, pitch, True)
@@ -89,6 +105,7 @@ class Panels(NamedTuple):
     parts: int  # of the channels of a group
     vectors: int  # of filters
     count: int  # panels of vectors
+    kinds: int  # of tiles: one for every tap of the kernel, or one for all
     size: int  # elements
     turned: int  # where it begins
     sums: int
@@ -111,7 +128,38 @@ def panels(planes: Planes, spec: ConvSpec, itemsize: int, threads: int) -> Panel
     rows = min(max((budget - fixed) // row, planes.reach, 1), height)
     rows = -(-height // -(-height // rows))
     images = max(1, min(budget // (row * height + fixed), spec.batch))
-    return Panels(images, rows, parts, vectors, -(-vectors // VECTORS), 0, 0, 0)
+    apart = _up(planes.channels, FILTERS) * sum((b - a) * (d - c + _ROW) for a, b, c, d in live(spec, spec.taps))
+    mixed = _up(planes.channels * spec.taps, FILTERS) * height * (width + _ROW)
+    kinds = spec.taps if apart < _SMALLER * mixed else 1
+    return Panels(images, rows, parts, vectors, -(-vectors // VECTORS), kinds, 0, 0, 0)
+
+
+def live(spec: ConvSpec, kinds: int) -> np.ndarray:
+    """The rows (from, to) and columns of dy that are worth reading for each kind of tile: the others see only padding.
+
+    With one kind these are all, as a tile has taps of several rows of the kernel.
+    """
+    g = window(spec)
+    if kinds == 1:
+        return np.array([[0, g.oh, 0, g.ow]])
+    down = [_reached(u * g.dh - g.top, g.sh, g.h, g.oh) for u in range(g.kh)]
+    right = [_reached(v * g.dw - g.left, g.sw, g.w, g.ow) for v in range(g.kw)]
+    return np.array([one + other for one, other in product(down, right)])
+
+
+def _reached(place: int, stride: int, size: int, results: int) -> tuple[int, int]:
+    """From where to where p * stride + place is one of `size`."""
+    first = min(max(-(place // stride), 0), results)
+    return first, max(min((size - 1 - place) // stride + 1, results), first)
+
+
+def by_kinds(taps: np.ndarray, kinds: int) -> np.ndarray:
+    """The places of the taps, of which those of a kind follow each other."""
+    return np.ascontiguousarray(taps.reshape(-1, kinds).T).ravel()
+
+
+def _up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
 
 
 def placed(cut: Panels, planes: Planes, spec: ConvSpec, itemsize: int) -> Panels:
@@ -120,7 +168,7 @@ def placed(cut: Panels, planes: Planes, spec: ConvSpec, itemsize: int) -> Panels
     turned = 0 if planes.is_image else cut.images * channels * planes.size + line
     turned = -(-turned // line) * line
     sums = turned + cut.vectors * line * cut.rows * spec.output_size[1] * cut.images
-    size = sums + (channels * spec.taps + FILTERS) * cut.vectors * line + line
+    size = sums + _up(channels * spec.taps // cut.kinds, FILTERS) * cut.kinds * cut.vectors * line + line
     return cut._replace(size=size, turned=turned, sums=sums)
 
 
@@ -153,13 +201,14 @@ def _write(sums, dw, filters, depth, pitch, width):
 
 
 @njit(nogil=True, error_model="numpy")
-def _item(item, dy, x, dw, n, cut, g, planes, taps, zero, memory):
+def _item(item, dy, x, dw, n, cut, g, planes, taps, live, zero, memory):
     """The channels of a part, all filters of its group: dw is written once, at the end."""
     part, group = item % cut.parts, item // cut.parts
     first_channel, after = part * planes.channels // cut.parts, (part + 1) * planes.channels // cut.parts
     channels, filters, width = after - first_channel, n.sources // n.groups, cut.vectors * lanes(dw)
     depth, turned, sums = channels * n.taps, moved(memory, cut.turned), moved(memory, cut.sums)
-    clear(sums, 0, (depth + FILTERS) * width)
+    each, pitch = depth // cut.kinds, planes.channels * n.taps // cut.kinds
+    clear(sums, 0, (each + FILTERS - 1) // FILTERS * FILTERS * cut.kinds * width)
     for image in range(0, n.batch, cut.images):
         images, channel = min(cut.images, n.batch - image), image * n.results + group * planes.channels + first_channel
         for row in range(0, g.oh, cut.rows):
@@ -173,25 +222,30 @@ def _item(item, dy, x, dw, n, cut, g, planes, taps, zero, memory):
             for i in range(cut.count):
                 first, wide = _panel(i, cut.vectors, cut.count)
                 j = first * images * rows * g.ow * lanes(dw)
-                for k in range(0, depth, FILTERS):
-                    places = places_of(taps, k, depth - 1)
-                    to = k * width + first * lanes(dw)
-                    _tile(wide, source, places, images, apart, rows, planes.row, g.ow, turned, j, zero, sums, to, width)
+                for k in range(0, each, FILTERS):
+                    for kind in range(cut.kinds):
+                        places = places_of(taps, kind * pitch + k, kind * pitch + each - 1)
+                        low, high = max(live[kind, 0] - row, 0), min(live[kind, 1] - row, rows)
+                        to = (k * cut.kinds + kind) * width + first * lanes(dw)
+                        _tile(
+                            wide, source, places, images, apart, planes.row, low, high, live[kind, 2], live[kind, 3],
+                            turned, j, rows, g.ow, zero, sums, to, cut.kinds * width,
+                        )  # fmt: skip
     to = group * filters * planes.channels * n.taps + first_channel * n.taps
     _write(sums, moved(dw, to), filters, depth, planes.channels * n.taps, width)
 
 
 @njit(nogil=True, error_model="numpy")
-def _share(t, threads, dy, x, dw, n, cut, g, planes, taps, zero, memory):
+def _share(t, threads, dy, x, dw, n, cut, g, planes, taps, live, zero, memory):
     items = n.groups * cut.parts
     for item in range(t * items // threads, (t + 1) * items // threads):
         _item(
-            item, pointer(dy), pointer(x), pointer(dw), n, cut, g, planes, pointer(taps), pointer(zero),
+            item, pointer(dy), pointer(x), pointer(dw), n, cut, g, planes, pointer(taps), live, pointer(zero),
             moved(pointer(memory), t * cut.size),
         )  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def weight_grad(dy, x, dw, threads, n, cut, g, planes, taps, zero, memory):
+def weight_grad(dy, x, dw, threads, n, cut, g, planes, taps, live, zero, memory):
     """`memory` is scratch; `zero` is one."""
-    spread(_share, threads, (dy, x, dw, n, cut, g, planes, taps, zero, memory))
+    spread(_share, threads, (dy, x, dw, n, cut, g, planes, taps, live, zero, memory))

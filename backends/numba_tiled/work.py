@@ -39,7 +39,10 @@ def divide(
     """
     images, bands = _at_a_time(planes, batch, rows, itemsize)
     lanes, along = BYTES // itemsize, along and bands == 1
-    packed = is_packed(filters, images, -(-rows // bands), width, planes.row, lanes, along and batch == 1)
+    sizes = filters, images, -(-rows // bands), width
+    packed = packed_cycles(*sizes, lanes, dots=along and batch == 1) < direct_cycles(
+        *sizes, planes.row, lanes, dots=along
+    )  # fmt: skip
     positions = rows * width if packed else (rows - 1) * planes.row + width
     dots = along and (batch == 1 or not packed) and 0 < positions % lanes <= FEW
     fair = max(-(-batch // threads), 1)  # images a thread
@@ -70,17 +73,31 @@ def _at_a_time(planes: Planes, batch: int, rows: int, itemsize: int) -> tuple[in
     return -(-batch // -(-batch // images)), -(-rows // band)
 
 
-def is_packed(filters: int, images: int, rows: int, width: int, row: int, lanes: int, dots: bool) -> bool:
-    """Whether packing panels costs less than the columns that are no pixels; in cycles for a tap of an image.
+def cycles(planes: Planes, batch: int, filters: int, rows: int, width: int, itemsize: int) -> float:
+    """What a tap takes, for all images and as one thread."""
+    images, bands = _at_a_time(planes, batch, rows, itemsize)
+    sizes = filters, images, -(-rows // bands), width
+    one = min(direct_cycles(*sizes, planes.row, BYTES // itemsize), packed_cycles(*sizes, BYTES // itemsize))
+    return one * bands * batch / images
 
-    A block of filters takes FILTERS / 2 of them for a vector, somewhat more if it is not aligned; packing takes about 4
-    for a vector or a run that is not whole. With `dots`, a few positions beyond whole vectors cost little. (Fitted to
-    measurements.)
+
+def direct_cycles(
+    filters: int, images: int, rows: int, width: int, row: int, lanes: int, *, dots: bool = False
+) -> float:  # fmt: skip
+    """Of a tap of some images: FILTERS / 2 for a vector and a block of filters, somewhat more if it is not aligned.
+
+    With `dots`, a few positions beyond whole vectors cost little. (Fitted to measurements, as is the next.)
     """
-    blocks, pixels, positions = -(-filters // FILTERS), images * rows * width, (rows - 1) * row + width
-    direct, vectors = -(-positions // lanes), -(-pixels // lanes)
-    if dots:
-        direct -= 0 < positions % lanes <= FEW
-        vectors -= 0 < pixels % lanes <= FEW
-    packing = 4 * (-(-pixels // lanes) + images * rows)
-    return vectors * blocks * FILTERS / 2 + packing < 1.04 * direct * images * blocks * FILTERS / 2
+    return 1.04 * _vectors((rows - 1) * row + width, lanes, dots) * images * -(-filters // FILTERS) * FILTERS / 2
+
+
+def packed_cycles(filters: int, images: int, rows: int, width: int, lanes: int, *, dots: bool = False) -> float:
+    """The same, where packing takes about 4 for a vector or a run that is not whole."""
+    pixels = images * rows * width
+    product = _vectors(pixels, lanes, dots) * -(-filters // FILTERS) * FILTERS / 2
+    return product + 4 * (-(-pixels // lanes) + images * rows)
+
+
+def _vectors(positions: int, lanes: int, dots: bool) -> int:
+    rest = positions % lanes
+    return positions // lanes + (rest > FEW if dots else rest > 0)

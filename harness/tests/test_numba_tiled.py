@@ -17,7 +17,7 @@ import pytest
 numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
-from backends.numba_tiled import cache  # noqa: E402
+from backends.numba_tiled import cache, dispatch  # noqa: E402
 from harness import data, registry, tap_oracle  # noqa: E402
 from harness.observe import thread_limit  # noqa: E402
 from harness.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
@@ -43,6 +43,16 @@ IN_BANDS = [
     "n1c64h112w112_f16kh3kw3_pt1pb1pl1pr1", "n4c128h30w30_f64kh1kw1", "n2c32h7w7_f64kh3kw3_pt1pb1pl1pr1",
     "n3c32h7w7_f64kh3kw3_pt1pb1pl1pr1", "n5c32h8w8_f64kh3kw3_pt1pb1pl1pr1",
     "n1c64h14w14_f40kh3kw3_pt1pb1pl1pr1", "n1c512h7w7_f64kh1kw1",  # positions beyond whole vectors
+]  # fmt: skip
+
+# So much padding, or so many small images, that taps which see only padding are skipped in one op at least.
+SKIPPING = [
+    "n1c9h11w14_f10kh3kw3_pt9pb9pl9pr9_dh9dw9", "n3c17h19w23_f41kh3kw3_pt8pb6pl7pr9_dh7dw8",
+    "n2c16h21w30_f24kh5kw3_pt12pb12pl5pr5_dh6dw5", "n1c18h33w27_f34kh3kw3_pt12pb12pl12pr12_dh12dw12_g2",
+    "n2c16h25w25_f24kh3kw3_sh2sw2_pt12pb12pl12pr12_dh12dw12", "n2c24h31w40_f24kh3kw3_sh1sw2_pt18pb18pl18pr18_dh18dw18",
+    "n9c24h7w7_f24kh3kw3_pt1pb1pl1pr1", "n1c16h9w40_f16kh1kw3_pt0pb0pl24pr20_dh1dw20",
+    "n2c32h28w28_f16kh2kw2_pt24pl24_dh24dw24", "n1c64h65w65_f72kh3kw3_pt6pb6pl6pr6_dh6dw6",
+    "n16c256h7w7_f64kh3kw3_pt1pb1pl1pr1",
 ]  # fmt: skip
 
 # Every array, the scratch memory too, ends (or begins) at a page that must not be touched: doing so ends the process.
@@ -104,7 +114,7 @@ def child(source: str, *arguments: str, **environment: str) -> subprocess.Comple
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("side", ["end", "start"])
 def test_nothing_outside_the_arrays_is_touched(side: str, dtype: str) -> None:
-    done = child(_GUARDED, side, dtype, *SPECS)
+    done = child(_GUARDED, side, dtype, *SPECS, *SKIPPING[:4])
     assert done.stdout.splitlines()[-1] == "all of it", done.stdout.splitlines()[-1] + done.stderr[-1000:]
 
 
@@ -137,6 +147,43 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op, dtype: str) -> 
             alone = run(*arrays, spec)
         with thread_limit(2):
             assert np.array_equal(run(*arrays, spec), alone), text
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("text", SKIPPING)
+def test_taps_that_see_only_padding_may_be_skipped(text: str, dtype: str) -> None:
+    spec, most = ConvSpec.parse(text), min(numba.config.NUMBA_NUM_THREADS, 2)
+    for op in ("conv2d", "conv2d_input_grad", "conv2d_weight_grad"):
+        run, exact, real = getattr(numba_tiled, op), *(make(op, spec, dtype, text) for make in (data.exact, data.real))
+        alone = None
+        for threads in range(1, most + 1):
+            with thread_limit(threads):
+                assert np.array_equal(run(*exact, spec), tap_oracle.run(op, spec, *exact)), op
+                bits = run(*real, spec).tobytes()
+            assert alone in (None, bits), f"{op}: other bits with {threads} threads"
+            alone = bits
+
+
+def test_taps_are_skipped_where_there_is_much_padding() -> None:
+    """And not in a layer with a line of it, where regions would be too small."""
+    much, little = (ConvSpec.parse(text) for text in (SKIPPING[3], IN_BANDS[0]))
+    for spec, regions, kinds in ((much, 9, 9), (little, 1, 1)):
+        assert dispatch._forward_plan(spec, 4, 1)[2].count == regions
+        assert dispatch._input_grad_plan(spec, 4, 1)[3].count == regions
+        assert dispatch._weight_grad_plan(spec, 4, 1)[0].kinds == kinds
+
+
+@pytest.mark.parametrize("text", SKIPPING[:4])
+def test_a_pixel_that_is_not_finite_reaches_those_that_read_it(text: str) -> None:
+    """Skipped or not, and no others."""
+    spec = ConvSpec.parse(text)
+    for op, which in (("conv2d", 0), ("conv2d_weight_grad", 1)):
+        arrays = data.exact(op, spec, "float32", text)
+        for place in ((0, 0), (0, -1), (-1, 0), (-1, -1), (spec.input_size[0] // 2, spec.input_size[1] // 2)):
+            arrays[which][0, 1][place] = np.nan
+            got, right = getattr(numba_tiled, op)(*arrays, spec), tap_oracle.run(op, spec, *arrays)
+            assert np.array_equal(got, right, equal_nan=True), (op, place)
+            arrays[which][0, 1][place] = 1
 
 
 def narrow_registers() -> dict[str, str]:
