@@ -135,7 +135,7 @@ def panels(planes: Planes, spec: ConvSpec, itemsize: int, threads: int) -> Panel
 
 
 def live(spec: ConvSpec, kinds: int) -> np.ndarray:
-    """The rows (from, to) and columns of dy that are worth reading for each kind of tile: the others see only padding.
+    """Rows and columns of dy (from, to, from, to) that each kind of tile reads: in the others it sees only padding.
 
     With one kind these are all, as a tile has taps of several rows of the kernel.
     """
@@ -225,11 +225,12 @@ def _item(item, dy, x, dw, n, cut, g, planes, taps, live, zero, memory):
                 for k in range(0, each, FILTERS):
                     for kind in range(cut.kinds):
                         places = places_of(taps, kind * pitch + k, kind * pitch + each - 1)
-                        low, high = max(live[kind, 0] - row, 0), min(live[kind, 1] - row, rows)
+                        low, high = max(get(live, 4 * kind) - row, 0), min(get(live, 4 * kind + 1) - row, rows)
+                        left, right = get(live, 4 * kind + 2), get(live, 4 * kind + 3)
                         to = (k * cut.kinds + kind) * width + first * lanes(dw)
                         _tile(
-                            wide, source, places, images, apart, planes.row, low, high, live[kind, 2], live[kind, 3],
-                            turned, j, rows, g.ow, zero, sums, to, cut.kinds * width,
+                            wide, source, places, images, apart, planes.row, low, high, left, right, turned, j, rows,
+                            g.ow, zero, sums, to, cut.kinds * width,
                         )  # fmt: skip
     to = group * filters * planes.channels * n.taps + first_channel * n.taps
     _write(sums, moved(dw, to), filters, depth, planes.channels * n.taps, width)
@@ -240,7 +241,7 @@ def _share(t, threads, dy, x, dw, n, cut, g, planes, taps, live, zero, memory):
     items = n.groups * cut.parts
     for item in range(t * items // threads, (t + 1) * items // threads):
         _item(
-            item, pointer(dy), pointer(x), pointer(dw), n, cut, g, planes, pointer(taps), live, pointer(zero),
+            item, pointer(dy), pointer(x), pointer(dw), n, cut, g, planes, pointer(taps), pointer(live), pointer(zero),
             moved(pointer(memory), t * cut.size),
         )  # fmt: skip
 
