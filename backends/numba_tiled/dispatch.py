@@ -9,15 +9,25 @@ from typing import Any
 import numpy as np
 
 from backends.numba_tiled import col2im as gather
-from backends.numba_tiled import depthwise
+from backends.numba_tiled import depthwise, skip
 from backends.numba_tiled import im2col as runs
 from backends.numba_tiled import regions as of_regions
 from backends.numba_tiled import weight_grad as weight
 from backends.numba_tiled.bias_grad import bias_grad
 from backends.numba_tiled.forward import forward
 from backends.numba_tiled.gemm import room, segments
-from backends.numba_tiled.geometry import Counts, Window, one_region, planes_of_x, remainders, window
+from backends.numba_tiled.geometry import (
+    Counts,
+    Window,
+    one_region,
+    planes_of_x,
+    remainders,
+    sight_of_dy,
+    sight_of_x,
+    window,
+)
 from backends.numba_tiled.input_grad import input_grad
+from backends.numba_tiled.kernel import VECTORS
 from backends.numba_tiled.rows import is_finite
 from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.threads import launch, thread_count
@@ -89,7 +99,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
     start = space.zero if b is None else _flat(b)
     launch(
         forward, _flat(x), _flat(w), start, _flat(y), threads, n, work, planes, regions, y_shape[2], y_shape[3],
-        scratch("memory", threads * space.size, x.dtype), segments(threads, itemsize), space,
+        scratch("memory", threads * space.size, x.dtype), segments(threads), space,
     )  # fmt: skip
     return y
 
@@ -100,14 +110,20 @@ def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...
     whole, _ = planes_of_x(spec, height)
     skipping = of_regions.of_y(spec, whole, itemsize)
     sizes = spec.batch, spec.groups, filters, height, width, itemsize, threads
-    work = divide(skipping[0] if skipping else whole, *sizes, along=not skipping)
+    depth, kept = whole.channels * spec.taps, skip.nothing()
     if skipping:
-        (planes, regions), work = skipping, work._replace(packed=True)
+        planes, regions = skipping
+        work = divide(planes, *sizes, depth=depth)._replace(packed=True, turned=False)
     else:
+        sight = sight_of_x(spec)
+        work = divide(whole, *sizes, depth=depth, seen=skip.seen(sight, width), along=True)
         planes, taps = planes_of_x(spec, work.rows)
         regions = one_region(height, width, taps)
+        if work.turned:
+            taps, kept = skip.in_runs(taps, planes.channels, sight, VECTORS * BYTES // itemsize, width)
+            regions = regions._replace(taps=taps)
     n = _counts(spec, spec.in_channels, spec.out_channels)
-    space = room(planes, work, spec.taps, filters, width, itemsize)
+    space = room(planes, work, kept, spec.taps, filters, width, itemsize)
     return work, planes, regions, space, n, spec.y_shape
 
 
@@ -132,7 +148,7 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
     launch(
         input_grad, _flat(dy), _flat(w), _flat(x), threads, n, work, window(spec), planes, parts, regions,
         scratch("parts", threads * woven, dtype), scratch("rows", threads * row, dtype),
-        scratch("memory", threads * space.size, dtype), segments(threads, itemsize), space,
+        scratch("memory", threads * space.size, dtype), segments(threads), space,
     )  # fmt: skip
     return x
 
@@ -142,15 +158,23 @@ def _input_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, 
     _, parts, _ = remainders(spec, 1)
     whole, _, _ = remainders(spec, parts.rows)
     channels, lanes, (sh, sw) = spec.in_channels // spec.groups, BYTES // itemsize, spec.stride
-    skipping = of_regions.of_dx(spec, whole, itemsize)
+    depth = whole.channels * spec.taps // (sh * sw)
+    skipping, kept = of_regions.of_dx(spec, whole, itemsize), skip.nothing()
     sizes = spec.batch, spec.groups, channels, parts.rows, parts.columns, itemsize, threads
-    work = divide(skipping[0] if skipping else whole, *sizes)
-    planes, parts, regions = remainders(spec, work.rows)
     if skipping:
-        (planes, regions), work = skipping, work._replace(packed=True)
+        planes, regions = skipping
+        work = divide(planes, *sizes, depth=depth)._replace(packed=True, turned=False)
+    else:
+        sight = sight_of_dy(spec)
+        work = divide(whole, *sizes, depth=depth, seen=skip.seen(sight, parts.columns))
+        planes, parts, regions = remainders(spec, work.rows)
+        if work.turned:
+            panel = VECTORS * BYTES // itemsize
+            taps, kept = skip.in_runs(regions.taps, planes.channels, sight, panel, parts.columns)
+            regions = regions._replace(taps=taps)
     woven = work.images * channels * work.rows * parts.columns * sh * sw if sh * sw > 1 else 0
     row = sw * _up(parts.columns + lanes, lanes)
-    space = room(planes, work, spec.taps, channels, parts.columns, itemsize)
+    space = room(planes, work, kept, spec.taps, channels, parts.columns, itemsize)
     n = _counts(spec, spec.out_channels, spec.in_channels)
     return work, planes, parts, regions, space, n, _apart(woven, itemsize), _apart(row, itemsize)
 

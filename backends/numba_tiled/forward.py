@@ -29,17 +29,19 @@ def _item(
         fill_planes(memory, pointer(x), images, channel, planes.channels, n.sources, planes, row, rows)
     pitch, start_pitch = planes.channels * n.taps, 1 if start.size == n.results else 0
     begin = moved(pointer(start), group * filters * start_pitch)
-    for _ in range(count):
+    before = 0
+    for region in range(count):
         top, high, left, wide = get(sizes, 0), min(get(sizes, 1), rows), get(sizes, 2), get(sizes, 3)
         place, depth = ((image * n.results + group * filters) * height + row + top) * width + left, get(sizes, 4)
         at = Pixels(
             images, high, wide, planes.row, apart, width, height * width, n.results * height * width, work.packed,
-            work.dots, planes.is_image,
+            work.dots, work.turned, planes.is_image,
         )  # fmt: skip
         multiply_share(
             part, work.parts, source, first, limit, taps, across, depth, pointer(w), group * filters * pitch, pitch,
-            filters, begin, start_pitch, pointer(y), place, at, memory, segments, room,
+            filters, begin, start_pitch, pointer(y), place, at, region, before, row, memory, segments, room,
         )  # fmt: skip
+        before += depth
         sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
 
 

@@ -21,6 +21,8 @@ from backends.numba_tiled.dots import FEW, add_dots, gather, rest_of
 from backends.numba_tiled.geometry import Planes
 from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
 from backends.numba_tiled.simd import BYTES
+from backends.numba_tiled.skip import DEPTH, Runs
+from backends.numba_tiled.turned import TOGETHER, multiply_turned
 from backends.numba_tiled.vector import (
     get,
     lanes,
@@ -36,7 +38,6 @@ from backends.numba_tiled.vector import (
 from backends.numba_tiled.work import Work
 from backends.numba_tiled.workspace import scratch
 
-DEPTH = 288  # taps a block: those of a 3x3 kernel on 32 channels
 _PACKED_DEPTH = 224  # of a packed panel: 42 KiB
 _SEGMENTS = 4  # numbers that a run or a store takes
 _SUMS_BYTES = 128 << 10  # of a group of panels: an eighth of a 1 MiB L2 cache
@@ -52,26 +53,33 @@ class Room(NamedTuple):
     together: int  # panels whose sums are there
     zero: np.ndarray
     places: np.ndarray  # of the taps in a packed panel
+    runs: Runs
 
 
-def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsize: int) -> Room:
+def room(planes: Planes, work: Work, runs: Runs, taps: int, filters: int, width: int, itemsize: int) -> Room:
     """For a product of `filters` rows over `taps` of each channel, with results of `width` columns."""
     line, panel = BYTES // itemsize, VECTORS * BYTES // itemsize
     laid_out = 0 if planes.is_image else work.images * planes.channels * planes.size
     positions = work.images * (work.rows * width if work.packed else (work.rows - 1) * planes.row + width + panel)
     one = -(-filters // FILTERS) * FILTERS * panel  # sums of a panel
     together = max(min(_SUMS_BYTES // itemsize // one, -(-positions // panel)), 1)
+    if work.turned:  # pixels, of one panel of filters
+        one, together = panel, min(TOGETHER, work.images * work.rows * width) + FILTERS
     first = -(-laid_out // line) * line + panel  # whole vectors are read at the end of the planes
-    second = first + (min(planes.channels * taps, DEPTH) * panel if work.packed or planes.is_image else 0) + panel
+    second = (
+        first
+        + (min(planes.channels * taps, DEPTH) * panel if work.packed or work.turned or planes.is_image else 0)
+        + panel
+    )
     dtype = np.dtype(f"f{itemsize}")
     third = second + together * one + line
     size = third + (FEW * DEPTH + line if work.dots else 0)
-    return Room(size, first, second, third, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
+    return Room(size, first, second, third, together, np.zeros(1, dtype), np.arange(DEPTH) * panel, runs)
 
 
-def segments(threads: int, itemsize: int) -> np.ndarray:
-    """Scratch for where the runs or the stores of a panel are."""
-    return scratch("segments", threads * _SEGMENTS * VECTORS * BYTES // itemsize, np.dtype(np.int64))
+def segments(threads: int) -> np.ndarray:
+    """Scratch for where the runs or the stores of a panel are, or the pixels of a turned product."""
+    return scratch("segments", threads * 2 * TOGETHER, np.dtype(np.int64))
 
 
 class Pixels(NamedTuple):
@@ -91,6 +99,7 @@ class Pixels(NamedTuple):
     stride: int  # in the output, from one image to the next
     packed: bool
     dots: bool  # a few positions beyond whole vectors; a row of the weights lies along the depth then
+    turned: bool
     in_place: bool  # the planes are an array of the caller's: nothing past its end may be read
 
 
@@ -248,16 +257,30 @@ def _multiply(
 @njit(nogil=True, error_model="numpy")
 def multiply_share(
     part, parts, source, first, limit, taps, across, depth, weights, from_weight, pitch, filters, start, start_pitch, y,
-    place, at, memory, segments, room,
+    place, at, region, before, row, memory, segments, room,
 ):  # fmt: skip
     """Part `part` of the filters of y = start + weights @ planes.
 
     For tap i of `depth`, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read
     from source[first + taps[i]] on, never from `limit` on. The sum starts from start[f * start_pitch].
+    These are the taps of region `region`, the first is tap `before` of all, and `row` is the first row of the results.
     """
-    width, blocks = VECTORS * lanes(y), (filters + FILTERS - 1) // FILTERS
-    panels = (_positions(at) + width - 1) // width * (1 if at.packed else at.images)
-    first_row, last_row = part * blocks // parts * FILTERS, min((part + 1) * blocks // parts * FILTERS, filters)
+    width, block = VECTORS * lanes(y), lanes(y) if at.turned else FILTERS
+    panels, blocks = (
+        (_positions(at) + width - 1) // width * (1 if at.packed else at.images),
+        (filters + block - 1) // block,
+    )
+    first_row, last_row = part * blocks // parts * block, min((part + 1) * blocks // parts * block, filters)
+    if at.turned:
+        rows = region * room.runs.rows + row
+        multiply_turned(
+            moved(source, first), taps, across, depth, room.runs.most[region], room.runs.kernel_rows[region],
+            moved(pointer(room.runs.lows), rows), moved(pointer(room.runs.highs), rows), moved(weights, from_weight),
+            pitch, first_row, last_row, start, start_pitch, y, place, at, moved(memory, room.panel), segments,
+            moved(memory, room.sums), room.together - FILTERS, pointer(room.zero),
+            moved(pointer(room.runs.places), before),
+        )  # fmt: skip
+        return
     _multiply(
         moved(source, first), limit - first, taps, across, depth, moved(weights, from_weight), pitch, first_row,
         last_row, start, start_pitch, panels, y, place, at, moved(memory, room.panel), segments,

@@ -95,6 +95,14 @@ def planes_of_x(spec: ConvSpec, rows: int) -> tuple[Planes, np.ndarray]:
     return planes, np.add.outer(np.arange(channels) * planes.size, kernel).ravel()
 
 
+@lru_cache(maxsize=256)
+def sight_of_x(spec: ConvSpec) -> list[tuple[int, np.ndarray]]:
+    """The taps of a channel, and whether row p of the output sees the image by row u of the kernel; see `skip`."""
+    g = window(spec)
+    read = np.add.outer(np.arange(g.oh) * g.sh - g.top, np.arange(g.kh) * g.dh)
+    return [(spec.taps, (read >= 0) & (read < g.h))]
+
+
 def _planes(
     h: int, w: int, sh: int, sw: int, top: int, left: int, channels: int, rows: int, reach: int, width: int,
     pixels: int, is_image: bool, row_phases: list[int], column_phases: list[int],
@@ -178,3 +186,15 @@ def remainders(spec: ConvSpec, laid_out: int) -> tuple[Planes, Remainders, Regio
             across.append(np.add.outer(np.arange(filters) * channels * spec.taps, which).ravel())
     regions = Regions(g.sh * g.sw, np.array(sizes), np.concatenate(taps), np.concatenate(across))
     return planes, Remainders(rows, columns, first), regions
+
+
+@lru_cache(maxsize=256)
+def sight_of_dy(spec: ConvSpec) -> list[tuple[int, np.ndarray]]:
+    """For every pair of remainders, its taps of a filter, and whether its row r sees dy by the rows of its taps."""
+    g, (planes, parts, regions) = window(spec), remainders(spec, 1)
+    counts, found = regions.sizes[SIZES - 1 :: SIZES] // planes.channels, []
+    for a in range(g.sh):
+        steps = np.array([u * g.dh // g.sh for u in range(g.kh) if u * g.dh % g.sh == a], np.int64)
+        read = np.subtract.outer(np.arange(parts.rows) + parts.first, steps)
+        found += [(int(count), (read >= 0) & (read < g.oh)) for count in counts[a * g.sw : (a + 1) * g.sw]]
+    return found

@@ -133,9 +133,10 @@ def _share(t, threads, x, columns, planes, g, b, buffer, streamed):
         first, plane = item % blocks * b.rows, item // blocks * b.planes
         count, together = min(b.rows, g.oh - first), min(b.planes, planes - plane)
         if b.is_subset:
-            for k in range(plane, plane + together):
-                source = (k * g.h + first * g.sh) * g.w
-                take(columns, (k * g.oh + first) * g.ow, g.ow, g.ow, x, source, g.sh * g.w, count, g.sw, 0, g.ow)
+            source, to = (plane * g.h + first * g.sh) * g.w, (plane * g.oh + first) * g.ow
+            take(
+                columns, to, g.oh * g.ow, g.ow, g.ow, x, source, g.h * g.w, g.sh * g.w, together, count, g.sw, 0, g.ow
+            )  # fmt: skip
         else:
             _block(x, columns, plane, together, first, count, g, b, own, streamed)
     if streamed:

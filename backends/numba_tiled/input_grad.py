@@ -56,23 +56,26 @@ def _item(
         first = source_channel * planes.size + row * planes.row
     else:
         fill_planes(memory, pointer(dy), images, source_channel, filters, n.sources, planes, row, rows)
-    width, pairs = remainders.columns, g.sh * g.sw
+    width, pairs, before = remainders.columns, g.sh * g.sw, 0
     for i in range(count):
         top, high, left, wide = get(sizes, 0), min(get(sizes, 1), rows), get(sizes, 2), get(sizes, 3)
         to, place, one, each = parts, i * images * channels * rows * width, rows * width, channels * rows * width
         if pairs == 1:
             to, place = pointer(x), channel * g.h * g.w + (row + top) * width + left
             one, each = g.h * g.w, n.results * g.h * g.w
-        at = Pixels(images, high, wide, planes.row, apart, width, one, each, work.packed, False, planes.is_image)
+        at = Pixels(
+            images, high, wide, planes.row, apart, width, one, each, work.packed, False, work.turned, planes.is_image
+        )
         depth = get(sizes, 4)
         if depth > 0:
             multiply_share(
                 part, work.parts, source, first, limit, taps, across, depth, pointer(w),
-                group * filters * channels * n.taps, n.taps, channels, pointer(room.zero), 0, to, place, at, memory,
-                segments, room,
+                group * filters * channels * n.taps, n.taps, channels, pointer(room.zero), 0, to, place, at, i, before,
+                row, memory, segments, room,
             )  # fmt: skip
         else:
             clear(to, place, images * channels * rows * width)
+        before += depth
         sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
     if pairs > 1:
         blocks = (channels + FILTERS - 1) // FILTERS

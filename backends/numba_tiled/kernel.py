@@ -24,6 +24,13 @@ from backends.numba_tiled.vector import get
 FILTERS, VECTORS = (8, 3) if REGISTERS == 32 else (4, 3)
 
 
+@njit(nogil=True, error_model="numpy")
+def panel_of(i, vectors, panels):
+    """First vector of panel i, and how many it has: `vectors` in `panels` of about the same width."""
+    first = i * vectors // panels
+    return first, (i + 1) * vectors // panels - first
+
+
 @intrinsic
 def rows_of(typing: Any, first: Any, last: Any, pitch: Any) -> Any:
     """The places of FILTERS rows of A, `pitch` apart, from row `first` on; those after `last` are `last` again."""

@@ -48,7 +48,9 @@ def _regions(
         len(us) * len(vs) * packed_cycles(results, spec.batch, rows, columns, BYTES // itemsize)
         for (_, rows, us), (_, columns, vs) in rectangles
     )
-    if spent > _SMALLER * spec.taps * cycles(whole, spec.batch, results, height, width, itemsize):
+    if spent > _SMALLER * spec.taps * cycles(
+        whole, spec.batch, results, height, width, itemsize, whole.channels * spec.taps
+    ):  # fmt: skip
         return None
     h, w, channels = whole.h, whole.w, np.arange(whole.channels)
     taps, across = [], []

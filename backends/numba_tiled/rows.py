@@ -160,47 +160,54 @@ def crop(to: Pointer, i: int, to_pitch: int, source: Pointer, j: int, pitch: int
 
 
 @njit(nogil=True, error_model="numpy")
-def take(to, i, to_pitch, count, source, j, pitch, rows, step, low, high):
+def take(to, i, to_gap, to_pitch, count, source, j, gap, pitch, planes, rows, step, low, high):
     """to[i + r * to_pitch + q] = source[j + r * pitch + q * step] for r < rows, low <= q < high; 0 for other q < count.
 
-    Steps 2 and 4 are loads of all and a choice of lanes; others gather. `source` is read only at the named elements and
-    between them. Narrow rows go strip by strip, so that masks are made once and many rows are on their way at a time.
+    And so for each of some planes, `gap` apart. Steps 2 and 4 are loads of all and a choice of lanes; others gather.
+    `source` is read only at the named elements and between them. Narrow rows go strip by strip, so that masks are made
+    once and many rows are on their way at a time.
     """
     n = lanes(to)
     if step == 1 and low == 0 and high == count and to_pitch == count and pitch == count:
-        copy(to, i, source, j, rows * count)
+        for k in range(planes):
+            copy(to, i + k * to_gap, source, j + k * gap, rows * count)
         return
-    together = rows if count <= 4 * n else 1
-    for r in range(0, rows, max(together, 1)):
-        row, place = j + r * pitch, i + r * to_pitch
-        for q in range(0, count, n):
-            if together == 1 and step == 1 and low <= q and q + n <= high:
-                store(to, place + q, load(source, row + q))
-            else:
-                _strip(
-                    to, place + q, to_pitch, source, row + q * step, pitch, together, step, low - q, high - q, count - q
-                )  # fmt: skip
+    narrow = count <= 4 * n
+    several, together = planes if narrow else 1, max(rows, 1) if narrow else 1
+    for k in range(0, planes, several):
+        for r in range(0, rows, together):
+            row, place = j + k * gap + r * pitch, i + k * to_gap + r * to_pitch
+            for q in range(0, count, n):
+                if step == 1 and not narrow and low <= q and q + n <= high:
+                    store(to, place + q, load(source, row + q))
+                else:
+                    _strip(
+                        to, place + q, to_gap, to_pitch, source, row + q * step, gap, pitch, several, together, step,
+                        low - q, high - q, count - q,
+                    )  # fmt: skip
 
 
 @njit(nogil=True, error_model="numpy")
-def _strip(to, i, to_pitch, source, j, pitch, rows, step, low, high, most):
+def _strip(to, i, to_gap, to_pitch, source, j, gap, pitch, planes, rows, step, low, high, most):
     """One vector of every row, of which `most` elements are stored."""
     n = lanes(to)
-    if step == 1:
-        for r in range(rows):
-            _keep(to, i + r * to_pitch, load_between(source, j + r * pitch, low, high), most)
-    elif step == 2:
-        for r in range(rows):
-            _keep(to, i + r * to_pitch, _second(source, j + r * pitch, 2 * low, 2 * high - 1), most)
-    elif step == 4:
-        first, last = 4 * low, 4 * high - 3
-        for r in range(rows):
-            at = j + r * pitch
-            both = evens(_second(source, at, first, last), _second(source, at + 2 * n, first - 2 * n, last - 2 * n))
-            _keep(to, i + r * to_pitch, both, most)
-    else:
-        for r in range(rows):
-            _keep(to, i + r * to_pitch, load_every(source, j + r * pitch, step, low, high), most)
+    for k in range(planes):
+        own, at = i + k * to_gap, j + k * gap
+        if step == 1:
+            for r in range(rows):
+                _keep(to, own + r * to_pitch, load_between(source, at + r * pitch, low, high), most)
+        elif step == 2:
+            for r in range(rows):
+                _keep(to, own + r * to_pitch, _second(source, at + r * pitch, 2 * low, 2 * high - 1), most)
+        elif step == 4:
+            first, last = 4 * low, 4 * high - 3
+            for r in range(rows):
+                a = _second(source, at + r * pitch, first, last)
+                b = _second(source, at + r * pitch + 2 * n, first - 2 * n, last - 2 * n)
+                _keep(to, own + r * to_pitch, evens(a, b), most)
+        else:
+            for r in range(rows):
+                _keep(to, own + r * to_pitch, load_every(source, at + r * pitch, step, low, high), most)
 
 
 @njit(nogil=True, error_model="numpy")

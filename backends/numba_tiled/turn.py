@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.simd import Vec, int_of, shuffle, write, write_first
-from backends.numba_tiled.vector import lanes, load_first
+from backends.numba_tiled.vector import get, lanes, load_first, put
 
 
 @intrinsic
@@ -76,3 +76,17 @@ def turn_rows(turned, to, width, source, place, rows, pitch, count):
         for m in range(n):
             several = _append(several, load_first(source, place + m * pitch + k, count - k if m < rows else 0))
         _store_turned(turned, to + k * width, width, several, (count - k) * n)
+
+
+@njit(nogil=True, error_model="numpy")
+def turn_all(turned, to, width, source, place, pitch, rows, count):
+    """turned[to + k * width + m] = source[place + m * pitch + k] for m < rows, k < count, and nothing else."""
+    n = lanes(turned)
+    for m in range(0, rows, n):
+        first = min(m, rows - n)  # the last ones overlap those before
+        if first < 0:
+            for i in range(rows):
+                for k in range(count):
+                    put(turned, to + k * width + i, get(source, place + i * pitch + k))
+        else:
+            turn_rows(turned, to + first, width, source, place + first * pitch, n, pitch, count)

@@ -24,6 +24,7 @@ from backends.numba_tiled.geometry import Planes, window
 from backends.numba_tiled.kernel import (
     FILTERS,
     VECTORS,
+    panel_of,
     places_of,
     put_1,
     put_2,
@@ -40,8 +41,8 @@ from backends.numba_tiled.planes import fill_planes
 from backends.numba_tiled.rows import clear
 from backends.numba_tiled.simd import BYTES
 from backends.numba_tiled.spread import spread
-from backends.numba_tiled.turn import turn_rows
-from backends.numba_tiled.vector import get, lanes, moved, pointer, put
+from backends.numba_tiled.turn import turn_all, turn_rows
+from backends.numba_tiled.vector import get, lanes, moved, pointer
 from backends.numba_tiled.work import BAND_BYTES
 from harness import ConvSpec
 
@@ -88,13 +89,6 @@ def _tile(
                     tile_1 = step_1(tile_1, x, places, q, dy, j)
                     j += width
         put_1(tile_1, c, k, pitch, True)
-
-
-@njit(nogil=True, error_model="numpy")
-def _panel(i, vectors, panels):
-    """First vector of panel i, and how many it has: `vectors` in `panels` of about the same width."""
-    first = i * vectors // panels
-    return first, (i + 1) * vectors // panels - first
 
 
 class Panels(NamedTuple):
@@ -176,28 +170,16 @@ def placed(cut: Panels, planes: Planes, spec: ConvSpec, itemsize: int) -> Panels
 def _turn(turned, dy, image, images, channel, filters, place, length, n, of_image, cut):
     """dy as [panel][pixel][filters of the panel]: `length` pixels of each image, from `place` on."""
     across, i = lanes(dy), 0
-    first, wide = _panel(0, cut.vectors, cut.count)
+    first, wide = panel_of(0, cut.vectors, cut.count)
     for vector in range(cut.vectors):
         if vector == first + wide:
             i += 1
-            first, wide = _panel(i, cut.vectors, cut.count)
+            first, wide = panel_of(i, cut.vectors, cut.count)
         rows = min(across, filters - vector * across)
         for one in range(images):
             to = ((first * images + one * wide) * length + vector - first) * across
             source = ((image + one) * n.sources + channel + vector * across) * of_image + place
             turn_rows(turned, to, wide * across, dy, source, rows, of_image, length)
-
-
-@njit(nogil=True, error_model="numpy")
-def _write(sums, dw, filters, depth, pitch, width):
-    """dw[f * pitch + k] = sums[k * width + f] for k < depth."""
-    n = lanes(dw)
-    whole = depth - depth % n
-    for k in range(0, whole, n):
-        turn_rows(dw, k, pitch, sums, k * width, n, width, filters)
-    for f in range(filters):
-        for k in range(whole, depth):
-            put(dw, f * pitch + k, get(sums, k * width + f))
 
 
 @njit(nogil=True, error_model="numpy")
@@ -220,7 +202,7 @@ def _item(item, dy, x, dw, n, cut, g, planes, taps, live, zero, memory):
             else:
                 fill_planes(memory, x, images, channel, channels, n.results, planes, row, rows)
             for i in range(cut.count):
-                first, wide = _panel(i, cut.vectors, cut.count)
+                first, wide = panel_of(i, cut.vectors, cut.count)
                 j = first * images * rows * g.ow * lanes(dw)
                 for k in range(0, each, FILTERS):
                     for kind in range(cut.kinds):
@@ -233,7 +215,7 @@ def _item(item, dy, x, dw, n, cut, g, planes, taps, live, zero, memory):
                             g.ow, zero, sums, to, cut.kinds * width,
                         )  # fmt: skip
     to = group * filters * planes.channels * n.taps + first_channel * n.taps
-    _write(sums, moved(dw, to), filters, depth, planes.channels * n.taps, width)
+    turn_all(dw, to, planes.channels * n.taps, sums, 0, width, depth, filters)
 
 
 @njit(nogil=True, error_model="numpy")

@@ -12,12 +12,13 @@ from backends.numba_tiled.dots import FEW
 from backends.numba_tiled.geometry import Planes
 from backends.numba_tiled.kernel import FILTERS
 from backends.numba_tiled.simd import BYTES
+from backends.numba_tiled.turned import TOGETHER
 
 BAND_BYTES = 1 << 20  # of padded planes: what a private L2 cache holds
 
 
 class Work(NamedTuple):
-    """Items of work, and how their panels are read."""
+    """Items of work, and which way their products go."""
 
     images: int  # at a time
     rows: int  # of a band
@@ -25,26 +26,28 @@ class Work(NamedTuple):
     parts: int  # of the filters
     packed: bool
     dots: bool  # of positions beyond whole vectors
+    turned: bool
 
 
 def divide(
     planes: Planes, batch: int, groups: int, filters: int, rows: int, width: int, itemsize: int, threads: int,
-    *, along: bool = False,
+    *, depth: int, seen: float = 1, along: bool = False,
 ) -> Work:  # fmt: skip
-    """For images of `rows` by `width` pixels of the output, and planes of all these rows.
+    """For images of `rows` by `width` pixels of the output, planes of all these rows, and sums of `depth` taps.
 
-    `along`: a row of the weights lies along the depth, so that dot products are possible. Whether panels are packed
-    and which positions are dot products decide the order of a sum, so both are decided as for one thread, and threads
-    do not divide what has dots: the bits of a result do not depend on their number.
+    A turned product takes the share `seen` of the taps. `along`: a row of the weights lies along the depth, so that dot
+    products are possible. Which way a product goes decides the order of a sum, so it is decided as for one thread, and
+    threads do not divide what has dots: the bits of a result do not depend on their number.
     """
     images, bands = _at_a_time(planes, batch, rows, itemsize)
     lanes, along = BYTES // itemsize, along and bands == 1
     sizes = filters, images, -(-rows // bands), width
-    packed = packed_cycles(*sizes, lanes, dots=along and batch == 1) < direct_cycles(
-        *sizes, planes.row, lanes, dots=along
-    )  # fmt: skip
+    direct = direct_cycles(*sizes, planes.row, lanes, dots=along)
+    packing = packed_cycles(*sizes, lanes, dots=along and batch == 1)
+    turned = turned_cycles(*sizes, depth, seen, lanes) < min(direct, packing)
+    packed = not turned and packing < direct
     positions = rows * width if packed else (rows - 1) * planes.row + width
-    dots = along and (batch == 1 or not packed) and 0 < positions % lanes <= FEW
+    dots = along and not turned and (batch == 1 or not packed) and 0 < positions % lanes <= FEW
     fair = max(-(-batch // threads), 1)  # images a thread
     images = -(-fair // -(-fair // min(images, fair)))
     parts, items = 1, groups * -(-batch // images) * bands
@@ -55,7 +58,7 @@ def divide(
         else:
             parts = min(threads, -(-filters // FILTERS))
     band = -(-rows // bands)
-    return Work(images, band, -(-rows // band), parts, packed, dots)
+    return Work(images, band, -(-rows // band), parts, packed, dots, turned)
 
 
 def _at_a_time(planes: Planes, batch: int, rows: int, itemsize: int) -> tuple[int, int]:
@@ -73,12 +76,12 @@ def _at_a_time(planes: Planes, batch: int, rows: int, itemsize: int) -> tuple[in
     return -(-batch // -(-batch // images)), -(-rows // band)
 
 
-def cycles(planes: Planes, batch: int, filters: int, rows: int, width: int, itemsize: int) -> float:
+def cycles(planes: Planes, batch: int, filters: int, rows: int, width: int, itemsize: int, depth: int) -> float:
     """What a tap takes, for all images and as one thread."""
     images, bands = _at_a_time(planes, batch, rows, itemsize)
-    sizes = filters, images, -(-rows // bands), width
-    one = min(direct_cycles(*sizes, planes.row, BYTES // itemsize), packed_cycles(*sizes, BYTES // itemsize))
-    return one * bands * batch / images
+    sizes, lanes = (filters, images, -(-rows // bands), width), BYTES // itemsize
+    direct, packed = direct_cycles(*sizes, planes.row, lanes), packed_cycles(*sizes, lanes)
+    return min(direct, packed, turned_cycles(*sizes, depth, 1, lanes)) * bands * batch / images
 
 
 def direct_cycles(
@@ -86,7 +89,7 @@ def direct_cycles(
 ) -> float:  # fmt: skip
     """Of a tap of some images: FILTERS / 2 for a vector and a block of filters, somewhat more if it is not aligned.
 
-    With `dots`, a few positions beyond whole vectors cost little. (Fitted to measurements, as is the next.)
+    With `dots`, a few positions beyond whole vectors cost little. (Fitted to measurements, as are the next two.)
     """
     return 1.04 * _vectors((rows - 1) * row + width, lanes, dots) * images * -(-filters // FILTERS) * FILTERS / 2
 
@@ -96,6 +99,18 @@ def packed_cycles(filters: int, images: int, rows: int, width: int, lanes: int, 
     pixels = images * rows * width
     product = _vectors(pixels, lanes, dots) * -(-filters // FILTERS) * FILTERS / 2
     return product + 4 * (-(-pixels // lanes) + images * rows)
+
+
+def turned_cycles(
+    filters: int, images: int, rows: int, width: int, depth: int, seen: float, lanes: int
+) -> float:  # fmt: skip
+    """The same with lanes along the filters: half a cycle for a vector and a pixel, more if it is alone in its panel.
+
+    To turn a vector of the weights over takes 8 for TOGETHER pixels, one of sums 4.
+    """
+    pixels, vectors = images * rows * width, -(-filters // lanes)
+    tiles = -(-pixels // FILTERS) * FILTERS / 2 * (1.35 if vectors == 1 else 1) * seen
+    return vectors * (tiles + 8 * -(-pixels // TOGETHER) + 4 * pixels / max(depth, 1))
 
 
 def _vectors(positions: int, lanes: int, dots: bool) -> int:

@@ -17,7 +17,7 @@ import pytest
 numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
-from backends.numba_tiled import cache, dispatch  # noqa: E402
+from backends.numba_tiled import cache, dispatch, simd  # noqa: E402
 from harness import data, registry, tap_oracle  # noqa: E402
 from harness.observe import thread_limit  # noqa: E402
 from harness.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
@@ -37,6 +37,14 @@ SPECS = [
     "n1c2h150w118_f2kh3kw3_sh2sw2_pt1pb1pl1pr1_g2", "n1c2h70w130_f4kh5kw7_pt2pb2pl3pr3_g2", "n2c1h9w33_f3kh3kw3",
     "n1c3h2w3_f3kh2kw2_sh3sw4_pt7pb2pl9pr30_g3", "n1c400h5w6_f400kh3kw2_sh2sw2_g400",
 ]  # fmt: skip
+
+# Lanes go along the filters: small images, in place or with rows of taps that see only padding, and several groups.
+TURNED = [
+    "n3c24h9w9_f48kh2kw2", "n20c40h8w8_f70kh5kw5_pt2pb2pl2pr2", "n9c66h16w16_f96kh3kw3_sh2sw2_pt1pb1pl1pr1_g2",
+    "n4c48h7w7_f48kh3kw3_pt1pb1pl1pr1", "n2c34h13w13_f33kh3kw3_pt6pb6pl6pr6_dh6dw6",
+    "n16c48h15w15_f40kh3kw3_sh2sw2_pt1pb1pl1pr1",
+]  # fmt: skip
+SPECS += TURNED
 
 # Large enough to be divided into bands, chunks of images and blocks of the reduction.
 IN_BANDS = [
@@ -184,6 +192,14 @@ def test_a_pixel_that_is_not_finite_reaches_those_that_read_it(text: str) -> Non
             got, right = getattr(numba_tiled, op)(*arrays, spec), tap_oracle.run(op, spec, *arrays)
             assert np.array_equal(got, right, equal_nan=True), (op, place)
             arrays[which][0, 1][place] = 1
+
+
+@pytest.mark.parametrize("text", TURNED)
+def test_products_are_turned_where_pixels_would_not_fill_the_lanes(text: str) -> None:
+    """As for these sizes of registers; the other tests take these layers for such."""
+    if simd.REGISTERS != 32:
+        pytest.skip("not with these registers")
+    assert dispatch._forward_plan(ConvSpec.parse(text), 4, 1)[0].turned
 
 
 def narrow_registers() -> dict[str, str]:
