@@ -11,7 +11,7 @@ from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import get, moved, pointer
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def _item(
     item, x, w, start, y, n, work, planes, count, sizes, taps, across, height, width, memory, segments, room
 ):  # fmt: skip
@@ -29,7 +29,7 @@ def _item(
         fill_planes(memory, pointer(x), images, channel, planes.channels, n.sources, planes, row, rows)
     pitch, start_pitch = planes.channels * n.taps, 1 if start.size == n.results else 0
     begin = moved(pointer(start), group * filters * start_pitch)
-    before = 0
+    places = pointer(room.runs.places)
     for region in range(count):
         top, high, left, wide = get(sizes, 0), min(get(sizes, 1), rows), get(sizes, 2), get(sizes, 3)
         place, depth = ((image * n.results + group * filters) * height + row + top) * width + left, get(sizes, 4)
@@ -39,10 +39,10 @@ def _item(
         )  # fmt: skip
         multiply_share(
             part, work.parts, source, first, limit, taps, across, depth, pointer(w), group * filters * pitch, pitch,
-            filters, begin, start_pitch, pointer(y), place, at, region, before, row, memory, segments, room,
+            filters, begin, start_pitch, pointer(y), place, at, region, places, row, memory, segments, room,
         )  # fmt: skip
-        before += depth
-        sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
+        sizes, taps = moved(sizes, SIZES), moved(taps, depth)
+        across, places = moved(across, depth), moved(places, depth)
 
 
 @njit(nogil=True, error_model="numpy")

@@ -254,16 +254,17 @@ def _multiply(
                         _write(y, place + f * at.channel, tile, rows, segments, found, at.channel)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def multiply_share(
     part, parts, source, first, limit, taps, across, depth, weights, from_weight, pitch, filters, start, start_pitch, y,
-    place, at, region, before, row, memory, segments, room,
+    place, at, region, places, row, memory, segments, room,
 ):  # fmt: skip
     """Part `part` of the filters of y = start + weights @ planes.
 
     For tap i of `depth`, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read
     from source[first + taps[i]] on, never from `limit` on. The sum starts from start[f * start_pitch].
-    These are the taps of region `region`, the first is tap `before` of all, and `row` is the first row of the results.
+    These are the taps of region `region`, `places` is where they are in a turned panel, and `row` is the first row of
+    the results.
     """
     width, block = VECTORS * lanes(y), lanes(y) if at.turned else FILTERS
     panels, blocks = (
@@ -277,8 +278,7 @@ def multiply_share(
             moved(source, first), taps, across, depth, room.runs.most[region], room.runs.kernel_rows[region],
             moved(pointer(room.runs.lows), rows), moved(pointer(room.runs.highs), rows), moved(weights, from_weight),
             pitch, first_row, last_row, start, start_pitch, y, place, at, moved(memory, room.panel), segments,
-            moved(memory, room.sums), room.together - FILTERS, pointer(room.zero),
-            moved(pointer(room.runs.places), before),
+            moved(memory, room.sums), room.together - FILTERS, pointer(room.zero), places,
         )  # fmt: skip
         return
     _multiply(

@@ -56,7 +56,7 @@ def _item(
         first = source_channel * planes.size + row * planes.row
     else:
         fill_planes(memory, pointer(dy), images, source_channel, filters, n.sources, planes, row, rows)
-    width, pairs, before = remainders.columns, g.sh * g.sw, 0
+    width, pairs, places = remainders.columns, g.sh * g.sw, pointer(room.runs.places)
     for i in range(count):
         top, high, left, wide = get(sizes, 0), min(get(sizes, 1), rows), get(sizes, 2), get(sizes, 3)
         to, place, one, each = parts, i * images * channels * rows * width, rows * width, channels * rows * width
@@ -70,13 +70,13 @@ def _item(
         if depth > 0:
             multiply_share(
                 part, work.parts, source, first, limit, taps, across, depth, pointer(w),
-                group * filters * channels * n.taps, n.taps, channels, pointer(room.zero), 0, to, place, at, i, before,
+                group * filters * channels * n.taps, n.taps, channels, pointer(room.zero), 0, to, place, at, i, places,
                 row, memory, segments, room,
             )  # fmt: skip
         else:
             clear(to, place, images * channels * rows * width)
-        before += depth
-        sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
+        sizes, taps = moved(sizes, SIZES), moved(taps, depth)
+        across, places = moved(across, depth), moved(places, depth)
     if pairs > 1:
         blocks = (channels + FILTERS - 1) // FILTERS
         first_row, last_row = part * blocks // work.parts * FILTERS, (part + 1) * blocks // work.parts * FILTERS
