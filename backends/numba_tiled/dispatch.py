@@ -10,7 +10,7 @@ import numpy as np
 
 from backends.numba_tiled import col2im as gather
 from backends.numba_tiled import depthwise, skip
-from backends.numba_tiled import im2col as runs
+from backends.numba_tiled import im2col as rows
 from backends.numba_tiled import regions as of_regions
 from backends.numba_tiled import weight_grad as weight
 from backends.numba_tiled.bias_grad import bias_grad
@@ -48,7 +48,7 @@ def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     shape, planes, g, blocks, size, past_caches = _im2col_plan(spec, x.itemsize, threads)
     columns = np.empty(shape, x.dtype)
     buffer = scratch("rows", size, x.dtype)
-    launch(runs.im2col, _flat(x), _flat(columns), threads, planes, g, blocks, buffer, past_caches)
+    launch(rows.im2col, _flat(x), _flat(columns), threads, planes, g, blocks, buffer, past_caches)
     return columns
 
 
@@ -56,7 +56,7 @@ def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
 def _im2col_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...]:
     g, planes = _planes(spec)
     past_caches = spec.batch * spec.in_channels * spec.taps * spec.positions * itemsize > _CACHE
-    blocks = runs.blocks(g, -(-planes // threads), itemsize, BYTES // itemsize, past_caches)
+    blocks = rows.blocks(g, -(-planes // threads), itemsize, BYTES // itemsize, past_caches)
     size = threads * _apart(blocks.room, itemsize)
     return spec.columns_shape, planes, tuple(g), tuple(blocks), size, past_caches
 
@@ -94,12 +94,12 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
         depthwise.conv2d(_flat(x), _flat(w), start, _flat(y), spec)
         return y
     threads, itemsize = thread_count(), x.itemsize
-    work, planes, regions, space, n, y_shape = _forward_plan(spec, itemsize, threads)
+    work, planes, regions, space, runs, n, y_shape = _forward_plan(spec, itemsize, threads)
     y = np.empty(y_shape, x.dtype)
     start = space.zero if b is None else _flat(b)
     launch(
         forward, _flat(x), _flat(w), start, _flat(y), threads, n, work, planes, regions, y_shape[2], y_shape[3],
-        scratch("memory", threads * space.size, x.dtype), segments(threads), space,
+        scratch("memory", threads * space.size, x.dtype), segments(threads), space, runs,
     )  # fmt: skip
     return y
 
@@ -110,7 +110,7 @@ def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...
     whole, _ = planes_of_x(spec, height)
     skipping = of_regions.of_y(spec, whole, itemsize)
     sizes = spec.batch, spec.groups, filters, height, width, itemsize, threads
-    depth, kept = whole.channels * spec.taps, skip.nothing()
+    depth, runs = whole.channels * spec.taps, None
     if skipping:
         planes, regions = skipping
         work = divide(planes, *sizes, depth=depth)._replace(packed=True, turned=False)
@@ -120,11 +120,11 @@ def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...
         planes, taps = planes_of_x(spec, work.rows)
         regions = one_region(height, width, taps)
         if work.turned:
-            taps, kept = skip.in_runs(taps, planes.channels, sight, VECTORS * BYTES // itemsize, width)
+            taps, runs = skip.in_runs(taps, planes.channels, sight, VECTORS * BYTES // itemsize, width)
             regions = regions._replace(taps=taps)
     n = _counts(spec, spec.in_channels, spec.out_channels)
-    space = room(planes, work, kept, spec.taps, filters, width, itemsize)
-    return work, planes, regions, space, n, spec.y_shape
+    space = room(planes, work, spec.taps, filters, width, itemsize)
+    return work, planes, regions, space, runs, n, spec.y_shape
 
 
 def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -143,12 +143,12 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
     if spec.in_channels // spec.groups <= _FEW_CHANNELS:
         return _input_grad_by_columns(dy, w, spec)
     threads, itemsize, dtype = thread_count(), dy.itemsize, dy.dtype
-    work, planes, parts, regions, space, n, woven, row = _input_grad_plan(spec, itemsize, threads)
+    work, planes, parts, regions, space, runs, n, woven, row = _input_grad_plan(spec, itemsize, threads)
     x = np.empty(spec.x_shape, dtype)
     launch(
         input_grad, _flat(dy), _flat(w), _flat(x), threads, n, work, window(spec), planes, parts, regions,
         scratch("parts", threads * woven, dtype), scratch("rows", threads * row, dtype),
-        scratch("memory", threads * space.size, dtype), segments(threads), space,
+        scratch("memory", threads * space.size, dtype), segments(threads), space, runs,
     )  # fmt: skip
     return x
 
@@ -159,7 +159,7 @@ def _input_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, 
     whole, _, _ = remainders(spec, parts.rows)
     channels, lanes, (sh, sw) = spec.in_channels // spec.groups, BYTES // itemsize, spec.stride
     depth = whole.channels * spec.taps // (sh * sw)
-    skipping, kept = of_regions.of_dx(spec, whole, itemsize), skip.nothing()
+    skipping, runs = of_regions.of_dx(spec, whole, itemsize), None
     sizes = spec.batch, spec.groups, channels, parts.rows, parts.columns, itemsize, threads
     if skipping:
         planes, regions = skipping
@@ -170,13 +170,13 @@ def _input_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, 
         planes, parts, regions = remainders(spec, work.rows)
         if work.turned:
             panel = VECTORS * BYTES // itemsize
-            taps, kept = skip.in_runs(regions.taps, planes.channels, sight, panel, parts.columns)
+            taps, runs = skip.in_runs(regions.taps, planes.channels, sight, panel, parts.columns)
             regions = regions._replace(taps=taps)
     woven = work.images * channels * work.rows * parts.columns * sh * sw if sh * sw > 1 else 0
     row = sw * _up(parts.columns + lanes, lanes)
-    space = room(planes, work, kept, spec.taps, channels, parts.columns, itemsize)
+    space = room(planes, work, spec.taps, channels, parts.columns, itemsize)
     n = _counts(spec, spec.out_channels, spec.in_channels)
-    return work, planes, parts, regions, space, n, _apart(woven, itemsize), _apart(row, itemsize)
+    return work, planes, parts, regions, space, runs, n, _apart(woven, itemsize), _apart(row, itemsize)
 
 
 def _input_grad_by_columns(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:

@@ -13,7 +13,7 @@ from backends.numba_tiled.vector import get, moved, pointer
 
 @njit(nogil=True, error_model="numpy", inline="always")
 def _item(
-    item, x, w, start, y, n, work, planes, count, sizes, taps, across, height, width, memory, segments, room
+    item, x, w, start, y, n, work, planes, count, sizes, taps, across, height, width, memory, segments, room, runs
 ):  # fmt: skip
     part, item = item % work.parts, item // work.parts
     row, item = item % work.bands * work.rows, item // work.bands
@@ -29,35 +29,36 @@ def _item(
         fill_planes(memory, pointer(x), images, channel, planes.channels, n.sources, planes, row, rows)
     pitch, start_pitch = planes.channels * n.taps, 1 if start.size == n.results else 0
     begin = moved(pointer(start), group * filters * start_pitch)
-    places = pointer(room.runs.places)
     for region in range(count):
         top, high, left, wide = get(sizes, 0), min(get(sizes, 1), rows), get(sizes, 2), get(sizes, 3)
         place, depth = ((image * n.results + group * filters) * height + row + top) * width + left, get(sizes, 4)
         at = Pixels(
             images, high, wide, planes.row, apart, width, height * width, n.results * height * width, work.packed,
-            work.dots, work.turned, planes.is_image,
+            work.dots, planes.is_image,
         )  # fmt: skip
         multiply_share(
             part, work.parts, source, first, limit, taps, across, depth, pointer(w), group * filters * pitch, pitch,
-            filters, begin, start_pitch, pointer(y), place, at, region, places, row, memory, segments, room,
+            filters, begin, start_pitch, pointer(y), place, at, region, get(sizes, 5), row, memory, segments, room,
+            runs,
         )  # fmt: skip
-        sizes, taps = moved(sizes, SIZES), moved(taps, depth)
-        across, places = moved(across, depth), moved(places, depth)
+        sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
 
 
 @njit(nogil=True, error_model="numpy")
-def _share(t, threads, x, w, start, y, n, work, planes, regions, height, width, memory, segments, room):
+def _share(t, threads, x, w, start, y, n, work, planes, regions, height, width, memory, segments, room, runs):
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
     each = segments.size // threads
     for item in range(t * items // threads, (t + 1) * items // threads):
         _item(
             item, x, w, start, y, n, work, planes, regions.count, pointer(regions.sizes), pointer(regions.taps),
             pointer(regions.across), height, width, moved(pointer(memory), t * room.size),
-            moved(pointer(segments), t * each), room,
+            moved(pointer(segments), t * each), room, runs,
         )  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def forward(x, w, start, y, threads, n, work, planes, regions, height, width, memory, segments, room):
-    """`start` is the bias, or one zero; `memory` and `segments` are scratch."""
-    spread(_share, threads, (x, w, start, y, n, work, planes, regions, height, width, memory, segments, room))
+def forward(x, w, start, y, threads, n, work, planes, regions, height, width, memory, segments, room, runs):
+    """`start` is the bias, or one zero; `memory` and `segments` are scratch; see `multiply_share` for `runs`."""
+    spread(
+        _share, threads, (x, w, start, y, n, work, planes, regions, height, width, memory, segments, room, runs)
+    )  # fmt: skip

@@ -21,7 +21,7 @@ from backends.numba_tiled.dots import FEW, add_dots, gather, rest_of
 from backends.numba_tiled.geometry import Planes
 from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
 from backends.numba_tiled.simd import BYTES
-from backends.numba_tiled.skip import DEPTH, Runs
+from backends.numba_tiled.skip import DEPTH
 from backends.numba_tiled.turned import TOGETHER, multiply_turned
 from backends.numba_tiled.vector import (
     get,
@@ -53,10 +53,9 @@ class Room(NamedTuple):
     together: int  # panels whose sums are there
     zero: np.ndarray
     places: np.ndarray  # of the taps in a packed panel
-    runs: Runs
 
 
-def room(planes: Planes, work: Work, runs: Runs, taps: int, filters: int, width: int, itemsize: int) -> Room:
+def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsize: int) -> Room:
     """For a product of `filters` rows over `taps` of each channel, with results of `width` columns."""
     line, panel = BYTES // itemsize, VECTORS * BYTES // itemsize
     laid_out = 0 if planes.is_image else work.images * planes.channels * planes.size
@@ -74,7 +73,7 @@ def room(planes: Planes, work: Work, runs: Runs, taps: int, filters: int, width:
     dtype = np.dtype(f"f{itemsize}")
     third = second + together * one + line
     size = third + (FEW * DEPTH + line if work.dots else 0)
-    return Room(size, first, second, third, together, np.zeros(1, dtype), np.arange(DEPTH) * panel, runs)
+    return Room(size, first, second, third, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
 
 
 def segments(threads: int) -> np.ndarray:
@@ -99,7 +98,6 @@ class Pixels(NamedTuple):
     stride: int  # in the output, from one image to the next
     packed: bool
     dots: bool  # a few positions beyond whole vectors; a row of the weights lies along the depth then
-    turned: bool
     in_place: bool  # the planes are an array of the caller's: nothing past its end may be read
 
 
@@ -254,35 +252,35 @@ def _multiply(
                         _write(y, place + f * at.channel, tile, rows, segments, found, at.channel)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@njit(nogil=True, error_model="numpy")
 def multiply_share(
     part, parts, source, first, limit, taps, across, depth, weights, from_weight, pitch, filters, start, start_pitch, y,
-    place, at, region, places, row, memory, segments, room,
+    place, at, region, before, row, memory, segments, room, runs,
 ):  # fmt: skip
     """Part `part` of the filters of y = start + weights @ planes.
 
     For tap i of `depth`, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read
     from source[first + taps[i]] on, never from `limit` on. The sum starts from start[f * start_pitch].
-    These are the taps of region `region`, `places` is where they are in a turned panel, and `row` is the first row of
-    the results.
+
+    A turned product needs `runs`, of region `region`, of which tap `before` of all is the first, and `row`, the first
+    row of the results. For others `runs` is None: Numba leaves out what is not needed, and compiles it when it is.
     """
-    width, block = VECTORS * lanes(y), lanes(y) if at.turned else FILTERS
-    panels, blocks = (
-        (_positions(at) + width - 1) // width * (1 if at.packed else at.images),
-        (filters + block - 1) // block,
-    )
+    width, block = VECTORS * lanes(y), lanes(y) if runs is not None else FILTERS
+    panels = (_positions(at) + width - 1) // width * (1 if at.packed else at.images)
+    blocks = (filters + block - 1) // block
     first_row, last_row = part * blocks // parts * block, min((part + 1) * blocks // parts * block, filters)
-    if at.turned:
-        rows = region * room.runs.rows + row
+    if runs is not None:
+        rows = region * runs.rows + row
         multiply_turned(
-            moved(source, first), taps, across, depth, room.runs.most[region], room.runs.kernel_rows[region],
-            moved(pointer(room.runs.lows), rows), moved(pointer(room.runs.highs), rows), moved(weights, from_weight),
+            moved(source, first), taps, across, depth, runs.most[region], runs.kernel_rows[region],
+            moved(pointer(runs.lows), rows), moved(pointer(runs.highs), rows), moved(weights, from_weight),
             pitch, first_row, last_row, start, start_pitch, y, place, at, moved(memory, room.panel), segments,
-            moved(memory, room.sums), room.together - FILTERS, pointer(room.zero), places,
+            moved(memory, room.sums), room.together - FILTERS, pointer(room.zero),
+            moved(pointer(runs.places), before),
         )  # fmt: skip
-        return
-    _multiply(
-        moved(source, first), limit - first, taps, across, depth, moved(weights, from_weight), pitch, first_row,
-        last_row, start, start_pitch, panels, y, place, at, moved(memory, room.panel), segments,
-        moved(memory, room.sums), room.together, pointer(room.zero), pointer(room.places), moved(memory, room.few),
-    )  # fmt: skip
+    else:
+        _multiply(
+            moved(source, first), limit - first, taps, across, depth, moved(weights, from_weight), pitch, first_row,
+            last_row, start, start_pitch, panels, y, place, at, moved(memory, room.panel), segments,
+            moved(memory, room.sums), room.together, pointer(room.zero), pointer(room.places), moved(memory, room.few),
+        )  # fmt: skip

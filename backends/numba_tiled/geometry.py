@@ -18,7 +18,7 @@ import numpy as np
 from harness import ConvSpec
 
 _LINE = 16  # float32 in a line of a cache
-SIZES = 5
+SIZES = 6  # numbers that describe a region
 
 
 class Window(NamedTuple):
@@ -141,14 +141,14 @@ class Regions(NamedTuple):
     """Rectangles of a result, each with taps of its own. See `regions`."""
 
     count: int
-    sizes: np.ndarray  # SIZES of each: first row, rows, first column, columns, taps
+    sizes: np.ndarray  # SIZES of each: first row, rows, first column, columns, taps, taps of those before
     taps: np.ndarray  # where they are in the planes, region by region
     across: np.ndarray  # and in the weights
 
 
 def one_region(rows: int, columns: int, taps: np.ndarray) -> Regions:
     """All of a result, by all taps in the order of the weights."""
-    return Regions(1, np.array([0, rows, 0, columns, taps.size]), taps, counting(taps.size))
+    return Regions(1, np.array([0, rows, 0, columns, taps.size, 0]), taps, counting(taps.size))
 
 
 class Remainders(NamedTuple):
@@ -179,7 +179,7 @@ def remainders(spec: ConvSpec, laid_out: int) -> tuple[Planes, Remainders, Regio
     for a in range(g.sh):
         for b in range(g.sw):
             own = [(u, v) for u in range(g.kh) for v in range(g.kw) if (u * g.dh % g.sh, v * g.dw % g.sw) == (a, b)]
-            sizes += [0, rows, 0, columns, filters * len(own)]
+            sizes += [0, rows, 0, columns, filters * len(own), sum(map(len, taps))]
             places = [(down - u * g.dh // g.sh) * planes.row + right - v * g.dw // g.sw for u, v in own]
             taps.append(np.add.outer(np.arange(filters) * planes.size, np.array(places, np.int64)).ravel())
             which = np.array([u * g.kw + v for u, v in own], np.int64)
@@ -192,7 +192,7 @@ def remainders(spec: ConvSpec, laid_out: int) -> tuple[Planes, Remainders, Regio
 def sight_of_dy(spec: ConvSpec) -> list[tuple[int, np.ndarray]]:
     """For every pair of remainders, its taps of a filter, and whether its row r sees dy by the rows of its taps."""
     g, (planes, parts, regions) = window(spec), remainders(spec, 1)
-    counts, found = regions.sizes[SIZES - 1 :: SIZES] // planes.channels, []
+    counts, found = regions.sizes[4::SIZES] // planes.channels, []
     for a in range(g.sh):
         steps = np.array([u * g.dh // g.sh for u in range(g.kh) if u * g.dh % g.sh == a], np.int64)
         read = np.subtract.outer(np.arange(parts.rows) + parts.first, steps)

@@ -41,7 +41,8 @@ def _weave(parts, x, images, channel, channels, first_row, last_row, n, g, remai
 
 @njit(nogil=True, error_model="numpy", inline="always")
 def _item(
-    item, dy, w, x, n, work, g, planes, remainders, count, sizes, taps, across, parts, buffer, memory, segments, room
+    item, dy, w, x, n, work, g, planes, remainders, count, sizes, taps, across, parts, buffer, memory, segments, room,
+    runs,
 ):  # fmt: skip
     part, item = item % work.parts, item // work.parts
     row, item = item % work.bands * work.rows, item // work.bands
@@ -56,27 +57,24 @@ def _item(
         first = source_channel * planes.size + row * planes.row
     else:
         fill_planes(memory, pointer(dy), images, source_channel, filters, n.sources, planes, row, rows)
-    width, pairs, places = remainders.columns, g.sh * g.sw, pointer(room.runs.places)
+    width, pairs = remainders.columns, g.sh * g.sw
     for i in range(count):
         top, high, left, wide = get(sizes, 0), min(get(sizes, 1), rows), get(sizes, 2), get(sizes, 3)
         to, place, one, each = parts, i * images * channels * rows * width, rows * width, channels * rows * width
         if pairs == 1:
             to, place = pointer(x), channel * g.h * g.w + (row + top) * width + left
             one, each = g.h * g.w, n.results * g.h * g.w
-        at = Pixels(
-            images, high, wide, planes.row, apart, width, one, each, work.packed, False, work.turned, planes.is_image
-        )
+        at = Pixels(images, high, wide, planes.row, apart, width, one, each, work.packed, False, planes.is_image)
         depth = get(sizes, 4)
         if depth > 0:
             multiply_share(
                 part, work.parts, source, first, limit, taps, across, depth, pointer(w),
-                group * filters * channels * n.taps, n.taps, channels, pointer(room.zero), 0, to, place, at, i, places,
-                row, memory, segments, room,
+                group * filters * channels * n.taps, n.taps, channels, pointer(room.zero), 0, to, place, at, i,
+                get(sizes, 5), row, memory, segments, room, runs,
             )  # fmt: skip
         else:
             clear(to, place, images * channels * rows * width)
-        sizes, taps = moved(sizes, SIZES), moved(taps, depth)
-        across, places = moved(across, depth), moved(places, depth)
+        sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
     if pairs > 1:
         blocks = (channels + FILTERS - 1) // FILTERS
         first_row, last_row = part * blocks // work.parts * FILTERS, (part + 1) * blocks // work.parts * FILTERS
@@ -87,18 +85,21 @@ def _item(
 
 
 @njit(nogil=True, error_model="numpy")
-def _share(t, threads, dy, w, x, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room):
+def _share(t, threads, dy, w, x, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room, runs):
     items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
     for item in range(t * items // threads, (t + 1) * items // threads):
         _item(
             item, dy, w, x, n, work, g, planes, remainders, regions.count, pointer(regions.sizes),
             pointer(regions.taps), pointer(regions.across), moved(pointer(parts), t * (parts.size // threads)),
             moved(pointer(buffer), t * (buffer.size // threads)), moved(pointer(memory), t * room.size),
-            moved(pointer(segments), t * (segments.size // threads)), room,
+            moved(pointer(segments), t * (segments.size // threads)), room, runs,
         )  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def input_grad(dy, w, x, threads, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room):
-    """From `parts` to `segments` it is scratch."""
-    spread(_share, threads, (dy, w, x, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room))
+def input_grad(dy, w, x, threads, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room, runs):
+    """From `parts` to `segments` it is scratch; see `multiply_share` for `runs`."""
+    spread(
+        _share, threads,
+        (dy, w, x, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room, runs),
+    )  # fmt: skip

@@ -61,9 +61,3 @@ def seen(parts: list[tuple[int, np.ndarray]], width: int) -> float:
         return 1.0
     total = sum(count * (see.mean() if count <= DEPTH and see.size else 1.0) for count, see in parts)
     return float(total / max(sum(count for count, _ in parts), 1))
-
-
-def nothing() -> Runs:
-    """Of products that are not turned."""
-    none = np.zeros(1, np.int64)
-    return Runs(none, none, none, 0, none, none)
