@@ -33,7 +33,9 @@ test: install    ## lint, types and all tests, under 10 minutes
 
 test-full: test  ## also the whole grid, random search and full-size layers, for three backends; about 40 minutes
 	$(BIN)/python -m conformance.witnesses --tier2-sample 200
-	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native --tier 2 --jobs 2
+	OMP_NUM_THREADS=1 $(BIN)/harness check numpy_fancy torch_native --tier 2 --jobs 2
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/harness check numba_tiled numba_winograd numba_loops --tier 2 --jobs 2
+	$(BIN)/harness check numba_tiled numba_winograd numba_loops --tier 2 --threads 2
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native matlab_loop --tier 3 --check values.random
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numba_winograd --tier 4 --check values.layer
 

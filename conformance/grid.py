@@ -127,8 +127,12 @@ def run(
     shard: Shard = WHOLE,
     progress: Callable[[int], None] = lambda cases: None,
     budget: float = float("inf"),
+    threads: int = 1,
 ) -> None:
-    """All backends over the grid that their outcomes plan, side by side: expected arrays are made once."""
+    """All backends over the grid that their outcomes plan, side by side: expected arrays are made once.
+
+    On one thread unless asked otherwise: for arrays this small, starting threads is all that is felt.
+    """
     runs = [
         _Run(Subject(backend), {t.key[1:]: t for t in outcome.tallies if t.key[0] == CHECK})
         for backend, outcome in backends
@@ -136,7 +140,7 @@ def run(
     pairs = list(dict.fromkeys(pair for one in runs for pair in one.tallies))
     start, waiting = time.monotonic(), 0
     try:
-        with np.errstate(all="ignore"), thread_limit(1):  # for arrays this small, starting threads is all that is felt
+        with np.errstate(all="ignore"), thread_limit(threads):
             for spec in geometries(shard):
                 if time.monotonic() - start > budget:
                     break

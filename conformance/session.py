@@ -33,6 +33,7 @@ class Options:
     deadline: float = DEADLINE
     isolate: bool = True
     known: Sequence[xfails.Known] = ()
+    threads: int = 1  # of every library, in the grid
 
 
 @dataclass(slots=True)
@@ -87,7 +88,8 @@ class Session:
         for backend, outcome in ready:
             stages.append(_standing(backend, outcome, progress, True))
         if gridded:
-            stages.append(lambda budget: grid.run(gridded, shard, lambda n: progress(n, grid.CHECK), budget))
+            told, threads = (lambda n: progress(n, grid.CHECK)), self.options.threads
+            stages.append(lambda budget: grid.run(gridded, shard, told, budget, threads))
         for backend, outcome in ready:
             if any(t.key[0] == search.CHECK for t in outcome.tallies):
                 stages.append(_searching(backend, outcome, seed, progress))

@@ -118,6 +118,7 @@ def check(
     ] = DEADLINE,
     isolate: Annotated[bool, typer.Option(help="call backends that are not built in from a child process")] = True,
     jobs: Annotated[int, typer.Option(min=1, help="processes that share the cases")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="threads of every library, in the grid of tier 2")] = 1,
     shard: Annotated[str, typer.Option(metavar="I/N", help="only part I of N")] = "1/1",
     known: Annotated[Path | None, typer.Option("--xfails", metavar="FILE", help="known failures, with reasons")] = None,
     as_of: Annotated[str, typer.Option(metavar="VERSION", help="only the checks of an older suite version")] = "",
@@ -136,7 +137,7 @@ def check(
     if len({file.resolve() for file in files}) < len(files):
         raise engine.SelectionError(f"--json, --junit and --html need a file each, got {', '.join(map(str, files))}")
     exclusions = xfails.read(known) if known else []
-    options = Options(selection, float("inf") if budget is None else budget, deadline, isolate, exclusions)
+    options = Options(selection, float("inf") if budget is None else budget, deadline, isolate, exclusions, threads)
     targets = _distinct(names or registry.names())
     if jobs > 1:
         objects, interrupted = parallel.run(jobs, selection.shard, targets, sys.argv[1:])

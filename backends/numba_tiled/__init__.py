@@ -1,7 +1,8 @@
 """im2col, col2im and convolution in Numba: explicit SIMD vectors, implicit GEMM, no BLAS.
 
-Surprising fact: there is no column matrix in the convolutions. The padded image is laid out so that every tap of the
-kernel finds its element at a fixed distance, whatever stride and dilation are. README.md in this folder has the design.
+Surprising fact: but for some input gradients there is no column matrix in the convolutions. The padded image is laid
+out so that every tap of the kernel finds its element at a fixed distance, whatever stride and dilation are. README.md
+in this folder has the design.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""From a spec to the arguments of a compiled function: images at a time, and scratch memory of the right size."""
+"""From a spec to the arguments of a compiled function: which way it goes, and scratch memory of the right size.
+
+One channel a group is `depthwise`; the input gradient may go by columns; else it is an implicit product (`gemm`), in
+`regions` where taps that see only padding are many.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +92,10 @@ def _planes(spec: ConvSpec) -> tuple[Window, int]:
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
-    """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW)."""
+    """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW).
+
+    Whether a weight that is not finite meets the zeros of the padding depends on the geometry: some ways skip them.
+    """
     if depthwise.takes(spec):
         y = np.empty(spec.y_shape, x.dtype)
         start = np.zeros(spec.out_channels, x.dtype) if b is None else _flat(b)

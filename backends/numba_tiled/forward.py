@@ -1,4 +1,4 @@
-"""conv2d: padded planes of a few images or of a band of rows, then their implicit GEMM with the weights as they are."""
+"""conv2d: padded planes of a few images or of a band of rows, then their implicit GEMM."""
 
 from __future__ import annotations
 

@@ -1,13 +1,18 @@
 """Implicit GEMM: sums over the taps of padded planes, pixel panels times filter blocks, without a column matrix.
 
-A panel is VECTORS vectors of pixels. Usually it is read straight from the planes: there, neighbours in the output are
-neighbours in memory for every tap, and the few columns between two rows that are no pixels are computed and thrown
-away (`Pixels`). Where that would be too many (small images), or where x is read in place, DEPTH taps of a panel are
-packed first. The weights are never packed.
+There are three ways, of which `work` chooses:
+
+- Direct. A panel is VECTORS vectors of pixels, read straight from the planes: there, neighbours in the output are
+  neighbours in memory for every tap, and the few columns between two rows that are no pixels are computed and thrown
+  away (`Pixels`). Neither pixels nor weights are packed.
+- Packed. Where these would be too many (one small image, `regions`), DEPTH taps of a panel are packed first; so is the
+  last panel of an image that is read in place.
+- Turned. Lanes go along the filters, whose weights are turned over: see `turned`.
 
 For a group of panels and every DEPTH taps of the reduction: panel by panel, all blocks of filters. What a panel reads
-stays in the L1 cache, its sums in the L2 cache, and weights stream past at 1 byte for 6 multiply-adds or more. Sums
-of DEPTH taps are added up apart: rounding grows with the number of blocks, not of taps.
+stays in the L1 cache, its sums in the L2 cache, and weights stream past: for each byte, 12 multiply-adds in float32 and
+6 in float64, half as many with 16 registers. Sums of DEPTH taps are added up apart: rounding grows with the number of
+blocks, not of taps.
 """
 
 from __future__ import annotations
@@ -35,7 +40,7 @@ from backends.numba_tiled.vector import (
     store_between,
     store_first,
 )
-from backends.numba_tiled.work import Work
+from backends.numba_tiled.work import Work, share_of
 from backends.numba_tiled.workspace import scratch
 
 _PACKED_DEPTH = 224  # of a packed panel: 42 KiB
@@ -44,13 +49,13 @@ _SUMS_BYTES = 128 << 10  # of a group of panels: an eighth of a 1 MiB L2 cache
 
 
 class Room(NamedTuple):
-    """A thread's part of the scratch memory: padded planes, a packed panel, sums. And constants."""
+    """A thread's part of the scratch memory: padded planes, a packed panel, sums, `few` of `dots`. And constants."""
 
     size: int  # elements
-    panel: int  # where it begins
+    panel: int  # where it begins: of pixels or, turned over, of weights
     sums: int
     few: int
-    together: int  # panels whose sums are there
+    together: int  # panels whose sums are there; of a turned product, pixels
     zero: np.ndarray
     places: np.ndarray  # of the taps in a packed panel
 
@@ -62,16 +67,13 @@ def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsi
     positions = work.images * (work.rows * width if work.packed else (work.rows - 1) * planes.row + width + panel)
     one = -(-filters // FILTERS) * FILTERS * panel  # sums of a panel
     together = max(min(_SUMS_BYTES // itemsize // one, -(-positions // panel)), 1)
-    if work.turned:  # pixels, of one panel of filters
-        one, together = panel, min(TOGETHER, work.images * work.rows * width) + FILTERS
+    if work.turned:  # pixels, of one panel of filters; the last tile may have fewer than FILTERS
+        one, together = panel, min(TOGETHER, work.images * work.rows * width)
     first = -(-laid_out // line) * line + panel  # whole vectors are read at the end of the planes
-    second = (
-        first
-        + (min(planes.channels * taps, DEPTH) * panel if work.packed or work.turned or planes.is_image else 0)
-        + panel
-    )
+    packs = work.packed or work.turned or planes.is_image
+    second = first + (min(planes.channels * taps, DEPTH) * panel if packs else 0) + panel
     dtype = np.dtype(f"f{itemsize}")
-    third = second + together * one + line
+    third = second + together * one + (FILTERS * panel if work.turned else 0) + line
     size = third + (FEW * DEPTH + line if work.dots else 0)
     return Room(size, first, second, third, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
 
@@ -260,25 +262,25 @@ def multiply_share(
     """Part `part` of the filters of y = start + weights @ planes.
 
     For tap i of `depth`, row f of the weights is weights[from_weight + f * pitch + across[i]], and the planes are read
-    from source[first + taps[i]] on, never from `limit` on. The sum starts from start[f * start_pitch].
+    from source[first + taps[i]] on: whole vectors, but nothing from `limit` on of an array of the caller's. The sum
+    starts from start[f * start_pitch].
 
     A turned product needs `runs`, of region `region`, of which tap `before` of all is the first, and `row`, the first
     row of the results. For others `runs` is None: Numba leaves out what is not needed, and compiles it when it is.
     """
-    width, block = VECTORS * lanes(y), lanes(y) if runs is not None else FILTERS
-    panels = (_positions(at) + width - 1) // width * (1 if at.packed else at.images)
-    blocks = (filters + block - 1) // block
-    first_row, last_row = part * blocks // parts * block, min((part + 1) * blocks // parts * block, filters)
+    first_row, last_row = share_of(part, parts, filters, lanes(y) if runs is not None else FILTERS)
     if runs is not None:
         rows = region * runs.rows + row
         multiply_turned(
             moved(source, first), taps, across, depth, runs.most[region], runs.kernel_rows[region],
             moved(pointer(runs.lows), rows), moved(pointer(runs.highs), rows), moved(weights, from_weight),
             pitch, first_row, last_row, start, start_pitch, y, place, at, moved(memory, room.panel), segments,
-            moved(memory, room.sums), room.together - FILTERS, pointer(room.zero),
+            moved(memory, room.sums), room.together, pointer(room.zero),
             moved(pointer(runs.places), before),
         )  # fmt: skip
     else:
+        width = VECTORS * lanes(y)
+        panels = (_positions(at) + width - 1) // width * (1 if at.packed else at.images)
         _multiply(
             moved(source, first), limit - first, taps, across, depth, moved(weights, from_weight), pitch, first_row,
             last_row, start, start_pitch, panels, y, place, at, moved(memory, room.panel), segments,

@@ -68,7 +68,8 @@ def blocks(g: Window, planes: int, itemsize: int, lanes: int, streamed: bool) ->
     part = 0 if is_image else -(-height * pitch // lanes) * lanes
     # Padded rows of a slot and two buffers between passes; then all slots, then the collection.
     room = (3 * g.sw * part if g.sw > 1 else 0) + slots * parts * part + slots * height * kept + 4 * lanes
-    is_subset = (g.kh, g.kw, g.top, g.left) == (1, 1, 0, 0) and (g.oh - 1) * g.sh < g.h and (g.ow - 1) * g.sw < g.w
+    is_subset = (g.kh, g.kw, g.top, g.left) == (1, 1, 0, 0) and g.sh * g.sw > 1
+    is_subset = is_subset and (g.oh - 1) * g.sh < g.h and (g.ow - 1) * g.sw < g.w
     return Blocks(together, rows, reach, slots, parts, pitch, is_image, is_subset, collected, part, room)
 
 

@@ -12,11 +12,11 @@ from numba import njit
 
 from backends.numba_tiled.gemm import Pixels, multiply_share
 from backends.numba_tiled.geometry import SIZES
-from backends.numba_tiled.kernel import FILTERS
 from backends.numba_tiled.planes import fill_planes
 from backends.numba_tiled.rows import clear, copy, interleave
 from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import get, moved, pointer
+from backends.numba_tiled.work import share_of
 
 
 @njit(nogil=True, error_model="numpy")
@@ -76,10 +76,9 @@ def _item(
             clear(to, place, images * channels * rows * width)
         sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
     if pairs > 1:
-        blocks = (channels + FILTERS - 1) // FILTERS
-        first_row, last_row = part * blocks // work.parts * FILTERS, (part + 1) * blocks // work.parts * FILTERS
+        first_row, last_row = share_of(part, work.parts, channels, work.block)
         _weave(
-            parts, pointer(x), images, channel, channels, first_row, min(last_row, channels), n, g, remainders, row,
+            parts, pointer(x), images, channel, channels, first_row, last_row, n, g, remainders, row,
             rows, buffer,
         )  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""Rows and runs: the moves of memory that every kernel here is made of. Nothing outside the named ranges is touched."""
+"""Rows and runs: the moves of memory that every kernel here is made of.
+
+Nothing outside the named ranges is touched, except where a function says so.
+"""
 
 from __future__ import annotations
 
@@ -83,18 +86,6 @@ def copy_past_caches(to: Pointer, i: int, source: Pointer, j: int, count: int) -
         stream(to, i + k, load(source, j + k))
     if whole < count:
         store_first(to, i + whole, load_first(source, j + whole, count - whole), count - whole)
-
-
-@njit(nogil=True, error_model="numpy")
-def add(to: Pointer, i: int, source: Pointer, j: int, count: int) -> None:
-    """to[i : i + count] += source[j : j + count]."""
-    n = lanes(to)
-    whole = count - count % n
-    for k in range(0, whole, n):
-        store(to, i + k, load(to, i + k) + load(source, j + k))
-    if whole < count:
-        rest = count - whole
-        store_first(to, i + whole, load_first(to, i + whole, rest) + load_first(source, j + whole, rest), rest)
 
 
 @njit(nogil=True, error_model="numpy")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from numba import njit
+
 from backends.numba_tiled.dots import FEW
 from backends.numba_tiled.geometry import Planes
 from backends.numba_tiled.kernel import FILTERS
@@ -27,6 +29,14 @@ class Work(NamedTuple):
     packed: bool
     dots: bool  # of positions beyond whole vectors
     turned: bool
+    block: int  # filters that are not divided
+
+
+@njit(nogil=True, error_model="numpy")
+def share_of(part, parts, filters, block):
+    """The filters of a part: first_row <= f < last_row, whole blocks but for the last."""
+    blocks = (filters + block - 1) // block
+    return part * blocks // parts * block, min((part + 1) * blocks // parts * block, filters)
 
 
 def divide(
@@ -37,7 +47,7 @@ def divide(
 
     A turned product takes the share `seen` of the taps. `along`: a row of the weights lies along the depth, so that dot
     products are possible. Which way a product goes decides the order of a sum, so it is decided as for one thread, and
-    threads do not divide what has dots: the bits of a result do not depend on their number.
+    threads do not divide the rows of what has dots: the bits of a result do not depend on their number.
     """
     images, bands = _at_a_time(planes, batch, rows, itemsize)
     lanes, along = BYTES // itemsize, along and bands == 1
@@ -47,6 +57,7 @@ def divide(
     turned = turned_cycles(*sizes, depth, seen, lanes) < 0.965 * min(direct, packing)
     packed = not turned and packing < direct
     positions = rows * width if packed else (rows - 1) * planes.row + width
+    block = lanes if turned else FILTERS
     dots = along and not turned and (batch == 1 or not packed) and 0 < positions % lanes <= FEW
     fair = max(-(-batch // threads), 1)  # images a thread
     images = -(-fair // -(-fair // min(images, fair)))
@@ -56,9 +67,9 @@ def divide(
         if rows // more > 2 * planes.reach and not dots:
             bands = more
         else:
-            parts = min(threads, -(-filters // FILTERS))
+            parts = min(threads, -(-filters // block))
     band = -(-rows // bands)
-    return Work(images, band, -(-rows // band), parts, packed, dots, turned)
+    return Work(images, band, -(-rows // band), parts, packed, dots, turned, block)
 
 
 def _at_a_time(planes: Planes, batch: int, rows: int, itemsize: int) -> tuple[int, int]:
