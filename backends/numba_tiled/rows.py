@@ -171,6 +171,8 @@ def take(to, i, to_gap, to_pitch, count, source, j, gap, pitch, planes, rows, st
             for q in range(0, count, n):
                 if step == 1 and not narrow and low <= q and q + n <= high:
                     store(to, place + q, load(source, row + q))
+                elif step == 2 and not narrow and low <= q and q + n < high:
+                    store(to, place + q, evens(load(source, row + 2 * q), load(source, row + 2 * q + n)))
                 else:
                     _strip(
                         to, place + q, to_gap, to_pitch, source, row + q * step, gap, pitch, several, together, step,

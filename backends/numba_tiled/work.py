@@ -117,11 +117,11 @@ def turned_cycles(
 ) -> float:  # fmt: skip
     """The same with lanes along the filters: half a cycle for a vector and a pixel, more if it is alone in its panel.
 
-    To turn a vector of the weights over takes 16 for TOGETHER pixels, one of sums 4.5.
+    To turn a vector of the weights over takes 16 for TOGETHER pixels, one of sums 10.
     """
     pixels, vectors = images * rows * width, -(-filters // lanes)
     tiles = -(-pixels // FILTERS) * FILTERS / 2 * (1.35 if vectors == 1 else 1) * seen
-    return vectors * (tiles + 16 * -(-pixels // TOGETHER) + 4.5 * pixels / max(depth, 1))
+    return vectors * (tiles + 16 * -(-pixels // TOGETHER) + 10 * pixels / max(depth, 1))
 
 
 def _vectors(positions: int, lanes: int, dots: bool) -> int:
