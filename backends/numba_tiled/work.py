@@ -54,7 +54,7 @@ def divide(
     sizes = filters, images, -(-rows // bands), width
     direct = direct_cycles(*sizes, planes.row, lanes, dots=along)
     packing = packed_cycles(*sizes, lanes, dots=along and batch == 1)
-    turned = turned_cycles(*sizes, depth, seen, lanes) < 0.965 * min(direct, packing)
+    turned = turned_cycles(*sizes, depth, seen, lanes) < 0.98 * min(direct, packing)
     packed = not turned and packing < direct
     positions = rows * width if packed else (rows - 1) * planes.row + width
     block = lanes if turned else FILTERS
@@ -117,11 +117,11 @@ def turned_cycles(
 ) -> float:  # fmt: skip
     """The same with lanes along the filters: half a cycle for a vector and a pixel, more if it is alone in its panel.
 
-    To turn a vector of the weights over takes 16 for TOGETHER pixels, one of sums 10.
+    To turn a vector of the weights over takes 16 for TOGETHER pixels, one of sums 11.
     """
     pixels, vectors = images * rows * width, -(-filters // lanes)
     tiles = -(-pixels // FILTERS) * FILTERS / 2 * (1.35 if vectors == 1 else 1) * seen
-    return vectors * (tiles + 16 * -(-pixels // TOGETHER) + 10 * pixels / max(depth, 1))
+    return vectors * (tiles + 16 * -(-pixels // TOGETHER) + 11 * pixels / max(depth, 1))
 
 
 def _vectors(positions: int, lanes: int, dots: bool) -> int:

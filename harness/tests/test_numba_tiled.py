@@ -41,7 +41,7 @@ SPECS = [
 
 # Lanes go along the filters: small images, in place or with rows of taps that see only padding, and several groups.
 TURNED = [
-    "n9c24h9w9_f48kh2kw2", "n20c40h8w8_f70kh5kw5_pt2pb2pl2pr2", "n9c66h16w16_f96kh3kw3_sh2sw2_pt1pb1pl1pr1_g2",
+    "n9c64h9w9_f48kh2kw2", "n20c40h8w8_f70kh5kw5_pt2pb2pl2pr2", "n9c66h16w16_f96kh3kw3_sh2sw2_pt1pb1pl1pr1_g2",
     "n4c48h7w7_f48kh3kw3_pt1pb1pl1pr1", "n20c48h8w8_f48kh3kw3_pt2pb2pl2pr2_dh2dw2",
     "n16c48h15w15_f40kh3kw3_sh2sw2_pt1pb1pl1pr1", "n1c48h31w31_f64kh9kw9_sh2sw2_pt4pb4pl4pr4",
 ]  # fmt: skip
