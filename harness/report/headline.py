@@ -18,8 +18,11 @@ BEGIN, END = "<!-- table -->\n", "<!-- /table -->"
 
 
 def markdown(data: Data) -> str:
-    """Geometric means against the baseline over the layers that both were measured on; their number in brackets."""
-    config = data.configs()[0]
+    """Geometric means against the baseline over the layers that both were measured on; their number in brackets.
+
+    Of the configuration with most cells.
+    """
+    config = max(data.configs(), key=lambda found: len(data.select(found)))
     plain = data.select(config)
     base = baseline(plain)
     frame = comparisons.summary(with_ratios(plain, data, base), base, config).frame
