@@ -31,7 +31,8 @@ def _kept(typing: Any, arguments: Any) -> Any:
 @intrinsic
 def _address_of(typing: Any, share: Any, arguments: Any) -> Any:
     """The address of a function (kept, t, threads) that calls share(t, threads, *arguments)."""
-    compiled = share.dispatcher.get_compile_result(types.void(types.intp, types.intp, *arguments.types))
+    result = share.dispatcher.get_compile_result(types.void(types.intp, types.intp, *arguments.types))
+    compiled = result._asdict()
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         function = ir.Function(builder.module, _CALLED, builder.module.get_unique_name("share"))
@@ -39,13 +40,13 @@ def _address_of(typing: Any, share: Any, arguments: Any) -> Any:
         inner = ir.IRBuilder(function.append_basic_block())
         kept = inner.inttoptr(function.args[0], context.get_value_type(arguments).as_pointer())
         several = cgutils.unpack_tuple(inner, inner.load(kept), arguments.count)
-        called = context.declare_function(builder.module, compiled.fndesc)
-        wanted = compiled.signature
+        called = context.declare_function(builder.module, compiled["fndesc"])
+        wanted = compiled["signature"]
         context.call_conv.call_function(
             inner, called, wanted.return_type, wanted.args, [function.args[1], function.args[2], *several]
         )  # what is shared raises nothing
         inner.ret_void()
-        context.add_linking_libs([compiled.library])
+        context.add_linking_libs([compiled["library"]])
         return builder.ptrtoint(function, I64)
 
     return types.intp(share, arguments), generate
