@@ -31,7 +31,7 @@ test: install    ## lint, types and all tests, under 10 minutes
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
 
-test-full: test  ## also the whole grid, random search and full-size layers, for five backends; about 50 minutes
+test-full: test  ## also the whole grid, random search and full-size layers, for five backends; about an hour
 	$(BIN)/python -m conformance.witnesses --tier2-sample 200
 	OMP_NUM_THREADS=1 $(BIN)/harness check numpy_fancy torch_native --tier 2 --jobs 2
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/harness check numba_tiled numba_winograd numba_loops --tier 2 --jobs 2

@@ -118,7 +118,7 @@ def check(
     ] = DEADLINE,
     isolate: Annotated[bool, typer.Option(help="call backends that are not built in from a child process")] = True,
     jobs: Annotated[int, typer.Option(min=1, help="processes that share the cases")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="threads of every library, in the grid of tier 2")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="threads of built-in backends in the grid of tier 2")] = 1,
     shard: Annotated[str, typer.Option(metavar="I/N", help="only part I of N")] = "1/1",
     known: Annotated[Path | None, typer.Option("--xfails", metavar="FILE", help="known failures, with reasons")] = None,
     as_of: Annotated[str, typer.Option(metavar="VERSION", help="only the checks of an older suite version")] = "",

@@ -121,7 +121,7 @@ def _forward_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, ...
     depth, runs = whole.channels * spec.taps, None
     if skipping:
         planes, regions = skipping
-        work = divide(planes, *sizes, depth=depth)._replace(packed=True, turned=False)
+        work = divide(planes, *sizes, depth=depth, regions=True)
     else:
         sight = sight_of_x(spec)
         work = divide(whole, *sizes, depth=depth, seen=skip.seen(sight, width), along=True)
@@ -171,7 +171,7 @@ def _input_grad_plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Any, 
     sizes = spec.batch, spec.groups, channels, parts.rows, parts.columns, itemsize, threads
     if skipping:
         planes, regions = skipping
-        work = divide(planes, *sizes, depth=depth)._replace(packed=True, turned=False)
+        work = divide(planes, *sizes, depth=depth, regions=True)
     else:
         sight = sight_of_dy(spec)
         work = divide(whole, *sizes, depth=depth, seen=skip.seen(sight, parts.columns))

@@ -24,9 +24,8 @@ from numba import njit
 
 from backends.numba_tiled.dots import FEW, add_dots, gather, rest_of
 from backends.numba_tiled.geometry import Planes
-from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
+from backends.numba_tiled.kernel import DEPTH, FILTERS, VECTORS, multiply_tile, rows_of
 from backends.numba_tiled.simd import BYTES
-from backends.numba_tiled.skip import DEPTH
 from backends.numba_tiled.turned import TOGETHER, multiply_turned
 from backends.numba_tiled.vector import (
     get,

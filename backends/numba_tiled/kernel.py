@@ -22,6 +22,7 @@ from backends.numba_tiled.simd import REGISTERS, Vec, broadcast, int_of, multipl
 from backends.numba_tiled.vector import get
 
 FILTERS, VECTORS = (8, 3) if REGISTERS == 32 else (4, 3)
+DEPTH = 288  # taps that are added up apart: those of a 3x3 kernel on 32 channels
 
 
 @njit(nogil=True, error_model="numpy")

@@ -61,7 +61,7 @@ def _regions(
         across.append(np.add.outer(channels * pitch, [u * len(right) + v for u in us for v in vs]).ravel())
         sizes += [row, rows, column, columns, taps[-1].size, sum(map(len, taps[:-1]))]
     none = np.zeros(1, np.int64)
-    planes = Planes(h, w, 1, 1, 0, 0, whole.channels, w, h * w, h * w, height, w, True, none, none)
+    planes = Planes(h, w, 1, 1, 0, 0, whole.channels, w, h * w, h * w, 0, w, True, none, none)
     return planes, Regions(len(rectangles), np.array(sizes), np.concatenate(taps), np.concatenate(across))
 
 

@@ -10,9 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backends.numba_tiled.kernel import FILTERS
-
-DEPTH = 288  # taps of a block: those of a 3x3 kernel on 32 channels
+from backends.numba_tiled.kernel import DEPTH, FILTERS
 
 
 class Runs(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from backends.numba_tiled.dots import add_dots, gather, rest_of
-from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, rows_of
+from backends.numba_tiled.kernel import FILTERS, VECTORS, multiply_tile, panel_of, rows_of
 from backends.numba_tiled.spread import spread
 from backends.numba_tiled.vector import lanes, moved, pointer, put
 from backends.numba_tiled.winograd_transforms import (
@@ -86,8 +86,7 @@ def _multiply(u, s, filters, deep, v, m, count, start, start_pitch, more, few, a
     panels = max((vectors + VECTORS - 1) // VECTORS, 1)
     gather(few, s.pitch, v, whole, taps, deep, rest)
     for panel in range(panels):
-        begin = panel * vectors // panels
-        wide = (panel + 1) * vectors // panels - begin
+        begin, wide = panel_of(panel, vectors, panels)
         for f in range(0, filters, FILTERS):
             if wide > 0:
                 multiply_tile(

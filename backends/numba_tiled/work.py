@@ -41,21 +41,22 @@ def share_of(part, parts, filters, block):
 
 def divide(
     planes: Planes, batch: int, groups: int, filters: int, rows: int, width: int, itemsize: int, threads: int,
-    *, depth: int, seen: float = 1, along: bool = False,
+    *, depth: int, seen: float = 1, along: bool = False, regions: bool = False,
 ) -> Work:  # fmt: skip
     """For images of `rows` by `width` pixels of the output, planes of all these rows, and sums of `depth` taps.
 
     A turned product takes the share `seen` of the taps. `along`: a row of the weights lies along the depth, so that dot
-    products are possible. Which way a product goes decides the order of a sum, so it is decided as for one thread, and
-    threads do not divide the rows of what has dots: the bits of a result do not depend on their number.
+    products are possible. `regions`: of each, all rows are packed. Which way a product goes decides the order of a sum,
+    so it is decided as for one thread, and threads do not divide the rows of what has dots: the bits of a result do not
+    depend on their number.
     """
     images, bands = _at_a_time(planes, batch, rows, itemsize)
     lanes, along = BYTES // itemsize, along and bands == 1
     sizes = filters, images, -(-rows // bands), width
     direct = direct_cycles(*sizes, planes.row, lanes, dots=along)
     packing = packed_cycles(*sizes, lanes, dots=along and batch == 1)
-    turned = turned_cycles(*sizes, depth, seen, lanes) < 0.98 * min(direct, packing)
-    packed = not turned and packing < direct
+    turned = not regions and turned_cycles(*sizes, depth, seen, lanes) < 0.98 * min(direct, packing)
+    packed = regions or (not turned and packing < direct)
     positions = rows * width if packed else (rows - 1) * planes.row + width
     block = lanes if turned else FILTERS
     dots = along and not turned and (batch == 1 or not packed) and 0 < positions % lanes <= FEW
@@ -64,7 +65,7 @@ def divide(
     parts, items = 1, groups * -(-batch // images) * bands
     if items % threads and items < 8 * threads:  # some threads would idle
         more = -(-bands // threads) * threads
-        if rows // more > 2 * planes.reach and not dots:
+        if rows // more > 2 * planes.reach and not (dots or regions):
             bands = more
         else:
             parts = min(threads, -(-filters // block))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -83,6 +84,22 @@ def test_the_grid_sees_what_the_standing_plan_does_not() -> None:
     case = outcome.tallies[0].kept[0].case
     again = engine.run(backend, plan(backend, Selection(check=str(case))))
     assert again.counts["fail"] == 1
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_grid_runs_on_as_many_threads_as_asked_for(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def limit(number: int) -> AbstractContextManager[None]:
+        asked.append(number)
+        return nullcontext()
+
+    monkeypatch.setattr(grid, "thread_limit", limit)
+    made = Session(Options(Selection(tier=2, shard=_SLICE, check=grid.CHECK, ops=["im2col"]), threads=threads))
+    made.add("numpy_fancy", True)
+    made.run()
+    assert asked == [threads]
+    assert made.entries[0].outcome.verdict == "pass"
 
 
 def test_a_grid_that_is_cut_is_incomplete() -> None:
