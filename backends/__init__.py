@@ -7,7 +7,10 @@ BUILTIN = {
     "numba_loops": "backends.numba_loops",
     "numba_tiled": "backends.numba_tiled",
     "numba_winograd": "backends.numba_tiled.winograd",
-    "cupy_kernels": "backends.cupy_kernels:CupyKernels",
+    "cupy_kernels": "backends.cupy_kernels:cupy_kernels",
+    "cupy_chunked": "backends.cupy_kernels:cupy_chunked",
+    "cupy_implicit": "backends.cupy_kernels:cupy_implicit",
+    "cupy_implicit_tf32": "backends.cupy_kernels:cupy_implicit_tf32",
     "torch_native": "backends.torch_native:cpu",
     "torch_native_cuda": "backends.torch_native:cuda",
 }

@@ -1,0 +1,231 @@
+"""The CUDA backends without a card: the suite on emulated kernels, and all host code up to CuPy's own functions.
+
+`fake_cupy` stands for CuPy: with it on the path a backend goes its whole way, from the command line to the kernels.
+"""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import harness
+from backends.cupy_kernels import LADDER, columns, implicit, lowered, source, words
+from backends.cupy_kernels.emulated import EmulatedDevice, KernelError
+from harness import data, tap_oracle
+from harness.spec import ConvSpec
+from harness.tests.cuda_cases import OPS, PRODUCTS, SPECS, Case, in_child
+
+pytestmark = pytest.mark.cuda
+
+ROOT = Path(harness.__file__).parents[1]
+LAYER = ConvSpec.parse("n3c6h12w11_f8kh3kw3_pt1pb1pl1pr1")
+
+
+def with_fake_cupy(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Python in a process that takes the fake for CuPy."""
+    path = os.pathsep.join([str(Path(__file__).parent / "fake_cupy"), str(ROOT)])
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+
+
+def results(op: Any, backend: Any, spec: ConvSpec, dtype: str = "float32") -> tuple[Any, Any]:
+    """(what the backend computes, what is right)."""
+    arrays = data.exact(op, spec, dtype, str(spec))
+    return getattr(backend, op)(*arrays, spec), tap_oracle.run(op, spec, *arrays)
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_the_suite_passes_through_cupy_and_kernels(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "conformance.json"
+    done = with_fake_cupy("-m", "harness", "check", name, "--json", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = json.loads(file.read_text())
+    assert (found["verdict"], found["executed"]) == ("pass", found["planned"])
+    assert found["planned"] >= 1000
+
+
+def test_the_emulated_backends_are_targets() -> None:
+    target = "backends.cupy_kernels.emulated:cupy_implicit_tf32"
+    command = [sys.executable, "-m", "harness", "check", target, "--ops", "im2col,col2im,conv2d"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("rows", [32, 64, 128])
+@pytest.mark.parametrize("tf32", [False, True])
+def test_tiles_of_every_height(rows: int, tf32: bool) -> None:
+    cases = [Case(op, name, tf32=tf32, late=late) for op in PRODUCTS for name in SPECS for late in (True, False)]
+    assert in_child(cases, tile_rows=rows) == ""
+
+
+LIMITS = [
+    (columns, "MOST_INDEX", 4),  # 64-bit indices
+    (columns, "_MOST_THREADS", 300),  # several launches for the columns
+    (columns, "_WORTH_COMPILING", 1),  # a kernel compiled for every geometry
+    (columns, "COMMON", set()),  # one kernel for all geometries
+    (implicit, "_MOST_PIXELS", 100),  # several launches
+    (implicit, "_FEWEST_TILES", 1),  # as many splits as there can be
+    (implicit, "_MOST_SPLIT_BYTES", 0),  # none
+    (lowered, "_MOST_TAPS", 0),  # indices are compared
+]
+
+
+@pytest.mark.parametrize(("module", "limit", "value"), LIMITS, ids=[limit for _, limit, _ in LIMITS])
+def test_beyond_every_limit(module: Any, limit: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only gigabytes would reach is reached by lowering where it begins."""
+    monkeypatch.setattr(module, limit, value)
+    for tf32 in (False, True):
+        assert in_child([Case(op, name, tf32=tf32) for op in OPS for name in SPECS]) == ""
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_arrays_of_another_library_come_and_go_through_dlpack(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    backend = LADDER[name](EmulatedDevice())
+    for op in OPS:
+        arrays = data.exact(op, LAYER, "float32", "dlpack")
+        got = getattr(backend, op)(*(torch.from_numpy(a.copy()) for a in arrays), LAYER)
+        np.testing.assert_array_equal(torch.from_dlpack(got).numpy(), tap_oracle.run(op, LAYER, *arrays))
+
+
+def test_too_little_memory_says_what_was_needed() -> None:
+    needed = LAYER.columns_bytes("float32")
+    backend = LADDER["cupy_kernels"](EmulatedDevice(memory=needed - 1))
+    with pytest.raises(
+        MemoryError, match=r"the columns \(3, 54, 132\) float32 need .* GiB on .*; .* GiB are available"
+    ):
+        results("im2col", backend, LAYER)
+    small = ConvSpec.parse("n1c6h12w11_f8kh3kw3_pt1pb1pl1pr1")
+    np.testing.assert_array_equal(*results("im2col", backend, small))
+
+
+@pytest.mark.parametrize("op", PRODUCTS)
+def test_chunks_fit_where_the_columns_of_the_batch_do_not(op: Any) -> None:
+    memory = 2 * LAYER.columns_bytes("float32") // LAYER.batch
+    np.testing.assert_array_equal(*results(op, LADDER["cupy_chunked"](EmulatedDevice(memory=memory)), LAYER))
+    with pytest.raises(MemoryError):
+        results(op, LADDER["cupy_kernels"](EmulatedDevice(memory=memory)), LAYER)
+
+
+@pytest.mark.parametrize("op", PRODUCTS)
+def test_implicit_needs_no_columns(op: Any) -> None:
+    memory = LAYER.columns_bytes("float32") // 3
+    np.testing.assert_array_equal(*results(op, LADDER["cupy_implicit"](EmulatedDevice(memory=memory)), LAYER))
+
+
+KERNEL_FAULTS = {
+    "writes_beside": ("total[i] = sum;", "total[i + 1] = sum;", "wrote beside an array"),
+    "parts_at_a_barrier": ("if (i >= size) return;", "if (i >= size) return; __syncthreads();", "waited at a barrier"),
+}
+
+
+@pytest.mark.parametrize("fault", KERNEL_FAULTS)
+def test_a_kernel_that_goes_wrong_is_an_error(fault: str, tmp_path: Path) -> None:
+    old, new, message = KERNEL_FAULTS[fault]
+    (tmp_path / "sum_splits.cu").write_text(source.text("sum_splits").replace(old, new), encoding="utf-8")
+    if fault == "parts_at_a_barrier":
+        with (tmp_path / "sum_splits.cu").open("a", encoding="utf-8") as file:
+            file.write('#include "ptx.cuh"\n')
+    device = EmulatedDevice([tmp_path])
+    parts, total = device.from_numpy(np.ones((2, 100), np.float32)), device.empty((100,), np.float32, "the total")
+    with pytest.raises(KernelError, match=message):
+        device.launch(source.build("sum_splits", "float32"), 1, 256, parts, total, np.int32(2), np.int64(100))
+
+
+def test_arguments_of_other_sizes_than_the_kernel_takes_are_refused() -> None:
+    """On a card they would be read as they are."""
+    device = EmulatedDevice()
+    parts = device.from_numpy(np.ones((1, 8), np.float32))
+    for wrong in ([np.int32(1), np.int32(8)], [np.int32(1)], [np.int32(1), np.int64(8), np.int64(8)]):
+        with pytest.raises(KernelError, match="sum_splits takes arguments of"):
+            device.launch(source.build("sum_splits", "float32"), 1, 256, parts, parts, *wrong)
+
+
+def test_text_that_is_not_cuda_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "sum_splits.cu").write_text("nonsense", encoding="utf-8")
+    with pytest.raises(KernelError, match="sum_splits SCALAR=float does not compile"):
+        EmulatedDevice([tmp_path]).launch(source.build("sum_splits", "float32"), 1, 256)
+
+
+def test_examples_in_docstrings_hold() -> None:
+    for module in (columns, lowered, source, words):
+        found = doctest.testmod(module)
+        assert found.failed == 0
+        assert found.attempted > 0
+
+
+def test_time_and_ceilings_through_cupy() -> None:
+    """Times of the fake mean nothing; that the calls go through does."""
+    code = """
+import numpy as np
+from backends.cupy_kernels import device
+device._PRODUCT, device._COPY_BYTES = 64, {"cache": 2**12, "dram": 2**14}
+card = device.CudaDevice()
+found = card.ceilings()
+assert found["device"] == "an emulated card" and set(found["copy_gbs"]) == {"cache", "dram"}, found
+assert {"float32", "float64"} <= set(found["matmul_gflops"]), found
+assert all(value > 0 for value in found["matmul_gflops"].values()), found
+import cupy
+from backends.cupy_kernels import Implicit
+from harness import ConvSpec
+spec = ConvSpec.parse("n1c40h9w9_f130kh3kw3")
+Implicit(card, True).conv2d(np.ones(spec.x_shape, "float32"), np.ones(spec.w_shape, "float32"), None, spec)
+assert cupy.SHARED_TOLD["conv2d"] > 48 * 2**10, cupy.SHARED_TOLD
+cupy.LIMIT.append(1000)
+try:
+    card.empty((1000, 1000), np.float32, "the columns")
+except MemoryError as error:
+    assert "the columns (1000, 1000) float32 need" in str(error), error
+else:
+    raise AssertionError("no error")
+"""
+    done = with_fake_cupy("-c", code)
+    assert done.returncode == 0, done.stderr
+
+
+def names_used(tree: ast.AST) -> set[str]:
+    """Every cp.a.b.c in a source, as a.b.c."""
+    found = set()
+    for node in ast.walk(tree):
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.insert(0, node.attr)
+            node = node.value
+        if parts and isinstance(node, ast.Name) and node.id == "cp":
+            found.add(".".join(parts))
+    return found
+
+
+def test_cupy_has_what_is_used_of_it() -> None:
+    if importlib.util.find_spec("cupy") is None:
+        pytest.skip("CuPy is not installed")
+    import cupy
+
+    used = names_used(ast.parse((ROOT / "backends" / "cupy_kernels" / "device.py").read_text(encoding="utf-8")))
+    assert {"RawModule", "cuda.memory.OutOfMemoryError", "cuda.runtime.getDevice"} <= used
+    for name in used:
+        reduce(getattr, name.split("."), cupy)
+    assert hasattr(cupy.RawKernel, "max_dynamic_shared_size_bytes")
+    assert issubclass(cupy.cuda.memory.OutOfMemoryError, MemoryError)
+
+
+def test_the_fake_has_no_more_than_cupy() -> None:
+    """The fake must not offer what CuPy does not have under that name."""
+    if importlib.util.find_spec("cupy") is None:
+        pytest.skip("CuPy is not installed")
+    import cupy
+
+    fake = ast.parse((Path(__file__).parent / "fake_cupy" / "cupy" / "__init__.py").read_text(encoding="utf-8"))
+    functions = {node.name for node in fake.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
+    assert {name for name in functions if not hasattr(cupy, name)} == set()

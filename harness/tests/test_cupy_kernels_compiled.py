@@ -1,0 +1,124 @@
+"""The CUDA kernels as machine code for four generations of cards: nothing spills, and the instructions are those meant.
+
+`-ftz=true` and `-std=c++17` are what CuPy and the backend compile with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from backends.cupy_kernels.columns import COMMON
+from backends.cupy_kernels.implicit import STAGES
+from backends.cupy_kernels.source import FOLDER, Build, build, text
+from harness.tests.nvrtc import Compiled, compiled, tool
+
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(tool("lib/libnvrtc.so.*") is None, reason="the package nvidia-cuda-nvrtc is missing"),
+]
+ARCHITECTURES = (80, 90, 100, 120)
+_H200 = 90
+_MULTIPROCESSOR = 65536  # registers
+# Threads that fit at once; fewer could not hide the latency of memory.
+_FEWEST_THREADS = {"im2col": 512, "col2im": 512, "conv2d": 256, "conv2d_weight_grad": 256}
+_FEWEST_OTHERWISE = 1024
+
+
+def geometry(kernel: tuple[int, int], stride: tuple[int, int], dilation: int = 1) -> dict[str, int]:
+    """The defines of a kernel that is compiled for a geometry."""
+    return dict(KH=kernel[0], KW=kernel[1], SH=stride[0], SW=stride[1], DH=dilation, DW=dilation)
+
+
+def builds() -> list[Build]:
+    """Every kernel, for every dtype, tile and mode that the backends launch; some geometries beyond the common ones."""
+    found = [Build("spin", ()), build("pack_filters", "float32", TF32=1)]
+    uncommon = [
+        geometry((11, 11), (4, 4)),
+        geometry((3, 3), (1, 1), 12),
+        geometry((5, 5), (2, 2)),
+        geometry((1, 7), (1, 1)),
+    ]
+    for dtype, size in (("float32", 4), ("float64", 8)):
+        for name in ("im2col_any", "col2im_any"):
+            found += [build(name, dtype), build(name, dtype, WIDE=1)]
+        found += [build(name, dtype) for name in ("pack_filters", "sum_splits", "nonfinite_input_grad")]
+        for defines in [*(geometry(*common) for common in sorted(COMMON)), *uncommon]:
+            found += [build("im2col", dtype, **defines, VEC=16 // size), build("col2im", dtype, **defines)]
+        found += [build("im2col", dtype, **geometry((3, 3), (1, 1)), VEC=1)]
+        for name in ("conv2d", "conv2d_weight_grad"):
+            for rows in (32, 64, 128)[: 3 if size == 4 else 2]:
+                modes = [{}, {"TF32": 1}] if size == 4 else [{}]
+                found += [build(name, dtype, BM=rows, STAGES=STAGES, **mode) for mode in modes]
+            found.append(build(name, dtype, BM=64, STAGES=STAGES, LARGE=1))
+    return found
+
+
+def machine_code(kernel: Build, architecture: int) -> Compiled:
+    return compiled(text(kernel.kernel), architecture, kernel.options)
+
+
+def test_every_kernel_file_is_compiled() -> None:
+    assert {kernel.kernel for kernel in builds()} == {path.stem for path in FOLDER.glob("*.cu")}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("kernel", builds(), ids=str)
+def test_nothing_spills_and_enough_threads_fit(kernel: Build, architecture: int) -> None:
+    code = machine_code(kernel, architecture)
+    assert code.spilled == code.stack == 0
+    assert code.registers <= _MULTIPROCESSOR // _FEWEST_THREADS.get(kernel.kernel, _FEWEST_OTHERWISE)
+
+
+def counted(kernel: Build, folder: Path) -> Counter[str]:
+    """Instructions on an H200, by name and what matters of their modifiers."""
+    if tool("bin/nvdisasm") is None:
+        pytest.skip("the package nvidia-cuda-nvdisasm is missing")
+    return Counter(machine_code(kernel, _H200).instructions(folder))
+
+
+def test_tensor_cores_are_used_where_the_name_says_so_and_nowhere_else(tmp_path: Path) -> None:
+    for name in ("conv2d", "conv2d_weight_grad"):
+        tf32 = counted(build(name, "float32", BM=128, STAGES=STAGES, TF32=1), tmp_path)
+        strict = counted(build(name, "float32", BM=128, STAGES=STAGES), tmp_path)
+        assert tf32["HMMA.1688.F32.TF32"] == 64  # 64x64 of a warp, 16 deep: no instruction more than the product needs
+        assert not [
+            instruction
+            for instruction in strict
+            if "MMA" in instruction.partition(".")[0] and "HFMA2" not in instruction
+        ]
+        assert strict["FFMA.FTZ"] >= 2048
+
+
+def test_copies_go_to_shared_memory_behind_the_threads_backs(tmp_path: Path) -> None:
+    found = counted(build("conv2d", "float32", BM=128, STAGES=STAGES, TF32=1), tmp_path)
+    assert (
+        found["LDGSTS.E.128"] == 4 * STAGES
+    )  # filters, 16 bytes at once: once in the loop, STAGES - 1 times before it
+    assert found["LDGSTS.E"] == 16 * STAGES
+
+
+def test_columns_are_stored_16_bytes_at_once_past_the_cache(tmp_path: Path) -> None:
+    for dtype, vector in (("float32", 4), ("float64", 2)):
+        found = counted(build("im2col", dtype, **geometry((3, 3), (1, 1)), VEC=vector), tmp_path)
+        stores = {name: count for name, count in found.items() if name.startswith("STG")}
+        assert set(stores) == {"STG.E.EF.128"}
+        assert stores["STG.E.EF.128"] >= 9
+
+
+def test_no_index_is_divided(tmp_path: Path) -> None:
+    """A division of integers is a call, or goes through a reciprocal in floating point."""
+    for name in ("im2col_any", "col2im_any"):
+        found = counted(build(name, "float32"), tmp_path)
+        assert not {"MUFU.RCP", "I2F.U32.RP", "CALL.REL.NOINC"} & set(found)
+        wide = counted(build(name, "float32", WIDE=1), tmp_path)
+        assert {"MUFU.RCP", "I2F.U64.RP", "CALL.REL.NOINC"} & set(wide)
+
+
+def test_spilling_would_be_seen() -> None:
+    """A kernel that is given too few registers for its sums."""
+    kernel = build("conv2d", "float32", BM=128, STAGES=STAGES, TF32=1)
+    source = text(kernel.kernel).replace("__launch_bounds__(THREADS, BLOCKS)", "__launch_bounds__(THREADS, 4)")
+    assert compiled(source, _H200, kernel.options).spilled > 0
