@@ -125,7 +125,9 @@ class Implicit(OnDevice):
         splits = ceil(tiles / share)
         sums = y if splits == 1 else self._device.empty((splits, y.size), y.dtype, "sums of splits")
         flat = sums.reshape(sums.size)
-        kernel = build("conv2d", dtype, BM=height, STAGES=STAGES, **self._mode(part))
+        wide = part.is_pointwise and part.positions % (16 // x.dtype.itemsize) == 0
+        mode = self._mode() | {"POINTWISE": 1} if wide else self._mode(part)
+        kernel = build("conv2d", dtype, BM=height, STAGES=STAGES, **mode)
         for start in range(0, images, most):
             end = min(images, start + most)
             pixels = (end - start) * part.positions
@@ -135,7 +137,7 @@ class Implicit(OnDevice):
                 filters if bias is None else bias, flat[part.y.first + start * part.y.inner[0] :],
                 *self._tables_of(part),
                 *_ints(bias is not None, part.has_wide_rows, across, down, splits, tiles, share),
-                *_pixels(part, pixels), *_source(part), *_ints(part.rows, down * height),
+                *_pixels(part, pixels), *_source(part), *_ints(part.rows, down * height, part.terms),
                 *_wides(part.y.inner[0], part.y.group, part.y.row, part.y.outer, part.y.inner[1], y.size),
                 shared=_shared(height, dtype),
             )  # fmt: skip

@@ -55,6 +55,11 @@ class Lowered(NamedTuple):
         return self.grid[0] * self.grid[1]
 
     @property
+    def is_pointwise(self) -> bool:
+        """Whether the columns are the source itself."""
+        return list(self.down) == list(self.across) == [0] and self.stride == (1, 1) and self.grid == self.size
+
+    @property
     def is_large(self) -> bool:
         """Whether the table must hold 64-bit offsets and compare indices: see taps.cuh."""
         (h, w), sides = self.size, (len(self.down), len(self.across))

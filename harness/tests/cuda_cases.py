@@ -26,6 +26,8 @@ SPECS = {
     "groups": "n2c12h11w13_f8kh3kw2_sh2sw3_pt1pb2pl3pr0_dh2dw1_g4",
     "depthwise": "n2c5h9w8_f5kh3kw3_pt1pb1pl1pr1_g5",
     "dilated": "n1c4h13w12_f6kh3kw3_sh2sw1_pt4pb4pl3pr3_dh3dw2",
+    "pointwise": "n3c21h6w6_f34kh1kw1",
+    "pointwise_groups": "n2c6h5w8_f9kh1kw1_g3",
     "strided_1x1": "n2c6h9w8_f5kh1kw1_sh2sw2",
     "tall_kernel": "n1c2h40w5_f3kh17kw2_pt8pb8",
     "stride_beyond_kernel": "n2c2h9w11_f3kh2kw1_sh4sw3",

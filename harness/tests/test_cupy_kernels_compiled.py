@@ -53,6 +53,8 @@ def builds() -> list[Build]:
                 modes = [{}, {"TF32": 1}] if size == 4 else [{}]
                 found += [build(name, dtype, BM=rows, STAGES=STAGES, **mode) for mode in modes]
             found.append(build(name, dtype, BM=64, STAGES=STAGES, LARGE=1))
+        found.append(build("conv2d", dtype, BM=64, STAGES=STAGES, POINTWISE=1))
+    found.append(build("conv2d", "float32", BM=128, STAGES=STAGES, TF32=1, POINTWISE=1))
     return found
 
 

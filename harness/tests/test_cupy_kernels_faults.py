@@ -42,6 +42,8 @@ FAULTS = {
     "row_stride_forgotten": ("conv2d.cu", "i = p * SH,", "i = p,"),
     "padding_not_zero": ("conv2d.cu", "reaches(window, tap, H, W)", "true"),
     "K_tail_not_zero": ("pack_filters.cu", "k < K && m < M", "m < M"),
+    "pointwise_K_tail": ("conv2d.cu", "positions, k0 + k < K);", "positions, true);"),
+    "pointwise_image_forgotten": ("conv2d.cu", "image * x_image + (pixel - image", "(pixel - image"),
     "large_taps_beyond_the_left": ("taps.cuh", "within(window.j + tap.across, W)", "window.j + tap.across < W"),
     "columns_of_windows_at_zero": ("taps.cuh", "__ldg(windows + rows + q)", "__ldg(windows + q)"),
     "slopes_of_one_image": ("conv2d_weight_grad.cu", "slopes += image * dy_image + l;", "slopes += l;"),

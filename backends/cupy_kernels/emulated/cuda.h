@@ -62,7 +62,9 @@ template <typename... P> struct Call {
     template <size_t... I> void apply(std::index_sequence<I...>) { kernel(*(P*)arguments[I]...); }
     static void run(void* self) { ((Call*)self)->apply(std::index_sequence_for<P...>()); }
 };
-template <typename... P> static int launch(void (*kernel)(P...), unsigned blocks, unsigned threads, int late, void** arguments, const Range* ranges, unsigned count) {
+template <typename... P>
+static int launch(void (*kernel)(P...), unsigned blocks, unsigned threads, int late, void** arguments,
+                  const Range* ranges, unsigned count) {
     readable = ranges, readable_count = count;
     Call<P...> call{kernel, arguments};
     gridDim = {blocks, 1, 1}, blockDim = {threads, 1, 1};

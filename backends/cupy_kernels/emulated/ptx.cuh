@@ -30,7 +30,9 @@ static inline void copy_bytes(void* to, const void* from, unsigned bytes, bool i
 template <typename T> static inline void copy_async(T* shared, const T* global, bool inside) {
     copy_bytes(shared, global, sizeof(T), inside);
 }
-static inline void copy_async_16(void* shared, const void* global) { copy_bytes(shared, global, 16, true); }
+static inline void copy_async_16(void* shared, const void* global, bool inside) {
+    copy_bytes(shared, global, 16, inside);
+}
 static inline void commit_copies() {
     Copies& own = copies[threadIdx.x];
     if (own.count == 16) abort();

@@ -10,7 +10,8 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_weight_grad(
     const SCALAR* __restrict__ dy, const SCALAR* __restrict__ x, SCALAR* __restrict__ dw,
-    const TapEntry* __restrict__ table, const int* __restrict__ windows, int across, int down, int splits, int tiles, int tiles_a_split,
+    const TapEntry* __restrict__ table, const int* __restrict__ windows,
+    int across, int down, int splits, int tiles, int tiles_a_split,
     int pixels, int positions, Divisor by_positions, int width, Divisor by_width, int rows, int SH, int SW,
     int H, int W, Wide x_image, Wide x_group, int M, int K, Wide dy_image, Wide dw_split)
 {

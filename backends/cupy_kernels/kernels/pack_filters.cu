@@ -22,7 +22,8 @@ extern "C" __global__ void __launch_bounds__(128) pack_filters(
 #endif
         const int channel = k / (high * wide), tap = k % (high * wide);
         SCALAR value = SCALAR(0);
-        if (k < K && m < M) value = w[group * w_group + m * w_m + channel * w_channel + tap / wide * w_down + tap % wide * w_across];
+        if (k < K && m < M)
+            value = w[group * w_group + m * w_m + channel * w_channel + tap / wide * w_down + tap % wide * w_across];
         if (has_flag && value - value != SCALAR(0)) *flag = 1;
 #ifdef TF32
         value = __uint_as_float(to_tf32(value));

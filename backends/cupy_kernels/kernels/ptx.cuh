@@ -8,10 +8,10 @@ template <typename T> __device__ __forceinline__ void copy_async(T* shared, cons
     const unsigned to = (unsigned)__cvta_generic_to_shared(shared), bytes = inside ? sizeof(T) : 0;
     asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(global), "n"(sizeof(T)), "r"(bytes));
 }
-// Copies 16 bytes, both sides aligned to them.
-__device__ __forceinline__ void copy_async_16(void* shared, const void* global) {
-    const unsigned to = (unsigned)__cvta_generic_to_shared(shared);
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(to), "l"(global));
+// The same for 16 bytes, both sides aligned to them.
+__device__ __forceinline__ void copy_async_16(void* shared, const void* global, bool inside) {
+    const unsigned to = (unsigned)__cvta_generic_to_shared(shared), bytes = inside ? 16 : 0;
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes));
 }
 // Closes a group of this thread's copies.
 __device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;"); }
