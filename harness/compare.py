@@ -41,9 +41,7 @@ class Mismatch:
         )
 
 
-def allowance(
-    dtype: str, numerics: Numerics, exact: Array, absolute: Array, count: Array, op: Op = "conv2d"
-) -> Array:
+def allowance(dtype: str, numerics: Numerics, exact: Array, absolute: Array, count: Array, op: Op = "conv2d") -> Array:
     """Error bound of every element: gamma(c*k, u) * S + u * |exact|, gamma(n, u) = n*u / (1 - n*u).
 
     k = `count`, terms summed into the element; S = `absolute`, the same sum over absolute values (Higham, 2002, ch. 3).

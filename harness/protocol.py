@@ -35,7 +35,8 @@ class Backend(Protocol[ArrayT]):
 
     Every op gets valid input only, of any strides, offset, alignment and writeability, one dtype a call. It returns
     a fresh C-contiguous array of that dtype and of exactly the spec's shape, and leaves its inputs as they were.
-    Optional members: `numerics`, `info() -> dict[str, str]`, `seconds(call) -> float` (device time of one call).
+    Optional members: `numerics`; `info() -> dict[str, str]`; `seconds(call) -> float`, the device time of one call,
+    which only launches: `seconds` itself waits for what was launched.
     """
 
     name: str

@@ -21,10 +21,14 @@ FEWEST_ROUNDS = 3
 
 @dataclass(slots=True)
 class Timed:
-    """A call to be timed, with its samples in seconds a call. `device_seconds` replaces the wall clock where given."""
+    """A call to be timed, with its samples in seconds a call.
+
+    `device_seconds`, where given, replaces the wall clock: it makes one call, in its own way, and gives its time. The
+    wall clock still decides how many calls make a block.
+    """
 
     call: Call
-    device_seconds: Callable[[Call], float] | None = None
+    device_seconds: Callable[[], float] | None = None
     repetitions: int = 1
     estimate: float = 0.0
     samples: list[float] = field(default_factory=list)
@@ -80,7 +84,7 @@ def _block(one: Timed) -> float:
     if one.estimate <= LONG_CALL:
         one.call()
     if one.device_seconds is not None:
-        return sum(one.device_seconds(one.call) for _ in range(one.repetitions)) / one.repetitions
+        return sum(one.device_seconds() for _ in range(one.repetitions)) / one.repetitions
     start = time.perf_counter()
     for _ in range(one.repetitions):
         one.call()

@@ -51,7 +51,7 @@ def test_a_slow_call_drops_out_early_and_never_below_three_rounds() -> None:
 
 
 def test_device_time_replaces_the_wall_clock() -> None:
-    timed = Timed(lambda: None, device_seconds=lambda call: 42.0)
+    timed = Timed(lambda: None, device_seconds=lambda: 42.0)
     interleave([timed], rounds=3, budget=10)
     assert timed.samples == [42.0] * 3
 
