@@ -25,6 +25,7 @@ from harness.timing import FEWEST_ROUNDS, LONG_CALL, Timed, interleave, seconds
 _CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration
 _CACHE_BYTES = 256 * 2**20  # more than four times the last-level cache of any card; an H200 has 60 MB
 _FEWEST_SETS, _MOST_SETS = 2, 64
+_MOST_DRAWN = 2**28  # elements of an input that are drawn one by one; for more, that alone would take a minute
 
 
 @dataclass(slots=True)
@@ -54,7 +55,9 @@ class Bench:
         """One cell record per backend of the job; those that cannot be timed come first, with their reasons."""
         op, spec, dtype = job["op"], ConvSpec.parse(job["spec"]), job["dtype"]
         try:
-            arrays = data.exact(op, spec, dtype, f"bench/{op}/{dtype}/{spec}")
+            large = max(map(math.prod, spec.input_shapes(op))) > _MOST_DRAWN
+            make = data.pooled if large else data.exact
+            arrays = make(op, spec, dtype, f"bench/{op}/{dtype}/{spec}")
         except data.DataError as reason:
             yield from (cell(job, registry.known_as(name), "unsupported", str(reason)) for name in job["backends"])
             return
