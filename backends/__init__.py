@@ -10,4 +10,5 @@ BUILTIN = {
     "cupy_kernels": "backends.cupy_kernels:CupyKernels",
     "torch_native": "backends.torch_native:cpu",
     "torch_native_cuda": "backends.torch_native:cuda",
+    "torch_native_cuda_tf32": "backends.torch_native:cuda_tf32",
 }
