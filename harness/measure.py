@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import data, registry
+from harness import ceilings, data, registry
 from harness.gate import Gate, WrongResult
 from harness.predict import human, predict
 from harness.protocol import Array, BackendUnavailable, CompleteBackend
@@ -45,11 +45,18 @@ class Bench:
             self.missing[target] = str(reason)
             return {
                 "kind": "backend", "backend": registry.known_as(target), "target": target, "available": False,
-                "reason": str(reason), "info": {}, "native": [], "load_seconds": None,
+                "reason": str(reason), "info": {}, "numerics": None, "native": [], "load_seconds": None,
             }  # fmt: skip
         backend = self.loaded[target] = found[0]
         return {"kind": "backend", "backend": backend.name, "target": target, "available": True, "reason": "",
-                "info": backend.info, "native": sorted(backend.native), "load_seconds": took}  # fmt: skip
+                "info": backend.info, "numerics": backend.numerics, "native": sorted(backend.native),
+                "load_seconds": took}  # fmt: skip
+
+    def ceilings(self, target: str, threads: int, allocator: str) -> Iterator[Record]:
+        """The limits of the device of one backend, if it measures them itself."""
+        backend = self.loaded.get(target)
+        if backend is not None and backend.ceilings is not None:
+            yield ceilings.of_device(backend, threads, allocator)
 
     def group(self, job: Record) -> Iterator[Record]:
         """One cell record per backend of the job; those that cannot be timed come first, with their reasons."""
