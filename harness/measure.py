@@ -68,6 +68,7 @@ class Bench:
         except data.DataError as reason:
             yield from (cell(job, registry.known_as(name), "unsupported", str(reason)) for name in job["backends"])
             return
+        yield {"kind": "at", "backend": ""}  # a sign of life: what follows may take minutes on arrays of gigabytes
         gate = Gate(op, spec, arrays)
         ready: dict[str, tuple[Record, _Call, Timed]] = {}
         for name in job["backends"]:
