@@ -53,8 +53,9 @@ goals: install   ## measure what backends/numba_tiled/README.md claims; 15 minut
 	$(BIN)/harness compare numba_tiled torch_native --dtype float64 --shapes core --threads 1 --json results/goals/float64-core-1.json
 	$(BIN)/python -m harness.report.goals
 
-# On a machine with an NVIDIA card. Nothing is installed: GPU_PYTHON is any Python 3.11 that has what pyproject.toml asks
-# for, CuPy and torch. Every step runs, whatever became of the one before; the exit code is that of the last that failed.
+# On a machine with an NVIDIA card. Nothing is installed: GPU_PYTHON is any Python from 3.11 on that has what pyproject.toml
+# asks for, CuPy and torch. All results are in GPU_DIR, whose documents have names of their own in each run. Every step
+# runs, whatever became of the one before; the exit code is that of the last that failed.
 GPU_PYTHON ?= python3
 GPU_DIR    ?= results/gpu
 GPU_README ?= backends/cupy_kernels/README.md
@@ -76,7 +77,7 @@ GPU_BEYOND  ?= cupy_implicit torch_native_cuda
 CONVS        = conv2d,conv2d_input_grad,conv2d_weight_grad
 VERSUS_GPU   = $(GPU) compare --dtype float32
 
-gpu: gpu-there   ## conformance and times of the CUDA backends, on a machine with a card; 20 minutes, in two halves:
+gpu: gpu-there   ## conformance and times of the CUDA backends, on a machine with a card; in two halves of under 10 minutes:
 	@code=0; for part in gpu-check gpu-core gpu-time; do \
 	  $(MAKE) --no-print-directory $$part GPU_STAMP=$(GPU_STAMP) || code=$$?; done; exit $$code
 
@@ -86,8 +87,9 @@ gpu-there:
 gpu-check: gpu-there  ## first half: conformance of the CUDA backends
 	@$(GPU) check $(GPU_OURS) $(GPU_PEERS) --json $(GPU_DIR)/conformance.json
 
-gpu-core: gpu-there   ## first half: the core set, for the report
-	@$(GPU) bench $(GPU_OURS) $(GPU_PEERS) $(GPU_CORE) --no-asv
+gpu-core: gpu-there   ## first half: the core set, and the report in results/gpu/report
+	@code=0; $(GPU) bench $(GPU_OURS) $(GPU_PEERS) $(GPU_CORE) --no-asv --results $(GPU_DIR) || code=$$?; \
+	$(GPU) report --results $(GPU_DIR) --out $(GPU_DIR)/report || code=$$?; exit $$code
 
 gpu-time: gpu-there   ## second half: ResNet-50 and one layer beyond 2^31 elements against torch
 	@code=0; \

@@ -17,6 +17,7 @@ Call = Callable[[], object]
 SHORTEST_BLOCK = 5e-3  # seconds; many times the resolution of the clock
 LONG_CALL = 0.1  # seconds; from here on a warm-up call before each block would cost more than it clarifies
 FEWEST_ROUNDS = 3
+MOST_DEVICE_CALLS = 16  # of a block by a device's clock, which resolves one call, and waits for each
 
 
 @dataclass(slots=True)
@@ -48,7 +49,8 @@ def interleave(timed: Sequence[Timed], rounds: int, budget: float, gap: float = 
     """
     for one in timed:
         one.estimate = max(_calibrate(one), 1e-9)
-        one.repetitions = max(1, math.ceil(SHORTEST_BLOCK / one.estimate))
+        calls = max(1, math.ceil(SHORTEST_BLOCK / one.estimate))
+        one.repetitions = calls if one.device_seconds is None else min(calls, MOST_DEVICE_CALLS)
     allowed = [_rounds_within(one, rounds, budget) for one in timed]
     collecting = gc.isenabled()
     gc.disable()

@@ -21,7 +21,7 @@ from harness.results import Record
 from harness.spec import ConvSpec
 
 # Of a row and its geometry. An H200 has 60 MB of cache: with 128 MiB in all, most of either array is in memory.
-_KINDS: dict[str, Callable[[Record, ConvSpec], bool]] = {
+KINDS: dict[str, Callable[[Record, ConvSpec], bool]] = {
     "": lambda row, spec: True,
     "dense 3x3": lambda row, spec: (
         (spec.kernel_size, spec.stride, spec.dilation) == ((3, 3), (1, 1), (1, 1))
@@ -131,7 +131,7 @@ def replaced(readme: str, table: str) -> str:
 def _ratios(documents: list[Record], goal: Goal, threads: int) -> Iterator[tuple[str, float]]:
     for row in (row for document in documents if document["threads"] == threads for row in document["rows"]):
         spec = ConvSpec.parse(row["spec"])
-        if (row["op"], row["dtype"]) == (goal.op, goal.dtype) and _KINDS[goal.layers](row, spec):
+        if (row["op"], row["dtype"]) == (goal.op, goal.dtype) and KINDS[goal.layers](row, spec):
             value = _reached(row, goal)
             if value:
                 yield row["shape"], value

@@ -20,7 +20,7 @@ from harness.spec import OPS
 from harness.statistics import median_interval
 
 KEY = ["backend", "op", "dtype", "spec", "threads", "allocator"]
-BASELINES = ("torch_native", "numpy_fancy")  # the first that was measured
+BASELINES = ("torch_native", "numpy_fancy", "torch_native_cuda")  # the first that was measured
 NAIVE = "naive_loops"
 
 
