@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from harness import gpu
 from harness.report import goals
 
+_ROOT = Path(gpu.__file__).resolve().parents[1]
 _HEAD = "backend,op,dtype,against,goal,floor,layers"
 _SPEC, _LARGE = "n1c8h12w12_f8kh3kw3", "n32c64h112w112_f8kh3kw3"
 
@@ -98,9 +101,8 @@ def test_the_table_goes_between_the_marks_of_the_readme_named(tmp_path: Path) ->
 
 
 def test_the_goals_of_the_gpu_name_only_kinds_that_are_known() -> None:
-    root = Path(gpu.__file__).resolve().parents[1]
-    assert goals.markdown(root / "results/gpu").count("\n| `cupy_") >= 10
-    assert all(goal.layers in goals.KINDS for goal in goals.goals(root / "results/gpu"))
+    assert goals.markdown(_ROOT / "results/gpu").count("\n| `cupy_") >= 10
+    assert all(goal.layers in goals.KINDS for goal in goals.goals(_ROOT / "results/gpu"))
 
 
 def test_a_machine_without_a_card_is_told_so_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,6 +110,15 @@ def test_a_machine_without_a_card_is_told_so_in_one_line(tmp_path: Path, capsys:
         text = f"class BackendUnavailable(Exception):\n    pass\n\n\nraise BackendUnavailable('no card\\nfor {name}')\n"
         (tmp_path / f"{name}.py").write_text(text)
     files = [str(tmp_path / f"{name}.py") for name in ("first", "second")]
+    done = subprocess.run(
+        ["make", "gpu", f"GPU_PYTHON={sys.executable}", f"GPU_DIR={tmp_path / 'out'}", f"GPU_OURS={files[0]}",
+         f"GPU_PEERS={files[1]}", f"GPU_README={tmp_path / 'README.md'}"],
+        cwd=_ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "first: no card for first; second: no card for second" in done.stderr.splitlines()[0]
+    assert all(line.startswith("make") for line in done.stderr.splitlines()[1:])
+    assert not (tmp_path / "out").exists()
     assert gpu.main(files) == 3
     said = capsys.readouterr().err
     assert said.count("\n") == 1
