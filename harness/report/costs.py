@@ -52,8 +52,8 @@ def _rate_cell(record: Record) -> Cell:
 def _rate_notes(ceilings: Record | None, own: dict[str, Record], config: Config) -> list[str]:
     devices = [
         f"{', '.join(name for name in own if own[name]['device'] == device)}: against the ceilings of {device}, listed "
-        "below; a TF32 backend against the matrix product in TF32. Inputs are read from memory, as they change from call "
-        "to call: of the copy within the cache, only the writing half is within reach."
+        "below; a TF32 backend against the matrix product in TF32. Inputs are read from memory, as they change from "
+        "call to call: of the copy within the cache, only the writing half is within reach."
         for device in dict.fromkeys(limits["device"] for limits in own.values())
     ]
     if ceilings is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,9 @@ def test_compare_writes_the_ceilings(tmp_path: Path) -> None:
                "conv2d", "--pairs", "3", "--json", str(tmp_path / "out.json")]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert "devicetf32's limit" in done.stdout
+    assert re.search(r"\d+% of (compute|memory)", done.stdout)
+    assert "peer's limit" not in done.stdout
     document = json.loads((tmp_path / "out.json").read_text())
     assert [(c["backend"], c["device"]) for c in document["ceilings"]] == [("devicetf32", "rehearsal card")]
     (row,) = document["rows"]
