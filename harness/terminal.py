@@ -112,20 +112,9 @@ def show_comparison(rows: Sequence[Record], means: Sequence[Record], conditions:
         said = versus.verdict(row) if timed else f"{row['status']}: {row['reason']}"
         shares = [_share(row, side) for side in "ab"]
         lines.append([row["shape"], row["op"], row["dtype"], row["b"], said, ratio, str(row["pairs"]), *shares])
-    header = [
-        "layer",
-        "op",
-        "dtype",
-        "against",
-        f"{a} is",
-        "time ratio [95 %]",
-        "pairs",
-        f"{a}'s limit",
-        "peer's limit",
-    ]
-    known = [
-        i for i in range(len(header)) if i < 7 or any(line[i] for line in lines)
-    ]  # limits of devices that have any
+    plain = ["layer", "op", "dtype", "against", f"{a} is", "time ratio [95 %]", "pairs"]
+    header = [*plain, f"{a}'s limit", "peer's limit"]
+    known = [i for i in range(len(header)) if i < len(plain) or any(line[i] for line in lines)]
     table(f"{a}, {conditions}", [header[i] for i in known], [[line[i] for i in known] for line in lines])
     print()
     said_means = [

@@ -340,11 +340,12 @@ def test_compare_gives_a_ratio(write: Write, tmp_path: Path) -> None:
     done = harness(tmp_path, "compare", "./good.py", "numpy_fancy", *_ONE_LAYER, "--json", "out.json")
     assert (done.returncode, done.stderr) == (0, "")
     found = stored(tmp_path / "out.json")
-    assert set(found) == {"schema", "machine", "threads", "allocator", "rows", "geomean"}
+    assert set(found) == {"schema", "machine", "threads", "allocator", "ceilings", "rows", "geomean"}
     assert (found["schema"], found["threads"], found["allocator"]) == (1, 1, "steady")
     (row,), (mean,) = found["rows"], found["geomean"]
     assert set(row) == {"op", "dtype", "shape", "spec", "a", "b", "ratio", "low", "high", "pairs", "a_seconds",
-                        "b_seconds", "checked_points", "status", "reason"}  # fmt: skip
+                        "b_seconds", "checked_points", "status", "reason", "a_share", "a_bound", "b_share",
+                        "b_bound"}  # fmt: skip
     assert set(mean) == {"op", "dtype", "a", "b", "ratio", "layers"}
     assert (row["op"], row["dtype"], row["spec"], row["a"], row["b"]) == (
         "im2col",
