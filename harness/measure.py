@@ -24,6 +24,7 @@ from harness.timing import FEWEST_ROUNDS, LONG_CALL, Timed, interleave, seconds
 
 _CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration
 _CACHE_BYTES = 256 * 2**20  # more than four times the last-level cache of any card; an H200 has 60 MB
+_LONG_SEARCH = 5.0  # seconds; the first call of any shape on a GPU may search for the fastest kernel, or compile one
 _FEWEST_SETS, _MOST_SETS = 2, 64
 _MOST_DRAWN = 2**28  # elements of an input that are drawn one by one; for more, that alone would take a minute
 
@@ -210,6 +211,6 @@ class _Probe:
         cold = seconds(lambda: _waiting(self.backend, self.op, spec, own))
         if self.first is None:  # it may have compiled for longer than any call takes, so it is never believed
             self.first = cold
-        elif cold > LONG_CALL:
+        elif cold > (LONG_CALL if self.backend.seconds is None else _LONG_SEARCH):
             return cold
         return seconds(lambda: _waiting(self.backend, self.op, spec, own))

@@ -96,7 +96,7 @@ def _conditions(documents: list[Record], devices: list[str]) -> str:
     """Where and with which code it was measured, and what the numbers are."""
     if not documents:
         return "Not measured: no GPU was at hand."
-    commits = sorted({document["machine"]["code"]["commit"][:8] for document in documents})
+    commits = sorted({document["machine"]["code"]["commit"][:8] or "unknown" for document in documents})
     allocators = sorted({document["allocator"] for document in documents})
     where = f"{documents[0]['machine']['cpu']}, {' and '.join(allocators)} allocator"
     text = (
