@@ -77,7 +77,7 @@ GPU_BEYOND  ?= cupy_implicit torch_native_cuda
 CONVS        = conv2d,conv2d_input_grad,conv2d_weight_grad
 VERSUS_GPU   = $(GPU) compare --dtype float32
 
-gpu: gpu-there   ## conformance and times of the CUDA backends, on a machine with a card; in two halves of under 10 minutes:
+gpu: gpu-there   ## conformance and times of the CUDA backends, on a machine with a card; in two halves, each meant to take under 10 minutes:
 	@code=0; for part in gpu-check gpu-core gpu-time; do \
 	  $(MAKE) --no-print-directory $$part GPU_STAMP=$(GPU_STAMP) || code=$$?; done; exit $$code
 
