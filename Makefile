@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-full goals lint clean
+.PHONY: help install report test test-full goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals lint clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -52,6 +52,56 @@ goals: install   ## measure what backends/numba_tiled/README.md claims; 15 minut
 	done
 	$(BIN)/harness compare numba_tiled torch_native --dtype float64 --shapes core --threads 1 --json results/goals/float64-core-1.json
 	$(BIN)/python -m harness.report.goals
+
+# On a machine with an NVIDIA card. Nothing is installed: GPU_PYTHON is any Python from 3.11 on that has what pyproject.toml
+# asks for, CuPy and torch. All results are in GPU_DIR, whose documents have names of their own in each run. Every step
+# runs, whatever became of the one before; the exit code is that of the last that failed.
+GPU_PYTHON ?= python3
+GPU_DIR    ?= results/gpu
+GPU_README ?= backends/cupy_kernels/README.md
+GPU_STAMP  := $(shell date -u +%Y%m%dT%H%M%S)
+GPU         = PYTHONPATH=$(CURDIR) $(GPU_PYTHON) -m harness
+GPU_OURS   ?= cupy_kernels cupy_chunked cupy_implicit cupy_implicit_tf32
+GPU_PEERS  ?= torch_native_cuda torch_native_cuda_tf32
+# The first against each of the others, measured together.
+GPU_COLUMNS ?= cupy_kernels torch_native_cuda
+GPU_TF32    ?= cupy_implicit_tf32 torch_native_cuda_tf32
+GPU_STRICT  ?= torch_native_cuda cupy_implicit cupy_chunked cupy_kernels
+GPU_LAYERS  ?= --shapes resnet50 --batch 32
+GPU_CORE    ?= --shapes core
+# Just beyond 2^31 elements of x (8.6 GB), where torch leaves its fast path (pytorch#128936). Few pixels would not do: it
+# is x that must be large, so the host's part (data, the check of the result) is a minute or two and 45 GiB whatever the
+# stride; it is one op and one pair for that reason.
+GPU_HUGE    ?= --shapes n64c128h513w513_f64kh3kw3_sh2sw2
+GPU_BEYOND  ?= cupy_implicit torch_native_cuda
+CONVS        = conv2d,conv2d_input_grad,conv2d_weight_grad
+VERSUS_GPU   = $(GPU) compare --dtype float32
+
+gpu: gpu-there   ## conformance and times of the CUDA backends, on a machine with a card; in two halves, each meant to take under 10 minutes:
+	@code=0; for part in gpu-check gpu-core gpu-time; do \
+	  $(MAKE) --no-print-directory $$part GPU_STAMP=$(GPU_STAMP) || code=$$?; done; exit $$code
+
+gpu-there:
+	@$(GPU).gpu $(GPU_OURS) $(GPU_PEERS)
+
+gpu-check: gpu-there  ## first half: conformance of the CUDA backends
+	@$(GPU) check $(GPU_OURS) $(GPU_PEERS) --json $(GPU_DIR)/conformance.json
+
+gpu-core: gpu-there   ## first half: the core set, and the report in results/gpu/report
+	@code=0; $(GPU) bench $(GPU_OURS) $(GPU_PEERS) $(GPU_CORE) --no-asv --results $(GPU_DIR) || code=$$?; \
+	$(GPU) report --results $(GPU_DIR) --out $(GPU_DIR)/report || code=$$?; exit $$code
+
+gpu-time: gpu-there   ## second half: ResNet-50 and one layer beyond 2^31 elements against torch
+	@code=0; \
+	$(VERSUS_GPU) $(GPU_COLUMNS) $(GPU_LAYERS) --ops im2col,col2im --json $(GPU_DIR)/$(GPU_STAMP)-columns.json || code=$$?; \
+	$(VERSUS_GPU) $(GPU_TF32) $(GPU_LAYERS) --ops $(CONVS) --json $(GPU_DIR)/$(GPU_STAMP)-tf32.json || code=$$?; \
+	$(VERSUS_GPU) $(GPU_STRICT) $(GPU_LAYERS) --ops $(CONVS) --json $(GPU_DIR)/$(GPU_STAMP)-strict.json || code=$$?; \
+	$(VERSUS_GPU) $(GPU_BEYOND) $(GPU_HUGE) --ops conv2d --pairs 5 --allocator default \
+	  --json $(GPU_DIR)/$(GPU_STAMP)-beyond.json || code=$$?; \
+	$(MAKE) --no-print-directory gpu-goals || code=$$?; exit $$code
+
+gpu-goals:       ## the goals beside what results/gpu holds, into the README of the CUDA backends
+	@$(GPU).report.goals $(GPU_DIR) $(GPU_README)
 
 lint: install    ## ruff and mypy
 	$(BIN)/ruff check .

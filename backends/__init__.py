@@ -13,4 +13,5 @@ BUILTIN = {
     "cupy_implicit_tf32": "backends.cupy_kernels:cupy_implicit_tf32",
     "torch_native": "backends.torch_native:cpu",
     "torch_native_cuda": "backends.torch_native:cuda",
+    "torch_native_cuda_tf32": "backends.torch_native:cuda_tf32",
 }

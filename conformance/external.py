@@ -65,7 +65,7 @@ def allowed_error(example: Example, dtype: str, numerics: Numerics) -> Array:
     cast = [None if a is None else a.astype(dtype) for a in given]
     count = tap_oracle.term_count(op, spec, *given)
     exact, published = tap_oracle.run(op, spec, *cast), tap_oracle.run(op, spec, *given)
-    ours = allowance(dtype, numerics, exact, tap_oracle.absolute(op, spec, *cast), count)
+    ours = allowance(dtype, numerics, exact, tap_oracle.absolute(op, spec, *cast), count, op)
     theirs = allowance("float32", "gemm", published, tap_oracle.absolute(op, spec, *given), count)
     bound: Array = ours + np.abs(exact - published) + theirs
     return bound

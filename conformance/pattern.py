@@ -68,7 +68,7 @@ def expected(call: Call, numerics: Numerics = "gemm") -> tuple[Array, Array | No
         return tap_oracle.run(call.op, call.spec, *call.arrays), None
     right = tap_oracle.run(call.op, call.spec, *call.arrays, accumulate=np.longdouble)
     count = tap_oracle.term_count(call.op, call.spec, *call.arrays)
-    return right, allowance(dtype, numerics, right, total, count)
+    return right, allowance(dtype, numerics, right, total, count, call.op)
 
 
 def wrong(call: Call, numerics: Numerics = "gemm") -> Array | None:

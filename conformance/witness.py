@@ -39,7 +39,7 @@ def real_expected(case: Case, numerics: Numerics) -> tuple[Array, Array]:
     exact = tap_oracle.run(case.op, case.spec, *arrays, accumulate=wide)
     absolute = tap_oracle.absolute(case.op, case.spec, *arrays)
     count = tap_oracle.term_count(case.op, case.spec, *arrays)
-    return _frozen(exact), _frozen(allowance(case.dtype, numerics, exact, absolute, count))
+    return _frozen(exact), _frozen(allowance(case.dtype, numerics, exact, absolute, count, case.op))
 
 
 @lru_cache(maxsize=8192)

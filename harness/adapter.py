@@ -29,6 +29,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "synchronize": ("a",),
     "seconds": ("call",),
     "info": (),
+    "ceilings": (),
 }
 _PLUMBING = ("from_numpy", "to_numpy", "synchronize")
 
@@ -64,7 +65,7 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
         unsupported=_refusals(getattr(candidate, "unsupported", _only_floats), native),
         from_numpy=getattr(candidate, "from_numpy", _identity), to_numpy=getattr(candidate, "to_numpy", _identity),
         synchronize=getattr(candidate, "synchronize", _done), seconds=getattr(candidate, "seconds", None),
-        info=_info(candidate, target),
+        ceilings=getattr(candidate, "ceilings", None), info=_info(candidate, target),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import machine, registry, results
+from harness import ceilings, machine, registry, results
 from harness.results import Record, RunFile
 from harness.shapes import Layer
 from harness.spec import OPS, Op
@@ -41,6 +41,7 @@ class Plan:
     allocator: str = "steady"
     budget: float = DEFAULT_BUDGET
     rounds: int = DEFAULT_ROUNDS
+    batch: int | None = None  # images of every layer, where they replace the layers' own
     barred: Mapping[str, str] = field(default_factory=dict)  # backends that must not be timed, and why
 
     def record(self) -> Record:
@@ -49,7 +50,7 @@ class Plan:
             "shapes": self.shapes, "layers": [layer.name for layer in self.layers],
             "specs": [str(layer.spec) for layer in self.layers], "ops": list(self.ops), "dtypes": list(self.dtypes),
             "backends": list(self.backends), "threads": self.threads, "allocator": self.allocator,
-            "budget": self.budget, "rounds": self.rounds,
+            "budget": self.budget, "rounds": self.rounds, "batch": self.batch,
         }  # fmt: skip
 
     @property
@@ -89,7 +90,7 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda record: None) -> R
     known = file.records()
     for cell in (record for record in known if record["kind"] == "cell"):
         progress(cell)
-    session = _Session(plan, file, known)
+    session = _Session(plan, file.append, known)
     try:
         for job in plan.jobs(known[0]["run"], facts):
             session.measure(job, progress)
@@ -99,10 +100,15 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda record: None) -> R
     return file
 
 
-def measure(plan: Plan, progress: Progress = lambda record: None) -> Iterator[Record]:
-    """Measure the plan and keep nothing: yields the cells, group by group. For `compare`."""
+def measure(
+    plan: Plan, progress: Progress = lambda record: None, described: Progress = lambda record: None
+) -> Iterator[Record]:
+    """Measure the plan and keep nothing: yields the cells, group by group. For `compare`.
+
+    `described` sees the records of the backends and of the ceilings of their devices; the CPU's are not measured.
+    """
     facts = machine.facts()
-    session = _Session(plan, None, [])
+    session = _Session(plan, lambda record: None if record["kind"] == "cell" else described(record), None)
     try:
         for job in plan.jobs("compare", facts):
             yield from session.measure(job, progress)
@@ -113,12 +119,15 @@ def measure(plan: Plan, progress: Progress = lambda record: None) -> Iterator[Re
 class _Session:
     """The child in use and what is known already; a child that dies is replaced for the next group."""
 
-    def __init__(self, plan: Plan, file: RunFile | None, known: Sequence[Record]) -> None:
-        self._plan, self._file = plan, file
+    def __init__(self, plan: Plan, keep: Progress, known: Sequence[Record] | None) -> None:
+        """`known` is what the run file holds already; None, if there is no such file."""
+        self._plan, self._keep = plan, keep
         self._worker: Worker | None = None
+        self._has_ceilings = known is None or any(r["kind"] == "ceilings" and not r.get("backend") for r in known)
+        known = known or []
         self._done = {(r["group"], r["backend"]) for r in known if r["kind"] == "cell"}
         self._described = {r["backend"] for r in known if r["kind"] == "backend"}
-        self._has_ceilings = file is None or any(r["kind"] == "ceilings" for r in known)
+        self._asked = {r["backend"] for r in known if r["kind"] == "ceilings" and r.get("backend")}
 
     def measure(self, job: Record, progress: Progress) -> list[Record]:
         """The new cells of one group, kept and shown; none if all of them are known."""
@@ -167,7 +176,7 @@ class _Session:
             self._worker = None
 
     def _ready(self) -> Worker:
-        """The child, started, with its backends loaded and the machine's ceilings measured."""
+        """The child, started, with its backends loaded and the ceilings of the machine and of devices measured."""
         if self._worker is not None:
             return self._worker
         self._worker = worker = Worker(environment(self._plan.threads, self._plan.allocator))
@@ -181,8 +190,21 @@ class _Session:
             for record in worker.request("ceilings", _SLACK, threads=threads, allocator=allocator):
                 self._keep(record)
             self._has_ceilings = True
-        return worker
+        return worker if self._ask_devices(worker) else self._ready()
 
-    def _keep(self, record: Record) -> None:
-        if self._file is not None:
-            self._file.append(record)
+    def _ask_devices(self, worker: Worker) -> bool:
+        """Keep the ceilings of the backends that measure their own, once; whether the child has survived it."""
+        shared: Record = {"threads": self._plan.threads, "allocator": self._plan.allocator}
+        for target in [t for t in self._plan.backends if t not in self._plan.barred]:
+            name = registry.known_as(target)
+            if name in self._asked:
+                continue
+            self._asked.add(name)
+            try:
+                for record in worker.request("device", _SLACK, target=target, **shared):
+                    self._keep(record)
+            except WorkerDied as death:
+                self._keep({"kind": "ceilings", "backend": name, "blas": [], **shared, **ceilings.nothing(str(death))})
+                self.close()
+                return False
+        return True

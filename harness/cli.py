@@ -46,6 +46,7 @@ Dtypes = Annotated[list[str] | None, typer.Option("--dtype", help="dtypes, comma
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="also write the result as JSON")]
 _SETS = f"layers: {', '.join(shapes.set_names())}, a file, or a spec"
 ShapeSet = Annotated[str, typer.Option("--shapes", metavar="SET|FILE|SPEC", help=_SETS)]
+Batch = Annotated[int | None, typer.Option(min=1, metavar="N", help="images of every layer, instead of its own")]
 Threads = Annotated[int, typer.Option(min=1, help="threads of every library")]
 Allocator = Annotated[str, typer.Option(help="steady (nobody pays page faults) or default (what users see)")]
 
@@ -181,6 +182,7 @@ def _check_here(
 def bench_command(
     names: Backends = None,
     shape_set: ShapeSet = "quick",
+    batch: Batch = None,
     ops: Ops = None,
     dtype: Dtypes = None,
     budget: Annotated[
@@ -194,8 +196,8 @@ def bench_command(
     """How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if interrupted."""
     chosen = _distinct(names or registry.names())
     plan = bench.Plan(
-        shape_set, shapes.layers(shape_set), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
-        threads, _allocator(allocator), budget,
+        shape_set, shapes.layers(shape_set, batch), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
+        threads, _allocator(allocator), budget, batch=batch,
     )  # fmt: skip
     plan = replace(plan, barred=_wrong(plan))
     cells: list[Record] = []
@@ -223,6 +225,7 @@ def bench_command(
 def compare(
     names: Backends = None,
     shape_set: ShapeSet = "quick",
+    batch: Batch = None,
     ops: Ops = None,
     dtype: Dtypes = None,
     pairs: Annotated[
@@ -237,26 +240,28 @@ def compare(
         raise typer.BadParameter("compare takes at least two backends")
     chosen = _distinct(names or [])
     plan = bench.Plan(
-        shape_set, shapes.layers(shape_set), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
-        threads, _allocator(allocator), _COMPARE_BUDGET, pairs,
+        shape_set, shapes.layers(shape_set, batch), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
+        threads, _allocator(allocator), _COMPARE_BUDGET, pairs, batch=batch,
     )  # fmt: skip
     if json_file:
         results.require_writable(json_file)
     plan = replace(plan, barred=_wrong(plan))
     cells: list[Record] = []
+    described: list[Record] = []
     interrupted = False
     try:
         with terminal.Ticker("compare", plan.cells) as ticker:
-            for cell in bench.measure(plan, lambda cell: ticker.step(f"{cell['layer']} {cell['op']}")):
+            step = lambda cell: ticker.step(f"{cell['layer']} {cell['op']}")  # noqa: E731
+            for cell in bench.measure(plan, step, described.append):
                 cells.append(cell)
     except KeyboardInterrupt:
         interrupted = True
-    table = versus.rows(cells, [registry.known_as(target) for target in chosen])
+    table = versus.rows(cells, [registry.known_as(target) for target in chosen], described)
     means = versus.geomeans(table)
     if json_file:
         document = {
             "schema": versus.SCHEMA, "machine": machine.facts(), "threads": threads, "allocator": allocator,
-            "rows": table, "geomean": means,
+            "ceilings": [r for r in described if r["kind"] == "ceilings"], "rows": table, "geomean": means,
         }  # fmt: skip
         results.write_atomically(json_file, json.dumps(document, indent=1) + "\n")
     terminal.show_comparison(table, means, f"{threads} thread(s), {allocator} allocator")

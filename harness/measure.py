@@ -1,22 +1,32 @@
-"""Measures one (op, layer) over all backends, inside the measuring child: predict, check, then time, interleaved."""
+"""Measures one (op, layer) over all backends, inside the measuring child: predict, check, then time, interleaved.
+
+Surprising fact: a backend with a device clock (`seconds`) is handed calls that launch and do not wait, on several sets
+of equal inputs in turn, so that neither the host's waking up nor a warm cache of the device counts as its speed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from harness import data, registry
+from harness import ceilings, data, registry
 from harness.gate import Gate, WrongResult
 from harness.predict import human, predict
-from harness.protocol import BackendUnavailable, CompleteBackend
+from harness.protocol import Array, BackendUnavailable, CompleteBackend
 from harness.results import Record, cell
 from harness.spec import ConvSpec, Op
 from harness.timing import FEWEST_ROUNDS, LONG_CALL, Timed, interleave, seconds
 
 _CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration
+_CACHE_BYTES = 256 * 2**20  # more than four times the last-level cache of any card; an H200 has 60 MB
+_LONG_SEARCH = 5.0  # seconds; the first call of any shape on a GPU may search for the fastest kernel, or compile one
+_FEWEST_SETS, _MOST_SETS = 2, 64
+_MOST_DRAWN = 2**28  # elements of an input that are drawn one by one; for more, that alone would take a minute
 
 
 @dataclass(slots=True)
@@ -36,20 +46,30 @@ class Bench:
             self.missing[target] = str(reason)
             return {
                 "kind": "backend", "backend": registry.known_as(target), "target": target, "available": False,
-                "reason": str(reason), "info": {}, "native": [], "load_seconds": None,
+                "reason": str(reason), "info": {}, "numerics": None, "native": [], "load_seconds": None,
             }  # fmt: skip
         backend = self.loaded[target] = found[0]
         return {"kind": "backend", "backend": backend.name, "target": target, "available": True, "reason": "",
-                "info": backend.info, "native": sorted(backend.native), "load_seconds": took}  # fmt: skip
+                "info": backend.info, "numerics": backend.numerics, "native": sorted(backend.native),
+                "load_seconds": took}  # fmt: skip
+
+    def ceilings(self, target: str, threads: int, allocator: str) -> Iterator[Record]:
+        """The limits of the device of one backend, if it measures them itself."""
+        backend = self.loaded.get(target)
+        if backend is not None and backend.ceilings is not None:
+            yield ceilings.of_device(backend, threads, allocator)
 
     def group(self, job: Record) -> Iterator[Record]:
         """One cell record per backend of the job; those that cannot be timed come first, with their reasons."""
         op, spec, dtype = job["op"], ConvSpec.parse(job["spec"]), job["dtype"]
         try:
-            arrays = data.exact(op, spec, dtype, f"bench/{op}/{dtype}/{spec}")
+            large = max(map(math.prod, spec.input_shapes(op))) > _MOST_DRAWN
+            make = data.pooled if large else data.exact
+            arrays = make(op, spec, dtype, f"bench/{op}/{dtype}/{spec}")
         except data.DataError as reason:
             yield from (cell(job, registry.known_as(name), "unsupported", str(reason)) for name in job["backends"])
             return
+        yield {"kind": "at", "backend": ""}  # a sign of life: what follows may take minutes on arrays of gigabytes
         gate = Gate(op, spec, arrays)
         ready: dict[str, tuple[Record, _Call, Timed]] = {}
         for name in job["backends"]:
@@ -62,6 +82,7 @@ class Bench:
         yield {"kind": "at", "backend": ""}
         interleave([timed for _, _, timed in ready.values()], job["rounds"], job["budget"], job["gap"])
         for record, call, timed in ready.values():
+            call.sets.clear()  # the memory is the next group's
             if call.error:
                 yield record | {"status": "fail", "reason": f"while timed, it {call.error}"}
             else:
@@ -87,6 +108,10 @@ class Bench:
                 return cell(job, backend.name, "over_budget", text, predicted_seconds=predicted, **native)
             own = [backend.from_numpy(a) for a in gate.arrays]
             gate.check(backend.to_numpy(_waiting(backend, op, spec, own)))
+            sets = [own]
+            if backend.seconds is not None:
+                # Copied first: conversion may share memory with the host, and each set is to be memory of its own.
+                sets += [[backend.from_numpy(a.copy()) for a in gate.arrays] for _ in range(_sets(gate.arrays) - 1)]
         except WrongResult as wrong:
             return cell(job, backend.name, "fail", str(wrong), **native)
         except KeyboardInterrupt:
@@ -97,8 +122,8 @@ class Bench:
             job, backend.name, "ok", predicted_seconds=predicted, checked_points=gate.points,
             first_seconds=clock.first, first_in_process=self._is_first(name, op, dtype), **native,
         )  # fmt: skip
-        call = _Call(backend, op, spec, own)
-        return record, call, Timed(call, backend.seconds)
+        call = _Call(backend, op, spec, sets)
+        return record, call, Timed(call, None if backend.seconds is None else call.device_seconds)
 
     def _is_first(self, name: str, op: str, dtype: str) -> bool:
         """Whether the child had not called this op of this backend before: then its first call shows set-up costs."""
@@ -110,24 +135,56 @@ class Bench:
 
 @dataclass(slots=True)
 class _Call:
-    """The call that is timed. One that raises is not called again: it costs its own cell, not the group."""
+    """The call that is timed, on each set of inputs in turn.
+
+    One that raises is not called again: it costs its own cell, not the group.
+    """
 
     backend: CompleteBackend
     op: Op
     spec: ConvSpec
-    arrays: list[Any]
+    sets: list[list[Any]]
     error: str = ""
+    turns: Iterator[int] = field(default_factory=itertools.count)
 
     def __call__(self) -> Any:
+        """Call and wait for the result."""
+        return self._kept(lambda: _waiting(self.backend, self.op, self.spec, self._next()))
+
+    def device_seconds(self) -> float:
+        """The backend's own time of a call that only launches; what has been launched may still raise there."""
+        return self._kept(self._device_seconds) or 0.0
+
+    def _device_seconds(self) -> float:
+        assert self.backend.seconds is not None
+        took = self.backend.seconds(lambda: self._kept(self._launch))
+        if not (math.isfinite(took) and took > 0):
+            raise ValueError(f"seconds() must give a time above 0, got {took!r}")
+        return float(took)
+
+    def _launch(self) -> Any:
+        return self.backend.call(self.op, self.spec, *self._next())
+
+    def _next(self) -> list[Any]:
+        return self.sets[next(self.turns) % len(self.sets)]
+
+    def _kept(self, call: Callable[[], Any]) -> Any:
+        """What the call gives; None if it raises, now or earlier, and the first error is kept."""
         if self.error:
             return None
         try:
-            return _waiting(self.backend, self.op, self.spec, self.arrays)
+            return call()
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            self.error = _raised(error)
+            self.error = self.error or _raised(error)
             return None
+
+
+def _sets(arrays: Sequence[Array]) -> int:
+    """How many sets of inputs together exceed a last-level cache; small ones may need more than there are."""
+    size = sum(a.nbytes for a in arrays)
+    return max(_FEWEST_SETS, min(_MOST_SETS, _CACHE_BYTES // max(size, 1) + 1))
 
 
 def _raised(error: BaseException) -> str:
@@ -154,6 +211,6 @@ class _Probe:
         cold = seconds(lambda: _waiting(self.backend, self.op, spec, own))
         if self.first is None:  # it may have compiled for longer than any call takes, so it is never believed
             self.first = cold
-        elif cold > LONG_CALL:
+        elif cold > (LONG_CALL if self.backend.seconds is None else _LONG_SEARCH):
             return cold
         return seconds(lambda: _waiting(self.backend, self.op, spec, own))

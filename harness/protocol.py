@@ -35,7 +35,10 @@ class Backend(Protocol[ArrayT]):
 
     Every op gets valid input only, of any strides, offset, alignment and writeability, one dtype a call. It returns
     a fresh C-contiguous array of that dtype and of exactly the spec's shape, and leaves its inputs as they were.
-    Optional members: `numerics`, `info() -> dict[str, str]`, `seconds(call) -> float` (device time of one call).
+    Optional members: `numerics`; `info() -> dict[str, str]`; `seconds(call) -> float`, the device time of one call,
+    which only launches: `seconds` itself waits for what was launched; `ceilings() -> dict`, the limits of its device:
+    `device` (a name), `copy_gbs` and `copy_bytes` (bytes read plus written) for `cache` and `dram`, and `matmul_gflops`
+    for any of `float32`, `tf32`, `float64`.
     """
 
     name: str
@@ -89,6 +92,7 @@ class CompleteBackend:
     numerics: Numerics = "gemm"
     info: dict[str, str] = field(default_factory=dict)
     seconds: Callable[[Callable[[], Any]], float] | None = field(default=None, repr=False)
+    ceilings: Callable[[], dict[str, Any]] | None = field(default=None, repr=False)
 
     def call(self, op: Op, spec: ConvSpec, *arrays: Any) -> Any:
         """Run one op on the backend's own arrays."""

@@ -1,8 +1,9 @@
 """The record of measurements: JSON lines, one a fact, appended as it becomes known and never rewritten.
 
-A run file holds one `run` line (plan and machine), `backend` and `ceilings` lines, one `cell` line per (backend, op,
-dtype, layer), and an `end` line once everything planned was done. A file without an `end` line is unfinished: the same
-plan continues it. A line cut off by a crash is dropped on reading.
+A run file holds one `run` line (plan and machine), `backend` and `ceilings` lines (the CPU's, and with "backend" those
+of a backend's own device), one `cell` line per (backend, op, dtype, layer), and an `end` line once everything planned
+was done. A file without an `end` line is unfinished: the same plan continues it. A line cut off by a crash is dropped
+on reading.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.spec import ConvSpec, SpecError
@@ -30,11 +30,19 @@ def set_names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.csv"))
 
 
-def layers(shapes: str) -> list[Layer]:
+def layers(shapes: str, batch: int | None = None) -> list[Layer]:
     """The layers of a shipped set, a CSV file of the same columns, a text file of specs, or one spec.
 
-    Raises `ShapesError` naming what was asked and what is allowed.
+    With `batch`, each has that many images instead of its own, and the name says so: `vgg16:conv1_1@32`. Raises
+    `ShapesError` naming what was asked and what is allowed.
     """
+    found = _layers(shapes)
+    if batch is None:
+        return found
+    return [Layer(f"{layer.name}@{batch}", replace(layer.spec, batch=batch)) for layer in found]
+
+
+def _layers(shapes: str) -> list[Layer]:
     if shapes in set_names():
         return _from_csv(_FOLDER / f"{shapes}.csv")
     path = Path(shapes)

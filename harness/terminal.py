@@ -96,6 +96,12 @@ def show_checks(objects: Sequence[Record], notes: Sequence[str] = ()) -> None:
             print(f"\n{o['backend']}: {len(bad) - _SHOWN_GROUPS} more groups of cases failed; --html FILE has all")
 
 
+def _share(row: Record, side: str) -> str:
+    """How near one side of a comparison is to the nearer limit of its device; empty where that is not known."""
+    share = row[f"{side}_share"]
+    return "" if share is None else f"{share:.0%} of {row[f'{side}_bound'].removeprefix('of ')}"
+
+
 def show_comparison(rows: Sequence[Record], means: Sequence[Record], conditions: str) -> None:
     """Paired ratios per layer, then their geometric means."""
     a = rows[0]["a"] if rows else ""
@@ -104,9 +110,12 @@ def show_comparison(rows: Sequence[Record], means: Sequence[Record], conditions:
         timed = row["ratio"] is not None
         ratio = f"{row['ratio']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" if timed else ""
         said = versus.verdict(row) if timed else f"{row['status']}: {row['reason']}"
-        lines.append([row["shape"], row["op"], row["dtype"], row["b"], said, ratio, str(row["pairs"])])
-    header = ("layer", "op", "dtype", "against", f"{a} is", "time ratio [95 %]", "pairs")
-    table(f"{a}, {conditions}", header, lines)
+        shares = [_share(row, side) for side in "ab"]
+        lines.append([row["shape"], row["op"], row["dtype"], row["b"], said, ratio, str(row["pairs"]), *shares])
+    plain = ["layer", "op", "dtype", "against", f"{a} is", "time ratio [95 %]", "pairs"]
+    header = [*plain, f"{a}'s limit", "peer's limit"]
+    known = [i for i in range(len(header)) if i < len(plain) or any(line[i] for line in lines)]
+    table(f"{a}, {conditions}", [header[i] for i in known], [[line[i] for i in known] for line in lines])
     print()
     said_means = [
         [m["op"], m["dtype"], m["b"], versus.in_words(m["ratio"]) if m["ratio"] else "not measured", str(m["layers"])]

@@ -17,14 +17,19 @@ Call = Callable[[], object]
 SHORTEST_BLOCK = 5e-3  # seconds; many times the resolution of the clock
 LONG_CALL = 0.1  # seconds; from here on a warm-up call before each block would cost more than it clarifies
 FEWEST_ROUNDS = 3
+MOST_DEVICE_CALLS = 16  # of a block by a device's clock, which resolves one call, and waits for each
 
 
 @dataclass(slots=True)
 class Timed:
-    """A call to be timed, with its samples in seconds a call. `device_seconds` replaces the wall clock where given."""
+    """A call to be timed, with its samples in seconds a call.
+
+    `device_seconds`, where given, replaces the wall clock: it makes one call, in its own way, and gives its time. The
+    wall clock still decides how many calls make a block.
+    """
 
     call: Call
-    device_seconds: Callable[[Call], float] | None = None
+    device_seconds: Callable[[], float] | None = None
     repetitions: int = 1
     estimate: float = 0.0
     samples: list[float] = field(default_factory=list)
@@ -44,7 +49,8 @@ def interleave(timed: Sequence[Timed], rounds: int, budget: float, gap: float = 
     """
     for one in timed:
         one.estimate = max(_calibrate(one), 1e-9)
-        one.repetitions = max(1, math.ceil(SHORTEST_BLOCK / one.estimate))
+        calls = max(1, math.ceil(SHORTEST_BLOCK / one.estimate))
+        one.repetitions = calls if one.device_seconds is None else min(calls, MOST_DEVICE_CALLS)
     allowed = [_rounds_within(one, rounds, budget) for one in timed]
     collecting = gc.isenabled()
     gc.disable()
@@ -80,7 +86,7 @@ def _block(one: Timed) -> float:
     if one.estimate <= LONG_CALL:
         one.call()
     if one.device_seconds is not None:
-        return sum(one.device_seconds(one.call) for _ in range(one.repetitions)) / one.repetitions
+        return sum(one.device_seconds() for _ in range(one.repetitions)) / one.repetitions
     start = time.perf_counter()
     for _ in range(one.repetitions):
         one.call()

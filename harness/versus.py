@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
+from harness import ceilings
 from harness.results import Record
+from harness.spec import ConvSpec
 from harness.statistics import geomean, median, median_interval
 
 SCHEMA = 1
 
 
-def rows(cells: Iterable[Record], names: Sequence[str]) -> list[Record]:
+def rows(cells: Iterable[Record], names: Sequence[str], described: Sequence[Record] = ()) -> list[Record]:
     """One row per op, dtype, layer and other backend: ratio = time of a / time of b, a = the first name.
 
-    Below 1, a is faster. A row without a ratio carries the status and reason of the side that has no time.
+    Below 1, a is faster. A row without a ratio carries the status and reason of the side that has no time. A backend
+    whose ceilings are among the `described` records also has its share of the nearer one.
     """
     a, others = names[0], names[1:]
+    share = partial(_share, ceilings.by_backend(described), _numerics(described))
     groups: dict[str, dict[str, Record]] = {}
     for cell in cells:
         groups.setdefault(cell["group"], {})[cell["backend"]] = cell
-    return [_row(group[a], group[b]) for group in groups.values() for b in others if {a, b} <= group.keys()]
+    return [
+        {**_row(group[a], group[b]), **share("a", group[a]), **share("b", group[b])}
+        for group in groups.values()
+        for b in others
+        if {a, b} <= group.keys()
+    ]
 
 
 def geomeans(table: Sequence[Record]) -> list[Record]:
@@ -57,6 +67,20 @@ def paired_ratios(a: Record, b: Record) -> list[float]:
     if a["group"] != b["group"]:
         return []
     return [mine / theirs for mine, theirs in zip(a["samples"], b["samples"], strict=False)]
+
+
+def _numerics(described: Sequence[Record]) -> dict[str, str | None]:
+    return {r["backend"]: r["numerics"] for r in described if r["kind"] == "backend"}
+
+
+def _share(limits: dict[str, Record], numerics: dict[str, str | None], side: str, cell: Record) -> Record:
+    """The share of the nearer ceiling and which it is; both None where there is no time or no ceiling."""
+    own, name = limits.get(cell["backend"]), cell["backend"]
+    found: Record = {}
+    if own is not None and cell["samples"]:
+        spec, seconds = ConvSpec.parse(cell["spec"]), median(cell["samples"])
+        found = ceilings.rates(cell["op"], spec, cell["dtype"], seconds, own, numerics.get(name))
+    return {f"{side}_share": found.get("share"), f"{side}_bound": found.get("bound")}
 
 
 def _row(a: Record, b: Record) -> Record:

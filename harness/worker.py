@@ -196,6 +196,7 @@ def _actions(first: str) -> dict[str, Callable[[Record], Iterable[Answer]]]:
     return {
         "load": lambda m: [(bench.load(m["target"]), ())],
         "ceilings": lambda m: [(machine.ceilings(m["threads"], m["allocator"]), ())],
+        "device": lambda m: ((r, ()) for r in bench.ceilings(m["target"], m["threads"], m["allocator"])),
         "group": lambda m: ((record, ()) for record in bench.group(m["job"])),
     }
 

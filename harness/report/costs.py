@@ -22,15 +22,15 @@ ABOVE = "above its ceiling"
 
 def throughput(cells: pd.DataFrame, data: Data, config: Config) -> Table:
     """Op and layer x backend: the share of the ceiling that binds, with GFLOP/s and GB/s."""
-    ceilings = data.ceilings(config)
-    rates = with_throughput(cells, ceilings, data.backends)
+    rates = with_throughput(cells, data, config)
     names = [name for name in columns_of(cells) if name in set(rates["backend"])]
     rows = []
     for _, own in rates.groupby(["op", "spec"], sort=False):
         found = {r["backend"]: _rate_cell(r) for r in records(own)}
         labels = [cell(str(own["op"].iloc[0])), cell(str(own["layer"].iloc[0]))]
         rows.append([*labels, *(found.get(name, Cell(("no time",), "missing")) for name in names)])
-    title, notes = "Share of the nearer ceiling", _rate_notes(ceilings, config)
+    limits = {name: record for name in names if (record := data.ceilings(config, name))}
+    title, notes = "Share of the nearer ceiling", _rate_notes(data.ceilings(config), limits, config)
     return Table(f"throughput-{config.slug}", title, ["op", "layer", *names], rows, rates, notes)
 
 
@@ -49,14 +49,21 @@ def _rate_cell(record: Record) -> Cell:
     return Cell((first, gflops, gbs), "flag" if share > 1 else "", title, share)
 
 
-def _rate_notes(ceilings: Record | None, config: Config) -> list[str]:
+def _rate_notes(ceilings: Record | None, own: dict[str, Record], config: Config) -> list[str]:
+    devices = [
+        f"{', '.join(name for name in own if own[name]['device'] == device)}: against the ceilings of {device}, listed "
+        "below; a TF32 backend against the matrix product in TF32. Inputs are read from memory, as they change from "
+        "call to call: of the copy within the cache, only the writing half is within reach."
+        for device in dict.fromkeys(limits["device"] for limits in own.values())
+    ]
     if ceilings is None:
-        return ["No ceilings were measured for these threads and this allocator, so no shares are given."]
+        return ["No ceilings of the CPU were measured for these threads and this allocator.", *devices]
     product = ceilings["matmul_gflops"].get(config.dtype)
     best = f"{words.digits(product)} GFLOP/s (NumPy's BLAS)" if product else f"not measured for {config.dtype}"
     gbs, cache = ceilings["copy_gbs"], words.size(ceilings["copy_bytes"]["cache"])
     threads = "; several threads meet the copy ceiling of one" if config.threads > 1 else ""
     return [
+        *devices,
         f"Ceilings measured here: matrix product {best}; copy {words.digits(gbs['cache'])} GB/s within "
         f"{cache} (cache), {words.digits(gbs['dram'])} GB/s from memory (dram).",
         "GFLOP/s counts the arithmetic of the definition (taps on padding included), GB/s each input read once and "

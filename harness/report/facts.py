@@ -107,21 +107,30 @@ def machine(data: Data) -> Table:
 
 
 def ceilings(data: Data) -> Table:
-    """The measured ceilings of every number of threads and allocator."""
-    newest: dict[tuple[int, str], Record] = {}
+    """The measured ceilings: the CPU's for every number of threads and allocator, then those of backends' devices."""
+    newest: dict[tuple[str, int, str], Record] = {}
     for run in data.runs:
-        newest |= {(c["threads"], c["allocator"]): c for c in run.ceilings}
+        for c in run.ceilings:
+            name = str(c.get("backend", ""))
+            newest[name, *((0, "") if name else (c["threads"], c["allocator"]))] = c
     tidy: list[Record] = []
-    for (threads, allocator), c in newest.items():
-        shared = {"threads": threads, "allocator": allocator}
+    for (name, threads, allocator), c in sorted(newest.items(), key=lambda item: bool(item[0][0])):
+        device = f"{c['device']} ({name})" if name else "cpu"
+        shared = {"device": device, "threads": None if name else threads, "allocator": allocator}
+        if c.get("reason"):
+            why = f"not measured: {c['reason']}"
+            tidy.append({**shared, "device": name, "ceiling": why, "value": None, "unit": ""})
         for where, gbs in c["copy_gbs"].items():
-            what = f"copy within {words.size(c['copy_bytes'][where])} ({where}), one thread, read + write"
+            how = "read + write" if name else "one thread, read + write"
+            what = f"copy within {words.size(c['copy_bytes'][where])} ({where}), {how}"
             tidy.append({**shared, "ceiling": what, "value": gbs, "unit": "GB/s"})
         for dtype, gflops in c["matmul_gflops"].items():
             tidy.append({**shared, "ceiling": f"matrix product {dtype}", "value": gflops, "unit": "GFLOP/s"})
-    rows = [[cell(str(t["threads"])), cell(t["allocator"]), cell(t["ceiling"]),
-             cell(f"{words.digits(t['value'])} {t['unit']}", "", t["value"])] for t in tidy]  # fmt: skip
-    return Table("ceilings", "Ceilings", ["threads", "allocator", "ceiling", "best seen"], rows, pd.DataFrame(tidy))
+    rows = [[cell(t["device"]), cell(str(t["threads"] or "")), cell(t["allocator"]), cell(t["ceiling"]),
+             cell(f"{words.digits(t['value'])} {t['unit']}" if t["value"] else "", "", t["value"])]
+            for t in tidy]  # fmt: skip
+    header = ["device", "threads", "allocator", "ceiling", "measured"]
+    return Table("ceilings", "Ceilings", header, rows, pd.DataFrame(tidy))
 
 
 def commands(data: Data, config: Config) -> list[str]:
@@ -131,6 +140,8 @@ def commands(data: Data, config: Config) -> list[str]:
         "--shapes": plan["shapes"], "--ops": ",".join(plan["ops"]), "--dtype": ",".join(plan["dtypes"]),
         "--threads": f"{plan['threads']}", "--allocator": plan["allocator"], "--budget": f"{plan['budget']:g}",
     }  # fmt: skip
+    if plan.get("batch"):
+        options["--batch"] = str(plan["batch"])
     if set(plan["ops"]) == set(OPS):
         del options["--ops"]
     words_of_bench = [word for option in options.items() for word in option]

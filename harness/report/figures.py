@@ -156,7 +156,7 @@ def _ratio_foot(cells: pd.DataFrame, letters: dict[str, None], gone: Sequence[st
 
 def roofline(rates: pd.DataFrame, ceilings: Record, dtype: str, title: str, name: str) -> Picture:
     """Arithmetic intensity against GFLOP/s, a panel per convolution op, under the roofs measured on this machine."""
-    shown = rates[rates.op.isin(CONVOLUTIONS) & rates.compute_share.notna()]
+    shown = rates[rates.op.isin(CONVOLUTIONS) & rates.compute_share.notna() & (rates.device == "")]
     ops = [op for op in CONVOLUTIONS if op in set(shown["op"])]
     style, names = looks(list(rates["backend"])), [str(b) for b in dict.fromkeys(shown["backend"])]
     figure = Figure(figsize=(9.5, 5.0))

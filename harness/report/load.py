@@ -14,13 +14,13 @@ from typing import Any
 
 import pandas as pd
 
-from harness import registry
+from harness import ceilings, registry
 from harness.results import Record, ResultsError, read
 from harness.spec import OPS
 from harness.statistics import median_interval
 
 KEY = ["backend", "op", "dtype", "spec", "threads", "allocator"]
-BASELINES = ("torch_native", "numpy_fancy")  # the first that was measured
+BASELINES = ("torch_native", "numpy_fancy", "torch_native_cuda")  # the first that was measured
 NAIVE = "naive_loops"
 
 
@@ -95,10 +95,16 @@ class Data:
         name = self.select(config)["run"].max()
         return next(run for run in reversed(self.runs) if run.name == name)
 
-    def ceilings(self, config: Config) -> Record | None:
-        """The newest measured ceilings for these threads and this allocator."""
+    def ceilings(self, config: Config, backend: str = "") -> Record | None:
+        """The newest measured ceilings: the CPU's for these threads and this allocator, or those of a backend's device.
+
+        A device does not depend on the threads of its host.
+        """
         records = [r for run in self.runs for r in run.ceilings]
-        same = [r for r in records if (r["threads"], r["allocator"]) == (config.threads, config.allocator)]
+        if backend:
+            return ceilings.by_backend(records).get(backend)
+        conditions = (config.threads, config.allocator)
+        same = [r for r in records if not r.get("backend") and (r["threads"], r["allocator"]) == conditions]
         return same[-1] if same else None
 
 

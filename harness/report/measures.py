@@ -1,6 +1,6 @@
 """What is computed from the times: paired ratios, throughput against the measured ceilings, bytes of the columns.
 
-A copy moves each byte twice (read and write) and its ceiling counts both, as `min_bytes` does, so the two compare.
+A backend that has measured its own device is held against that; the CPU's ceilings are for backends on the CPU alone.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from harness import versus
-from harness.report.load import Data
+from harness import ceilings, versus
+from harness.report.load import Config, Data
 from harness.results import Record
 from harness.spec import ConvSpec, Op
 from harness.statistics import median_interval
@@ -38,14 +38,14 @@ def with_ratios(cells: pd.DataFrame, data: Data, reference: str) -> pd.DataFrame
     return cells.assign(**{c: ratios[c] if c == "pairs" else ratios[c].astype(float) for c in columns})
 
 
-def with_throughput(cells: pd.DataFrame, ceilings: Record | None, backends: dict[str, Record]) -> pd.DataFrame:
+def with_throughput(cells: pd.DataFrame, data: Data, config: Config) -> pd.DataFrame:
     """The measured cells with rates, shares of the ceilings, and which ceiling binds.
 
     `gflops`, `gbs`: counted work over the median. `compute_share`, `memory_share`: None without a ceiling for the dtype
-    or on another device than the CPU, whose ceilings these are. `bound` is the ceiling that is nearer.
+    or on a device without ceilings. `bound` is the ceiling that is nearer, `device` whose ceilings these are ("": the
+    CPU's, or nobody's).
     """
-    rows = [_throughput(cell, ceilings, backends.get(str(cell["backend"]))) for cell in records(cells[cells.n > 0])]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([_throughput(cell, data, config) for cell in records(cells[cells.n > 0])])
 
 
 def records(frame: pd.DataFrame) -> list[Record]:
@@ -53,29 +53,15 @@ def records(frame: pd.DataFrame) -> list[Record]:
     return cast(list[Record], frame.to_dict("records"))
 
 
-def _throughput(cell: Record, ceilings: Record | None, backend: Record | None) -> Record:
+def _throughput(cell: Record, data: Data, config: Config) -> Record:
+    backend = data.backends.get(str(cell["backend"]), {})
+    own = data.ceilings(config, str(cell["backend"]))
+    on_cpu = str(backend.get("info", {}).get("device", "cpu")).startswith("cpu")
+    limits = own or (data.ceilings(config) if on_cpu else None)
     spec, op, dtype = ConvSpec.parse(str(cell["spec"])), cast(Op, cell["op"]), str(cell["dtype"])
-    seconds = cast(float, cell["seconds"])
-    moved, flops = spec.min_bytes(op, dtype), spec.flops(op)
-    row: Record = {
-        **{key: cell[key] for key in ("op", "layer", "spec", "backend", "dtype", "seconds")},
-        "flops": flops, "min_bytes": moved, "intensity": flops / moved if moved else None,
-        "gflops": flops / seconds / 1e9, "gbs": moved / seconds / 1e9, "copy_ceiling": "", "copy_gbs": None,
-        "matmul_gflops": None, "memory_share": None, "compute_share": None, "bound": "", "share": None,
-    }  # fmt: skip
-    on_cpu = str((backend or {}).get("info", {}).get("device", "cpu")).startswith("cpu")
-    if ceilings is None or not on_cpu:
-        return row
-    row["copy_ceiling"] = "cache" if moved <= ceilings["copy_bytes"]["cache"] else "dram"
-    row["copy_gbs"] = ceilings["copy_gbs"][row["copy_ceiling"]]
-    row["memory_share"] = row["share"] = row["gbs"] / row["copy_gbs"]
-    product = ceilings["matmul_gflops"].get(dtype)
-    row["bound"] = "memory" if product or not flops else "of memory (no ceiling of the product)"
-    if product:
-        row["matmul_gflops"], row["compute_share"] = product, row["gflops"] / product
-        if row["compute_share"] > row["memory_share"]:
-            row["bound"], row["share"] = "compute", row["compute_share"]
-    return row
+    kept = ("op", "layer", "spec", "backend", "dtype", "seconds")
+    found = ceilings.rates(op, spec, dtype, cast(float, cell["seconds"]), limits, backend.get("numerics"))
+    return {**{key: cell[key] for key in kept}, **found, "device": own["device"] if own else ""}
 
 
 def columns_memory(cells: pd.DataFrame, dtype: str) -> pd.DataFrame:

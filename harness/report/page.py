@@ -115,7 +115,8 @@ def _op(cells: pd.DataFrame, op: str, base: str, config: Config, title: str) -> 
 def _throughput(cells: pd.DataFrame, data: Data, config: Config, title: str) -> Block:
     table, ceilings = costs.throughput(cells, data, config), data.ceilings(config)
     rates, pictures = table.frame, []
-    if ceilings and (rates["op"].isin(CONVOLUTIONS) & rates["compute_share"].notna()).any():
+    drawn = rates["op"].isin(CONVOLUTIONS) & rates["compute_share"].notna() & (rates["device"] == "")
+    if ceilings and drawn.any():
         heading, name = f"Roofline of the convolutions\n{title}", f"roofline-{config.slug}"
         pictures.append(figures.roofline(rates, ceilings, config.dtype, heading, name))
     return Block("How far from the machine's limits?", table.name, [table], pictures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ FLAT = [1.0] * 11
 
 
 def write_run(
-    results: Path, run: str, cells: list[Record], *, machine: str = MACHINE, finished: bool = True, **ceilings: Any
-) -> None:
-    """Write one run file of the real schema."""
+    results: Path, run: str, cells: list[Record], *, machine: str = MACHINE, finished: bool = True,
+    more: Sequence[Record] = (), **ceilings: Any,
+) -> None:  # fmt: skip
+    """Write one run file of the real schema; `more` records follow those of the backends and the CPU's ceilings."""
     names = list(dict.fromkeys(c["backend"] for c in cells))
     code = {"commit": "ab" * 20, "dirty": False, "changes": ""}
     plan = {
@@ -32,12 +34,13 @@ def write_run(
         lost = [c["reason"] for c in cells if c["backend"] == name and c["status"] == "unavailable"]
         records.append({
             "kind": "backend", "backend": name, "target": name, "available": not lost, "reason": "".join(lost[:1]),
-            "info": {"device": "cpu"}, "native": ["im2col", "col2im"], "load_seconds": 0.1,
+            "info": {"device": "cpu"}, "numerics": "gemm", "native": ["im2col", "col2im"], "load_seconds": 0.1,
         })  # fmt: skip
     records.append({
         "kind": "ceilings", "threads": 1, "allocator": "steady", "copy_gbs": {"cache": 100.0, "dram": 20.0}, "blas": [],
         "copy_bytes": {"cache": 2**21, "dram": 2**28}, "matmul_gflops": {"float32": 100.0}, **ceilings,
     })  # fmt: skip
+    records += more
     for c in cells:
         group = f"{run}/{c['op']}/{c['dtype']}/{c['spec']}"
         records.append({**c, "run": run, "group": group, "machine": machine, "commit": "ab" * 20})

@@ -140,6 +140,8 @@ def test_backends_lists_all_and_claims(tmp_path: Path) -> None:
         (("compare", "numpy_fancy", "numpy_fancy"), ("numpy_fancy", "once")),
         (("compare", "numpy_fancy", "matlab_loop", "--shapes", "quik"), ("'quik'", "did you mean 'quick'")),
         (("compare", "numpy_fancy", "matlab_loop", "--allocator", "slow"), ("'slow'", "steady, default")),
+        (("compare", "numpy_fancy", "matlab_loop", "--batch", "0"), ("--batch", "greater than or equal to 1")),
+        (("bench", "numpy_fancy", "--batch", "9" * 18), ("2^63",)),
         (("bench", "numpy_fancy", "--shapes", _SPEC, "--results", "file"), ("file/runs", "cannot be written")),
     ],
     ids=lambda value: "-".join(value[:4]).replace("/", "") if isinstance(value, tuple) else None,
@@ -338,11 +340,12 @@ def test_compare_gives_a_ratio(write: Write, tmp_path: Path) -> None:
     done = harness(tmp_path, "compare", "./good.py", "numpy_fancy", *_ONE_LAYER, "--json", "out.json")
     assert (done.returncode, done.stderr) == (0, "")
     found = stored(tmp_path / "out.json")
-    assert set(found) == {"schema", "machine", "threads", "allocator", "rows", "geomean"}
+    assert set(found) == {"schema", "machine", "threads", "allocator", "ceilings", "rows", "geomean"}
     assert (found["schema"], found["threads"], found["allocator"]) == (1, 1, "steady")
     (row,), (mean,) = found["rows"], found["geomean"]
     assert set(row) == {"op", "dtype", "shape", "spec", "a", "b", "ratio", "low", "high", "pairs", "a_seconds",
-                        "b_seconds", "checked_points", "status", "reason"}  # fmt: skip
+                        "b_seconds", "checked_points", "status", "reason", "a_share", "a_bound", "b_share",
+                        "b_bound"}  # fmt: skip
     assert set(mean) == {"op", "dtype", "a", "b", "ratio", "layers"}
     assert (row["op"], row["dtype"], row["spec"], row["a"], row["b"]) == (
         "im2col",

@@ -12,7 +12,7 @@ from harness.gate import Gate, WrongResult, sample_points
 from harness.predict import human, predict, shrink
 from harness.shapes import layers
 from harness.spec import OPS, ConvSpec, Op
-from harness.timing import FEWEST_ROUNDS, SHORTEST_BLOCK, Timed, interleave, seconds
+from harness.timing import FEWEST_ROUNDS, MOST_DEVICE_CALLS, SHORTEST_BLOCK, Timed, interleave, seconds
 
 _SPEC = ConvSpec.parse("n2c6h20w17_f4kh3kw2_sh2sw3_pt1pb2pl3pr0_dh2dw1_g2")
 
@@ -51,9 +51,10 @@ def test_a_slow_call_drops_out_early_and_never_below_three_rounds() -> None:
 
 
 def test_device_time_replaces_the_wall_clock() -> None:
-    timed = Timed(lambda: None, device_seconds=lambda call: 42.0)
+    timed = Timed(lambda: None, device_seconds=lambda: 42.0)
     interleave([timed], rounds=3, budget=10)
     assert timed.samples == [42.0] * 3
+    assert timed.repetitions == MOST_DEVICE_CALLS  # thousands by the wall clock
 
 
 @pytest.mark.parametrize("op", OPS)

@@ -92,6 +92,34 @@ def test_the_bound_sees_lost_precision() -> None:
     assert bound[0] < 64 * 1.01 * UNIT["float32"] * absolute[0] + UNIT["float32"] * abs(exact[0])
 
 
+def _tf32(exact: float, absolute: float, count: int, op: Op = "conv2d") -> float:
+    """The bound of one element of a TF32 backend."""
+    given = np.array([[exact], [absolute], [count]], dtype=float)
+    return float(allowance("float32", "tf32", given[0], given[1], given[2], op)[0])
+
+
+def test_the_tf32_bound_admits_the_worst_product_of_truncated_operands() -> None:
+    """An operand just below 1 + 2^-10 is cut to 1; rounding alone (2^-11) would not reach that far."""
+    operand = 1 + 2.0**-10 - UNIT["float32"] * 2
+    assert float(np.float32(operand)) == operand
+    error = operand**2 - 1
+    assert 0.99 * _tf32(operand**2, operand**2, 1) < error <= _tf32(operand**2, operand**2, 1)
+
+
+def test_the_tf32_bound_of_long_sums_is_finite_and_small() -> None:
+    for count in (2048, 5000):
+        assert _tf32(0, 1, count) < 0.01
+
+
+def test_the_tf32_bound_is_that_of_float32_where_nothing_is_multiplied() -> None:
+    values = (np.array([1.0]), np.array([2.0]), np.array([9.0]))
+    plain = allowance("float32", "gemm", *values)
+    multiplied = {op for op in OPS if allowance("float32", "tf32", *values, op) > 100 * plain}
+    assert multiplied == {"conv2d", "conv2d_input_grad", "conv2d_weight_grad"}
+    assert all(allowance("float32", "tf32", *values, op) == plain for op in OPS if op not in multiplied)
+    assert allowance("float64", "tf32", *values) == allowance("float64", "gemm", *values)
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

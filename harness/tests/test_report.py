@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness import report
+from harness import bench, report
 from harness.report import comparisons, costs, facts, load, measures, words
 from harness.results import ResultsError
 from harness.spec import ConvSpec
@@ -36,6 +36,16 @@ def _times(cells: pd.DataFrame, data: load.Data, config: load.Config) -> Any:
 
 
 # -- what counts ---------------------------------------------------------------------------------------------------
+
+
+def test_another_batch_is_part_of_the_plan_and_of_the_command_that_repeats_it(tmp_path: Path) -> None:
+    write_run(tmp_path, "20260101T000000-a", [make_cell("mine", FLAT)])
+    data = load.load(tmp_path)
+    (config,) = data.configs()
+    assert "--batch" not in facts.commands(data, config)[0]  # nor did plans of before have it
+    plan = bench.Plan("quick", [], ["mine"], batch=32).record()
+    data.runs[0].header["plan"] |= {"batch": plan["batch"]}
+    assert "--batch 32" in facts.commands(data, config)[0]
 
 
 def test_ratios_pair_samples_of_the_same_round(tmp_path: Path) -> None:

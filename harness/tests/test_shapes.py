@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,11 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path, name: str) -> None:
 def test_what_names_no_layers(asked: str, message: str) -> None:
     with pytest.raises(ShapesError, match=message):
         layers(asked)
+
+
+def test_another_batch_replaces_that_of_every_layer_and_is_named() -> None:
+    for own, other in zip(layers("core"), layers("core", 32), strict=True):
+        assert other.name == f"{own.name}@32"
+        assert other.spec == replace(own.spec, batch=32)
+    (bare,) = layers("n1c3h12w11_f4kh3kw2", 2)
+    assert (bare.name, str(bare.spec)) == ("n1c3h12w11_f4kh3kw2@2", "n2c3h12w11_f4kh3kw2")

@@ -1,0 +1,40 @@
+"""Says whether a machine can run the backends of a GPU at all: `python -m harness.gpu BACKEND...`, before `make gpu`.
+
+With at least one available it is silent, even where others are not: those are reported by what is run then.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from harness import registry
+from harness.protocol import BackendUnavailable
+
+
+def reasons(targets: Sequence[str]) -> dict[str, str]:
+    """Why each of the backends cannot be used here; nothing for one that can."""
+    found = {}
+    for target in targets:
+        try:
+            registry.load(target)
+        except (BackendUnavailable, registry.RegistryError) as reason:
+            found[registry.known_as(target)] = " ".join(str(reason).partition(";")[0].split())
+    return found
+
+
+def main(targets: Sequence[str]) -> int:
+    """Exit code 3 and one line if none of the backends is available, else 0."""
+    lost = reasons(targets)
+    if len(lost) < len(targets):
+        return 0
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in lost.items():
+        by_reason.setdefault(reason, []).append(name)
+    text = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
+    print(f"harness: nothing was run, no backend of a GPU is available here: {text}", file=sys.stderr)
+    return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

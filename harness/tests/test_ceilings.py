@@ -1,0 +1,169 @@
+"""Ceilings that a backend measures on its own device: kept once a run, and what times are held against."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import bench, ceilings, registry, versus
+from harness.report import costs, facts, load, measures
+from harness.results import Record
+from harness.shapes import Layer
+from harness.spec import ConvSpec
+from harness.tests.conftest import GOOD, GOOD_CLASS, Write
+from harness.tests.runfiles import FLAT, make_cell, write_run
+
+_SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
+_STRICT, _TF32 = "harness.tests.device:Device", "harness.tests.device:DeviceTf32"
+_CARD: Record = {
+    "kind": "ceilings", "backend": "mine", "device": "card", "threads": 1, "allocator": "steady", "blas": [],
+    "copy_gbs": {"cache": 4000.0, "dram": 3000.0}, "copy_bytes": {"cache": 2**24, "dram": 2**31},
+    "matmul_gflops": {"float32": 50_000.0, "tf32": 400_000.0}, "reason": "",
+}  # fmt: skip
+
+
+def _plan(*backends: str, **changed: Any) -> bench.Plan:
+    return bench.Plan("test", [Layer("test", _SPEC)], backends, ["im2col", "conv2d"], budget=0.2, rounds=3, **changed)
+
+
+def _backend(write: Write, ceilings: str) -> str:
+    """A right plug-in with a method `ceilings` of the given body."""
+    body = GOOD_CLASS.format(name="Own") + f"\n    def ceilings(self):\n        import os\n        {ceilings}\n"
+    return f"{write('own.py', GOOD + body)}:Own"
+
+
+# -- measuring them ------------------------------------------------------------------------------------------------
+
+
+def test_a_run_keeps_the_ceilings_of_each_device_once(tmp_path: Path) -> None:
+    stop = iter([False, True])
+
+    def interrupt(cell: Record) -> None:
+        if next(stop, False):
+            raise KeyboardInterrupt
+
+    plan = _plan(_STRICT, _TF32, "numpy_fancy")
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(plan, tmp_path, interrupt)
+    records = bench.run(plan, tmp_path).records()  # continued in a second process
+    assert sum(r["kind"] == "run" for r in records) == 1
+    found = [r for r in records if r["kind"] == "ceilings"]
+    assert [r.get("backend", "") for r in found] == ["", "device", "devicetf32"]
+    assert {r["device"] for r in found[1:]} == {"rehearsal card"}
+    assert found[1]["matmul_gflops"] == {"float32": 200.0, "tf32": 400.0, "float64": 100.0}
+    numerics = {r["backend"]: r["numerics"] for r in records if r["kind"] == "backend"}
+    assert numerics == {"device": "gemm", "devicetf32": "tf32", "numpy_fancy": "gemm"}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("raise OSError('no room')", "ceilings() raised OSError: no room"),
+        ("return {'device': 'd', 'copy_bytes': {}, 'matmul_gflops': {}}", "KeyError: 'copy_gbs'"),
+        ("return [1]", "it must return a dict, got list"),
+        ("d = dict(cache=0.0, dram=1); return dict(device='d', copy_gbs=d, copy_bytes=d, matmul_gflops={})",
+         "copy_gbs cache must be above 0, got 0.0"),
+        ("os._exit(7)", "exited with code 7"),
+    ],
+)  # fmt: skip
+def test_ceilings_that_cannot_be_had_cost_no_cell(write: Write, tmp_path: Path, body: str, reason: str) -> None:
+    records = bench.run(_plan(_backend(write, body)), tmp_path).records()
+    assert [r["status"] for r in records if r["kind"] == "cell"] == ["ok", "ok"]
+    (own,) = [r for r in records if r["kind"] == "ceilings" and r.get("backend")]
+    assert reason in own["reason"]
+    assert own["copy_gbs"] == own["matmul_gflops"] == {}
+    assert ceilings.by_backend(records) == {}
+
+
+def test_ceilings_must_be_a_function_without_arguments(write: Write) -> None:
+    path = write("own.py", GOOD + "\n\ndef ceilings(size):\n    return {}\n")
+    with pytest.raises(registry.RegistryError, match=r"ceilings\(size\) must take ceilings\(\)"):
+        registry.load(str(path))
+
+
+# -- what times are held against -----------------------------------------------------------------------------------
+
+
+def test_tf32_products_are_held_against_the_tf32_peak() -> None:
+    spec = ConvSpec.parse("n32c256h56w56_f256kh3kw3_pt1pb1pl1pr1")
+    seconds = spec.flops("conv2d") / 100_000e9
+    strict = ceilings.rates("conv2d", spec, "float32", seconds, _CARD, "gemm")
+    tf32 = ceilings.rates("conv2d", spec, "float32", seconds, _CARD, "tf32")
+    assert (strict["compute_share"], tf32["compute_share"]) == pytest.approx((2.0, 0.25))
+    assert ceilings.rates("conv2d", spec, "float64", seconds, _CARD, "tf32")["compute_share"] is None
+
+
+def test_the_copy_ceiling_is_that_of_the_memory_that_the_arrays_fit_in() -> None:
+    small, large = ConvSpec.parse("n1c8h64w64_f8kh1kw1"), ConvSpec.parse("n32c64h112w112_f8kh3kw3")
+    for spec, name, gbs in ((small, "cache", 4000.0), (large, "dram", 3000.0)):
+        found = ceilings.rates("im2col", spec, "float32", spec.min_bytes("im2col", "float32") / 1e12, _CARD)
+        assert (found["copy_ceiling"], found["bound"]) == (name, "memory")
+        assert found["share"] == pytest.approx(1000 / gbs)
+
+
+def test_the_report_holds_a_device_against_its_own_ceilings(tmp_path: Path) -> None:
+    device = {"kind": "backend", "backend": "mine", "target": "mine", "available": True, "reason": "",
+              "info": {"device": "card"}, "numerics": "tf32", "native": [], "load_seconds": 0.1}  # fmt: skip
+    other = {**device, "backend": "other"}
+    lost = {**_CARD, "backend": "other", **ceilings.nothing("ceilings() raised OSError: no room")}
+    samples = [1e-6] * 11
+    cells = [make_cell(name, samples) for name in ("torch_native", "mine", "other")]
+    write_run(tmp_path, "20260101T000000-a", cells, more=[device, other, _CARD, lost])
+    data = load.load(tmp_path)
+    (config,) = data.configs()
+    found: Any = measures.with_throughput(data.select(config), data, config).set_index("backend")
+    assert found.loc["torch_native", "matmul_gflops"] == 100.0
+    assert found.loc["mine", "matmul_gflops"] == 400_000.0
+    assert found.loc["mine", "copy_gbs"] == 4000.0
+    assert found.loc["mine", "share"] == pytest.approx(found.loc["mine", "gbs"] / 4000)
+    assert found["share"].notna().to_dict() == {"torch_native": True, "mine": True, "other": False}
+    assert found["device"].to_dict() == {"torch_native": "", "mine": "card", "other": ""}
+    table = facts.ceilings(data).markdown()
+    assert "| card (mine) |  | steady | matrix product tf32 | 400000 GFLOP/s |".replace("steady", "") in table
+    assert "not measured: ceilings() raised OSError: no room" in table
+    assert "| cpu | 1 | steady | matrix product float32 | 100 GFLOP/s |" in table
+    assert "mine: against the ceilings of card" in costs.throughput(data.select(config), data, config).markdown()
+
+
+def test_the_roofline_of_the_cpu_shows_no_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness import report
+    from harness.report import figures
+
+    said: list[str] = []
+    monkeypatch.setattr(figures, "_foot", lambda figure, lines: said.extend(lines))
+    write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT), make_cell("mine", FLAT)], more=[_CARD])
+    report.write(tmp_path, tmp_path / "out")
+    assert "not drawn, as these roofs are the CPU's: mine" in said
+
+
+def test_rows_of_a_comparison_have_the_share_where_it_is_known() -> None:
+    spec = ConvSpec.parse("n32c64h112w112_f8kh3kw3")
+    cell = {**make_cell("mine", [0.01] * 3), "spec": str(spec), "group": "g", "op": "im2col"}
+    described = [{"kind": "backend", "backend": "mine", "numerics": "gemm"}, _CARD]
+    (row,) = versus.rows([cell, {**cell, "backend": "numpy_fancy"}], ["mine", "numpy_fancy"], described)
+    moved = spec.min_bytes("im2col", "float32")
+    assert row["a_share"] == pytest.approx(moved / 0.01 / 1e9 / 3000)
+    assert (row["a_bound"], row["b_share"], row["b_bound"]) == ("memory", None, None)
+    (row,) = versus.rows([cell, {**cell, "backend": "mine", "samples": []}], ["mine", "mine"], described)
+    assert row["b_share"] is None
+
+
+def test_compare_writes_the_ceilings(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness", "compare", _TF32, "numpy_fancy", "--shapes", str(_SPEC), "--ops",
+               "conv2d", "--pairs", "3", "--json", str(tmp_path / "out.json")]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "devicetf32's limit" in done.stdout
+    assert re.search(r"\d+% of (compute|memory)", done.stdout)
+    assert "peer's limit" not in done.stdout
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert [(c["backend"], c["device"]) for c in document["ceilings"]] == [("devicetf32", "rehearsal card")]
+    (row,) = document["rows"]
+    assert row["a_share"] > 0
+    assert row["b_share"] is None
