@@ -18,6 +18,7 @@ class Compiled(NamedTuple):
     registers: int
     spilled: int  # bytes, stores and loads
     stack: int  # bytes
+    warnings: tuple[str, ...]
 
     def instructions(self, folder: Path) -> list[str]:
         """Every instruction, disassembled in a scratch folder."""
@@ -55,7 +56,10 @@ def compiled(source: str, architecture: int, options: tuple[str, ...]) -> Compil
     nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
     (registers,) = re.findall(r"Used (\d+) registers", log)
     spilled = sum(map(int, re.findall(r"(\d+) bytes spill", log)))
-    return Compiled(cubin, int(registers), spilled, sum(map(int, re.findall(r"(\d+) bytes stack frame", log))))
+    stack = sum(map(int, re.findall(r"(\d+) bytes stack frame", log)))
+    return Compiled(
+        cubin, int(registers), spilled, stack, tuple(line for line in log.splitlines() if "warning" in line)
+    )
 
 
 def _get(program: ctypes.c_void_p, what: str) -> bytes:

@@ -170,7 +170,6 @@ def test_time_and_ceilings_through_cupy() -> None:
     code = """
 import numpy as np
 from backends.cupy_kernels import device
-device._PRODUCT, device._COPY_BYTES = 64, {"cache": 2**12, "dram": 2**14}
 card = device.CudaDevice()
 found = card.ceilings()
 assert found["device"] == "an emulated card" and set(found["copy_gbs"]) == {"cache", "dram"}, found

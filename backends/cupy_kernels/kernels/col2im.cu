@@ -5,7 +5,7 @@
 #include "index.cuh"
 
 // Rows of taps whose loads are all under way before the first is added.
-#define TOGETHER (KH * KW <= 25 ? KH : 1)
+constexpr int TOGETHER = KH * KW <= 25 ? KH : 1;
 
 extern "C" __global__ void __launch_bounds__(256) col2im(
     const SCALAR* __restrict__ columns, SCALAR* __restrict__ x, Index threads, Index high, Index wide, Divisor by_wide,

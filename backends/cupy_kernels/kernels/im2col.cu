@@ -5,6 +5,7 @@
 #include "pack.cuh"
 
 #define SEGMENT ((VEC - 1) * SW + (KW - 1) * DW + 1)
+constexpr int AT_ONCE = KH <= 7 ? KH : 1;  // rows of taps; the loads of more would want too many registers
 
 extern "C" __global__ void __launch_bounds__(256) im2col(
     const SCALAR* __restrict__ x, SCALAR* __restrict__ columns, Index threads, Index packs, Divisor by_packs,
@@ -18,7 +19,7 @@ extern "C" __global__ void __launch_bounds__(256) im2col(
 
     if (q + VEC <= OW) {  // all positions lie in one row
         const Index i0 = p * SH - top, j0 = q * SW - left;
-#pragma unroll(KH <= 7 ? KH : 1)  // or the loads of all rows would want registers at once
+#pragma unroll AT_ONCE
         for (int u = 0; u < KH; ++u) {
             const Index i = i0 + u * DH;
             const bool row = within(i, H);

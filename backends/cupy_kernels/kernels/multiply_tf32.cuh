@@ -3,7 +3,7 @@
 //
 // Which rows and columns of the tile an instruction's rows and columns stand for is free. They are chosen such that a
 // lane reads four neighbours at once and ends with four neighbouring results: row g + 8*half of the 16 rows i is row
-// i/2*32 + g*4 + i%2*2 + half of the warp's, column g of the 8 columns j is column j/4*32 + g*4 + j%4.
+// i/2*32 + g*4 + i%2*2 + half of the warp's, column g of the 8 columns j is column j/4*32 + column_of(g) + j%4.
 #pragma once
 
 #define WARPS_DOWN (BM == 32 ? 1 : 2)
@@ -17,13 +17,18 @@ __device__ __forceinline__ unsigned nearly_tf32(float value) {
     return __float_as_uint(value * (1.0f + 1.0f / (3 << 10)));
 }
 
+// 0 12 4 8, 16 28 20 24: the even ones lie in pairs, and so do the odd ones, so that what four lanes store at once fills
+// whole sectors of 32 bytes; an even one and the next differ by 4 modulo 8, so that reads do not meet in a bank.
+__device__ __forceinline__ int column_of(int g) { return g / 4 * 16 + (g % 2 ? 14 - g % 4 * 2 : g % 4 * 2); }
+
 struct Product {
     float sum[WARP_M / 16][WARP_N / 8][4];
-    int m, n, g, t;
+    int m, n, g, t, own_column;
 
     __device__ __forceinline__ Product() {
         const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
         m = warp % WARPS_DOWN * WARP_M, n = warp / WARPS_DOWN * WARP_N, g = lane / 4, t = lane % 4;
+        own_column = column_of(g);
 #pragma unroll
         for (int i = 0; i < WARP_M / 16; ++i)
 #pragma unroll
@@ -41,7 +46,7 @@ struct Product {
             for (int half = 0; half < 2; ++half)
 #pragma unroll
                 for (int j = 0; j < WARP_N / 8; j += 4) {
-                    const Four row = four(b_stage, k + half * 4 + t, n + j * 8 + g * 4, BN);
+                    const Four row = four(b_stage, k + half * 4 + t, n + j * 8 + own_column, BN);
 #pragma unroll
                     for (int e = 0; e < 4; ++e) b[j + e][half] = nearly_tf32(row.at[e]);
                 }
@@ -65,7 +70,7 @@ struct Product {
                         Four result;
 #pragma unroll
                         for (int e = 0; e < 4; ++e) result.at[e] = sum[i][j + e][half * 2 + side];
-                        store(m + i / 2 * 32 + g * 4 + i % 2 * 2 + half, n + j * 8 + (t * 2 + side) * 4, result);
+                        store(m + i / 2 * 32 + g * 4 + i % 2 * 2 + half, n + j * 8 + column_of(t * 2 + side), result);
                     }
     }
 
