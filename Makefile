@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-full goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals lint clean
+.PHONY: help install report test test-cuda test-full goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals lint clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -31,7 +31,10 @@ test: install    ## lint, types and all tests, under 10 minutes
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
 
-test-full: test  ## also the whole grid, random search and full-size layers, for five backends; about an hour
+test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes
+	$(BIN)/python -m pytest -m cuda
+
+test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about an hour
 	$(BIN)/python -m conformance.witnesses --tier2-sample 200
 	OMP_NUM_THREADS=1 $(BIN)/harness check numpy_fancy torch_native --tier 2 --jobs 2
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/harness check numba_tiled numba_winograd numba_loops --tier 2 --jobs 2

@@ -83,6 +83,10 @@ class CudaDevice:
                 out_of_memory("a copy for cuBLAS of", b.shape, b.dtype, self.available(), self.name)
             ) from None
 
+    def ordinal(self) -> int:
+        """The number of the current device: memory of one is not to be given to another."""
+        return int(cp.cuda.runtime.getDevice())
+
     def available(self) -> int:
         """Bytes that `empty` could still get: free on the device or unused in the pool, within the pool's limit."""
         pool = cp.get_default_memory_pool()
@@ -92,7 +96,7 @@ class CudaDevice:
 
     def launch(self, build: Build, blocks: int, threads: int, *arguments: Any, shared: int = 0) -> None:
         """Run a kernel on the current stream, compiled when it is first asked for, `shared` bytes for each block."""
-        key = (cp.cuda.runtime.getDevice(), build)
+        key = (self.ordinal(), build)
         kernel = self._kernels.get(key)
         if kernel is None:
             module = cp.RawModule(code=text(build.kernel), options=("-std=c++17", *build.options))

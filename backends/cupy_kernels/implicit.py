@@ -7,6 +7,7 @@ every run gives the same bits.
 
 from __future__ import annotations
 
+import itertools
 from math import ceil
 from typing import Any
 
@@ -18,15 +19,8 @@ from .columns import MOST_INDEX, divisor
 from .contract import OnDevice
 from .lowered import Lowered, covers_all, forward, input_grad, table, windows
 from .source import build
+from .tiles import COLUMNS, DEPTH, MOST_PIXELS, STAGES, THREADS, rows_of, shared_bytes, splits_of
 
-THREADS, TILE_COLUMNS = 128, 128  # as in tile.cuh
-STAGES = 3  # of tiles in shared memory: one is multiplied, two are on their way
-_DEPTH = {"float32": 16, "float64": 8}
-TILE_ROWS = {"float32": (32, 64, 128), "float64": (32, 64)}
-_BLOCKS_A_PROCESSOR = 2  # that run at once, so fewer leave some idle
-_FEWEST_TILES = 4  # of a split; shorter ones are all start and end
-_MOST_SPLIT_BYTES = 64 * 2**20
-_MOST_PIXELS = 2**31 - 1024
 _MOST_TABLES = 256
 
 
@@ -37,7 +31,9 @@ class Implicit(OnDevice):
         super().__init__(device)
         self._tf32 = tf32
         self.numerics = "tf32" if tf32 else "gemm"
-        self._tables: dict[Lowered, tuple[Any, Any]] = {}
+        self._tables: dict[tuple[int, Lowered], tuple[Any, Any]] = {}
+        self._calls = itertools.count(1)
+        self._flags: dict[int, Any] = {}
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """float32 (and float64 where precision is strict) on every geometry with sides below 2^29."""
@@ -63,14 +59,14 @@ class Implicit(OnDevice):
         parts = input_grad(spec)
         if not covers_all(parts):
             dx[...] = 0
-        flag = self._device.xp.zeros(1, np.int32)
+        call = next(self._calls)
         for part in parts:
-            self._multiply(part, dy, w, None, dx, may_split=len(parts) == 1, flag=flag)
+            self._multiply(part, dy, w, None, dx, may_split=len(parts) == 1, call=call)
         (sh, sw), (top, _, left, _), filters = spec.stride, spec.padding, spec.out_channels // spec.groups
         if dx.size:
             self._device.launch(
-                build("nonfinite_input_grad", dy.dtype.name), 2 * self._device.processors, THREADS, flag, dy, w, dx,
-                *_wides(dx.size),
+                build("nonfinite_input_grad", dy.dtype.name), 2 * self._device.processors, THREADS,
+                self._flag(), np.int64(call), dy, w, dx, *_wides(dx.size),
                 *_ints(spec.groups, spec.in_channels // spec.groups, filters, *spec.input_size, *spec.output_size),
                 *_ints(*spec.kernel_size, sh, sw, top, left, *spec.dilation),
             )  # fmt: skip
@@ -84,24 +80,22 @@ class Implicit(OnDevice):
         if not images:
             dw[...] = 0
             return dw
-        depth, height = _DEPTH[dtype], _tile_rows(part.rows, dtype)
-        across, down = ceil(part.terms / TILE_COLUMNS), ceil(part.rows / height)
-        most = max(1, _MOST_PIXELS // part.positions)  # images of a launch
-        launches = [(start, min(images, start + most)) for start in range(0, images, most)]
-        tiles = ceil((launches[0][1] * part.positions) / depth)
-        splits = self._splits(across * down * part.groups, tiles, dw.nbytes * len(launches))
-        share = ceil(tiles / splits)
-        counts = [ceil(ceil((end - start) * part.positions / depth) / share) for start, end in launches]
-        sums = dw if sum(counts) == 1 else self._device.empty((sum(counts), dw.size), dw.dtype, "sums of splits")
+        height = rows_of(part.rows, dtype)
+        across, down = ceil(part.terms / COLUMNS), ceil(part.rows / height)
+        launches = _launches(images, part)
+        tiles = [ceil((end - start) * part.positions / DEPTH[dtype]) for start, end in launches]
+        blocks, nbytes = across * down * part.groups, dw.nbytes * len(launches)
+        _, share = splits_of(blocks, tiles[0], self._device.processors, nbytes)
+        splits = [ceil(count / share) for count in tiles]
+        sums = self._sums(dw, sum(splits))
         kernel = build("conv2d_weight_grad", dtype, BM=height, STAGES=STAGES, **self._mode(part))
         for number, (start, end) in enumerate(launches):
-            pixels, own = (end - start) * part.positions, counts[number]
             self._device.launch(
-                kernel, across * down * own * part.groups, THREADS, dy[start:end], x[start:end],
-                sums if sums is dw else sums[sum(counts[:number]) :], *self._tables_of(part),
-                *_ints(across, down, own, ceil(pixels / depth), share),
-                *_pixels(part, pixels), *_source(part), *_ints(part.rows, part.terms),
-                *_wides(part.y.inner[0], dw.size), shared=_shared(height, dtype),
+                kernel, blocks * splits[number], THREADS, dy[start:end], x[start:end],
+                sums[sum(splits[:number]) * dw.size :], *self._tables_of(part),
+                *_ints(across, down, splits[number], tiles[number], share),
+                *_pixels(part, (end - start) * part.positions), *_source(part), *_ints(part.rows, part.terms),
+                *_wides(part.y.inner[0], dw.size), shared=shared_bytes(height, dtype),
             )  # fmt: skip
         return self._summed(sums, dw)
 
@@ -109,82 +103,85 @@ class Implicit(OnDevice):
         return ({"TF32": 1} if self._tf32 else {}) | ({"LARGE": 1} if part and part.is_large else {})
 
     def _multiply(
-        self, part: Lowered, x: Any, w: Any, bias: Any | None, y: Any, may_split: bool, flag: Any = None
+        self, part: Lowered, x: Any, w: Any, bias: Any | None, y: Any, may_split: bool, call: int = 0
     ) -> None:
         """The part's positions of y = filters @ columns of x, plus the bias."""
         dtype, images = x.dtype.name, x.shape[0]
         if not images:
             return
-        depth, height = _DEPTH[dtype], _tile_rows(part.rows, dtype)
-        tiles, down = ceil(part.terms / depth), ceil(part.rows / height)
-        filters = self._filters(part, w, tiles * depth, down * height, flag)
-        most = max(1, _MOST_PIXELS // part.positions)
-        blocks = ceil(min(images, most) * part.positions / TILE_COLUMNS) * down * part.groups
-        splits = self._splits(blocks, tiles, y.nbytes) if may_split else 1
-        share = ceil(tiles / splits)
-        splits = ceil(tiles / share)
-        sums = y if splits == 1 else self._device.empty((splits, y.size), y.dtype, "sums of splits")
-        flat = sums.reshape(sums.size)
-        wide = part.is_pointwise and part.positions % (16 // x.dtype.itemsize) == 0
-        mode = self._mode() | {"POINTWISE": 1} if wide else self._mode(part)
+        height, launches = rows_of(part.rows, dtype), _launches(images, part)
+        tiles, down = ceil(part.terms / DEPTH[dtype]), ceil(part.rows / height)
+        filters = self._filters(part, w, tiles * DEPTH[dtype], down * height, call)
+        splits, share = 1, tiles
+        if may_split:
+            blocks = ceil(launches[0][1] * part.positions / COLUMNS) * down * part.groups
+            splits, share = splits_of(blocks, tiles, self._device.processors, y.nbytes)
+        sums = self._sums(y, splits)
+        in_packs = part.is_pointwise and part.positions % (16 // x.dtype.itemsize) == 0
+        mode = {**self._mode(), "POINTWISE": 1} if in_packs else self._mode(part)
         kernel = build("conv2d", dtype, BM=height, STAGES=STAGES, **mode)
-        for start in range(0, images, most):
-            end = min(images, start + most)
+        for start, end in launches:
             pixels = (end - start) * part.positions
-            across = ceil(pixels / TILE_COLUMNS)
+            across = ceil(pixels / COLUMNS)
             self._device.launch(
                 kernel, across * down * splits * part.groups, THREADS, x[start:end], filters,
-                filters if bias is None else bias, flat[part.y.first + start * part.y.inner[0] :],
+                filters if bias is None else bias, sums[part.y.first + start * part.y.inner[0] :],
                 *self._tables_of(part),
                 *_ints(bias is not None, part.has_wide_rows, across, down, splits, tiles, share),
                 *_pixels(part, pixels), *_source(part), *_ints(part.rows, down * height, part.terms),
                 *_wides(part.y.inner[0], part.y.group, part.y.row, part.y.outer, part.y.inner[1], y.size),
-                shared=_shared(height, dtype),
+                shared=shared_bytes(height, dtype),
             )  # fmt: skip
         self._summed(sums, y)
 
-    def _filters(self, part: Lowered, w: Any, terms: int, rows: int, flag: Any) -> Any:
-        """w as the left operand: (G, K, M), padded to whole tiles."""
+    def _filters(self, part: Lowered, w: Any, terms: int, rows: int, call: int) -> Any:
+        """w as the left operand: (G, K, M), padded to whole tiles; a `call` other than 0 is flagged if not all is finite."""
         packed = self._device.empty((part.groups, terms, rows), w.dtype, "packed filters")
         self._device.launch(
-            build("pack_filters", w.dtype.name, **self._mode()), part.groups * terms // 8, THREADS,
-            w.reshape(w.size)[part.w.first :], packed, packed if flag is None else flag,
-            *_ints(flag is not None, part.rows, rows, part.terms, terms, len(part.down), len(part.across)),
+            build("pack_filters", w.dtype.name, **self._mode()), ceil(packed.size / 4 / THREADS), THREADS,
+            w.reshape(w.size)[part.w.first :], packed, self._flag(), *_wides(call, packed.size // 4),
+            *_ints(part.rows, rows, part.terms, terms, len(part.down), len(part.across)),
             *_wides(part.w.group, part.w.row, part.w.outer, *part.w.inner),
         )  # fmt: skip
         return packed
 
-    def _splits(self, blocks: int, tiles: int, nbytes: int) -> int:
-        """Into how many sums the product is cut so that all processors have work, and memory for them is bounded."""
-        room = min(_MOST_SPLIT_BYTES, self._device.available() // 2) // max(nbytes, 1)
-        wanted = _BLOCKS_A_PROCESSOR * self._device.processors // blocks
-        return max(1, min(wanted, tiles // _FEWEST_TILES, room))
+    def _flag(self) -> Any:
+        """A number on the current device: the last call whose filters were not all finite."""
+        ordinal = self._device.ordinal()
+        if ordinal not in self._flags:
+            flag = self._device.xp.zeros(1, np.uint64)
+            self._device.synchronize(flag)  # another stream may be the next to use it
+            self._flags[ordinal] = flag
+        return self._flags[ordinal]
+
+    def _sums(self, total: Any, splits: int) -> Any:
+        """Where the splits of a result go, one after the other; the result itself if there is one."""
+        if splits == 1:
+            return total.reshape(total.size)
+        return self._device.empty((splits * total.size,), total.dtype, "sums of splits")
 
     def _summed(self, sums: Any, total: Any) -> Any:
         """The splits added in their order; nothing to do if there is one."""
-        if sums is not total:
-            blocks = ceil(total.size / 256)
+        splits = sums.size // total.size
+        if splits > 1:
             kernel = build("sum_splits", total.dtype.name)
-            self._device.launch(kernel, blocks, 256, sums, total, np.int32(sums.shape[0]), np.int64(total.size))
+            self._device.launch(kernel, ceil(total.size / 256), 256, sums, total, *_ints(splits), *_wides(total.size))
         return total
 
     def _tables_of(self, part: Lowered) -> tuple[Any, Any]:
         """The tables of taps and windows on the device, kept for the geometries in use."""
-        if part not in self._tables:
+        key = (self._device.ordinal(), part)
+        if key not in self._tables:
             if len(self._tables) >= _MOST_TABLES:
                 self._tables.pop(next(iter(self._tables)), None)
-            self._tables[part] = (self._device.from_numpy(table(part)), self._device.from_numpy(windows(part)))
-        return self._tables[part]
+            self._tables[key] = (self._device.from_numpy(table(part)), self._device.from_numpy(windows(part)))
+        return self._tables[key]
 
 
-def _tile_rows(rows: int, dtype: str) -> int:
-    """The height of a tile for which the fewest elements enter shared memory, tiles being TILE_COLUMNS wide."""
-    return min(TILE_ROWS[dtype], key=lambda height: ceil(rows / height) * (height + TILE_COLUMNS))
-
-
-def _shared(height: int, dtype: str) -> int:
-    """Bytes of shared memory of a block, sizeof(Stages) in tile.cuh."""
-    return STAGES * _DEPTH[dtype] * (height + 8 + TILE_COLUMNS + 8) * np.dtype(dtype).itemsize
+def _launches(images: int, part: Lowered) -> list[tuple[int, int]]:
+    """The images of every launch, from and to: as many as have pixels that one launch can count."""
+    most = max(1, MOST_PIXELS // part.positions)
+    return [(start, min(images, start + most)) for start in range(0, images, most)]
 
 
 def _pixels(part: Lowered, pixels: int) -> list[Any]:

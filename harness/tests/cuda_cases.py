@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backends.cupy_kernels import implicit
+from backends.cupy_kernels import tiles
 from backends.cupy_kernels.emulated import EmulatedDevice, KernelError
 from backends.cupy_kernels.implicit import Implicit
 from harness import data, tap_oracle
@@ -82,7 +82,7 @@ def _run(there: object, cases: Sequence[Case], folders: Sequence[Path], tile_row
     faulthandler.disable()  # what is wrong with it is known, or is looked at alone
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     if tile_rows:
-        implicit.TILE_ROWS = dict.fromkeys(("float32", "float64"), (tile_rows,))
+        tiles.ROWS = dict.fromkeys(("float32", "float64"), (tile_rows,))
     devices = {late: EmulatedDevice(folders, late=late) for late in (False, True)}
     wrong = (text for case in cases if (text := case.run(devices[case.late])))
     there.send(next(wrong, ""))  # type: ignore[attr-defined]

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+_INSTRUCTION = re.compile(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][\w.]*)")
+
 
 class Compiled(NamedTuple):
     """Machine code of one kernel, and what the assembler says that it needs."""
@@ -22,11 +24,26 @@ class Compiled(NamedTuple):
 
     def instructions(self, folder: Path) -> list[str]:
         """Every instruction, disassembled in a scratch folder."""
+        return [found.group(1) for line in self._disassembled(folder) if (found := _INSTRUCTION.search(line))]
+
+    def longest_loop(self, folder: Path) -> list[str]:
+        """The instructions between a label and the farthest branch back to one."""
+        lines = self._disassembled(folder)
+        labels = {line.partition(":")[0]: i for i, line in enumerate(lines) if line.startswith(".L")}
+        back = [
+            (i - labels[found.group(1)], labels[found.group(1)], i)
+            for i, line in enumerate(lines)
+            if (found := re.search(r"BRA.*`\((\.L_x_\d+)\)", line)) and labels.get(found.group(1), i) < i
+        ]
+        _, start, end = max(back, default=(0, 0, 0))
+        return [found.group(1) for line in lines[start:end] if (found := _INSTRUCTION.search(line))]
+
+    def _disassembled(self, folder: Path) -> list[str]:
         file = folder / "kernel.cubin"
         file.write_bytes(self.cubin)
         command = [str(tool("bin/nvdisasm")), "-c", str(file)]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        return re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][\w.]*)", text)
+        return text.splitlines()
 
 
 def tool(pattern: str) -> Path | None:

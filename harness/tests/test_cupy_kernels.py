@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import harness
-from backends.cupy_kernels import LADDER, columns, implicit, lowered, source, words
+from backends.cupy_kernels import LADDER, columns, implicit, lowered, source, tiles, words
 from backends.cupy_kernels.emulated import EmulatedDevice, KernelError
 from harness import data, tap_oracle
 from harness.spec import ConvSpec
@@ -74,9 +74,9 @@ LIMITS = [
     (columns, "_MOST_THREADS", 300),  # several launches for the columns
     (columns, "_WORTH_COMPILING", 1),  # a kernel compiled for every geometry
     (columns, "COMMON", set()),  # one kernel for all geometries
-    (implicit, "_MOST_PIXELS", 100),  # several launches
-    (implicit, "_FEWEST_TILES", 1),  # as many splits as there can be
-    (implicit, "_MOST_SPLIT_BYTES", 0),  # none
+    (implicit, "MOST_PIXELS", 100),  # several launches
+    (tiles, "_FEWEST_TILES", 1),  # as many splits as there can be
+    (tiles, "_MOST_SUMS_BYTES", 0),  # none
     (lowered, "_MOST_TAPS", 0),  # indices are compared
 ]
 
@@ -159,7 +159,7 @@ def test_text_that_is_not_cuda_is_an_error(tmp_path: Path) -> None:
 
 
 def test_examples_in_docstrings_hold() -> None:
-    for module in (columns, lowered, source, words):
+    for module in (columns, lowered, source, tiles, words):
         found = doctest.testmod(module)
         assert found.failed == 0
         assert found.attempted > 0

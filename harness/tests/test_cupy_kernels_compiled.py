@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from backends.cupy_kernels.columns import COMMON
-from backends.cupy_kernels.implicit import STAGES
 from backends.cupy_kernels.source import FOLDER, Build, build, text
+from backends.cupy_kernels.tiles import STAGES
 from harness.tests.nvrtc import Compiled, compiled, tool
 
 pytestmark = [
@@ -114,6 +114,28 @@ def test_tensor_cores_are_used_where_the_name_says_so_and_nowhere_else(tmp_path:
             if "MMA" in instruction.partition(".")[0] and "HFMA2" not in instruction
         ]
         assert strict["FFMA.FTZ"] >= 2048
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "most", "products"),
+    [
+        ("conv2d", {"TF32": 1}, 290, 64),
+        ("conv2d", {"TF32": 1, "POINTWISE": 1}, 200, 64),
+        ("conv2d_weight_grad", {"TF32": 1}, 490, 64),
+        ("conv2d", {}, 2350, 2048),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
+)
+def test_the_loop_is_little_but_products(
+    name: str, mode: dict[str, int], most: int, products: int, tmp_path: Path
+) -> None:
+    """A warp issues one instruction a cycle: all others take time from the products. Tiles of 128 x 128 x 16."""
+    if tool("bin/nvdisasm") is None:
+        pytest.skip("the package nvidia-cuda-nvdisasm is missing")
+    kernel = build(name, "float32", BM=128, STAGES=STAGES, **mode)
+    found = machine_code(kernel, _H200).longest_loop(tmp_path)
+    assert sum(instruction.partition(".")[0] in ("HMMA", "FFMA") for instruction in found) == products
+    assert len(found) <= most
 
 
 def test_copies_go_to_shared_memory_behind_the_threads_backs(tmp_path: Path) -> None:

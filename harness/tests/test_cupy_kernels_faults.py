@@ -29,7 +29,7 @@ FAULTS = {
     "a_fragment_turned": ("multiply_tf32.cuh", "a[i + e / 2][half * 2 + e % 2]", "a[i + e / 2][half + e % 2 * 2]"),
     "b_halves_exchanged": ("multiply_tf32.cuh", "b[j + e][half] =", "b[j + e][1 - half] ="),
     "results_of_other_columns": ("multiply_tf32.cuh", "column_of(t * 2 + side)", "column_of(t + side * 4)"),
-    "packed_otherwise_than_read": ("pack_filters.cu", "lane / 4 * 4 + i % 2 * 2", "lane / 4 * 4 + i % 2"),
+    "packed_otherwise_than_read": ("pack_filters.cu", "f / 32 % 2 * 2 + e % 2", "f / 32 % 2 + e % 2 * 2"),
     "half_of_k_only": ("multiply_tf32.cuh", "k < BK; k += 8", "k < BK / 2; k += 8"),
     "rows_of_a_exchanged": ("multiply_plain.cuh", "i / 4 * 32 + down + i % 4", "i / 4 * 32 + down + 3 - i % 4"),
     "filters_beyond_M_stored": ("conv2d.cu", "if (m >= M) return;", ""),

@@ -97,6 +97,10 @@ class EmulatedDevice:
         """What cuBLAS does on a card."""
         np.matmul(a, b, out=out)
 
+    def ordinal(self) -> int:
+        """There is one device."""
+        return 0
+
     def available(self) -> int:
         """Bytes that one array may have."""
         return 2**62 if self._memory is None else self._memory

@@ -37,6 +37,11 @@ static inline void check_read(const void* p, size_t bytes) {
 template <typename T> static inline T __ldg(const T* p) { check_read(p, sizeof(T)); return *p; }
 template <typename T> static inline T __ldcs(const T* p) { check_read(p, sizeof(T)); return *p; }
 template <typename T> static inline void __stcs(T* p, T value) { *p = value; }
+static inline unsigned long long atomicMax(unsigned long long* p, unsigned long long value) {
+    const unsigned long long before = *p;  // one thread runs at a time
+    if (value > before) *p = value;
+    return before;
+}
 static inline int min(int a, int b) { return a < b ? a : b; }
 static inline unsigned __float_as_uint(float f) { unsigned u; memcpy(&u, &f, 4); return u; }
 static inline float __uint_as_float(unsigned u) { float f; memcpy(&f, &u, 4); return f; }

@@ -1,14 +1,14 @@
-// dx (planes, H, W) once more, by its definition, if the flag says that a filter is infinite or not a number; else
-// nothing. Implicit GEMM multiplies such a filter by the zeros that stand for windows beyond the border, and would make
+// dx (planes, H, W) once more, by its definition, if the flag was raised in this call (or in one that runs beside it):
+// a filter is infinite or not a number. Else nothing. Implicit GEMM multiplies such a filter by the zeros that stand for windows beyond the border, and would make
 // NaN of pixels that never meet it. Here what no window reads is left out.
 #include "index.cuh"
 
 extern "C" __global__ void __launch_bounds__(128, 8) nonfinite_input_grad(
-    const int* __restrict__ flag, const SCALAR* __restrict__ dy, const SCALAR* __restrict__ w, SCALAR* __restrict__ dx,
+    const unsigned long long* __restrict__ flag, Wide call, const SCALAR* __restrict__ dy, const SCALAR* __restrict__ w, SCALAR* __restrict__ dx,
     Wide size, int groups, int channels, int filters, int H, int W, int OH, int OW, int KH, int KW, int SH, int SW,
     int top, int left, int DH, int DW)
 {
-    if (!*flag) return;
+    if (*flag < (unsigned long long)call) return;
     for (Wide t = (Wide)blockIdx.x * 128 + threadIdx.x; t < size; t += (Wide)gridDim.x * 128) {
         const int j = (int)(t % W), i = (int)(t / W % H), c = (int)(t / W / H % channels);
         const Wide group = t / W / H / channels;  // of all images
