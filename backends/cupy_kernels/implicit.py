@@ -135,7 +135,7 @@ class Implicit(OnDevice):
         self._summed(sums, y)
 
     def _filters(self, part: Lowered, w: Any, terms: int, rows: int, call: int) -> Any:
-        """w as the left operand: (G, K, M), padded to whole tiles; a `call` other than 0 is flagged if not all is finite."""
+        """w as the left operand (G, K, M), padded to whole tiles; a `call` above 0 is flagged if not all is finite."""
         packed = self._device.empty((part.groups, terms, rows), w.dtype, "packed filters")
         self._device.launch(
             build("pack_filters", w.dtype.name, **self._mode()), ceil(packed.size / 4 / THREADS), THREADS,
