@@ -48,6 +48,9 @@ class Columns:
         _, rows, positions = spec.columns_shape
         x = self._device.array(x)
         columns = self._device.empty((x.shape[0], rows, positions), x.dtype, "the columns")
+        if _are_the_image(spec):
+            columns[...] = x.reshape(columns.shape)
+            return columns
         kernel, vector = im2col_build(spec, x.dtype.name)
         index, divide = _types(kernel)
         (h, w), (_, ow), (top, _, left, _) = spec.input_size, spec.output_size, spec.padding
@@ -65,6 +68,9 @@ class Columns:
         """(N, C*KH*KW, L) -> (N, C, H, W), images as many as the columns have."""
         columns = self._device.array(columns)
         x = self._device.empty((columns.shape[0], *spec.x_shape[1:]), columns.dtype, "the image")
+        if _are_the_image(spec):
+            x[...] = columns.reshape(x.shape)
+            return x
         kernel = col2im_build(spec, columns.dtype.name)
         index, divide = _types(kernel)
         (h, w), (sh, sw), (top, _, left, _) = spec.input_size, spec.stride, spec.padding
@@ -96,6 +102,11 @@ class Columns:
             self._device.launch(
                 kernel, -(-count // THREADS), THREADS, source[some], result[some], index(count), *arguments
             )
+
+
+def _are_the_image(spec: ConvSpec) -> bool:
+    """Whether im2col and col2im are copies."""
+    return spec.taps == 1 and spec.stride == (1, 1) and not any(spec.padding)
 
 
 def im2col_build(spec: ConvSpec, dtype: str) -> tuple[Build, int]:

@@ -36,6 +36,7 @@ class CudaDevice:
         self._kernels: dict[tuple[int, Build], Any] = {}  # by device: what a kernel is told about shared memory is
         properties = cp.cuda.runtime.getDeviceProperties(cp.cuda.Device().id)
         self.name = properties["name"].decode()
+        self.capability = 10 * int(properties["major"]) + int(properties["minor"])
         self.processors = int(properties["multiProcessorCount"])
         try:
             probe = cp.ones((4, 4), cp.float32)

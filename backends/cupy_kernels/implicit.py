@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import ConvSpec, Op
+from harness import BackendUnavailable, ConvSpec, Op
 
 from .columns import MOST_INDEX, divisor
 from .contract import OnDevice
@@ -22,12 +22,15 @@ from .source import build
 from .tiles import COLUMNS, DEPTH, MOST_PIXELS, STAGES, THREADS, rows_of, shared_bytes, splits_of
 
 _MOST_TABLES = 256
+_OLDEST = 80  # compute capability, in tenths: asynchronous copies and TF32
 
 
 class Implicit(OnDevice):
     """The contract on one device."""
 
     def __init__(self, device: Any, tf32: bool) -> None:
+        if device.capability < _OLDEST:
+            raise BackendUnavailable(f"{device.name} has compute capability {device.capability / 10}, 8.0 is needed")
         super().__init__(device)
         self._tf32 = tf32
         self.numerics = "tf32" if tf32 else "gemm"

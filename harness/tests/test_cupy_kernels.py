@@ -158,6 +158,26 @@ def test_text_that_is_not_cuda_is_an_error(tmp_path: Path) -> None:
         EmulatedDevice([tmp_path]).launch(source.build("sum_splits", "float32"), 1, 256)
 
 
+def test_an_older_card_is_unavailable_to_implicit_gemm() -> None:
+    device = EmulatedDevice()
+    device.capability = 75
+    with pytest.raises(harness.BackendUnavailable, match=r"compute capability 7.5, 8.0 is needed"):
+        LADDER["cupy_implicit"](device)
+    assert LADDER["cupy_kernels"](device)
+
+
+def test_the_ladder_is_compared_through_cupy(tmp_path: Path) -> None:
+    """Their times mean nothing; that there are times, by events, and shares of the card's ceilings, does."""
+    file = tmp_path / "ladder.json"
+    layer = ("--shapes", "n2c8h9w8_f5kh3kw3_pt1pb1pl1pr1", "--ops", "conv2d", "--pairs", "3")
+    done = with_fake_cupy("-m", "harness", "compare", *LADDER, *layer, "--json", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(file.read_text())
+    assert [row["status"] for row in found["rows"]] == ["ok"] * 3
+    assert all(row["a_share"] > 0 and row["b_share"] > 0 for row in found["rows"])
+    assert {ceilings["device"] for ceilings in found["ceilings"]} == {"an emulated card"}
+
+
 def test_examples_in_docstrings_hold() -> None:
     for module in (columns, lowered, source, tiles, words):
         found = doctest.testmod(module)

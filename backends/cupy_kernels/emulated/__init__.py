@@ -46,6 +46,7 @@ class EmulatedDevice:
 
     xp = np
     name = "a CPU that emulates CUDA"
+    capability = 80
     processors = 4  # few, so that sums are cut into splits on small cases too
 
     def __init__(self, folders: Sequence[Path] = (), memory: int | None = None, late: bool | None = None) -> None:

@@ -108,7 +108,7 @@ def get_default_memory_pool() -> _Pool:
     return _Pool()
 
 
-_properties = {"name": b"an emulated card", "multiProcessorCount": 4, "l2CacheSize": 2**20}
+_properties = {"name": b"an emulated card", "multiProcessorCount": 4, "major": 9, "minor": 0, "l2CacheSize": 2**20}
 
 
 def _random_sample(size: int | tuple[int, ...]) -> ndarray:
