@@ -14,7 +14,7 @@ import numpy as np
 
 from harness import BackendUnavailable
 
-from .source import Build, text
+from .source import ALIGNMENT, Build, text
 from .words import out_of_memory
 
 _COPY_BYTES = {"cache": 16 * 2**20, "dram": 2**31}
@@ -50,11 +50,12 @@ class CudaDevice:
         return {"device": self.name, "cupy": cp.__version__, "cuda": str(cp.cuda.runtime.runtimeGetVersion())}
 
     def array(self, a: Any) -> cp.ndarray:
-        """Any array of this device, of CuPy or behind DLPack, as a C-contiguous one of CuPy; no copy if it is one.
+        """Any array of this device, of CuPy or behind DLPack, as one of CuPy: aligned, C-contiguous, itself if it is.
 
         DLPack makes CuPy's current stream wait for what the other library still has to do on its own.
         """
-        return cp.ascontiguousarray(a if isinstance(a, cp.ndarray) else cp.from_dlpack(a))
+        a = cp.ascontiguousarray(a if isinstance(a, cp.ndarray) else cp.from_dlpack(a))
+        return a if a.data.ptr % ALIGNMENT == 0 else a.copy()
 
     def from_numpy(self, a: np.ndarray) -> cp.ndarray:
         """Host to device, C-contiguous."""
@@ -84,6 +85,10 @@ class CudaDevice:
                 out_of_memory("a copy for cuBLAS of", b.shape, b.dtype, self.available(), self.name)
             ) from None
 
+    def settle(self) -> None:
+        """Wait for every stream of the current device."""
+        cp.cuda.runtime.deviceSynchronize()
+
     def ordinal(self) -> int:
         """The number of the current device: memory of one is not to be given to another."""
         return int(cp.cuda.runtime.getDevice())
@@ -101,9 +106,10 @@ class CudaDevice:
         kernel = self._kernels.get(key)
         if kernel is None:
             module = cp.RawModule(code=text(build.kernel), options=("-std=c++17", *build.options))
-            kernel = self._kernels[key] = module.get_function(build.kernel)
+            kernel = module.get_function(build.kernel)
             if shared > _DECLARED_SHARED:
                 kernel.max_dynamic_shared_size_bytes = shared
+            self._kernels[key] = kernel
         kernel((blocks,), (threads,), arguments, shared_mem=shared)
 
     def seconds(self, call: Callable[[], object]) -> float:

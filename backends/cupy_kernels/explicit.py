@@ -1,8 +1,8 @@
 """Convolution as im2col and cuBLAS, in strict precision: the columns of the whole batch, or of few images at a time.
 
-The products are batched over images, so cuBLAS reads and writes (N, channels, positions) as it lies and nothing is
-transposed. Surprising fact: what chunks buy is memory, not time. Columns that fit the cache cost as much as others,
-once every chunk is a few launches of its own.
+The products are batched over images, so cuBLAS reads and writes columns (N, K, L) as they lie; CuPy copies an operand
+that is transposed, so that is never the columns. Surprising fact: what chunks buy is memory, not time. Columns that fit
+the cache cost as much as others, once every chunk is a few launches of its own.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Explicit(OnDevice):
         return dx
 
     def conv2d_weight_grad(self, dy: Any, x: Any, spec: ConvSpec) -> Any:
-        """dy (F/G x L) @ columns' (L x K) -> dw (F/G x K), for every image and group, added image by image."""
+        """columns (K x L) @ dy' (L x F/G) -> dw' (K x F/G), for every image and group, added image by image."""
         dy, x = self._device.array(dy), self._device.array(x)
         dw = self._device.empty(spec.w_shape, dy.dtype, "the weight gradient")
         dw[...] = 0
@@ -57,9 +57,11 @@ class Explicit(OnDevice):
             slopes, columns = _by_group(dy[some], spec), _by_group(self.im2col(x[some], spec), spec)
             for start in range(0, slopes.shape[0], at_once):
                 few = slice(start, start + at_once)
-                sums = self._device.empty((slopes[few].shape[0], *total.shape), dw.dtype, "sums of images")
-                self._device.matmul(slopes[few], columns[few].swapaxes(2, 3), sums)
-                total += sums.sum(axis=0)
+                turned = slopes[few].swapaxes(2, 3)
+                shape = (turned.shape[0], spec.groups, columns.shape[2], turned.shape[3])
+                sums = self._device.empty(shape, dw.dtype, "sums of images")
+                self._device.matmul(columns[few], turned, sums)
+                total += sums.sum(axis=0).swapaxes(1, 2)
         return dw
 
     def _chunks(self, images: Any, spec: ConvSpec) -> Iterator[slice]:

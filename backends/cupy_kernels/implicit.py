@@ -60,11 +60,12 @@ class Implicit(OnDevice):
         dy, w = self._device.array(dy), self._device.array(w)
         dx = self._device.empty((dy.shape[0], *spec.x_shape[1:]), dy.dtype, "the input gradient")
         parts = input_grad(spec)
-        if not covers_all(parts):
+        is_all = covers_all(parts)
+        if not is_all:
             dx[...] = 0
         call = next(self._calls)
         for part in parts:
-            self._multiply(part, dy, w, None, dx, may_split=len(parts) == 1, call=call)
+            self._multiply(part, dy, w, None, dx, may_split=is_all and len(parts) == 1, call=call)
         (sh, sw), (top, _, left, _), filters = spec.stride, spec.padding, spec.out_channels // spec.groups
         if dx.size:
             self._device.launch(
@@ -153,7 +154,7 @@ class Implicit(OnDevice):
         ordinal = self._device.ordinal()
         if ordinal not in self._flags:
             flag = self._device.xp.zeros(1, np.uint64)
-            self._device.synchronize(flag)  # another stream may be the next to use it
+            self._device.settle()  # another stream may be the next to use it
             self._flags[ordinal] = flag
         return self._flags[ordinal]
 
@@ -175,9 +176,12 @@ class Implicit(OnDevice):
         """The tables of taps and windows on the device, kept for the geometries in use."""
         key = (self._device.ordinal(), part)
         if key not in self._tables:
+            made = self._device.from_numpy(table(part)), self._device.from_numpy(windows(part))
+            self._device.settle()  # another stream may be the next to read them, or still read those that go
             if len(self._tables) >= _MOST_TABLES:
-                self._tables.pop(next(iter(self._tables)), None)
-            self._tables[key] = (self._device.from_numpy(table(part)), self._device.from_numpy(windows(part)))
+                self._tables.clear()
+            self._tables[key] = made
+            return made
         return self._tables[key]
 
 

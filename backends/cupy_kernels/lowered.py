@@ -16,6 +16,7 @@ import numpy as np
 from harness import ConvSpec
 
 TABLE_ROWS = 128  # the table is padded to whole tiles of either kernel
+_AHEAD = 16  # rows that are fetched before they are needed
 _MOST_TAPS = 15  # a side, that have bits in the table
 _NOWHERE, _NOWHERE_BIT = -(2**29), 2**31  # beyond the last row of the table: outside of every image
 
@@ -138,7 +139,7 @@ def table(part: Lowered) -> np.ndarray:
     else:
         beyond, words = np.int64(_NOWHERE_BIT), 1 << np.arange(down.size)[:, None] | 1 << 15 + np.arange(across.size)
     offsets = np.arange(part.channels)[:, None, None] * h_w + down[:, None] * w + across
-    entries = np.zeros((ceil(part.terms / TABLE_ROWS) * TABLE_ROWS, 2), np.int64)
+    entries = np.zeros((ceil((part.terms + _AHEAD) / TABLE_ROWS) * TABLE_ROWS, 2), np.int64)
     entries[:, 1] = beyond
     entries[: part.terms, 0] = offsets.ravel()
     entries[: part.terms, 1] = np.broadcast_to(words, offsets.shape).ravel()

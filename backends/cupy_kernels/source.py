@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent / "kernels"
+ALIGNMENT = 16  # bytes; kernels read and write as many at once, at their multiples
 SCALARS = {"float32": "float", "float64": "double"}
 _INCLUDE = re.compile(r'^#include "(.+)"\n', re.MULTILINE)
 

@@ -29,6 +29,8 @@ SPECS = {
     "pointwise": "n3c21h6w6_f34kh1kw1",
     "pointwise_groups": "n2c6h5w8_f9kh1kw1_g3",
     "strided_1x1": "n2c6h9w8_f5kh1kw1_sh2sw2",
+    "strided_1x1_in_splits": "n1c3h8w8_f130kh1kw1_sh2sw2",
+    "one_column_in_splits": "n1c3h9w1_f63kh4kw2_sh2sw5_pr1_dh2",
     "tall_kernel": "n1c2h40w5_f3kh17kw2_pt8pb8",
     "stride_beyond_kernel": "n2c2h9w11_f3kh2kw1_sh4sw3",
     "pad_beyond_kernel": "n2c2h3w2_f2kh3kw3_pt3pb4pl5pr3",

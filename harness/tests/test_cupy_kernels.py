@@ -99,6 +99,28 @@ def test_arrays_of_another_library_come_and_go_through_dlpack(name: str) -> None
         np.testing.assert_array_equal(torch.from_dlpack(got).numpy(), tap_oracle.run(op, LAYER, *arrays))
 
 
+@pytest.mark.parametrize("name", LADDER)
+def test_an_input_may_begin_anywhere(name: str) -> None:
+    """A part of a larger array is contiguous, but not where 16 bytes may be read at once."""
+    device, spec = EmulatedDevice(), ConvSpec.parse(SPECS["pointwise"])
+    backend = LADDER[name](device)
+    for op in OPS:
+        arrays, parts = data.exact(op, spec, "float32", "anywhere"), []
+        for a in arrays:
+            parts.append(device.empty((a.size + 1,), a.dtype, "more")[1:].reshape(a.shape))
+            parts[-1][...] = a
+        np.testing.assert_array_equal(getattr(backend, op)(*parts, spec), tap_oracle.run(op, spec, *arrays))
+
+
+def test_a_filter_that_rounds_to_infinity_reaches_no_other_pixel() -> None:
+    spec = ConvSpec.parse("n1c1h3w3_f1kh2kw2")
+    w, dy = np.zeros(spec.w_shape, np.float32), np.ones(spec.y_shape, np.float32)
+    w[0, 0, 0, 0] = np.finfo(np.float32).max
+    dx = LADDER["cupy_implicit_tf32"](EmulatedDevice()).conv2d_input_grad(dy, w, spec)  # type: ignore[attr-defined]
+    assert not np.isnan(dx).any()
+    assert (dx[0, 0, 2] == 0).all()
+
+
 def test_too_little_memory_says_what_was_needed() -> None:
     needed = LAYER.columns_bytes("float32")
     backend = LADDER["cupy_kernels"](EmulatedDevice(memory=needed - 1))
@@ -200,6 +222,8 @@ from backends.cupy_kernels import Implicit
 from harness import ConvSpec
 spec = ConvSpec.parse("n1c40h9w9_f130kh3kw3")
 Implicit(card, True).conv2d(np.ones(spec.x_shape, "float32"), np.ones(spec.w_shape, "float32"), None, spec)
+unaligned = cupy.empty((17,), np.float32)[1:]
+assert unaligned.data.ptr % 16 and card.array(unaligned).data.ptr % 16 == 0
 assert cupy.SHARED_TOLD["conv2d"] > 48 * 2**10, cupy.SHARED_TOLD
 cupy.LIMIT.append(1000)
 try:

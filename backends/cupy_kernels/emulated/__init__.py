@@ -24,7 +24,7 @@ from harness import BackendUnavailable
 
 from .. import LADDER
 from ..contract import OnDevice
-from ..source import Build, text
+from ..source import ALIGNMENT, Build, text
 from ..words import out_of_memory
 
 FOLDER = Path(__file__).parent
@@ -67,7 +67,7 @@ class EmulatedDevice:
     def array(self, a: Any) -> np.ndarray:
         """Any array of the CPU, of NumPy or behind DLPack, C-contiguous, between guards."""
         a = a if isinstance(a, np.ndarray) else np.from_dlpack(a)
-        if _memory(a) is not None and a.flags.c_contiguous:
+        if _memory(a) is not None and a.flags.c_contiguous and a.ctypes.data % ALIGNMENT == 0:
             return a
         own = self.empty(a.shape, a.dtype, "an argument")
         own[...] = a
@@ -88,15 +88,18 @@ class EmulatedDevice:
         size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         if self._memory is not None and size > self._memory:
             raise MemoryError(out_of_memory(purpose, shape, dtype, self._memory, self.name))
-        memory = _Memory(bytes([_GARBAGE]) * (size + 2 * _GUARD + 16))
+        memory = _Memory(bytes([_GARBAGE]) * (size + 2 * _GUARD + ALIGNMENT))
         around = np.frombuffer(memory, np.uint8)
-        start = _GUARD + -(around.ctypes.data + _GUARD) % 16
+        start = _GUARD + -(around.ctypes.data + _GUARD) % ALIGNMENT
         memory.span = slice(start, start + size)
         return around[start : start + size].view(dtype).reshape(shape)
 
     def matmul(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         """What cuBLAS does on a card."""
         np.matmul(a, b, out=out)
+
+    def settle(self) -> None:
+        """There are no streams."""
 
     def ordinal(self) -> int:
         """There is one device."""
@@ -188,6 +191,8 @@ class _Memory(bytearray):
 def _memory(a: np.ndarray) -> tuple[np.ndarray, slice] | None:
     """All bytes that `empty` allocated for an array (or for the whole of which it is a part), and the span in them."""
     around = a.base
+    while isinstance(getattr(around, "base", None), np.ndarray):
+        around = around.base
     memory = getattr(getattr(around, "base", None), "obj", None)  # NumPy holds it through a memoryview
     return (around, memory.span) if isinstance(memory, _Memory) else None
 

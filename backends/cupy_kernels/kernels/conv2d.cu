@@ -89,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d(
     product.each([&](int m, int n, const Four& result) {
         m += m0, n += n0;
         if (m >= M) return;
-        const SCALAR more = has_bias && split == 0 ? bias[group * M + m] : SCALAR(0);
+        const SCALAR more = has_bias && split == 0 ? __ldg(bias + group * M + m) : SCALAR(0);
         SCALAR* row = out + m * y_filter;
         if (has_wide_rows) {  // four pixels lie together, and all or none exist
             if (n >= pixels) return;

@@ -1,5 +1,5 @@
-// Index types and division. 32-bit indices and no division instruction, unless -DWIDE says that one plane has 2^31
-// positions or more. Offsets into whole arrays are always 64-bit.
+// Index types and division. 32-bit indices and no division instruction, unless -DWIDE says that one plane is so large
+// (2^29 positions or more) that sums of a few indices might not fit. Offsets into whole arrays are always 64-bit.
 #pragma once
 typedef long long Wide;
 

@@ -1,5 +1,5 @@
 // The product of two tiles in the precision of the data, with fused multiply-adds. The threads stand 8 down and 16
-// across; each has BM/8 rows and 8 columns of the tile, in fours that lie apart so that reads do not meet in a bank.
+// across; each has BM/8 rows and 8 columns of the tile, in fours that lie apart so that float32 reads do not meet in a bank.
 #pragma once
 
 struct Product {

@@ -10,15 +10,15 @@
 #define WARP_M (BM / WARPS_DOWN)
 #define WARP_N (BN / (4 / WARPS_DOWN))
 
-// The hardware drops the 13 low bits. To grow a number by a third of the last bit that is kept makes of that nearly a
-// rounding: off by 2/3 of that bit at most, not biased towards zero, and what fits in TF32 stays as it is. It is one
+// The hardware drops the 13 low bits. To grow a number by a third to two thirds of the last bit that is kept makes of that
+// nearly a rounding: off by 2/3 of that bit at most, hardly biased, and what fits in TF32 stays as it is. It is one
 // instruction, and keeps infinities and NaN.
 __device__ __forceinline__ unsigned nearly_tf32(float value) {
     return __float_as_uint(value * (1.0f + 1.0f / (3 << 10)));
 }
 
 // 0 12 4 8, 16 28 20 24: the even ones lie in pairs, and so do the odd ones, so that what four lanes store at once fills
-// whole sectors of 32 bytes; an even one and the next differ by 4 modulo 8, so that reads do not meet in a bank.
+// whole sectors of 32 bytes where rows begin at one; an even one and the next differ by 4 modulo 8, so that reads do not meet in a bank.
 __device__ __forceinline__ int column_of(int g) { return g / 4 * 16 + (g % 2 ? 14 - g % 4 * 2 : g % 4 * 2); }
 
 struct Product {

@@ -18,8 +18,8 @@ extern "C" __global__ void __launch_bounds__(128, 8) nonfinite_input_grad(
                 for (int v = 0; v < KW; ++v) {
                     const int a = i + top - u * DH, b = j + left - v * DW, p = a / SH, q = b / SW;
                     if (a < 0 || b < 0 || p * SH != a || q * SW != b || p >= OH || q >= OW) continue;
-                    const SCALAR tap = w[(((group % groups * filters + f) * channels + c) * KH + u) * KW + v];
-                    sum += dy[((group * filters + f) * OH + p) * OW + q] * tap;
+                    const SCALAR tap = __ldg(w + (((group % groups * filters + f) * channels + c) * KH + u) * KW + v);
+                    sum += __ldg(dy + ((group * filters + f) * OH + p) * OW + q) * tap;
                 }
         dx[t] = sum;
     }

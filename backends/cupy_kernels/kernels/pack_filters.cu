@@ -31,10 +31,10 @@ extern "C" __global__ void __launch_bounds__(128) pack_filters(
         SCALAR value = SCALAR(0);
         if (k < K && m < M)
             value = __ldg(w + group * w_group + m * w_m + channel * w_channel + tap / wide * w_down + tap % wide * w_across);
-        is_finite = is_finite && value - value == SCALAR(0);
 #ifdef TF32
-        value = __uint_as_float(to_tf32(value));
+        value = __uint_as_float(to_tf32(value));  // the largest numbers become infinite
 #endif
+        is_finite = is_finite && value - value == SCALAR(0);
         four[e] = value;
     }
     if (call && !is_finite) atomicMax(flag, (unsigned long long)call);

@@ -6,7 +6,7 @@ extern "C" __global__ void __launch_bounds__(256) sum_splits(
 {
     const Wide i = (Wide)blockIdx.x * 256 + threadIdx.x;
     if (i >= size) return;
-    SCALAR sum = parts[i];
-    for (int split = 1; split < splits; ++split) sum += parts[i + split * size];
+    SCALAR sum = __ldcs(parts + i);
+    for (int split = 1; split < splits; ++split) sum += __ldcs(parts + i + split * size);
     total[i] = sum;
 }

@@ -10,8 +10,8 @@ constexpr int BK = sizeof(SCALAR) == 4 ? 16 : 8;
 struct alignas(16) Four { SCALAR at[4]; };  // neighbours in shared memory that are read at once
 
 // A stage holds BK rows, one k each, of `width` columns. Rows are 8 columns longer than that, and in every other four
-// of them neighbouring fours are exchanged: so neither reads of 16 bytes across rows nor writes down a column meet in a
-// bank, and places of one row differ by what is known when this is compiled.
+// of them neighbouring fours are exchanged: so float32 reads of 16 bytes across rows meet in no bank, writes down a
+// column in pairs (rows 8 apart), and places of one row differ by what is known when this is compiled.
 #define ROW(width) ((width) + 8)
 __device__ __forceinline__ int slot(int k, int column, int width) {
     return k * ROW(width) + (column ^ (k & 4));

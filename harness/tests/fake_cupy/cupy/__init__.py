@@ -13,24 +13,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy import copyto, empty_like, float32, float64, from_dlpack, int32, int64, matmul, ndarray, ones, zeros
+from numpy import copyto, float32, float64, int32, int64, matmul
 
 from backends.cupy_kernels.emulated import EmulatedDevice
 from backends.cupy_kernels.source import Build, text
 
-__all__ = [
-    "copyto",
-    "empty_like",
-    "float32",
-    "float64",
-    "from_dlpack",
-    "int32",
-    "int64",
-    "matmul",
-    "ndarray",
-    "ones",
-    "zeros",
-]
+__all__ = ["copyto", "float32", "float64", "int32", "int64", "matmul"]
 __version__ = "0.0-emulated"
 
 DEVICE = EmulatedDevice()
@@ -42,21 +30,46 @@ class OutOfMemoryError(MemoryError):
     """CuPy's own."""
 
 
+class ndarray(np.ndarray):
+    """An array of the device, which says where it is as CuPy does."""
+
+    @property
+    def data(self) -> SimpleNamespace:  # type: ignore[override]
+        return SimpleNamespace(ptr=self.ctypes.data)
+
+
 def empty(shape: Sequence[int], dtype: Any) -> ndarray:
     if LIMIT and np.prod(shape, dtype=object) * np.dtype(dtype).itemsize > LIMIT[0]:
         raise OutOfMemoryError("Out of memory")
-    return DEVICE.empty(shape, dtype, "memory")
+    return DEVICE.empty(shape, dtype, "memory").view(ndarray)
 
 
-def asarray(a: ndarray) -> ndarray:
+def empty_like(a: ndarray) -> ndarray:
+    return empty(a.shape, a.dtype)
+
+
+def zeros(shape: Any, dtype: Any) -> ndarray:
+    return np.zeros(shape, dtype).view(ndarray)
+
+
+def ones(shape: Any, dtype: Any) -> ndarray:
+    return np.ones(shape, dtype).view(ndarray)
+
+
+def asarray(a: Any) -> ndarray:
     """To the device, where memory is aligned."""
-    return DEVICE.array(a)
+    return DEVICE.array(np.array(a)).view(ndarray)
 
 
-ascontiguousarray = asarray
+def ascontiguousarray(a: ndarray) -> ndarray:
+    return a if a.flags.c_contiguous else asarray(a)
 
 
-def asnumpy(a: ndarray) -> ndarray:
+def from_dlpack(a: Any) -> ndarray:
+    return np.from_dlpack(a).view(ndarray)
+
+
+def asnumpy(a: ndarray) -> np.ndarray:
     return np.array(a)
 
 
@@ -111,7 +124,7 @@ def get_default_memory_pool() -> _Pool:
 _properties = {"name": b"an emulated card", "multiProcessorCount": 4, "major": 9, "minor": 0, "l2CacheSize": 2**20}
 
 
-def _random_sample(size: int | tuple[int, ...]) -> ndarray:
+def _random_sample(size: int | tuple[int, ...]) -> np.ndarray:
     """Of fewer elements than asked for: only what is to be timed is made of it."""
     return np.random.default_rng(0).random(np.minimum(size, 64))
 
@@ -129,5 +142,6 @@ cuda = SimpleNamespace(
         runtimeGetVersion=lambda: 0,
         memGetInfo=lambda: (2**33, 2**34),
         getDevice=lambda: 0,
+        deviceSynchronize=lambda: None,
     ),
 )
