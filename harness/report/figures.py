@@ -53,10 +53,10 @@ def looks(backends: Sequence[str]) -> dict[str, tuple[str, str]]:
     """(colour, marker) of each backend: registered ones by place in the registry, then the others by name."""
     registered = registry.names()
     others = sorted(set(backends) - set(registered))
-    found = {}
+    found, palette = {}, _COLOURS + _MORE_COLOURS
     for index, name in enumerate([*registered, *others]):
-        palette = _COLOURS + _MORE_COLOURS
-        found[name] = palette[index % len(palette)], _MARKERS[index % len(_MARKERS)]
+        again, colour = divmod(index, len(palette))
+        found[name] = palette[colour], _MARKERS[(index + again) % len(_MARKERS)]  # a colour that returns has another
     return found
 
 
