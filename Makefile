@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-cuda test-full goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals lint clean
+.PHONY: help install report test test-numba test-others test-cuda test-full goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals lint clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -29,7 +29,15 @@ report: install  ## check every backend, measure the quick set, write results/re
 
 test: install    ## lint, types and all tests, under 10 minutes
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory -j2 test-numba test-others
+
+# Compiling takes most of the time of the first part, which says what it found when it ends.
+NUMBA_TESTS = harness/tests/test_numba_tiled.py harness/tests/test_numba_winograd.py
+test-numba:
+	@found=$$($(BIN)/python -m pytest $(NUMBA_TESTS) 2>&1); code=$$?; echo "$$found"; exit $$code
+
+test-others:
+	$(BIN)/python -m pytest $(NUMBA_TESTS:%=--ignore=%)
 
 test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes
 	$(BIN)/python -m pytest -m cuda
@@ -57,13 +65,14 @@ goals: install   ## measure what backends/numba_tiled/README.md claims; 15 minut
 	$(BIN)/python -m harness.report.goals
 
 # On a machine with an NVIDIA card. Nothing is installed: GPU_PYTHON is any Python from 3.11 on that has what pyproject.toml
-# asks for, CuPy and torch. All results are in GPU_DIR, whose documents have names of their own in each run. Every step
-# runs, whatever became of the one before; the exit code is that of the last that failed.
+# asks for, CuPy and torch. Results go to GPU_DIR, comparisons under names of their own in each run, the table of goals to
+# GPU_README. Every step runs, whatever became of the one before; the exit code is not 0 if one failed.
 GPU_PYTHON ?= python3
 GPU_DIR    ?= results/gpu
 GPU_README ?= backends/cupy_kernels/README.md
 GPU_STAMP  := $(shell date -u +%Y%m%dT%H%M%S)
-GPU         = PYTHONPATH=$(CURDIR) $(GPU_PYTHON) -m harness
+GPU_MODULE  = PYTHONPATH=$(CURDIR) $(GPU_PYTHON) -m
+GPU         = $(GPU_MODULE) harness
 GPU_OURS   ?= cupy_kernels cupy_chunked cupy_implicit cupy_implicit_tf32
 GPU_PEERS  ?= torch_native_cuda torch_native_cuda_tf32
 # The first against each of the others, measured together.
@@ -80,12 +89,12 @@ GPU_BEYOND  ?= cupy_implicit torch_native_cuda
 CONVS        = conv2d,conv2d_input_grad,conv2d_weight_grad
 VERSUS_GPU   = $(GPU) compare --dtype float32
 
-gpu: gpu-there   ## conformance and times of the CUDA backends, on a machine with a card; in two halves, each meant to take under 10 minutes:
+gpu: gpu-there   ## conformance and times of the CUDA backends, on a machine with a card; in two halves, each meant to take under 10 minutes
 	@code=0; for part in gpu-check gpu-core gpu-time; do \
 	  $(MAKE) --no-print-directory $$part GPU_STAMP=$(GPU_STAMP) || code=$$?; done; exit $$code
 
 gpu-there:
-	@$(GPU).gpu $(GPU_OURS) $(GPU_PEERS)
+	@$(GPU_MODULE) harness.gpu $(GPU_OURS) $(GPU_PEERS)
 
 gpu-check: gpu-there  ## first half: conformance of the CUDA backends
 	@$(GPU) check $(GPU_OURS) $(GPU_PEERS) --json $(GPU_DIR)/conformance.json
@@ -104,7 +113,7 @@ gpu-time: gpu-there   ## second half: ResNet-50 and one layer beyond 2^31 elemen
 	$(MAKE) --no-print-directory gpu-goals || code=$$?; exit $$code
 
 gpu-goals:       ## the goals beside what results/gpu holds, into the README of the CUDA backends
-	@$(GPU).report.goals $(GPU_DIR) $(GPU_README)
+	@$(GPU_MODULE) harness.report.goals $(GPU_DIR) $(GPU_README)
 
 lint: install    ## ruff and mypy
 	$(BIN)/ruff check .

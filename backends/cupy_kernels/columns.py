@@ -1,8 +1,8 @@
 """im2col and col2im of a whole batch in one launch.
 
 Common geometries have kernels compiled for them, large ones are worth compiling for; all others share a kernel that
-takes kernel size, stride and dilation as arguments. Surprising fact: no index is ever divided on the card. A divisor
-travels as a multiplier and a shift.
+takes kernel size, stride and dilation as arguments. Surprising fact: no index is divided on the card, unless a plane is
+huge. A divisor travels as a multiplier and a shift.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from .source import Build, build
 THREADS = 256
 MOST_INDEX = 2**29  # sums of a few indices below it stay below 2^31
 _MOST_THREADS = 2**31 - 2 * THREADS
-_MOST_TAPS, _MOST_STRIDE = 121, 16  # of a kernel that is compiled for its geometry: registers
+# Of a kernel that is compiled for its geometry and holds as much in registers; a segment is what it reads of a row.
+_MOST_TAPS, _MOST_WIDE, _MOST_STRIDE, _MOST_SEGMENT = 121, 15, 16, 48
 _WORTH_COMPILING = 16 * 2**20  # elements of columns
 # kernel size and stride, dilation 1: compiled for at any size, so that small cases test them too
 COMMON = {
@@ -129,7 +130,13 @@ def col2im_build(spec: ConvSpec, dtype: str) -> Build:
 def _is_compiled_for(spec: ConvSpec) -> bool:
     if spec.dilation == (1, 1) and (spec.kernel_size, spec.stride) in COMMON:
         return True
-    fits = spec.taps <= _MOST_TAPS and spec.stride[0] * spec.stride[1] <= _MOST_STRIDE
+    segment = (spec.kernel_size[1] - 1) * spec.dilation[1] + 3 * spec.stride[1] + 1
+    fits = (
+        spec.taps <= _MOST_TAPS
+        and spec.stride[0] * spec.stride[1] <= _MOST_STRIDE
+        and segment <= _MOST_SEGMENT
+        and spec.kernel_size[1] <= _MOST_WIDE
+    )
     n, rows, positions = spec.columns_shape
     return fits and n * rows * positions >= _WORTH_COMPILING
 

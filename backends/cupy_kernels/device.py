@@ -54,12 +54,19 @@ class CudaDevice:
 
         DLPack makes CuPy's current stream wait for what the other library still has to do on its own.
         """
-        a = cp.ascontiguousarray(a if isinstance(a, cp.ndarray) else cp.from_dlpack(a))
-        return a if a.data.ptr % ALIGNMENT == 0 else a.copy()
+        a = a if isinstance(a, cp.ndarray) else cp.from_dlpack(a)
+        if a.flags.c_contiguous and a.data.ptr % ALIGNMENT == 0:
+            return a
+        own = self.empty(a.shape, a.dtype, "an argument")
+        own[...] = a
+        return own
 
     def from_numpy(self, a: np.ndarray) -> cp.ndarray:
         """Host to device, C-contiguous."""
-        return cp.asarray(np.ascontiguousarray(a))
+        try:
+            return cp.asarray(np.ascontiguousarray(a))
+        except cp.cuda.memory.OutOfMemoryError:
+            raise MemoryError(out_of_memory("an argument", a.shape, a.dtype, self.available(), self.name)) from None
 
     def to_numpy(self, a: cp.ndarray) -> np.ndarray:
         """Device to host, waiting for the result."""
@@ -82,7 +89,13 @@ class CudaDevice:
             cp.matmul(a, b, out=out)
         except cp.cuda.memory.OutOfMemoryError:
             raise MemoryError(
-                out_of_memory("a copy for cuBLAS of", b.shape, b.dtype, self.available(), self.name)
+                out_of_memory(
+                    "a copy for cuBLAS of",
+                    max(a, b, key=lambda m: m.nbytes).shape,
+                    b.dtype,
+                    self.available(),
+                    self.name,
+                )
             ) from None
 
     def settle(self) -> None:

@@ -43,8 +43,8 @@ class Implicit(OnDevice):
         if self._tf32 and dtype == "float64":
             return "TF32 is a mode of float32; cupy_implicit takes float64"
         reach = [k * d for k, d in zip(spec.kernel_size, spec.dilation, strict=True)]
-        tables = op in ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
-        if tables and max(*spec.padded_size, *reach, spec.positions) >= MOST_INDEX:
+        is_product = op in ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
+        if is_product and max(*spec.padded_size, *reach, spec.positions) >= MOST_INDEX:
             return "a side or an output plane of 2^29 or more"
         return super().unsupported(op, spec, dtype)
 
@@ -99,7 +99,7 @@ class Implicit(OnDevice):
                 sums[sum(splits[:number]) * dw.size :], *self._tables_of(part),
                 *_ints(across, down, splits[number], tiles[number], share),
                 *_pixels(part, (end - start) * part.positions), *_source(part), *_ints(part.rows, part.terms),
-                *_wides(part.y.inner[0], dw.size), shared=shared_bytes(height, dtype),
+                *_wides(part.y.image, dw.size), shared=shared_bytes(height, dtype),
             )  # fmt: skip
         return self._summed(sums, dw)
 
@@ -129,11 +129,11 @@ class Implicit(OnDevice):
             across = ceil(pixels / COLUMNS)
             self._device.launch(
                 kernel, across * down * splits * part.groups, THREADS, x[start:end], filters,
-                filters if bias is None else bias, sums[part.y.first + start * part.y.inner[0] :],
+                filters if bias is None else bias, sums[part.y.first + start * part.y.image :],
                 *self._tables_of(part),
                 *_ints(bias is not None, part.has_wide_rows, across, down, splits, tiles, share),
                 *_pixels(part, pixels), *_source(part), *_ints(part.rows, down * height, part.terms),
-                *_wides(part.y.inner[0], part.y.group, part.y.row, part.y.outer, part.y.inner[1], y.size),
+                *_wides(part.y.image, part.y.group, part.y.filter, part.y.row, part.y.column, y.size),
                 shared=shared_bytes(height, dtype),
             )  # fmt: skip
         self._summed(sums, y)
@@ -145,7 +145,7 @@ class Implicit(OnDevice):
             build("pack_filters", w.dtype.name, **self._mode()), ceil(packed.size / 4 / THREADS), THREADS,
             w.reshape(w.size)[part.w.first :], packed, self._flag(), *_wides(call, packed.size // 4),
             *_ints(part.rows, rows, part.terms, terms, len(part.down), len(part.across)),
-            *_wides(part.w.group, part.w.row, part.w.outer, *part.w.inner),
+            *_wides(part.w.group, part.w.row, part.w.channel, part.w.down, part.w.across),
         )  # fmt: skip
         return packed
 

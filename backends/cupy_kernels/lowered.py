@@ -1,4 +1,4 @@
-"""Convolutions and their input gradients as one shape of problem: what `conv2d.cu` is told about a geometry.
+"""Convolutions and their input gradients as one shape of problem: what the kernels are told about a geometry.
 
 Surprising fact: an input gradient with a stride is several convolutions without one. Pixels whose row and column leave
 the same remainders, modulo the stride, meet the same taps; each such set is a convolution of dy over its own taps.
@@ -21,14 +21,26 @@ _MOST_TAPS = 15  # a side, that have bits in the table
 _NOWHERE, _NOWHERE_BIT = -(2**29), 2**31  # beyond the last row of the table: outside of every image
 
 
-class Strides(NamedTuple):
-    """Where elements of w or of the result lie, in elements."""
+class Weights(NamedTuple):
+    """Where elements of w lie, in elements; rows and channels are those of the product, which may exchange them."""
 
     first: int
     group: int
-    row: int  # of the product: filters forward, channels backward
-    outer: int  # w: channel of the source; result: row of pixels
-    inner: tuple[int, int]  # w: taps down and across; result: (image, pixel across)
+    row: int
+    channel: int
+    down: int
+    across: int
+
+
+class Result(NamedTuple):
+    """Where elements of the result lie, in elements: rows of the product, then rows and columns of positions."""
+
+    first: int
+    image: int
+    group: int
+    filter: int
+    row: int
+    column: int
 
 
 class Lowered(NamedTuple):
@@ -42,8 +54,8 @@ class Lowered(NamedTuple):
     stride: tuple[int, int]
     down: range  # where each row of taps lies, relative to position * stride
     across: range
-    w: Strides
-    y: Strides
+    w: Weights
+    y: Result
 
     @property
     def terms(self) -> int:
@@ -71,10 +83,9 @@ class Lowered(NamedTuple):
     def has_wide_rows(self) -> bool:
         """Whether four positions from a multiple of four on lie together in the result, at a multiple of four."""
         (rows, width), y = self.grid, self.y
-        gapless = y.inner[1] == 1 and (width % 4 == 0 or (y.outer == width and rows * width % 4 == 0))
-        return gapless and all(v % 4 == 0 for v in (y.first, y.group, y.row, y.inner[0])) and (
-            y.outer % 4 == 0 or y.outer == width
-        )  # fmt: skip
+        gapless = y.column == 1 and (width % 4 == 0 or (y.row == width and rows * width % 4 == 0))
+        aligned = all(stride % 4 == 0 for stride in (y.first, y.image, y.group, y.filter))
+        return gapless and aligned and (y.row % 4 == 0 or y.row == width)
 
 
 @lru_cache(maxsize=1024)
@@ -86,8 +97,8 @@ def forward(spec: ConvSpec) -> Lowered:
     return Lowered(
         spec.groups, filters, channels, spec.input_size, spec.output_size, spec.stride,
         range(-top, kh * dh - top, dh), range(-left, kw * dw - left, dw),
-        Strides(0, filters * channels * taps, channels * taps, taps, (kw, 1)),
-        Strides(0, filters * positions, positions, width, (spec.out_channels * positions, 1)),
+        Weights(0, filters * channels * taps, channels * taps, taps, kw, 1),
+        Result(0, spec.out_channels * positions, filters * positions, positions, width, 1),
     )  # fmt: skip
 
 
@@ -106,15 +117,15 @@ def input_grad(spec: ConvSpec) -> tuple[Lowered, ...]:
         (u, u_step), (v, v_step) = us, vs
         parts.append(Lowered(
             spec.groups, channels, filters, (oh, ow), (ceil((h - i) / sh), ceil((w - j) / sw)), (1, 1), down, across,
-            Strides(u * kw + v, filters * channels * taps, taps, channels * taps, (u_step * kw, v_step)),
-            Strides(i * w + j, channels * h * w, h * w, sh * w, (spec.in_channels * h * w, sw)),
+            Weights(u * kw + v, filters * channels * taps, taps, channels * taps, u_step * kw, v_step),
+            Result(i * w + j, spec.in_channels * h * w, channels * h * w, h * w, sh * w, sw),
         ))  # fmt: skip
     return tuple(parts)
 
 
 def covers_all(parts: tuple[Lowered, ...]) -> bool:
     """Whether every pixel of dx belongs to a part."""
-    return bool(parts) and sum(part.positions for part in parts) == parts[0].y.row
+    return bool(parts) and sum(part.positions for part in parts) == parts[0].y.filter
 
 
 def _residues(
@@ -152,9 +163,9 @@ def windows(part: Lowered) -> np.ndarray:
         return np.zeros(1, np.int32)  # indices are compared instead
     bits = []
     lines = zip(part.grid, part.stride, (part.down, part.across), part.size, (0, 15), strict=True)
-    for count, stride, line, size, first in lines:
+    for count, stride, line, size, bit in lines:
         at = np.arange(count)[:, None] * stride + np.array(line)
-        bits.append((((at < 0) | (at >= size)) << first + np.arange(len(line))).sum(axis=1) | _NOWHERE_BIT)
+        bits.append((((at < 0) | (at >= size)) << bit + np.arange(len(line))).sum(axis=1) | _NOWHERE_BIT)
     return np.concatenate(bits).astype(np.uint32).view(np.int32)
 
 

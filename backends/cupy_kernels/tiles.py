@@ -15,7 +15,7 @@ STAGES = 3  # of tiles in shared memory: one is multiplied, two are on their way
 DEPTH = {"float32": 16, "float64": 8}
 ROWS = {"float32": (32, 64, 128), "float64": (32, 64)}  # for which the kernels are compiled
 MOST_PIXELS = 2**31 - 1024  # of a launch: they are counted in 31 bits
-_BLOCKS_A_PROCESSOR = 2  # that run at once, so fewer leave some idle
+_BLOCKS_A_PROCESSOR = 2  # of the largest tiles run at once, so fewer leave some idle
 _FEWEST_TILES = 4  # of a split; shorter ones are all start and end
 _MOST_SUMS_BYTES = 64 * 2**20  # of all splits together
 

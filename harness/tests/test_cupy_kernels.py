@@ -20,8 +20,9 @@ import numpy as np
 import pytest
 
 import harness
-from backends.cupy_kernels import LADDER, columns, implicit, lowered, source, tiles, words
+from backends.cupy_kernels import LADDER, columns, explicit, implicit, lowered, source, tiles, words
 from backends.cupy_kernels.emulated import EmulatedDevice, KernelError
+from backends.cupy_kernels.source import Build
 from harness import data, tap_oracle
 from harness.spec import ConvSpec
 from harness.tests.cuda_cases import OPS, PRODUCTS, SPECS, Case, in_child
@@ -69,24 +70,80 @@ def test_tiles_of_every_height(rows: int, tf32: bool) -> None:
     assert in_child(cases, tile_rows=rows) == ""
 
 
+class Recording(EmulatedDevice):
+    """Remembers what was launched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.launched: list[Build] = []
+
+    def launch(self, build: Build, *arguments: Any, **more: Any) -> None:
+        self.launched.append(build)
+        super().launch(build, *arguments, **more)
+
+    def count(self, kernel: str, **defines: int) -> int:
+        """How many launches of a kernel had these defines."""
+        return sum(b.kernel == kernel and defines.items() <= dict(b.defines).items() for b in self.launched)
+
+
+# What only gigabytes would reach is reached by lowering where it begins; how it shows in what is launched, and on what.
 LIMITS = [
-    (columns, "MOST_INDEX", 4),  # 64-bit indices
-    (columns, "_MOST_THREADS", 300),  # several launches for the columns
-    (columns, "_WORTH_COMPILING", 1),  # a kernel compiled for every geometry
-    (columns, "COMMON", set()),  # one kernel for all geometries
-    (implicit, "MOST_PIXELS", 100),  # several launches
-    (tiles, "_FEWEST_TILES", 1),  # as many splits as there can be
-    (tiles, "_MOST_SUMS_BYTES", 0),  # none
-    (lowered, "_MOST_TAPS", 0),  # indices are compared
+    (columns, "MOST_INDEX", 4, "groups", lambda d: d.count("im2col_any", WIDE=1) == d.count("col2im_any", WIDE=1) == 1),
+    (columns, "_MOST_THREADS", 300, "groups", lambda d: d.count("im2col_any") > 1 < d.count("col2im_any")),
+    (columns, "_WORTH_COMPILING", 1, "dilated", lambda d: d.count("im2col", DH=3) == d.count("col2im", DH=3) == 1),
+    (columns, "COMMON", set(), "depthwise", lambda d: d.count("im2col_any") == d.count("col2im_any") == 1),
+    (
+        implicit,
+        "MOST_PIXELS",
+        100,
+        "half_a_tile",
+        lambda d: d.count("conv2d") > 3 and d.count("conv2d_weight_grad") > 1,
+    ),
+    (tiles, "_FEWEST_TILES", 1, "groups", lambda d: d.count("sum_splits") >= 1),
+    (tiles, "_MOST_SUMS_BYTES", 0, "long_sum", lambda d: d.count("sum_splits") == 0),
+    (lowered, "_MOST_TAPS", 0, "groups", lambda d: d.count("conv2d_weight_grad", LARGE=1) == 1),
 ]
 
 
-@pytest.mark.parametrize(("module", "limit", "value"), LIMITS, ids=[limit for _, limit, _ in LIMITS])
-def test_beyond_every_limit(module: Any, limit: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What only gigabytes would reach is reached by lowering where it begins."""
+@pytest.mark.parametrize(("module", "limit", "value", "name", "shows"), LIMITS, ids=[limit[1] for limit in LIMITS])
+def test_beyond_every_limit(
+    module: Any, limit: str, value: Any, name: str, shows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown() -> bool:
+        device, spec = Recording(), ConvSpec.parse(SPECS[name])
+        for op in OPS:
+            np.testing.assert_array_equal(*results(op, LADDER["cupy_implicit"](device), spec))
+        return bool(shows(device))
+
+    assert not shown()
     monkeypatch.setattr(module, limit, value)
-    for tf32 in (False, True):
-        assert in_child([Case(op, name, tf32=tf32) for op in OPS for name in SPECS]) == ""
+    assert shown()
+    assert in_child([Case(op, other, tf32=True) for op in OPS for other in SPECS]) == ""
+
+
+def test_images_whose_gradients_wait_together_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explicit, "_MOST_SUMS_BYTES", 1)
+    np.testing.assert_array_equal(*results("conv2d_weight_grad", LADDER["cupy_kernels"](EmulatedDevice()), LAYER))
+
+
+NONFINITE = ConvSpec.parse("n2c4h13w12_f6kh3kw3_sh2sw1_pt4pb4pl3pr3_dh3dw2_g2")
+
+
+@pytest.mark.parametrize(
+    "fault", [(), ("- v * DW,", "- v,"), ("group % groups * filters", "0 * filters"), ("if (*flag <", "if (*flag <=")]
+)
+def test_an_infinite_filter_reaches_the_pixels_that_meet_it(fault: tuple[str, ...], tmp_path: Path) -> None:
+    """With padding, dilation, stride and groups; and faults in what sees to it are seen."""
+    if fault:
+        file = "nonfinite_input_grad.cu"
+        text = (source.FOLDER / file).read_text(encoding="utf-8")
+        assert fault[0] in text
+        (tmp_path / file).write_text(text.replace(fault[0], fault[1]), encoding="utf-8")
+    dy, w = data.exact("conv2d_input_grad", NONFINITE, "float32", "inf")
+    w[4, 1, 2, 0] = np.inf
+    dx = LADDER["cupy_implicit_tf32"](EmulatedDevice([tmp_path])).conv2d_input_grad(dy, w, NONFINITE)  # type: ignore[attr-defined]
+    right = np.array_equal(dx, tap_oracle.run("conv2d_input_grad", NONFINITE, dy, w), equal_nan=True)
+    assert right == (not fault)
 
 
 @pytest.mark.parametrize("name", LADDER)
@@ -261,6 +318,9 @@ def test_cupy_has_what_is_used_of_it() -> None:
         reduce(getattr, name.split("."), cupy)
     assert hasattr(cupy.RawKernel, "max_dynamic_shared_size_bytes")
     assert issubclass(cupy.cuda.memory.OutOfMemoryError, MemoryError)
+    from cupy._core import _routines_linalg as linalg
+
+    assert all(hasattr(linalg, name) for name in ("get_compute_type", "set_compute_type", "COMPUTE_TYPE_TF32"))
 
 
 def test_the_fake_has_no_more_than_cupy() -> None:

@@ -25,7 +25,11 @@ FAULTS = {
     "group_left_open": ("tile.cuh", "        commit_copies();\n        product", "        product"),
     "fills_the_stage_in_use": ("tile.cuh", "load(stages.a[next], stages.b[next]", "load(stages.a[now], stages.b[now]"),
     "multiplies_one_stage_only": ("tile.cuh", "now = now + 1 == STAGES ? 0 : now + 1;", ""),
-    "rows_a_third_apart": ("tile.cuh", "k * ROW(width) + (column ^ (k & 4))", "k * ROW(width) + (column ^ (k & 1))"),
+    "exchanged_by_another_bit": (
+        "tile.cuh",
+        "k * ROW(width) + (column ^ (k & 4))",
+        "k * ROW(width) + (column ^ (k & 1))",
+    ),
     "a_fragment_turned": ("multiply_tf32.cuh", "a[i + e / 2][half * 2 + e % 2]", "a[i + e / 2][half + e % 2 * 2]"),
     "b_halves_exchanged": ("multiply_tf32.cuh", "b[j + e][half] =", "b[j + e][1 - half] ="),
     "results_of_other_columns": ("multiply_tf32.cuh", "column_of(t * 2 + side)", "column_of(t + side * 4)"),

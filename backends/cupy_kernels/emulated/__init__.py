@@ -1,7 +1,8 @@
 """The CUDA backends without a card: the same kernels and the same host code, compiled by g++ and run on the CPU.
 
 `harness check backends.cupy_kernels.emulated:cupy_implicit_tf32` runs the conformance suite on them. Surprising fact:
-only `ptx.cuh`, the handful of instructions that C++ has no words for, is exchanged; every kernel is compiled as it is.
+only `ptx.cuh`, the handful of instructions that C++ has no words for, is exchanged; every kernel is compiled as it is,
+but for `spin.cu`, which only waits.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class KernelError(RuntimeError):
 
 
 class EmulatedDevice:
-    """Memory with guards, launches one block after another. `memory` bytes can be had; all, if None."""
+    """Memory with guards, launches one block after another. An array may have `memory` bytes; any number, if None."""
 
     xp = np
     name = "a CPU that emulates CUDA"

@@ -6,11 +6,11 @@ enum { MOST_COPIES = 512 };
 struct Copy { void* to; const void* from; unsigned bytes; bool inside; };
 struct Copies {
     Copy pending[MOST_COPIES];
-    unsigned groups[16], first, count, open;  // copies in each closed group from `first` on; copies in the open one
+    unsigned groups[16], count, open;  // copies in each closed group; how many of these; copies in the open one
 };
 static Copies copies[MOST_THREADS];
 static void start_block_of_copies() {
-    for (unsigned i = 0; i < blockDim.x; ++i) copies[i].first = copies[i].count = copies[i].open = 0;
+    for (unsigned i = 0; i < blockDim.x; ++i) copies[i].count = copies[i].open = 0;
 }
 static inline void make(const Copy& copy) {
     if (copy.inside) memcpy(copy.to, copy.from, copy.bytes);

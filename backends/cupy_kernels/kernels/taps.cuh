@@ -1,6 +1,6 @@
 // Two small tables instead of index arithmetic: where the tap of every row k of the columns lies from a window's first
 // pixel, and which rows and columns of taps fall outside of the image for windows in a row or column of positions.
-// -DLARGE is for kernels of more than 15 taps a side and for sources of 2^31 elements or more: it compares indices.
+// -DLARGE is for kernels of more than 15 taps a side, and where a group of an image has 2^31 elements: it compares indices.
 #pragma once
 
 #ifdef LARGE
