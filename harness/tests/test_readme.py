@@ -78,5 +78,6 @@ def test_goals_stand_beside_what_the_committed_comparisons_say() -> None:
     from harness.report import goals
 
     assert list((_ROOT / "results/goals").glob("*.json")), "nothing to compare with"
-    guide = (_ROOT / "backends/numba_tiled/README.md").read_text(encoding="utf-8")
-    assert goals.replaced(guide, goals.markdown(_ROOT / "results/goals")) == guide
+    for results, backend in (("results/goals", "numba_tiled"), ("results/gpu", "cupy_kernels")):
+        guide = (_ROOT / "backends" / backend / "README.md").read_text(encoding="utf-8")
+        assert goals.replaced(guide, goals.markdown(_ROOT / results)) == guide
