@@ -146,12 +146,16 @@ def _geometry(spec: ConvSpec) -> dict[str, int]:
     return dict(zip(names, (*spec.kernel_size, *spec.stride, *spec.dilation), strict=True))
 
 
+def largest_index(spec: ConvSpec) -> int:
+    """The largest of a geometry's sides, positions and distances between taps, the plane of the image left out."""
+    reach = (k * d for k, d in zip(spec.kernel_size, spec.dilation, strict=True))
+    return max(*spec.padded_size, *reach, spec.positions)
+
+
 def _wide(spec: ConvSpec) -> dict[str, int]:
     """64-bit indices where one plane is that large."""
-    reach = [k * d for k, d in zip(spec.kernel_size, spec.dilation, strict=True)]
     h, w = spec.input_size
-    largest = max(h * w, spec.positions, *spec.padded_size, *spec.stride, *reach)
-    return {"WIDE": 1} if largest >= MOST_INDEX else {}
+    return {"WIDE": 1} if max(h * w, *spec.stride, largest_index(spec)) >= MOST_INDEX else {}
 
 
 def _is_wide(kernel: Build) -> bool:

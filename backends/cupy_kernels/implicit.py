@@ -15,7 +15,7 @@ import numpy as np
 
 from harness import BackendUnavailable, ConvSpec, Op
 
-from .columns import MOST_INDEX, divisor
+from .columns import MOST_INDEX, divisor, largest_index
 from .contract import OnDevice
 from .lowered import Lowered, covers_all, forward, input_grad, table, windows
 from .source import build
@@ -42,9 +42,8 @@ class Implicit(OnDevice):
         """float32 (and float64 where precision is strict) on every geometry with sides below 2^29."""
         if self._tf32 and dtype == "float64":
             return "TF32 is a mode of float32; cupy_implicit takes float64"
-        reach = [k * d for k, d in zip(spec.kernel_size, spec.dilation, strict=True)]
         is_product = op in ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
-        if is_product and max(*spec.padded_size, *reach, spec.positions) >= MOST_INDEX:
+        if is_product and largest_index(spec) >= MOST_INDEX:
             return "a side or an output plane of 2^29 or more"
         return super().unsupported(op, spec, dtype)
 

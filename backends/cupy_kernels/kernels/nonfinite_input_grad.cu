@@ -4,11 +4,11 @@
 #include "index.cuh"
 
 extern "C" __global__ void __launch_bounds__(128, 8) nonfinite_input_grad(
-    const unsigned long long* __restrict__ flag, Wide call, const SCALAR* __restrict__ dy, const SCALAR* __restrict__ w, SCALAR* __restrict__ dx,
+    const unsigned long long* __restrict__ flag, unsigned long long call, const SCALAR* __restrict__ dy, const SCALAR* __restrict__ w, SCALAR* __restrict__ dx,
     Wide size, int groups, int channels, int filters, int H, int W, int OH, int OW, int KH, int KW, int SH, int SW,
     int top, int left, int DH, int DW)
 {
-    if (*flag < (unsigned long long)call) return;
+    if (*flag < call) return;
     for (Wide t = (Wide)blockIdx.x * 128 + threadIdx.x; t < size; t += (Wide)gridDim.x * 128) {
         const int j = (int)(t % W), i = (int)(t / W % H), c = (int)(t / W / H % channels);
         const Wide group = t / W / H / channels;  // of all images

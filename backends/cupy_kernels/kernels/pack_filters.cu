@@ -10,7 +10,7 @@
 #include "ptx.cuh"
 
 extern "C" __global__ void __launch_bounds__(128) pack_filters(
-    const SCALAR* __restrict__ w, SCALAR* __restrict__ filters, unsigned long long* flag, Wide call, Wide threads,
+    const SCALAR* __restrict__ w, SCALAR* __restrict__ filters, unsigned long long* flag, unsigned long long call, Wide threads,
     int M, int padded_M, int K, int padded_K, int high, int wide,
     Wide w_group, Wide w_m, Wide w_channel, Wide w_down, Wide w_across)
 {
@@ -37,7 +37,7 @@ extern "C" __global__ void __launch_bounds__(128) pack_filters(
         is_finite = is_finite && value - value == SCALAR(0);
         four[e] = value;
     }
-    if (call && !is_finite) atomicMax(flag, (unsigned long long)call);
+    if (call && !is_finite) atomicMax(flag, call);
     SCALAR* to = filters + (Wide)rows * padded_M * 8;
 #ifdef TF32
     to += f * 4;
