@@ -21,9 +21,9 @@ from conformance.outcome import Outcome, Status
 from conformance.plan import DEFAULT_TIER, TIERS, Selection
 from conformance.session import Entry, Options, Session
 from harness.adapter import complete
+from harness.geometry.spec import Op
 from harness.observe import Local
 from harness.protocol import DTYPES, BackendUnavailable
-from harness.spec import Op
 
 Known = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
 _BAD: tuple[Status, ...] = ("fail", "xpass", "mistrusted")

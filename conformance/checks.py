@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.case import Case, CaseError
 from conformance.subject import Subject
-from harness.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import OPS, ConvSpec, Op
 
 Variant = dict[str, object]
 # A check that judges different ops in different ways is registered once for each way.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.spec import ConvSpec, Op
+from harness.geometry.spec import ConvSpec, Op
 
 _STACKOVERFLOW = "Stack Overflow, 'col2im implementation in ConvNet' (CS231n assignment 2)"
 

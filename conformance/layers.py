@@ -13,12 +13,13 @@ from conformance.case import Case
 from conformance.checks import check
 from conformance.outcome import Outcome, Planned
 from conformance.subject import Failed, NotRun, Subject
-from harness import data, oracle, shapes
+from harness import data, oracle
 from harness.gate import sample_points
+from harness.geometry import layers
+from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.machine import available_memory
 from harness.observe import Observer
 from harness.predict import human, predict
-from harness.spec import OPS, ConvSpec, Op
 
 LAYER, LARGE = "values.layer", "contract.large_index"
 CHECKS = (LAYER, LARGE)
@@ -56,7 +57,7 @@ check(LARGE, (), ops=_LARGE_OPS, fits=lambda op, spec: spec == LARGE_SPEC)(full_
 def plan(backend: Observer, outcome: Outcome, checks: Sequence[str], ops: Sequence[Op], dtypes: Sequence[str]) -> None:
     """Put the cases of tier 4 into a plan, refusals marked; what this machine has no memory for goes to the notes."""
     dtypes = dtypes or ("float32",)
-    wanted = [Case(LAYER, op, d, layer.spec) for layer in shapes.layers(SET) for op in ops or OPS for d in dtypes]
+    wanted = [Case(LAYER, op, d, layer.spec) for layer in layers.read_layers(SET) for op in ops or OPS for d in dtypes]
     wanted += [Case(LARGE, op, d, LARGE_SPEC) for op in _LARGE_OPS if not ops or op in ops for d in dtypes]
     room = available_memory()
     for case in wanted:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from harness import tap_oracle
+from harness.geometry.spec import ConvSpec, Op
 from harness.protocol import Array
-from harness.spec import ConvSpec, Op
 
 Arrays = Sequence[Array | None]
 

@@ -17,8 +17,8 @@ from conformance.subject import Call
 from harness import lowering, tap_oracle
 from harness.compare import allowance
 from harness.data import SIGNIFICAND_BITS
+from harness.geometry.spec import ConvSpec, Op, Shape, SpecError
 from harness.protocol import ArgumentError, Array, Numerics, validate
-from harness.spec import ConvSpec, Op, Shape, SpecError
 
 _MOST_WORK = 20_000_000  # multiply-adds of one mistake; some fifty are tried
 _MOST_CLAIMS = 3

@@ -18,8 +18,8 @@ import numpy as np
 from conformance.pattern import expected, wrong
 from conformance.subject import Call
 from harness import registry
+from harness.geometry.spec import ConvSpec, Op
 from harness.protocol import ArgumentError, Array, Numerics, validate
-from harness.spec import ConvSpec, Op
 from harness.worker import THREAD_VARIABLES
 
 _MOST_LINES = 20

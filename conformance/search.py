@@ -22,9 +22,9 @@ from conformance.subject import Failed, Subject
 from harness import tap_oracle
 from harness.compare import mismatch, share_used
 from harness.data import DataError
+from harness.geometry.spec import OPS, Op
 from harness.memory import representable
 from harness.observe import How, Observer
-from harness.spec import OPS, Op
 
 CHECK = "values.random"
 EXAMPLES = 1000  # of an op and dtype

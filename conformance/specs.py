@@ -6,7 +6,7 @@ hundreds of square ones. Every case stays below 200,000 multiply-adds, so that p
 
 from __future__ import annotations
 
-from harness.spec import ConvSpec
+from harness.geometry.spec import ConvSpec
 
 MAX_WORK = 200_000  # a case
 MAX_TOTAL_WORK = 8_000_000  # all cases of one op and dtype

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from conformance.case import Case
+from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.memory import LAYOUTS
-from harness.spec import OPS, ConvSpec, Op
 
 MOST_WORK = 20_000  # multiply-adds of a case, so that plain Python loops can follow
 

@@ -10,7 +10,7 @@ from conformance.checks import Variant, check
 from conformance.specs import ALL, DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
 from harness.compare import mismatch, share_used
-from harness.spec import ConvSpec, Op
+from harness.geometry.spec import ConvSpec, Op
 
 _LONG_SUMS = some("many_channels", "width_33", "batch_of_7")
 

@@ -18,8 +18,8 @@ from conformance import libraries
 from conformance.specs import ALL
 from harness import data, tap_oracle
 from harness.compare import mismatch
+from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
 from harness.protocol import Array
-from harness.spec import OPS, ConvSpec, Op, SpecError
 
 ORACLE, BACKEND = "the oracle", "the backend"
 

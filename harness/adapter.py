@@ -13,8 +13,8 @@ from typing import Any, get_args
 import numpy as np
 
 from harness import lowering
+from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.protocol import Array, CompleteBackend, Numerics
-from harness.spec import OPS, ConvSpec, Op
 
 _SIGNATURES: dict[str, tuple[str, ...]] = {
     "im2col": ("x", "spec"),

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import ceilings, machine, registry, results
+from harness.geometry.layers import Layer
+from harness.geometry.spec import OPS, Op
 from harness.results import Record, RunFile
-from harness.shapes import Layer
-from harness.spec import OPS, Op
 from harness.worker import Worker, WorkerDied, environment
 
 DEFAULT_BUDGET = 2.0  # seconds a cell

@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harness.geometry.spec import ConvSpec, Op
 from harness.protocol import CompleteBackend
 from harness.results import Record
-from harness.spec import ConvSpec, Op
 
 _COPIES = ("cache", "dram")
 

@@ -21,12 +21,13 @@ from conformance.case import CaseError
 from conformance.plan import DEFAULT_TIER, Selection
 from conformance.session import Options, Session
 from conformance.shard import Shard
-from harness import __version__, bench, history, machine, registry, results, shapes, terminal, versus
+from harness import __version__, bench, history, machine, registry, results, terminal, versus
+from harness.geometry import layers
+from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
 from harness.isolate import DEADLINE
 from harness.observe import Local
 from harness.protocol import DTYPES, BackendUnavailable
 from harness.results import Record
-from harness.spec import OPS, ConvSpec, Op, SpecError
 from harness.worker import ALLOCATORS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -34,7 +35,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pret
 # Typer brings its own copy of Click since 0.27; this is the base of its errors in either case.
 _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _CALLER_ERRORS = (
-    _ClickException, SpecError, CaseError, registry.RegistryError, shapes.ShapesError, results.ResultsError,
+    _ClickException, SpecError, CaseError, registry.RegistryError, layers.ShapesError, results.ResultsError,
     engine.SelectionError, xfails.XfailsError,
 )  # fmt: skip
 
@@ -196,7 +197,7 @@ def bench_command(
     """How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if interrupted."""
     chosen = _distinct(names or registry.names())
     plan = bench.Plan(
-        shape_set, shapes.layers(shape_set, batch), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
+        shape_set, layers.read_layers(shape_set, batch), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
         threads, _allocator(allocator), budget, batch=batch,
     )  # fmt: skip
     plan = replace(plan, barred=_wrong(plan))
@@ -240,7 +241,7 @@ def compare(
         raise typer.BadParameter("compare takes at least two backends")
     chosen = _distinct(names or [])
     plan = bench.Plan(
-        shape_set, shapes.layers(shape_set, batch), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
+        shape_set, layers.read_layers(shape_set, batch), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
         threads, _allocator(allocator), _COMPARE_BUDGET, pairs, batch=batch,
     )  # fmt: skip
     if json_file:

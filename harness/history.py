@@ -14,8 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from harness import machine, registry, results, shapes
+from harness import machine, registry, results
 from harness.bench import Plan, run
+from harness.geometry import layers
 from harness.results import Record
 
 RUN_VARIABLE = "IM2COL_HARNESS_RUN"  # a finished run file, for the asv suite to read
@@ -52,7 +53,7 @@ def parameters() -> tuple[list[str], list[str], list[str]]:
     if file:
         plan = next(iter(results.read(Path(file))))["plan"]
         return plan["layers"], plan["dtypes"], _known_names(plan["backends"])
-    return [layer.name for layer in shapes.layers(_DEFAULT_SET)], ["float32"], registry.names()
+    return [layer.name for layer in layers.read_layers(_DEFAULT_SET)], ["float32"], registry.names()
 
 
 def cells() -> dict[tuple[str, str, str, str], Record]:
@@ -61,7 +62,7 @@ def cells() -> dict[tuple[str, str, str, str], Record]:
     if given:
         file = Path(given)
     else:
-        plan = Plan(_DEFAULT_SET, shapes.layers(_DEFAULT_SET), registry.names())
+        plan = Plan(_DEFAULT_SET, layers.read_layers(_DEFAULT_SET), registry.names())
         root = machine.project_root()
         file = run(plan, root / "results" / "runs" if root else Path(tempfile.mkdtemp())).path
     found = (record for record in results.read(file) if record["kind"] == "cell")

@@ -15,10 +15,10 @@ from dataclasses import asdict
 from typing import Any
 
 from harness import registry
+from harness.geometry.spec import ConvSpec, Op
 from harness.observe import PLAIN, Arrays, How, Local, Reply
 from harness.protocol import Array, BackendUnavailable, Numerics
 from harness.results import Record
-from harness.spec import ConvSpec, Op
 from harness.worker import Answer, Worker, WorkerDied, WorkerError
 
 DEADLINE = 10.0  # seconds a call may take

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.spec import ConvSpec, Op
+from harness.geometry.spec import ConvSpec, Op
 
 Function = Callable[..., Any]
 

@@ -16,10 +16,10 @@ import numpy as np
 
 from harness import ceilings, data, registry
 from harness.gate import Gate, WrongResult
+from harness.geometry.spec import ConvSpec, Op
 from harness.predict import human, predict
 from harness.protocol import Array, BackendUnavailable, CompleteBackend
 from harness.results import Record, cell
-from harness.spec import ConvSpec, Op
 from harness.timing import FEWEST_ROUNDS, LONG_CALL, Timed, interleave, seconds
 
 _CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.geometry.spec import ConvSpec, Op, Shape
 from harness.protocol import Array
-from harness.spec import ConvSpec, Op, Shape
 
 
 def window_starts(size: int, before: int, after: int, reach: int, stride: int) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.spec import ConvSpec, Op, SpecError
+from harness.geometry.spec import ConvSpec, Op, SpecError
 
 _FIRST_PROBE = 20_000  # steps of work: milliseconds in plain Python
 _GROWTH = 8

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from harness.spec import OPS, ConvSpec, Op, Shape
+from harness.geometry.spec import OPS, ConvSpec, Op, Shape
 
 SCHEMA = 1
 DTYPES = ("float16", "float32", "float64", "int32", "int64")

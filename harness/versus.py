@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from harness import ceilings
+from harness.geometry.spec import ConvSpec
 from harness.results import Record
-from harness.spec import ConvSpec
 from harness.statistics import geomean, median, median_interval
 
 SCHEMA = 1

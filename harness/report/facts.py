@@ -9,12 +9,12 @@ import shlex
 
 import pandas as pd
 
+from harness.geometry.spec import OPS
 from harness.report import words
 from harness.report.load import Config, Data, Run, order
 from harness.report.measures import records
 from harness.report.tables import Cell, Table, cell
 from harness.results import STATUSES, Record
-from harness.spec import OPS
 
 NOT_CHECKED = "not checked"
 _BAD = ("fail", "crashed", "hung")

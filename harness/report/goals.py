@@ -16,9 +16,9 @@ from math import exp, log, prod
 from pathlib import Path
 from typing import Any
 
+from harness.geometry.spec import ConvSpec
 from harness.report import words
 from harness.results import Record
-from harness.spec import ConvSpec
 
 # Of a row and its geometry. An H200 has 60 MB of cache: with 128 MiB in all, most of either array is in memory.
 KINDS: dict[str, Callable[[Record, ConvSpec], bool]] = {

@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 
 from harness import ceilings, registry
+from harness.geometry.spec import OPS
 from harness.results import Record, ResultsError, read
-from harness.spec import OPS
 from harness.statistics import median_interval
 
 KEY = ["backend", "op", "dtype", "spec", "threads", "allocator"]

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from harness import ceilings, versus
+from harness.geometry.spec import ConvSpec, Op
 from harness.report.load import Config, Data
 from harness.results import Record
-from harness.spec import ConvSpec, Op
 from harness.statistics import median_interval
 
 CONVOLUTIONS = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")

@@ -15,7 +15,7 @@ from backends.cupy_kernels import tiles
 from backends.cupy_kernels.emulated import EmulatedDevice, KernelError
 from backends.cupy_kernels.implicit import Implicit
 from harness import data, tap_oracle
-from harness.spec import ConvSpec, Op
+from harness.geometry.spec import ConvSpec, Op
 
 # What tier 1 of the suite is too small for: tiles of every height, sums in splits, kernels beyond the table's bits.
 SPECS = {

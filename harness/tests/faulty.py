@@ -15,9 +15,9 @@ from conformance.checks import CHECKS
 from conformance.outcome import Outcome
 from harness import tap_oracle
 from harness.adapter import complete
+from harness.geometry.spec import ConvSpec, Op, SpecError
 from harness.observe import Local
 from harness.protocol import Array
-from harness.spec import ConvSpec, Op, SpecError
 
 
 class Right:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from harness import bench, machine, results, versus
+from harness.geometry.layers import Layer
+from harness.geometry.spec import ConvSpec
 from harness.results import Record
-from harness.shapes import Layer
-from harness.spec import ConvSpec
 from harness.statistics import median
 from harness.worker import Worker, WorkerDied, environment
 

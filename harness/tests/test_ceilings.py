@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from harness import bench, ceilings, registry, versus
+from harness.geometry.layers import Layer
+from harness.geometry.spec import ConvSpec
 from harness.report import costs, facts, load, measures
 from harness.results import Record
-from harness.shapes import Layer
-from harness.spec import ConvSpec
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write
 from harness.tests.runfiles import FLAT, make_cell, write_run
 

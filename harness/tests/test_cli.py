@@ -20,7 +20,7 @@ import pytest
 from conformance import engine
 from conformance.subject import Subject
 from harness import cli, registry
-from harness.spec import OPS
+from harness.geometry.spec import OPS
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write, edited
 
 _SPEC = "n1c3h12w11_f4kh3kw2"

@@ -24,7 +24,7 @@ from backends.cupy_kernels import LADDER, columns, explicit, implicit, lowered, 
 from backends.cupy_kernels.emulated import EmulatedDevice, KernelError
 from backends.cupy_kernels.source import Build
 from harness import data, tap_oracle
-from harness.spec import ConvSpec
+from harness.geometry.spec import ConvSpec
 from harness.tests.cuda_cases import OPS, PRODUCTS, SPECS, Case, in_child
 
 pytestmark = pytest.mark.cuda

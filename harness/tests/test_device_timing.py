@@ -12,10 +12,10 @@ import pytest
 
 from harness import machine, measure
 from harness.bench import Plan
+from harness.geometry.layers import Layer
+from harness.geometry.spec import ConvSpec
 from harness.measure import Bench
 from harness.results import Record
-from harness.shapes import Layer
-from harness.spec import ConvSpec
 from harness.tests.device import Device
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from harness import data, registry
+from harness.geometry.spec import ConvSpec
 from harness.isolate import Isolated
 from harness.observe import How
-from harness.spec import ConvSpec
 from harness.tests.conftest import GOOD, Write
 
 _SPEC = ConvSpec.parse("n2c3h6w7_f4kh3kw2")

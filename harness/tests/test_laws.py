@@ -14,8 +14,8 @@ from conformance.outcome import Outcome
 from conformance.plan import Selection, plan
 from conformance.specs import DISTINCT, MAX_WORK
 from harness import registry
+from harness.geometry.spec import ConvSpec, Op
 from harness.observe import Local
-from harness.spec import ConvSpec, Op
 from harness.tests import faults_laws, faulty
 
 _GENERAL = {"law.adjoint", "law.difference", "law.divisor", "law.lowering", "law.linear"}

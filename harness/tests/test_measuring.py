@@ -9,9 +9,9 @@ import pytest
 
 from harness import data, tap_oracle
 from harness.gate import Gate, WrongResult, sample_points
+from harness.geometry.layers import read_layers
+from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.predict import human, predict, shrink
-from harness.shapes import layers
-from harness.spec import OPS, ConvSpec, Op
 from harness.timing import FEWEST_ROUNDS, MOST_DEVICE_CALLS, SHORTEST_BLOCK, Timed, interleave, seconds
 
 _SPEC = ConvSpec.parse("n2c6h20w17_f4kh3kw2_sh2sw3_pt1pb2pl3pr0_dh2dw1_g2")
@@ -111,14 +111,14 @@ def test_first_and_last_element_are_always_sampled() -> None:
 
 
 def test_every_real_layer_has_a_gate_that_takes_seconds_at_most() -> None:
-    spec = max((layer.spec for layer in layers("core")), key=lambda s: s.batch * s.positions)
+    spec = max((layer.spec for layer in read_layers("core")), key=lambda s: s.batch * s.positions)
     arrays = data.exact("conv2d_weight_grad", spec, "float32", "gate")
     assert seconds(lambda: Gate("conv2d_weight_grad", spec, arrays)) < 10
 
 
 @pytest.mark.parametrize("op", OPS)
 def test_shrinking_keeps_the_kind_of_geometry(op: Op) -> None:
-    for layer in layers("core"):
+    for layer in read_layers("core"):
         small = shrink(op, layer.spec, 20_000)
         assert small.work(op) <= max(20_000, layer.spec.taps * 64), layer.name
         kept = ("kernel_size", "stride", "dilation", "padding")
@@ -129,7 +129,7 @@ def test_shrinking_keeps_the_kind_of_geometry(op: Op) -> None:
 
 
 def test_prediction_scales_with_work_and_sees_through_overhead() -> None:
-    spec = layers("core")[3].spec  # AlexNet conv1
+    spec = read_layers("core")[3].spec  # AlexNet conv1
 
     def slow(probe: ConvSpec) -> float:
         return probe.work("conv2d") * 4e-7

@@ -19,8 +19,8 @@ numba = pytest.importorskip("numba")
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import cache, dispatch, simd  # noqa: E402
 from harness import data, registry, tap_oracle  # noqa: E402
+from harness.geometry.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 from harness.observe import thread_limit  # noqa: E402
-from harness.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 
 SPECS = [
     "n2c3h12w11_f4kh3kw2", "n3c6h8w3_f9kh2kw2_sh1sw3_pt1pb0pl2pr2_dh2dw1_g3", "n2c9h9w10_f5kh3kw3_sh2sw2_pt1pb1pl1pr1",

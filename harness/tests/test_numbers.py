@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness import data, statistics, tap_oracle
 from harness.compare import UNIT, allowance, mismatch
-from harness.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import OPS, ConvSpec, Op
 
 _SPEC = ConvSpec.parse("n2c6h9w10_f6kh4kw2_sh2sw3_pt1pb2pl0pr1_dh1dw2_g2")
 

@@ -9,7 +9,7 @@ import pytest
 
 from conformance import golden
 from harness import data, oracle, tap_oracle
-from harness.spec import OPS, ConvSpec, Op, SpecError
+from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
 
 Axis = tuple[int, int, int, int, int, int]  # size, kernel, stride, begin, end, dilation
 
@@ -48,9 +48,9 @@ def test_oracles_agree_on_every_axis_setting(op: Op, partner: Axis) -> None:
         channels = _CHANNELS[number % len(_CHANNELS)]
         spec = spec_of(setting, partner, *channels) if number % 2 else spec_of(partner, setting, *channels)
         arrays = data.exact(op, spec, "float64", f"{op}/{spec}")
-        pointwise, vectorised = oracle.full(op, spec, *arrays), tap_oracle.run(op, spec, *arrays)
-        assert pointwise.shape == vectorised.shape == spec.output_shape(op), spec
-        assert np.array_equal(pointwise, vectorised), spec
+        slow, fast = oracle.full(op, spec, *arrays), tap_oracle.run(op, spec, *arrays)
+        assert slow.shape == fast.shape == spec.output_shape(op), spec
+        assert np.array_equal(slow, fast), spec
 
 
 @pytest.mark.parametrize("example", golden.EXAMPLES, ids=lambda e: f"{e.op}-{e.spec}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.shapes import layers
+from harness.geometry.layers import read_layers
 
 _ROOT = Path(__file__).resolve().parents[2]
 _README = (_ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,7 +48,7 @@ def test_it_names_what_ships() -> None:
 
     assert all(f"`{name}`" in _README for name in BUILTIN)
     for word in re.findall(r"--shapes (\w+)", _README):
-        assert layers(word)
+        assert read_layers(word)
 
 
 def test_its_table_is_that_of_the_committed_results(tmp_path: Path) -> None:

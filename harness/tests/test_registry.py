@@ -14,8 +14,8 @@ import pytest
 
 from harness import BackendUnavailable, RegistryError, data, load, names, tap_oracle
 from harness.adapter import complete
+from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.registry import known_as
-from harness.spec import OPS, ConvSpec, Op
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write
 
 _BUILTIN = ["naive_loops", "numpy_fancy", "matlab_loop", "numba_loops", "numba_tiled", "numba_winograd", "cupy_kernels",

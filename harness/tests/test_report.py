@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from harness import bench, report
+from harness.geometry.spec import ConvSpec
 from harness.report import comparisons, costs, facts, load, measures, words
 from harness.results import ResultsError
-from harness.spec import ConvSpec
 from harness.tests.runfiles import FLAT, SPECS, make_cell, write_run
 
 

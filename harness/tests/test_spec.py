@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance import golden
-from harness import benchdnn
+from harness.geometry import benchdnn
+from harness.geometry.spec import OPS, ConvSpec, SpecError
 from harness.oracle import window_starts
-from harness.spec import OPS, ConvSpec, SpecError
 
 _BASE: dict[str, Any] = dict(batch=2, in_channels=4, input_size=(7, 6), out_channels=6, kernel_size=(3, 2))
 

@@ -14,9 +14,9 @@ from conformance.checks import CHECKS, check
 from conformance.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.subject import Failed, Subject
 from harness import registry
+from harness.geometry.spec import OPS, ConvSpec
 from harness.observe import Local
 from harness.protocol import DTYPES
-from harness.spec import OPS, ConvSpec
 from harness.tests import faults_laws, faults_tiers, faulty
 
 

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from backends import torch_native  # noqa: E402
 from backends.torch_native import Precision, TorchNative, TorchNativeCuda  # noqa: E402
-from harness.spec import ConvSpec  # noqa: E402
+from harness.geometry.spec import ConvSpec  # noqa: E402
 
 _SPEC = ConvSpec.parse("n1c2h5w5_f3kh3kw3")
 

@@ -18,8 +18,8 @@ from conformance.specs import ALL, DISTINCT
 from conformance.subject import Failed, Subject
 from conformance.witnesses import Vote, odd_one_out, vote
 from harness import data, oracle, registry, tap_oracle
+from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.observe import PLAIN, Local
-from harness.spec import OPS, ConvSpec, Op
 
 _SPEC = DISTINCT[0]
 # What each library is expected to do: one that falls silent would agree with everything.

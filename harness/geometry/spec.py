@@ -237,7 +237,7 @@ class ConvSpec:
             raise SpecError(f"spec must have at most {_LONGEST_TEXT} characters, got {len(text)}")
         match = _TEXT.fullmatch(text.strip())
         if match is None:
-            from harness import benchdnn
+            from harness.geometry import benchdnn
 
             if benchdnn.looks_like(text):
                 return benchdnn.read(text)

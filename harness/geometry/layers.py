@@ -7,7 +7,7 @@ import difflib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.spec import ConvSpec, SpecError
+from harness.geometry.spec import ConvSpec, SpecError
 
 _FOLDER = Path(__file__).parent / "shapes"
 _COLUMNS = ("suite", "layer", "N", "C", "H", "W", "F", "KH", "KW", "SH", "SW", "PH", "PW", "G")
@@ -30,7 +30,7 @@ def set_names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.csv"))
 
 
-def layers(shapes: str, batch: int | None = None) -> list[Layer]:
+def read_layers(shapes: str, batch: int | None = None) -> list[Layer]:
     """The layers of a shipped set, a CSV file of the same columns, a text file of specs, or one spec.
 
     With `batch`, each has that many images instead of its own, and the name says so: `vgg16:conv1_1@32`. Raises

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from harness.spec import ConvSpec, SpecError
+from harness.geometry.spec import ConvSpec, SpecError
 
 _KEYS = ("g", "mb", "ic", "ih", "iw", "oc", "oh", "ow", "kh", "kw", "sh", "sw", "ph", "pw", "dh", "dw")
 _TOKEN = re.compile("(" + "|".join(sorted(_KEYS, key=len, reverse=True)) + r")(\d+)_?")
