@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness import ConvSpec
-from harness.layouts import LAYOUTS
+from harness.contract.columns_layouts import COLUMNS_LAYOUTS
 
 numerics = "gemm"
 
@@ -23,12 +23,12 @@ def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     columns = np.empty(spec.columns_shape, dtype=x.dtype)
     for n in range(spec.batch):
         columns[n] = _im2col_image(images[:, :, :, n], spec)
-    return np.ascontiguousarray(LAYOUTS["matlab"].to_batched(columns, spec))
+    return np.ascontiguousarray(COLUMNS_LAYOUTS["matlab"].to_batched(columns, spec))
 
 
 def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C*KH*KW, L) -> (N, C, H, W)."""
-    columns = LAYOUTS["matlab"].from_batched(columns, spec)
+    columns = COLUMNS_LAYOUTS["matlab"].from_batched(columns, spec)
     images = np.zeros((*spec.input_size, spec.in_channels, spec.batch), dtype=columns.dtype, order="F")
     for n in range(spec.batch):
         images[:, :, :, n] = _col2im_image(columns[n], spec)

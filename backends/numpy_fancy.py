@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from harness import ConvSpec
-from harness.layouts import LAYOUTS
+from harness.contract.columns_layouts import COLUMNS_LAYOUTS
 
 numerics = "gemm"
 
@@ -45,7 +45,7 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
     """W' (K x F/G) @ dy (F/G x L*N) -> columns (K x L*N), then col2im."""
     columns = _filters(w, spec).swapaxes(1, 2) @ _slopes(dy, spec)
     n, rows, positions = spec.columns_shape
-    return col2im(LAYOUTS["batch_innermost"].to_batched(columns.reshape(rows, positions * n), spec), spec)
+    return col2im(COLUMNS_LAYOUTS["batch_innermost"].to_batched(columns.reshape(rows, positions * n), spec), spec)
 
 
 def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -84,7 +84,7 @@ def _pad(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
 def _batch_innermost(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C*KH*KW, L) -> (G, K, L*N)."""
     rows = spec.in_channels // spec.groups * spec.taps
-    columns = LAYOUTS["batch_innermost"].from_batched(columns, spec)
+    columns = COLUMNS_LAYOUTS["batch_innermost"].from_batched(columns, spec)
     return columns.reshape(spec.groups, rows, spec.positions * spec.batch)
 
 

@@ -20,10 +20,10 @@ from conformance.case import SelectionError
 from conformance.outcome import Outcome, Status
 from conformance.plan import DEFAULT_TIER, TIERS, Selection
 from conformance.session import Entry, Options, Session
-from harness.adapter import complete
+from harness.contract.adapter import complete
+from harness.contract.protocol import DTYPES, BackendUnavailable
 from harness.geometry.spec import Op
 from harness.observe import Local
-from harness.protocol import DTYPES, BackendUnavailable
 
 Known = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
 _BAD: tuple[Status, ...] = ("fail", "xpass", "mistrusted")

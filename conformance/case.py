@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
+from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op
 from harness.memory import LAYOUTS
-from harness.protocol import DTYPES
 
 
 class CaseError(ValueError):

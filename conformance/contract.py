@@ -13,10 +13,10 @@ from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Subject
 from harness import tap_oracle
 from harness.compare import mismatch
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.memory import LAYOUTS, representable
 from harness.observe import How
-from harness.protocol import Array
 
 # Where a result could be a view of its input, or a shortcut might hand out memory that it keeps.
 _VIEWS = [*some("one_pixel", "pointwise", "kernel_is_image"), DISTINCT[0]]

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.contract.protocol import ARGUMENTS, ArgumentError, Array, validate
 from harness.geometry.spec import ConvSpec, Op, SpecError
-from harness.protocol import ARGUMENTS, ArgumentError, Array, validate
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from conformance.checks import check
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
 from harness.compare import mismatch
+from harness.contract.protocol import ArgumentError, Array, validate
 from harness.geometry.spec import Op
-from harness.protocol import ArgumentError, Array, validate
 
 Wrong = tuple[str, witness.Arrays]  # what is wrong, and all arguments of the call
 

@@ -15,8 +15,8 @@ from conformance.specs import MAX_WORK
 from conformance.subject import Failed, Subject
 from harness import tap_oracle
 from harness.compare import allowance, mismatch
+from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import ConvSpec, Op
-from harness.protocol import Array, Numerics
 
 
 def skipped() -> dict[str, str]:

@@ -7,7 +7,7 @@ from conformance.case import Case
 from conformance.checks import check
 from conformance.specs import ALL, DISTINCT, some
 from conformance.subject import Failed, Subject, require_array, require_dtype, require_shape
-from harness.protocol import Array
+from harness.contract.protocol import Array
 
 EMPTY = [spec for spec in ALL.values() if spec.batch == 0]
 

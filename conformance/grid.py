@@ -22,9 +22,9 @@ from conformance.shard import WHOLE, Shard
 from conformance.subject import Failed, Subject
 from harness import data, tap_oracle
 from harness.compare import mismatch
+from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.observe import Observer, thread_limit
-from harness.protocol import Array
 
 CHECK = "values.grid"
 Setting = tuple[int, int, int, int, int, int]  # input size, kernel, stride, pad before, pad after, dilation

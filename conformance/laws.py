@@ -17,8 +17,8 @@ from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
 from harness import data, oracle, tap_oracle
 from harness.compare import mismatch
+from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec, Op, Shape
-from harness.protocol import ARGUMENTS, Array
 
 _LAW_SPECS = [
     *DISTINCT,

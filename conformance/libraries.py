@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from harness import tap_oracle
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
-from harness.protocol import Array
 
 Arrays = Sequence[Array | None]
 

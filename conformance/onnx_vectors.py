@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from conformance.golden import Example
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, PaddingName
-from harness.protocol import Array
 
 _NAMED: dict[str, PaddingName] = {"VALID": "valid", "SAME_UPPER": "same", "SAME_LOWER": "same_lower"}
 

@@ -10,8 +10,8 @@ from typing import Literal
 from conformance.case import Case
 from conformance.specs import DISTINCT
 from conformance.subject import Call
+from harness.contract.protocol import Numerics
 from harness.geometry.spec import Op
-from harness.protocol import Numerics
 
 Status = Literal["pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", "not_run"]
 STATUSES: tuple[Status, ...] = ("pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", "not_run")

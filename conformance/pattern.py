@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from conformance.subject import Call
-from harness import lowering, tap_oracle
+from harness import tap_oracle
 from harness.compare import allowance
+from harness.contract import lowering
+from harness.contract.protocol import ArgumentError, Array, Numerics, validate
 from harness.data import SIGNIFICAND_BITS
 from harness.geometry.spec import ConvSpec, Op, Shape, SpecError
-from harness.protocol import ArgumentError, Array, Numerics, validate
 
 _MOST_WORK = 20_000_000  # multiply-adds of one mistake; some fifty are tried
 _MOST_CLAIMS = 3

@@ -29,9 +29,9 @@ from conformance.checks import CHECKS, check_of
 from conformance.outcome import Outcome, Planned
 from conformance.shard import WHOLE, Shard
 from conformance.specs import DISTINCT
+from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op
 from harness.observe import Observer
-from harness.protocol import DTYPES
 
 TIERS = range(5)
 DEFAULT_TIER = 1

@@ -17,8 +17,8 @@ from conformance.checks import check
 from conformance.laws import require_same
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Refused, Subject
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
-from harness.protocol import Array
 
 # Beyond the standing list: a channel-mixing kernel in groups, more than four groups of more than one channel,
 # padding far beyond the kernel, and windows that tile the image.

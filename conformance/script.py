@@ -17,9 +17,9 @@ import numpy as np
 
 from conformance.pattern import expected, wrong
 from conformance.subject import Call
-from harness import registry
+from harness.contract import registry
+from harness.contract.protocol import ArgumentError, Array, Numerics, validate
 from harness.geometry.spec import ConvSpec, Op
-from harness.protocol import ArgumentError, Array, Numerics, validate
 from harness.worker import THREAD_VARIABLES
 
 _MOST_LINES = 20
@@ -60,7 +60,7 @@ _LAYOUTS = {
 _ROWS, _FILTERS = "s.w_shape[1] * s.taps", "s.out_channels // s.groups"
 _COLUMNS = f"b.im2col(x, s).reshape(s.batch, s.groups, {_ROWS}, s.positions)"
 _DY = f"y.reshape(s.batch, s.groups, {_FILTERS}, s.positions)"
-# The four ops that follow from im2col and col2im, for a backend that has only those: as `harness.lowering` has them.
+# The four ops that follow from im2col and col2im, for a backend that has only those: as `harness.contract.lowering` has them.
 _DERIVED: dict[Op, tuple[str, str]] = {
     "conv2d": (
         f"lambda x, w, k, s: (w.reshape(1, s.groups, {_FILTERS}, {_ROWS})",
@@ -278,7 +278,7 @@ def _definition(call: Call, calls: Sequence[Call]) -> list[str]:
 
 
 def _loading(target: str) -> list[str]:
-    """Lines that bring the backend into `b`, by the rules of `harness.registry`."""
+    """Lines that bring the backend into `b`, by the rules of `harness.contract.registry`."""
     registered, note = registry.sources().get(target), ""
     if registered:
         target, note = registered[0][1], "  # a registered backend may import harness"

@@ -14,11 +14,11 @@ from typing import Any
 from conformance import engine, grid, layers, search, summary, xfails
 from conformance.outcome import Outcome
 from conformance.plan import EVERYTHING, Selection
-from harness import registry
+from harness.contract import registry
+from harness.contract.protocol import BackendUnavailable
 from harness.isolate import DEADLINE, MEMORY, Isolated
 from harness.machine import available_memory
 from harness.observe import Local, Observer
-from harness.protocol import BackendUnavailable
 
 _FULL_SIZE = 4  # the tier of real layers
 Progress = Callable[[int, str], None]

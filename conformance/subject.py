@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.contract.protocol import Array, validate
 from harness.geometry.spec import ConvSpec, Op
 from harness.memory import representable
 from harness.observe import PLAIN, Arrays, How, Observer, Reply
-from harness.protocol import Array, validate
 
 
 class Failed(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.pytest_suite import GroupCheck, Suite
-from harness import registry
+from harness.contract import registry
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from conformance.case import Case
 from harness import data, tap_oracle
 from harness.compare import allowance
-from harness.protocol import Array, Numerics
+from harness.contract.protocol import Array, Numerics
 
 Arrays = tuple[Array | None, ...]
 

@@ -18,8 +18,8 @@ from conformance import libraries
 from conformance.specs import ALL
 from harness import data, tap_oracle
 from harness.compare import mismatch
+from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
-from harness.protocol import Array
 
 ORACLE, BACKEND = "the oracle", "the backend"
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import ceilings, machine, registry, results
+from harness import ceilings, machine, results
+from harness.contract import registry
 from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, Op
 from harness.results import Record, RunFile

@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harness.contract.protocol import CompleteBackend
 from harness.geometry.spec import ConvSpec, Op
-from harness.protocol import CompleteBackend
 from harness.results import Record
 
 _COPIES = ("cache", "dram")

@@ -21,12 +21,13 @@ from conformance.case import CaseError
 from conformance.plan import DEFAULT_TIER, Selection
 from conformance.session import Options, Session
 from conformance.shard import Shard
-from harness import __version__, bench, history, machine, registry, results, terminal, versus
+from harness import __version__, bench, history, machine, results, terminal, versus
+from harness.contract import registry
+from harness.contract.protocol import DTYPES, BackendUnavailable
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
 from harness.isolate import DEADLINE
 from harness.observe import Local
-from harness.protocol import DTYPES, BackendUnavailable
 from harness.results import Record
 from harness.worker import ALLOCATORS
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import Op
-from harness.protocol import Array, Numerics
 
 # Unit roundoff: half the distance from 1 to the next number.
 UNIT = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}

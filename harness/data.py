@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
-from harness.protocol import Array
 
 SIGNIFICAND_BITS = {"float16": 11, "float32": 24, "float64": 53, "int32": 31, "int64": 62}
 _LARGEST_FACTOR = 8  # of two-argument ops: seventeen distinct values are enough, and long sums stay exact

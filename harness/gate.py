@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness import data, oracle, weighed
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
-from harness.protocol import Array
 
 _MOST_POINTS = 64
 _FEWEST_POINTS = 8

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from harness import registry
-from harness.protocol import BackendUnavailable
+from harness.contract import registry
+from harness.contract.protocol import BackendUnavailable
 
 
 def reasons(targets: Sequence[str]) -> dict[str, str]:

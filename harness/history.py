@@ -14,8 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from harness import machine, registry, results
+from harness import machine, results
 from harness.bench import Plan, run
+from harness.contract import registry
 from harness.geometry import layers
 from harness.results import Record
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness import registry
+from harness.contract import registry
+from harness.contract.protocol import Array, BackendUnavailable, Numerics
 from harness.geometry.spec import ConvSpec, Op
 from harness.observe import PLAIN, Arrays, How, Local, Reply
-from harness.protocol import Array, BackendUnavailable, Numerics
 from harness.results import Record
 from harness.worker import Answer, Worker, WorkerDied, WorkerError
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.protocol import Array
+from harness.contract.protocol import Array
 
 _POISON = 93  # whole, so that integer dtypes hold it; larger than any factor of the exact data
 

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from harness import data, memory
+from harness.contract.protocol import Array, CompleteBackend, Numerics
 from harness.geometry.spec import ConvSpec, Op
-from harness.protocol import Array, CompleteBackend, Numerics
 
 _OWN_FOLDER = str(Path(__file__).parent)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op, Shape
-from harness.protocol import Array
 
 
 def window_starts(size: int, before: int, after: int, reach: int, stride: int) -> list[int]:

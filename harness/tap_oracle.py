@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
-from harness.protocol import Array
 
 
 def run(op: Op, spec: ConvSpec, *arrays: Array | None, accumulate: Any = np.float64) -> Array:

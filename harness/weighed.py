@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 
 from harness import data, tap_oracle
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
-from harness.protocol import Array
 
 _HEAVIEST = 15  # whole numbers: sums of them stay exact in float64
 

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from harness.protocol import Array
+from harness.contract.protocol import Array
 from harness.results import Record
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 from PIL import Image
 
-from harness import registry
+from harness.contract import registry
 from harness.report import words
 from harness.report.comparisons import derived
 from harness.report.measures import CONVOLUTIONS, records

@@ -14,7 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness import ceilings, registry
+from harness import ceilings
+from harness.contract import registry
 from harness.geometry.spec import OPS
 from harness.results import Record, ResultsError, read
 from harness.statistics import median_interval

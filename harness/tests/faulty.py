@@ -14,10 +14,10 @@ import numpy as np
 from conformance.checks import CHECKS
 from conformance.outcome import Outcome
 from harness import tap_oracle
-from harness.adapter import complete
+from harness.contract.adapter import complete
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op, SpecError
 from harness.observe import Local
-from harness.protocol import Array
 
 
 class Right:

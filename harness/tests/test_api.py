@@ -15,10 +15,10 @@ from conformance import ConformanceError, Report
 from conformance.case import SelectionError
 from conformance.checks import CHECKS
 from conformance.xfails import XfailsError
-from harness.adapter import AdapterError
+from harness.contract.adapter import AdapterError
+from harness.contract.protocol import BackendUnavailable
+from harness.contract.registry import RegistryError
 from harness.geometry.spec import ConvSpec
-from harness.protocol import BackendUnavailable
-from harness.registry import RegistryError
 from harness.tests import faults_laws, faults_tiers, faulty
 from harness.tests.conftest import edited
 from harness.tests.faulty import Right

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness import bench, ceilings, registry, versus
+from harness import bench, ceilings, versus
+from harness.contract import registry
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.report import costs, facts, load, measures

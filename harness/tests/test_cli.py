@@ -19,7 +19,8 @@ import pytest
 
 from conformance import engine
 from conformance.subject import Subject
-from harness import cli, registry
+from harness import cli
+from harness.contract import registry
 from harness.geometry.spec import OPS
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write, edited
 

@@ -17,8 +17,8 @@ from conformance.case import Case
 from conformance.checks import CHECKS
 from conformance.error_inputs import ACCEPTED, ARRAYS, GEOMETRY, AcceptedInput, ErrorInput
 from conformance.subject import Failed, Mistrusted, Subject
+from harness.contract.protocol import Array, validate
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.protocol import Array, validate
 from harness.tests import faulty
 
 _SPEC = ConvSpec.parse("n2c4h5w4_f6kh3kw2_g2")

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import data, registry
+from harness import data
+from harness.contract import registry
 from harness.geometry.spec import ConvSpec
 from harness.isolate import Isolated
 from harness.observe import How

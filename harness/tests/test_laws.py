@@ -13,7 +13,7 @@ from conformance.checks import CHECKS
 from conformance.outcome import Outcome
 from conformance.plan import Selection, plan
 from conformance.specs import DISTINCT, MAX_WORK
-from harness import registry
+from harness.contract import registry
 from harness.geometry.spec import ConvSpec, Op
 from harness.observe import Local
 from harness.tests import faults_laws, faulty

@@ -93,9 +93,9 @@ def _is_of_its_package(module: str, name: str) -> bool:
 
 
 def _allowed_to_a_backend(module: str, name: str) -> bool:
-    public = {"harness", "harness.layouts", *(f"harness.{n}" for n in harness.__all__)}
+    public = {"harness", "harness.contract.columns_layouts", *(f"harness.{n}" for n in harness.__all__)}
     if within(name, "harness"):
-        return name in public or within(name, "harness.layouts")
+        return name in public or within(name, "harness.contract.columns_layouts")
     top = name.partition(".")[0]
     own = _OWN_LIBRARY.get(module.removeprefix("backends.").partition(".")[0], set())
     if _is_of_its_package(module, name):
@@ -110,7 +110,7 @@ def _allowed_to_a_backend(module: str, name: str) -> bool:
 
 def complaints_about_dynamic_imports(module: str, source: str) -> list[str]:
     """Calls of import_module or __import__, and modules of backends named in strings, outside the registry."""
-    if module in ("harness.registry", "backends"):
+    if module in ("harness.contract.registry", "backends"):
         return []
     bad = []
     for node in ast.walk(ast.parse(source)):
@@ -186,8 +186,8 @@ def test_no_file_is_long() -> None:
         ("harness.bench", "from harness.cli import main"),
         ("harness.bench", "from harness import cli"),
         ("harness.bench", "from . import cli"),
-        ("harness.registry", "import backends"),
-        ("harness.registry", "from backends import numpy_fancy"),
+        ("harness.contract.registry", "import backends"),
+        ("harness.contract.registry", "from backends import numpy_fancy"),
         ("conformance.engine", "import backends.numpy_fancy"),
         ("conformance.engine", "from harness.cli import main"),
         ("backends.numpy_fancy", "from harness.spec import ConvSpec"),
@@ -227,7 +227,7 @@ def test_a_right_import_is_not_complained_about(module: str, source: str) -> Non
 )
 def test_a_dynamic_import_is_seen(source: str) -> None:
     assert complaints_about_dynamic_imports("harness.bench", source) != []
-    assert complaints_about_dynamic_imports("harness.registry", source) == []
+    assert complaints_about_dynamic_imports("harness.contract.registry", source) == []
 
 
 @pytest.mark.parametrize(

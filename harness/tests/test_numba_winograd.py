@@ -14,8 +14,9 @@ from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import winograd  # noqa: E402
 from conformance import engine  # noqa: E402
 from conformance.plan import Selection, plan  # noqa: E402
-from harness import data, registry, tap_oracle  # noqa: E402
+from harness import data, tap_oracle  # noqa: E402
 from harness.compare import allowance, share_used  # noqa: E402
+from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op  # noqa: E402
 from harness.observe import Local, thread_limit  # noqa: E402
 from harness.tests.test_numba_tiled import child, narrow_registers  # noqa: E402

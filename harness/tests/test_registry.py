@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from harness import BackendUnavailable, RegistryError, data, load, names, tap_oracle
-from harness.adapter import complete
+from harness.contract.adapter import complete
+from harness.contract.registry import known_as
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.registry import known_as
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write
 
 _BUILTIN = ["naive_loops", "numpy_fancy", "matlab_loop", "numba_loops", "numba_tiled", "numba_winograd", "cupy_kernels",

@@ -18,10 +18,11 @@ import pytest
 from conformance import pattern
 from conformance.script import standalone
 from conformance.subject import Call
-from harness import data, memory, registry, tap_oracle
+from harness import data, memory, tap_oracle
+from harness.contract import registry
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.observe import How, Local, Reply
-from harness.protocol import Array
 from harness.tests.conftest import GOOD, edited
 
 _SPEC = ConvSpec.parse("n2c4h7w8_f6kh3kw2_sh2sw3_pt1pb0pl1pr2_dh1dw2_g2")

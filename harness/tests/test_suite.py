@@ -13,10 +13,10 @@ from conformance.case import Case, CaseError
 from conformance.checks import CHECKS, check
 from conformance.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.subject import Failed, Subject
-from harness import registry
+from harness.contract import registry
+from harness.contract.protocol import DTYPES
 from harness.geometry.spec import OPS, ConvSpec
 from harness.observe import Local
-from harness.protocol import DTYPES
 from harness.tests import faults_laws, faults_tiers, faulty
 
 

@@ -14,7 +14,7 @@ from conformance.plan import Selection, plan
 from conformance.session import Entry, Options, Session
 from conformance.shard import Shard
 from conformance.specs import DISTINCT
-from harness import registry
+from harness.contract import registry
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec
 from harness.observe import Local

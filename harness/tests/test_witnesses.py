@@ -17,7 +17,8 @@ from conformance.golden import Example
 from conformance.specs import ALL, DISTINCT
 from conformance.subject import Failed, Subject
 from conformance.witnesses import Vote, odd_one_out, vote
-from harness import data, oracle, registry, tap_oracle
+from harness import data, oracle, tap_oracle
+from harness.contract import registry
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.observe import PLAIN, Local
 

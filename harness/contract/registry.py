@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from harness.adapter import AdapterError, complete
-from harness.protocol import BackendUnavailable, CompleteBackend
+from harness.contract.adapter import AdapterError, complete
+from harness.contract.protocol import BackendUnavailable, CompleteBackend
 
 GROUP = "im2col_harness.backends"
 _BUILTIN_PACKAGE = "backends"

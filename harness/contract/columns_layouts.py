@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
-from harness.protocol import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class ArgumentError(ValueError):
 
 
 class Backend(Protocol[ArrayT]):
-    """The whole contract. Only `im2col` and `col2im` are compulsory; `harness.adapter.complete` supplies the rest.
+    """The whole contract. Only `im2col` and `col2im` are compulsory; `harness.contract.adapter.complete` supplies the rest.
 
     Every op gets valid input only, of any strides, offset, alignment and writeability, one dtype a call. It returns
     a fresh C-contiguous array of that dtype and of exactly the spec's shape, and leaves its inputs as they were.
@@ -78,7 +78,7 @@ class Backend(Protocol[ArrayT]):
 class CompleteBackend:
     """What `registry.load` returns: every member of the contract, given or derived, as a plain callable.
 
-    `native` holds the ops that the implementation itself provides; the others come from `harness.lowering`.
+    `native` holds the ops that the implementation itself provides; the others come from `harness.contract.lowering`.
     """
 
     name: str

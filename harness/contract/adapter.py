@@ -12,9 +12,9 @@ from typing import Any, get_args
 
 import numpy as np
 
-from harness import lowering
+from harness.contract import lowering
+from harness.contract.protocol import Array, CompleteBackend, Numerics
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.protocol import Array, CompleteBackend, Numerics
 
 _SIGNATURES: dict[str, tuple[str, ...]] = {
     "im2col": ("x", "spec"),
