@@ -11,12 +11,12 @@ from conformance.case import Case
 from conformance.checks import Variant, check
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Subject
-from harness import tap_oracle
-from harness.compare import mismatch
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.memory import LAYOUTS, representable
 from harness.observe import How
+from harness.oracle import by_taps
+from harness.oracle.comparing import mismatch
 
 # Where a result could be a view of its input, or a shortcut might hand out memory that it keeps.
 _VIEWS = [*some("one_pixel", "pointwise", "kernel_is_image"), DISTINCT[0]]
@@ -86,7 +86,7 @@ def strided_inputs(subject: Subject, case: Case) -> None:
     """Inputs in any order of axes, any steps, read-only, broadcast, mapped from a file, or off their alignment."""
     arrays = [None if a is None else representable(a, case.layout) for a in witness.exact_inputs(case)]
     got = subject.run(case.op, case.spec, *arrays, how=How(layout=case.layout))
-    difference = mismatch(got, tap_oracle.run(case.op, case.spec, *arrays))
+    difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
     if difference:
         raise Failed(f"{case.op} on {case.layout} inputs: {difference}")
 
@@ -116,9 +116,9 @@ def nonfinite(subject: Subject, case: Case) -> None:
             touched[2][...] = 0
         index = tuple(n // 2 for n in arrays[which].shape)
         touched[which][index] = 1
-        reads = tap_oracle.run(case.op, case.spec, *touched) != 0
+        reads = by_taps.run(case.op, case.spec, *touched) != 0
         arrays[which][index] = 1
-        clean = tap_oracle.run(case.op, case.spec, *arrays)
+        clean = by_taps.run(case.op, case.spec, *arrays)
         arrays[which][index] = poison
         got = subject.run(case.op, case.spec, *arrays)
         wrong = np.isfinite(got) == reads

@@ -17,9 +17,9 @@ from conformance.case import Case
 from conformance.checks import check
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
-from harness.compare import mismatch
 from harness.contract.protocol import ArgumentError, Array, validate
 from harness.geometry.spec import Op
+from harness.oracle.comparing import mismatch
 
 Wrong = tuple[str, witness.Arrays]  # what is wrong, and all arguments of the call
 

@@ -13,10 +13,10 @@ from conformance.checks import check
 from conformance.golden import Example
 from conformance.specs import MAX_WORK
 from conformance.subject import Failed, Subject
-from harness import tap_oracle
-from harness.compare import allowance, mismatch
 from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps
+from harness.oracle.comparing import allowance, mismatch
 
 
 def skipped() -> dict[str, str]:
@@ -63,9 +63,9 @@ def allowed_error(example: Example, dtype: str, numerics: Numerics) -> Array:
     """
     op, spec, given = example.op, example.spec, example.inputs
     cast = [None if a is None else a.astype(dtype) for a in given]
-    count = tap_oracle.term_count(op, spec, *given)
-    exact, published = tap_oracle.run(op, spec, *cast), tap_oracle.run(op, spec, *given)
-    ours = allowance(dtype, numerics, exact, tap_oracle.absolute(op, spec, *cast), count, op)
-    theirs = allowance("float32", "gemm", published, tap_oracle.absolute(op, spec, *given), count)
+    count = by_taps.term_count(op, spec, *given)
+    exact, published = by_taps.run(op, spec, *cast), by_taps.run(op, spec, *given)
+    ours = allowance(dtype, numerics, exact, by_taps.absolute(op, spec, *cast), count, op)
+    theirs = allowance("float32", "gemm", published, by_taps.absolute(op, spec, *given), count)
     bound: Array = ours + np.abs(exact - published) + theirs
     return bound

@@ -20,11 +20,11 @@ from conformance.checks import check
 from conformance.outcome import Outcome, Planned, Tally
 from conformance.shard import WHOLE, Shard
 from conformance.subject import Failed, Subject
-from harness import data, tap_oracle
-from harness.compare import mismatch
 from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.observe import Observer, thread_limit
+from harness.oracle import by_taps, data
+from harness.oracle.comparing import mismatch
 
 CHECK = "values.grid"
 Setting = tuple[int, int, int, int, int, int]  # input size, kernel, stride, pad before, pad after, dilation
@@ -38,7 +38,7 @@ _REPORT_EVERY = 5000  # cases
 def on_the_grid(subject: Subject, case: Case) -> None:
     """One geometry of the grid, or any other, on whole numbers from a pool."""
     arrays = data.pooled(case.op, case.spec, case.dtype, str(case.spec))
-    difference = _difference(subject, case, arrays, tap_oracle.run(case.op, case.spec, *arrays))
+    difference = _difference(subject, case, arrays, by_taps.run(case.op, case.spec, *arrays))
     if difference:
         raise Failed(difference)
 
@@ -164,7 +164,7 @@ def _one(spec: ConvSpec, pairs: Sequence[tuple[Op, str]], runs: Sequence[_Run]) 
     text = str(spec)
     for op, dtype in pairs:
         arrays = data.pooled(op, spec, dtype, text)
-        expected = tap_oracle.run(op, spec, *arrays)
+        expected = by_taps.run(op, spec, *arrays)
         for one in runs:
             one.step(op, dtype, spec, arrays, expected)
 

@@ -15,10 +15,10 @@ from conformance.case import Case
 from conformance.checks import check
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
-from harness import data, oracle, tap_oracle
-from harness.compare import mismatch
 from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec, Op, Shape
+from harness.oracle import by_taps, data, pointwise
+from harness.oracle.comparing import mismatch
 
 _LAW_SPECS = [
     *DISTINCT,
@@ -92,7 +92,7 @@ def gradient_is_difference(subject: Subject, case: Case) -> None:
     gradient = subject.run(case.op, case.spec, *given[case.op])
     before = subject.run("conv2d", case.spec, *arguments)
     slopes = []
-    for index in _directions(case, tap_oracle.term_count(case.op, case.spec, *given[case.op])):
+    for index in _directions(case, by_taps.term_count(case.op, case.spec, *given[case.op])):
         moved = [a.copy() for a in arguments]
         moved[which][index] += 1
         change = subject.run("conv2d", case.spec, *moved).astype(np.float64) - before.astype(np.float64)
@@ -227,7 +227,7 @@ def _divisor(spec: ConvSpec) -> Array:
     counts = []
     for axis, (before, after) in enumerate(((top, bottom), (left, right))):
         size = spec.input_size[axis]
-        starts = oracle.window_starts(size, before, after, spec.reach[axis], spec.stride[axis])
+        starts = pointwise.window_starts(size, before, after, spec.reach[axis], spec.stride[axis])
         reads = [start + u * spec.dilation[axis] for start in starts for u in range(spec.kernel_size[axis])]
         counts.append(np.array([reads.count(i) for i in range(size)], dtype=np.float64))
     return np.outer(counts[0], counts[1])

@@ -13,12 +13,12 @@ from conformance.case import Case
 from conformance.checks import check
 from conformance.outcome import Outcome, Planned
 from conformance.subject import Failed, NotRun, Subject
-from harness import data, oracle
-from harness.gate import sample_points
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.machine import available_memory
 from harness.observe import Observer
+from harness.oracle import data, pointwise
+from harness.oracle.gate import sample_points
 from harness.predict import human, predict
 
 LAYER, LARGE = "values.layer", "contract.large_index"
@@ -40,10 +40,10 @@ def full_size(subject: Subject, case: Case) -> None:
     points = sample_points(op, spec)
     got = subject.sample(op, spec, case.dtype, seed, points)
     arguments = data.lazy(op, spec, case.dtype, seed)
-    wrong = [k for k, point in enumerate(points) if got[k] != oracle.at(op, spec, arguments, point)]  # type: ignore[arg-type]
+    wrong = [k for k, point in enumerate(points) if got[k] != pointwise.at(op, spec, arguments, point)]  # type: ignore[arg-type]
     if wrong:
         point = points[wrong[0]]
-        expected = oracle.at(op, spec, arguments, point)  # type: ignore[arg-type]
+        expected = pointwise.at(op, spec, arguments, point)  # type: ignore[arg-type]
         raise Failed(
             f"{len(wrong)} of {len(points)} sampled elements differ, first at {list(point)}: "
             f"got {float(got[wrong[0]]):.9g}, expected {expected}"

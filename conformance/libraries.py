@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from harness import tap_oracle
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps
 
 Arrays = Sequence[Array | None]
 
@@ -213,7 +213,7 @@ def _onnxruntime(op: Op, spec: ConvSpec, arrays: Arrays) -> Array:
     """float32 only; Conv also for im2col, by unit kernels, and Col2Im."""
     if op not in ("im2col", "col2im", "conv2d"):
         raise CannotDoIt("no gradients: it is for inference")
-    if np.max(tap_oracle.absolute(op, spec, *arrays), initial=0.0) >= 2**24:
+    if np.max(by_taps.absolute(op, spec, *arrays), initial=0.0) >= 2**24:
         raise CannotDoIt("float32 does not hold these sums exactly")
     if op == "col2im":
         sizes = [np.array(pair, dtype=np.int64) for pair in (spec.input_size, spec.kernel_size)]

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from conformance.subject import Call
-from harness import tap_oracle
-from harness.compare import allowance
 from harness.contract import lowering
 from harness.contract.protocol import ArgumentError, Array, Numerics, validate
-from harness.data import SIGNIFICAND_BITS
 from harness.geometry.spec import ConvSpec, Op, Shape, SpecError
+from harness.oracle import by_taps
+from harness.oracle.comparing import allowance
+from harness.oracle.data import SIGNIFICAND_BITS
 
 _MOST_WORK = 20_000_000  # multiply-adds of one mistake; some fifty are tried
 _MOST_CLAIMS = 3
@@ -63,12 +63,12 @@ def expected(call: Call, numerics: Numerics = "gemm") -> tuple[Array, Array | No
     if not all(np.isfinite(a).all() for a in arrays):
         return None
     if arrays[0].dtype.kind == "i":
-        return tap_oracle.run(call.op, call.spec, *call.arrays, accumulate=np.int64), None
-    total, dtype = tap_oracle.absolute(call.op, call.spec, *call.arrays), str(arrays[0].dtype)
+        return by_taps.run(call.op, call.spec, *call.arrays, accumulate=np.int64), None
+    total, dtype = by_taps.absolute(call.op, call.spec, *call.arrays), str(arrays[0].dtype)
     if all((a == np.rint(a)).all() for a in arrays) and total.max(initial=0) <= 2 ** SIGNIFICAND_BITS[dtype]:
-        return tap_oracle.run(call.op, call.spec, *call.arrays), None
-    right = tap_oracle.run(call.op, call.spec, *call.arrays, accumulate=np.longdouble)
-    count = tap_oracle.term_count(call.op, call.spec, *call.arrays)
+        return by_taps.run(call.op, call.spec, *call.arrays), None
+    right = by_taps.run(call.op, call.spec, *call.arrays, accumulate=np.longdouble)
+    count = by_taps.term_count(call.op, call.spec, *call.arrays)
     return right, allowance(dtype, numerics, right, total, count, call.op)
 
 
@@ -205,7 +205,7 @@ def _plane(spec: ConvSpec) -> ConvSpec:
 def _read(spec: ConvSpec) -> Array:
     """(KH, KW, OH, OW): whether the tap of that window reads the image, not padding."""
     plane = _plane(spec)
-    taps = tap_oracle.run("im2col", plane, np.ones(plane.x_shape)) > 0
+    taps = by_taps.run("im2col", plane, np.ones(plane.x_shape)) > 0
     return np.asarray(taps.reshape(*spec.kernel_size, *spec.output_size))
 
 
@@ -213,7 +213,7 @@ def _folded(spec: ConvSpec, taps: Array) -> Array:
     """(H, W): how many of the taps marked (broadcast to those of all windows) each pixel is read by."""
     plane = _plane(spec)
     marked = np.broadcast_to(taps, (*spec.kernel_size, *spec.output_size)).astype(float)
-    return np.asarray(tap_oracle.run("col2im", plane, marked.reshape(plane.columns_shape))[0, 0])
+    return np.asarray(by_taps.run("col2im", plane, marked.reshape(plane.columns_shape))[0, 0])
 
 
 def _reached(op: Op, spec: ConvSpec) -> Array:
@@ -253,14 +253,14 @@ def _mistakes(call: Call, right: Array) -> _Named:
             for opened in (True, False):
                 shapes = zip(arrays, other.input_shapes(op), strict=True)
                 given = (None if a is None else _fit(a, other, spec, shape, opened) for a, shape in shapes)
-                made = tap_oracle.run(op, other, *given)
+                made = by_taps.run(op, other, *given)
                 yield text, made
                 yield text, _fit(made, spec, other, spec.output_shape(op), opened)
     for number, a in enumerate(arrays):
         if a is not None and (a.ndim == 3 or (op in ("conv2d", "conv2d_input_grad") and number == 1)):
             what = "columns" if a.ndim == 3 else "a kernel"
             for text, changed in _rearranged(spec, a, what):
-                yield text, tap_oracle.run(op, spec, *arrays[:number], changed, *arrays[number + 1 :])
+                yield text, by_taps.run(op, spec, *arrays[:number], changed, *arrays[number + 1 :])
     yield from _rearranged(spec, right, "a kernel" if op == "conv2d_weight_grad" else "a result")
     yield from _arithmetic(call, right)
     yield "the expected values in another order of the axes", right.swapaxes(-1, -2) if right.ndim > 1 else right
@@ -349,9 +349,9 @@ def _arithmetic(call: Call, right: Array) -> _Named:
             ("the bias added twice", 2 * arrays[2]),
             ("a reversed bias", arrays[2][::-1]),
         ):
-            yield text, tap_oracle.run(op, spec, *arrays[:2], bias)
+            yield text, by_taps.run(op, spec, *arrays[:2], bias)
     if op in ("col2im", "conv2d_input_grad"):
-        yield "overlaps averaged instead of summed", right / np.maximum(tap_oracle.term_count(op, spec, *arrays), 1)
+        yield "overlaps averaged instead of summed", right / np.maximum(by_taps.term_count(op, spec, *arrays), 1)
         wide = [a.astype(np.float64) for a in arrays if a is not None]
         for taps_last in (True, False):
             fold = partial(_overwritten, taps_last=taps_last)
@@ -366,7 +366,7 @@ def _arithmetic(call: Call, right: Array) -> _Named:
     yield "the result rounded towards zero", np.trunc(right)
     yield (
         "inputs of half precision",
-        tap_oracle.run(op, spec, *(a if a is None else a.astype(np.float16) for a in arrays)),
+        by_taps.run(op, spec, *(a if a is None else a.astype(np.float16) for a in arrays)),
     )
 
 

@@ -19,12 +19,12 @@ from conformance.judge import judge
 from conformance.outcome import Outcome, Planned, Tally
 from conformance.strategies import cases
 from conformance.subject import Failed, Subject
-from harness import tap_oracle
-from harness.compare import mismatch, share_used
-from harness.data import DataError
 from harness.geometry.spec import OPS, Op
 from harness.memory import representable
 from harness.observe import How, Observer
+from harness.oracle import by_taps
+from harness.oracle.comparing import mismatch, share_used
+from harness.oracle.data import DataError
 
 CHECK = "values.random"
 EXAMPLES = 1000  # of an op and dtype
@@ -35,7 +35,7 @@ def on_random_geometries(subject: Subject, case: Case) -> None:
     """Whole numbers in the case's memory layout, exact; real numbers too where the dtype has them, within the bound."""
     arrays = [None if a is None else representable(a, case.layout) for a in witness.exact_inputs(case)]
     got = subject.run(case.op, case.spec, *arrays, how=How(layout=case.layout))
-    difference = mismatch(got, tap_oracle.run(case.op, case.spec, *arrays))
+    difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
     if difference:
         raise Failed(f"on {case.layout} inputs: {difference}" if case.layout != "C" else str(difference))
     if case.dtype.startswith("float"):

@@ -12,9 +12,9 @@ from conformance.case import Case
 from conformance.checks import check
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Subject
-from harness.compare import mismatch
 from harness.geometry.spec import ConvSpec
 from harness.observe import How
+from harness.oracle.comparing import mismatch
 
 _CALLERS = 4  # threads that call at the same moment
 _MANY = max(2, os.cpu_count() or 2)

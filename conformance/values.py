@@ -9,8 +9,8 @@ from conformance.case import Case
 from conformance.checks import Variant, check
 from conformance.specs import ALL, DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
-from harness.compare import mismatch, share_used
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle.comparing import mismatch, share_used
 
 _LONG_SUMS = some("many_channels", "width_33", "batch_of_7")
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from conformance.case import Case
-from harness import data, tap_oracle
-from harness.compare import allowance
 from harness.contract.protocol import Array, Numerics
+from harness.oracle import by_taps, data
+from harness.oracle.comparing import allowance
 
 Arrays = tuple[Array | None, ...]
 
@@ -28,7 +28,7 @@ def real_inputs(case: Case) -> Arrays:
 @lru_cache(maxsize=8192)
 def exact_expected(case: Case) -> Array:
     """The exact result, in float64; read-only."""
-    return _frozen(tap_oracle.run(case.op, case.spec, *_exact(case)))
+    return _frozen(by_taps.run(case.op, case.spec, *_exact(case)))
 
 
 @lru_cache(maxsize=1024)
@@ -36,9 +36,9 @@ def real_expected(case: Case, numerics: Numerics) -> tuple[Array, Array]:
     """The result to more digits than the dtype has, and the error allowed in each element; read-only."""
     arrays = _real(case)
     wide: Any = np.longdouble if case.dtype == "float64" else np.float64
-    exact = tap_oracle.run(case.op, case.spec, *arrays, accumulate=wide)
-    absolute = tap_oracle.absolute(case.op, case.spec, *arrays)
-    count = tap_oracle.term_count(case.op, case.spec, *arrays)
+    exact = by_taps.run(case.op, case.spec, *arrays, accumulate=wide)
+    absolute = by_taps.absolute(case.op, case.spec, *arrays)
+    count = by_taps.term_count(case.op, case.spec, *arrays)
     return _frozen(exact), _frozen(allowance(case.dtype, numerics, exact, absolute, count, case.op))
 
 

@@ -16,10 +16,10 @@ import numpy as np
 
 from conformance import libraries
 from conformance.specs import ALL
-from harness import data, tap_oracle
-from harness.compare import mismatch
 from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
+from harness.oracle import by_taps, data
+from harness.oracle.comparing import mismatch
 
 ORACLE, BACKEND = "the oracle", "the backend"
 
@@ -53,7 +53,7 @@ def vote(
     op: Op, spec: ConvSpec, arrays: libraries.Arrays, got: Array | None = None, names: Sequence[str] | None = None
 ) -> list[Vote]:
     """The oracle, the installed libraries (or those named), and the backend's result. For whole-number data only."""
-    oracle = tap_oracle.run(op, spec, *arrays)
+    oracle = by_taps.run(op, spec, *arrays)
     asked = installed() if names is None else names
     votes = [Vote(ORACLE, oracle, True), *(_asked(name, op, spec, arrays, oracle) for name in asked)]
     return votes if got is None else [*votes, _vote(BACKEND, got, oracle)]

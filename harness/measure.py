@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from harness import ceilings, data
+from harness import ceilings
 from harness.contract import registry
 from harness.contract.protocol import Array, BackendUnavailable, CompleteBackend
-from harness.gate import Gate, WrongResult
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import data
+from harness.oracle.gate import Gate, WrongResult
 from harness.predict import human, predict
 from harness.results import Record, cell
 from harness.timing import FEWEST_ROUNDS, LONG_CALL, Timed, interleave, seconds

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from harness import data, memory
+from harness import memory
 from harness.contract.protocol import Array, CompleteBackend, Numerics
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import data
 
 _OWN_FOLDER = str(Path(__file__).parent)
 

@@ -14,8 +14,8 @@ import numpy as np
 from backends.cupy_kernels import tiles
 from backends.cupy_kernels.emulated import EmulatedDevice, KernelError
 from backends.cupy_kernels.implicit import Implicit
-from harness import data, tap_oracle
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps, data
 
 # What tier 1 of the suite is too small for: tiles of every height, sums in splits, kernels beyond the table's bits.
 SPECS = {
@@ -59,7 +59,7 @@ class Case(NamedTuple):
             got = getattr(backend, self.op)(*(device.from_numpy(a) for a in arrays), spec)
         except KernelError as error:
             return str(error)
-        expected = tap_oracle.run(self.op, spec, *arrays)
+        expected = by_taps.run(self.op, spec, *arrays)
         same = np.array_equal(device.to_numpy(got), expected)
         return "" if same else f"{self.op} {self.name}: {int((got != expected).sum())} of {got.size} elements differ"
 

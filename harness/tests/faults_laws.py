@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from harness import tap_oracle
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps
 from harness.tests.faulty import Right, geometry, inputs, result
 
 _Arguments = tuple[Array | None, ...]
@@ -24,7 +24,7 @@ def _sparse_forgets_overlap(op: Op, spec: ConvSpec, out: Any, arrays: _Arguments
     x = arrays[0]
     if op == "im2col" and x is not None and np.count_nonzero(x) * 8 < x.size:
         rows = out.reshape(-1, out.shape[-1])
-        pixels = tap_oracle.run("im2col", spec, np.arange(1, x.size + 1).reshape(x.shape)).reshape(rows.shape)
+        pixels = by_taps.run("im2col", spec, np.arange(1, x.size + 1).reshape(x.shape)).reshape(rows.shape)
         first = np.zeros(rows.shape, bool)
         first.flat[np.unique(pixels, return_index=True)[1]] = True
         rows[~first] = 0

@@ -13,11 +13,11 @@ import numpy as np
 
 from conformance.checks import CHECKS
 from conformance.outcome import Outcome
-from harness import tap_oracle
 from harness.contract.adapter import complete
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op, SpecError
 from harness.observe import Local
+from harness.oracle import by_taps
 
 
 class Right:
@@ -26,7 +26,7 @@ class Right:
     def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
         """One op, in the dtype of the inputs."""
         dtype = next(a.dtype for a in arrays if a is not None)
-        return np.ascontiguousarray(tap_oracle.run(op, spec, *arrays).astype(dtype))
+        return np.ascontiguousarray(by_taps.run(op, spec, *arrays).astype(dtype))
 
     def im2col(self, x: Array, spec: ConvSpec) -> Any:
         """Contract."""

@@ -23,8 +23,8 @@ import harness
 from backends.cupy_kernels import LADDER, columns, explicit, implicit, lowered, source, tiles, words
 from backends.cupy_kernels.emulated import EmulatedDevice, KernelError
 from backends.cupy_kernels.source import Build
-from harness import data, tap_oracle
 from harness.geometry.spec import ConvSpec
+from harness.oracle import by_taps, data
 from harness.tests.cuda_cases import OPS, PRODUCTS, SPECS, Case, in_child
 
 pytestmark = pytest.mark.cuda
@@ -43,7 +43,7 @@ def with_fake_cupy(*arguments: str) -> subprocess.CompletedProcess[str]:
 def results(op: Any, backend: Any, spec: ConvSpec, dtype: str = "float32") -> tuple[Any, Any]:
     """(what the backend computes, what is right)."""
     arrays = data.exact(op, spec, dtype, str(spec))
-    return getattr(backend, op)(*arrays, spec), tap_oracle.run(op, spec, *arrays)
+    return getattr(backend, op)(*arrays, spec), by_taps.run(op, spec, *arrays)
 
 
 @pytest.mark.parametrize("name", LADDER)
@@ -142,7 +142,7 @@ def test_an_infinite_filter_reaches_the_pixels_that_meet_it(fault: tuple[str, ..
     dy, w = data.exact("conv2d_input_grad", NONFINITE, "float32", "inf")
     w[4, 1, 2, 0] = np.inf
     dx = LADDER["cupy_implicit_tf32"](EmulatedDevice([tmp_path])).conv2d_input_grad(dy, w, NONFINITE)  # type: ignore[attr-defined]
-    right = np.array_equal(dx, tap_oracle.run("conv2d_input_grad", NONFINITE, dy, w), equal_nan=True)
+    right = np.array_equal(dx, by_taps.run("conv2d_input_grad", NONFINITE, dy, w), equal_nan=True)
     assert right == (not fault)
 
 
@@ -153,7 +153,7 @@ def test_arrays_of_another_library_come_and_go_through_dlpack(name: str) -> None
     for op in OPS:
         arrays = data.exact(op, LAYER, "float32", "dlpack")
         got = getattr(backend, op)(*(torch.from_numpy(a.copy()) for a in arrays), LAYER)
-        np.testing.assert_array_equal(torch.from_dlpack(got).numpy(), tap_oracle.run(op, LAYER, *arrays))
+        np.testing.assert_array_equal(torch.from_dlpack(got).numpy(), by_taps.run(op, LAYER, *arrays))
 
 
 @pytest.mark.parametrize("name", LADDER)
@@ -166,7 +166,7 @@ def test_an_input_may_begin_anywhere(name: str) -> None:
         for a in arrays:
             parts.append(device.empty((a.size + 1,), a.dtype, "more")[1:].reshape(a.shape))
             parts[-1][...] = a
-        np.testing.assert_array_equal(getattr(backend, op)(*parts, spec), tap_oracle.run(op, spec, *arrays))
+        np.testing.assert_array_equal(getattr(backend, op)(*parts, spec), by_taps.run(op, spec, *arrays))
 
 
 def test_a_filter_that_rounds_to_infinity_reaches_no_other_pixel() -> None:

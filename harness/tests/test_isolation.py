@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import data
 from harness.contract import registry
 from harness.geometry.spec import ConvSpec
 from harness.isolate import Isolated
 from harness.observe import How
+from harness.oracle import data
 from harness.tests.conftest import GOOD, Write
 
 _SPEC = ConvSpec.parse("n2c3h6w7_f4kh3kw2")

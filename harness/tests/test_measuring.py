@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from harness import data, tap_oracle
-from harness.gate import Gate, WrongResult, sample_points
 from harness.geometry.layers import read_layers
 from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.oracle import by_taps, data
+from harness.oracle.gate import Gate, WrongResult, sample_points
 from harness.predict import human, predict, shrink
 from harness.timing import FEWEST_ROUNDS, MOST_DEVICE_CALLS, SHORTEST_BLOCK, Timed, interleave, seconds
 
@@ -61,7 +61,7 @@ def test_device_time_replaces_the_wall_clock() -> None:
 def test_the_gate_lets_the_right_result_pass_and_stops_each_wrong_one(op: Op) -> None:
     arrays = data.exact(op, _SPEC, "float32", "gate")
     gate = Gate(op, _SPEC, arrays)
-    right = tap_oracle.run(op, _SPEC, *arrays).astype(np.float32)
+    right = by_taps.run(op, _SPEC, *arrays).astype(np.float32)
     assert gate.points >= min(8, right.size)
     gate.check(right)
     nan = right.copy()
@@ -82,7 +82,7 @@ def test_the_gate_lets_the_right_result_pass_and_stops_each_wrong_one(op: Op) ->
 def test_one_wrong_element_anywhere_is_stopped(op: Op, dtype: str) -> None:
     arrays = data.exact(op, _SPEC, dtype, "gate")
     gate = Gate(op, _SPEC, arrays)
-    right = tap_oracle.run(op, _SPEC, *arrays).astype(dtype)
+    right = by_taps.run(op, _SPEC, *arrays).astype(dtype)
     places = np.random.default_rng(0).permutation(right.size)[:300]
     for place in places:
         for wrong in (right.flat[place] + 1, np.nan):
@@ -99,7 +99,7 @@ def test_one_wrong_element_anywhere_is_stopped(op: Op, dtype: str) -> None:
 def test_the_weighed_sums_of_what_is_right_are_right(op: Op, text: str) -> None:
     spec = ConvSpec.parse(text)
     arrays = data.exact(op, spec, "float32", text)
-    Gate(op, spec, arrays).check(tap_oracle.run(op, spec, *arrays).astype(np.float32))
+    Gate(op, spec, arrays).check(by_taps.run(op, spec, *arrays).astype(np.float32))
 
 
 def test_first_and_last_element_are_always_sampled() -> None:

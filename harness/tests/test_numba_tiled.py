@@ -18,10 +18,10 @@ numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import cache, dispatch, simd  # noqa: E402
-from harness import data, tap_oracle  # noqa: E402
 from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 from harness.observe import thread_limit  # noqa: E402
+from harness.oracle import by_taps, data  # noqa: E402
 
 SPECS = [
     "n2c3h12w11_f4kh3kw2", "n3c6h8w3_f9kh2kw2_sh1sw3_pt1pb0pl2pr2_dh2dw1_g3", "n2c9h9w10_f5kh3kw3_sh2sw2_pt1pb1pl1pr1",
@@ -200,7 +200,7 @@ def test_taps_that_see_only_padding_may_be_skipped(text: str, dtype: str) -> Non
         alone = None
         for threads in range(1, most + 1):
             with thread_limit(threads):
-                assert np.array_equal(run(*exact, spec), tap_oracle.run(op, spec, *exact)), op
+                assert np.array_equal(run(*exact, spec), by_taps.run(op, spec, *exact)), op
                 bits = run(*real, spec).tobytes()
             assert alone in (None, bits), f"{op}: other bits with {threads} threads"
             alone = bits
@@ -224,7 +224,7 @@ def test_a_pixel_that_is_not_finite_reaches_those_that_read_it(text: str) -> Non
         arrays = data.exact(op, spec, "float32", text)
         for place in ((0, 0), (0, -1), (-1, 0), (-1, -1), (spec.input_size[0] // 2, spec.input_size[1] // 2)):
             arrays[which][0, 1][place] = np.nan
-            got, right = getattr(numba_tiled, op)(*arrays, spec), tap_oracle.run(op, spec, *arrays)
+            got, right = getattr(numba_tiled, op)(*arrays, spec), by_taps.run(op, spec, *arrays)
             assert np.array_equal(got, right, equal_nan=True), (op, place)
             arrays[which][0, 1][place] = 1
 
@@ -339,7 +339,7 @@ def test_depthwise_sums_that_are_not_finite_are_those_that_read_such_a_pixel(tex
     """The kernels compute over the ends of rows too, where a tap must not read."""
     spec = ConvSpec.parse(text)
     dy, x = data.exact("conv2d_weight_grad", spec, "float32", text)
-    clean = tap_oracle.run("conv2d_weight_grad", spec, dy, x)
+    clean = by_taps.run("conv2d_weight_grad", spec, dy, x)
     height, width = spec.input_size
     for i, j in ((0, 0), (0, width - 1), (height - 1, 0), (height - 1, width - 1)):
         for poison in (np.nan, np.inf):
@@ -368,7 +368,7 @@ def test_layers_of_middling_size_are_exact_all_over() -> None:
         for op in OPS:
             arrays = data.exact(op, spec, "float32", str(spec))
             got = getattr(numba_tiled, op)(*arrays, spec)
-            assert np.array_equal(got, tap_oracle.run(op, spec, *arrays)), f"{op} {spec}"
+            assert np.array_equal(got, by_taps.run(op, spec, *arrays)), f"{op} {spec}"
 
 
 def drawn(generator: np.random.Generator) -> ConvSpec:

@@ -14,11 +14,11 @@ from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import winograd  # noqa: E402
 from conformance import engine  # noqa: E402
 from conformance.plan import Selection, plan  # noqa: E402
-from harness import data, tap_oracle  # noqa: E402
-from harness.compare import allowance, share_used  # noqa: E402
 from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op  # noqa: E402
 from harness.observe import Local, thread_limit  # noqa: E402
+from harness.oracle import by_taps, data  # noqa: E402
+from harness.oracle.comparing import allowance, share_used  # noqa: E402
 from harness.tests.test_numba_tiled import child, narrow_registers  # noqa: E402
 
 SPECS = [
@@ -51,7 +51,7 @@ def nothing_else(everywhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_whole_numbers_are_exact(op: Op, dtype: str, text: str) -> None:
     spec = ConvSpec.parse(text)
     arrays = data.exact(op, spec, dtype, text)
-    assert np.array_equal(getattr(winograd, op)(*arrays, spec), tap_oracle.run(op, spec, *arrays))
+    assert np.array_equal(getattr(winograd, op)(*arrays, spec), by_taps.run(op, spec, *arrays))
 
 
 @pytest.mark.usefixtures("nothing_else")
@@ -63,8 +63,8 @@ def test_real_numbers_use_a_small_part_of_the_bound(op: Op, dtype: str) -> None:
         spec = ConvSpec.parse(text)
         arrays = data.real(op, spec, dtype, text)
         wide = [a.astype(np.longdouble) for a in arrays]
-        exact, absolute = tap_oracle.run(op, spec, *wide), tap_oracle.absolute(op, spec, *wide)
-        allowed = allowance(dtype, "gemm", exact, absolute, tap_oracle.term_count(op, spec, *wide))
+        exact, absolute = by_taps.run(op, spec, *wide), by_taps.absolute(op, spec, *wide)
+        allowed = allowance(dtype, "gemm", exact, absolute, by_taps.term_count(op, spec, *wide))
         assert 0 < share_used(getattr(winograd, op)(*arrays, spec), exact, allowed) < 0.1
 
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import data, statistics, tap_oracle
-from harness.compare import UNIT, allowance, mismatch
+from harness import statistics
 from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.oracle import by_taps, data
+from harness.oracle.comparing import UNIT, allowance, mismatch
 
 _SPEC = ConvSpec.parse("n2c6h9w10_f6kh4kw2_sh2sw3_pt1pb2pl0pr1_dh1dw2_g2")
 
@@ -22,7 +23,7 @@ def test_exact_data_cannot_round(op: Op, dtype: str) -> None:
     """The largest sum of absolute values is a whole number that the dtype holds, so every partial sum is exact."""
     arrays = data.exact(op, _SPEC, dtype, "seed")
     assert all(a.dtype == dtype and (a != 0).all() for a in arrays)
-    assert float(tap_oracle.absolute(op, _SPEC, *arrays).max()) <= 2 ** data.SIGNIFICAND_BITS[dtype]
+    assert float(by_taps.absolute(op, _SPEC, *arrays).max()) <= 2 ** data.SIGNIFICAND_BITS[dtype]
 
 
 def test_sums_too_long_to_be_exact_are_refused() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from conformance import golden
-from harness import data, oracle, tap_oracle
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
+from harness.oracle import by_taps, data, pointwise
 
 Axis = tuple[int, int, int, int, int, int]  # size, kernel, stride, begin, end, dilation
 
@@ -48,7 +48,7 @@ def test_oracles_agree_on_every_axis_setting(op: Op, partner: Axis) -> None:
         channels = _CHANNELS[number % len(_CHANNELS)]
         spec = spec_of(setting, partner, *channels) if number % 2 else spec_of(partner, setting, *channels)
         arrays = data.exact(op, spec, "float64", f"{op}/{spec}")
-        slow, fast = oracle.full(op, spec, *arrays), tap_oracle.run(op, spec, *arrays)
+        slow, fast = pointwise.full(op, spec, *arrays), by_taps.run(op, spec, *arrays)
         assert slow.shape == fast.shape == spec.output_shape(op), spec
         assert np.array_equal(slow, fast), spec
 
@@ -57,30 +57,30 @@ def test_oracles_agree_on_every_axis_setting(op: Op, partner: Axis) -> None:
 def test_both_oracles_give_the_published_numbers(example: golden.Example) -> None:
     arrays = [np.array(a, dtype=np.float64) for a in example.inputs]
     expected = np.array(example.expected)
-    assert np.array_equal(oracle.full(example.op, example.spec, *arrays), expected)
-    assert np.array_equal(tap_oracle.run(example.op, example.spec, *arrays), expected)
+    assert np.array_equal(pointwise.full(example.op, example.spec, *arrays), expected)
+    assert np.array_equal(by_taps.run(example.op, example.spec, *arrays), expected)
 
 
 def test_a_bias_of_none_is_no_bias() -> None:
     spec = ConvSpec.parse("n1c2h4w3_f2kh2kw2")
     x, w, b = data.exact("conv2d", spec, "float64", "bias")
-    without = tap_oracle.run("conv2d", spec, x, w, None)
-    assert np.array_equal(without, oracle.full("conv2d", spec, x, w, None))
-    assert np.array_equal(without + b[:, None, None], oracle.full("conv2d", spec, x, w, b))
+    without = by_taps.run("conv2d", spec, x, w, None)
+    assert np.array_equal(without, pointwise.full("conv2d", spec, x, w, None))
+    assert np.array_equal(without + b[:, None, None], pointwise.full("conv2d", spec, x, w, b))
 
 
 def test_term_count_leaves_padding_out() -> None:
     spec = ConvSpec.of(batch=1, in_channels=2, input_size=3, out_channels=1, kernel_size=3, padding=1)
     arrays = data.exact("conv2d", spec, "float64", "count")
-    counts = tap_oracle.term_count("conv2d", spec, *arrays)
+    counts = by_taps.term_count("conv2d", spec, *arrays)
     assert counts[0, 0].tolist() == [[9, 13, 9], [13, 19, 13], [9, 13, 9]]  # 2 channels x 4, 6 or 9 taps, plus the bias
 
 
 def test_long_double_sums_are_kept_wide() -> None:
     spec = ConvSpec.parse("n1c1h1w3_f1kh1kw3")
     x, w = np.array([[[[1.0, 2.0**-60, -1.0]]]]), np.ones((1, 1, 1, 3))
-    assert float(tap_oracle.run("conv2d", spec, x, w, None, accumulate=np.float64)[0, 0, 0, 0]) == 0
-    wide = tap_oracle.run("conv2d", spec, x, w, None, accumulate=np.longdouble)[0, 0, 0, 0]
+    assert float(by_taps.run("conv2d", spec, x, w, None, accumulate=np.float64)[0, 0, 0, 0]) == 0
+    wide = by_taps.run("conv2d", spec, x, w, None, accumulate=np.longdouble)[0, 0, 0, 0]
     if np.finfo(np.longdouble).nmant < 60:
         pytest.skip("long double is no wider than double on this machine")
     assert float(wide) == 2.0**-60

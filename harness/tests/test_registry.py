@@ -12,10 +12,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness import BackendUnavailable, RegistryError, data, load, names, tap_oracle
+from harness import BackendUnavailable, RegistryError, load, names
 from harness.contract.adapter import complete
 from harness.contract.registry import known_as
 from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.oracle import by_taps, data
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write
 
 _BUILTIN = ["naive_loops", "numpy_fancy", "matlab_loop", "numba_loops", "numba_tiled", "numba_winograd", "cupy_kernels",
@@ -105,13 +106,13 @@ def test_derived_ops_equal_the_oracle(write: Write, op: Op, batch: int) -> None:
     arrays = data.exact(op, spec, "float32", "seed")
     got = backend.run(op, spec, *arrays)
     assert (got.shape, got.dtype.name) == (spec.output_shape(op), "float32")
-    np.testing.assert_array_equal(got, tap_oracle.run(op, spec, *arrays))
+    np.testing.assert_array_equal(got, by_taps.run(op, spec, *arrays))
 
 
 def test_a_derived_convolution_takes_no_bias(write: Write) -> None:
     x, w, _ = data.exact("conv2d", _SPEC, "float32", "seed")
     got = load(str(write("good.py", GOOD))).run("conv2d", _SPEC, x, w, None)
-    np.testing.assert_array_equal(got, tap_oracle.run("conv2d", _SPEC, x, w, None))
+    np.testing.assert_array_equal(got, by_taps.run("conv2d", _SPEC, x, w, None))
 
 
 def test_one_class_in_a_file_is_the_backend(write: Write) -> None:
@@ -119,7 +120,7 @@ def test_one_class_in_a_file_is_the_backend(write: Write) -> None:
     own = GOOD_CLASS.format(name="Mine").replace("return ", "return _")
     backend = load(str(write("mine.py", f"from harness import Backend\n{source}{own}")))
     (x,) = data.exact("im2col", _SPEC, "float32", "seed")
-    np.testing.assert_array_equal(backend.run("im2col", _SPEC, x), tap_oracle.run("im2col", _SPEC, x))
+    np.testing.assert_array_equal(backend.run("im2col", _SPEC, x), by_taps.run("im2col", _SPEC, x))
 
 
 def test_two_classes_in_a_file_are_named(write: Write) -> None:

@@ -18,11 +18,12 @@ import pytest
 from conformance import pattern
 from conformance.script import standalone
 from conformance.subject import Call
-from harness import data, memory, tap_oracle
+from harness import memory
 from harness.contract import registry
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.observe import How, Local, Reply
+from harness.oracle import by_taps, data
 from harness.tests.conftest import GOOD, edited
 
 _SPEC = ConvSpec.parse("n2c4h7w8_f6kh3kw2_sh2sw3_pt1pb0pl1pr2_dh1dw2_g2")
@@ -275,7 +276,7 @@ def test_borders_and_padding_are_recognised() -> None:
     touched.reshape(-1, 5, 5)[:, 1:-1, 1:-1] = False
     pad_left = replace(_PADDED, padding=(0, 0, 2, 0))
     assert pattern.describe("im2col", _PADDED, touched) in ("only the border", "only windows that touch padding")
-    inside = tap_oracle.run("im2col", pad_left, np.ones(pad_left.x_shape)) > 0
+    inside = by_taps.run("im2col", pad_left, np.ones(pad_left.x_shape)) > 0
     assert "elements read from padding" in pattern.describe("im2col", pad_left, ~inside)
     assert pattern.describe("im2col", pad_left, inside) == "every element that an input reaches"
     assert pattern.describe("im2col", pad_left, inside & False) == ""
@@ -297,18 +298,18 @@ _MUTANTS: list[tuple[Op, str, object]] = [
     ("col2im", "padding ignored", replace(_SPEC, padding=(0, 0, 0, 0))),
     ("conv2d", "padding with begin and end swapped", replace(_SPEC, padding=(0, 1, 2, 1))),
     ("conv2d_input_grad", "padding of the end for the beginning", replace(_SPEC, padding=(0, 0, 2, 2))),
-    ("conv2d", "no bias", lambda x, w, b: tap_oracle.run("conv2d", _SPEC, x, w, None)),
-    ("conv2d", "the bias added twice", lambda x, w, b: tap_oracle.run("conv2d", _SPEC, x, w, 2 * b)),
-    ("conv2d", "a flipped kernel", lambda x, w, b: tap_oracle.run("conv2d", _SPEC, x, w[..., ::-1, ::-1], b)),
+    ("conv2d", "no bias", lambda x, w, b: by_taps.run("conv2d", _SPEC, x, w, None)),
+    ("conv2d", "the bias added twice", lambda x, w, b: by_taps.run("conv2d", _SPEC, x, w, 2 * b)),
+    ("conv2d", "a flipped kernel", lambda x, w, b: by_taps.run("conv2d", _SPEC, x, w[..., ::-1, ::-1], b)),
     ("conv2d", "groups ignored", replace(_SPEC, groups=1)),
     ("conv2d", "only the first image", replace(_SPEC, batch=1)),
     (
         "conv2d_weight_grad",
         "0.5 times the expected",
-        lambda dy, x: 0.5 * tap_oracle.run("conv2d_weight_grad", _SPEC, dy, x),
+        lambda dy, x: 0.5 * by_taps.run("conv2d_weight_grad", _SPEC, dy, x),
     ),
     ("conv2d", "all zeros", lambda x, w, b: np.zeros(_SPEC.y_shape)),
-    ("conv2d", "2 times the expected", lambda x, w, b: 2 * tap_oracle.run("conv2d", _SPEC, x, w, b)),
+    ("conv2d", "2 times the expected", lambda x, w, b: 2 * by_taps.run("conv2d", _SPEC, x, w, b)),
 ]
 
 
@@ -317,7 +318,7 @@ def test_the_likely_mistake_is_named(op: Op, text: str, change: object) -> None:
     arrays = data.exact(op, _SPEC, "float64", "0")
     if isinstance(change, ConvSpec):
         fitted = [pattern._fit(a, change, _SPEC, s, True) for a, s in zip(arrays, change.input_shapes(op), strict=True)]
-        made = pattern._fit(tap_oracle.run(op, change, *fitted), _SPEC, change, _SPEC.output_shape(op), True)
+        made = pattern._fit(by_taps.run(op, change, *fitted), _SPEC, change, _SPEC.output_shape(op), True)
     else:
         made = change(*arrays)  # type: ignore[operator]
     assert text in pattern.likely(Call(op, _SPEC, arrays, "C", Reply(result=made)))
@@ -329,7 +330,7 @@ def test_the_likely_mistake_is_named(op: Op, text: str, change: object) -> None:
 )
 def test_another_order_of_columns_is_named(text: str, order: tuple[int, ...]) -> None:
     (x,) = data.exact("im2col", _SPEC, "float32", "0")
-    right = tap_oracle.run("im2col", _SPEC, x).reshape(2, 4, *_SPEC.kernel_size, *_SPEC.output_size)
+    right = by_taps.run("im2col", _SPEC, x).reshape(2, 4, *_SPEC.kernel_size, *_SPEC.output_size)
     made = right.transpose(order).reshape(_SPEC.columns_shape)
     assert text in pattern.likely(Call("im2col", _SPEC, (x,), "C", Reply(result=made)))
 

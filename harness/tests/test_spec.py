@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conformance import golden
 from harness.geometry import benchdnn
 from harness.geometry.spec import OPS, ConvSpec, SpecError
-from harness.oracle import window_starts
+from harness.oracle.pointwise import window_starts
 
 _BASE: dict[str, Any] = dict(batch=2, in_channels=4, input_size=(7, 6), out_channels=6, kernel_size=(3, 2))
 

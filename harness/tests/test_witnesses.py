@@ -17,10 +17,10 @@ from conformance.golden import Example
 from conformance.specs import ALL, DISTINCT
 from conformance.subject import Failed, Subject
 from conformance.witnesses import Vote, odd_one_out, vote
-from harness import data, oracle, tap_oracle
 from harness.contract import registry
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.observe import PLAIN, Local
+from harness.oracle import by_taps, data, pointwise
 
 _SPEC = DISTINCT[0]
 # What each library is expected to do: one that falls silent would agree with everything.
@@ -64,14 +64,14 @@ def test_every_witness_agrees_with_the_oracle(name: str, op: Op) -> None:
             with pytest.raises(libraries.CannotDoIt):
                 libraries.COMPUTE[name](op, spec, arrays)
         else:
-            assert np.array_equal(libraries.COMPUTE[name](op, spec, arrays), tap_oracle.run(op, spec, *arrays)), spec
+            assert np.array_equal(libraries.COMPUTE[name](op, spec, arrays), by_taps.run(op, spec, *arrays)), spec
 
 
 @pytest.mark.parametrize("name", libraries.COMPUTE)
 def test_a_witness_takes_no_bias(name: str) -> None:
     need(name)
     x, w, _ = arrays_of("conv2d", _SPEC)
-    expected = tap_oracle.run("conv2d", _SPEC, x, w, None)
+    expected = by_taps.run("conv2d", _SPEC, x, w, None)
     assert np.array_equal(libraries.COMPUTE[name]("conv2d", _SPEC, (x, w, None)), expected)
 
 
@@ -85,7 +85,7 @@ def test_float32_is_not_asked_for_what_it_cannot_hold() -> None:
 @pytest.mark.parametrize("op", OPS)
 def test_a_spoilt_result_is_the_odd_one_out(op: Op) -> None:
     arrays = arrays_of(op, _SPEC)
-    got = tap_oracle.run(op, _SPEC, *arrays)
+    got = by_taps.run(op, _SPEC, *arrays)
     right = vote(op, _SPEC, arrays, got)
     if sum(v.value is not None for v in right) < 3:
         pytest.skip("no library is installed that does this op")
@@ -101,7 +101,7 @@ def test_a_spoilt_result_is_the_odd_one_out(op: Op) -> None:
 @pytest.mark.parametrize("backend_too", [False, True])
 def test_a_spoilt_oracle_is_the_odd_one_out(backend_too: bool) -> None:
     arrays = arrays_of("col2im", _SPEC)
-    right = tap_oracle.run("col2im", _SPEC, *arrays)
+    right = by_taps.run("col2im", _SPEC, *arrays)
     first, *others = vote("col2im", _SPEC, arrays, right + 1 if backend_too else right)
     if sum(v.agrees_with_oracle and v.name != "the backend" for v in others) < 2:
         pytest.skip("fewer than two libraries are installed")
@@ -152,7 +152,7 @@ def test_a_disagreement_is_listed_and_fails_the_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def wrong(op: Op, spec: ConvSpec, arrays: libraries.Arrays) -> np.ndarray:
-        return tap_oracle.run(op, spec, *arrays) + (op == "col2im")
+        return by_taps.run(op, spec, *arrays) + (op == "col2im")
 
     monkeypatch.setattr(libraries, "COMPUTE", {"json": wrong})
     monkeypatch.setattr(witnesses, "ALL", {"one": ALL["plain"]})
@@ -189,14 +189,14 @@ def test_onnx_operator_tests_are_reproduced_by_both_oracles() -> None:
     assert [e.op for e in found].count("conv2d") == 6
     assert [e.op for e in found].count("col2im") == 4
     for e in found:
-        assert np.array_equal(oracle.full(e.op, e.spec, *e.inputs), e.expected), e.origin
-        assert np.array_equal(tap_oracle.run(e.op, e.spec, *e.inputs), e.expected), e.origin
+        assert np.array_equal(pointwise.full(e.op, e.spec, *e.inputs), e.expected), e.origin
+        assert np.array_equal(by_taps.run(e.op, e.spec, *e.inputs), e.expected), e.origin
 
 
 def test_onnx_models_are_within_the_bound_and_it_is_tight() -> None:
     need_onnx()
     for e in onnx_vectors.model_vectors():
-        error = np.abs(tap_oracle.run(e.op, e.spec, *e.inputs) - e.expected)
+        error = np.abs(by_taps.run(e.op, e.spec, *e.inputs) - e.expected)
         assert (error <= external.allowed_error(e, "float64", "direct")).all(), e.origin
         assert external.allowed_error(e, "float32", "gemm").max() < 2e-4, e.origin
 
@@ -207,7 +207,7 @@ class _Rounded(Subject):
     off = 0.0
 
     def run(self, op, spec, *arrays, how=PLAIN):
-        result = tap_oracle.run(op, spec, *arrays)
+        result = by_taps.run(op, spec, *arrays)
         result.flat[-1] += self.off
         return result.astype(arrays[0].dtype)
 

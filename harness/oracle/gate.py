@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness import data, oracle, weighed
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import checksums, data, pointwise
 
 _MOST_POINTS = 64
 _FEWEST_POINTS = 8
@@ -36,9 +36,9 @@ class Gate:
 
     def __post_init__(self) -> None:
         self.expected = {
-            index: oracle.at(self.op, self.spec, self.arrays, index) for index in sample_points(self.op, self.spec)
+            index: pointwise.at(self.op, self.spec, self.arrays, index) for index in sample_points(self.op, self.spec)
         }
-        self.sums = weighed.expected(self.op, self.spec, self.arrays)
+        self.sums = checksums.expected(self.op, self.spec, self.arrays)
 
     @property
     def points(self) -> int:
@@ -59,7 +59,7 @@ class Gate:
                 f"{len(wrong)} of {self.points} sampled elements differ, first at {list(index)}: "
                 f"got {float(result[index]):.9g}, expected {self.expected[index]}"
             )
-        off = np.count_nonzero(weighed.result(self.op, self.spec, result) != self.sums)
+        off = np.count_nonzero(checksums.result(self.op, self.spec, result) != self.sums)
         if off:
             raise WrongResult(
                 f"all {self.points} sampled elements are right, but {off} of {self.sums.size} sums are not"

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness import data, tap_oracle
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps, data
 
 _HEAVIEST = 15  # whole numbers: sums of them stay exact in float64
 
@@ -28,7 +28,7 @@ def result(op: Op, spec: ConvSpec, array: Array) -> Array:
 
 
 def expected(op: Op, spec: ConvSpec, arrays: tuple[Array, ...]) -> Array:
-    """What `result` has to be for these arguments, from `harness.tap_oracle`."""
+    """What `result` has to be for these arguments, from `harness.oracle.by_taps`."""
     weights = _weights(op, spec)
     groups = len(weights)
     if op in ("im2col", "col2im"):
@@ -46,7 +46,7 @@ def expected(op: Op, spec: ConvSpec, arrays: tuple[Array, ...]) -> Array:
     else:
         small = replace(spec, out_channels=groups)
         weighed = [_sum(arrays[0], 1, weights).reshape(small.y_shape), *arrays[1:]]
-    return tap_oracle.run(op, small, *weighed).ravel()
+    return by_taps.run(op, small, *weighed).ravel()
 
 
 def _weights(op: Op, spec: ConvSpec) -> Array:

@@ -1,0 +1,1 @@
+"""What is right: data whose sums are exact, two definitions of every op, comparing, and the gate before the clock."""
