@@ -20,10 +20,10 @@ from conformance.case import SelectionError
 from conformance.outcome import Outcome, Status
 from conformance.plan import DEFAULT_TIER, TIERS, Selection
 from conformance.session import Entry, Options, Session
+from harness.calls.caller import InProcess
 from harness.contract.adapter import complete
 from harness.contract.protocol import DTYPES, BackendUnavailable
 from harness.geometry.spec import Op
-from harness.observe import Local
 
 Known = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
 _BAD: tuple[Status, ...] = ("fail", "xpass", "mistrusted")
@@ -161,7 +161,7 @@ def opened(backend: Any, made: Options) -> Session:
         return session
     name, target = _name(backend), address(backend)
     try:
-        observer = Local(complete(backend() if inspect.isclass(backend) else backend, name, target or name))
+        observer = InProcess(complete(backend() if inspect.isclass(backend) else backend, name, target or name))
     except Exception as reason:
         if not isinstance(reason, ImportError) and not _says_unavailable(reason):
             raise

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
+from harness.calls.memory_layouts import MEMORY_LAYOUTS
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op
-from harness.memory import LAYOUTS
 
 
 class CaseError(ValueError):
@@ -54,7 +54,7 @@ class Case:
             raise CaseError(f"case {text!r}: dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
         values = dict(option.partition("=")[::2] for option in options)
         seed, layout = values.pop("seed", "0"), values.pop("layout", "C")
-        if values.pop("bias", "0") != "0" or values or not seed.isdigit() or layout not in LAYOUTS:
+        if values.pop("bias", "0") != "0" or values or not seed.isdigit() or layout not in MEMORY_LAYOUTS:
             raise CaseError(
                 f"case {text!r}: options are bias=0, layout= one of {', '.join(LAYOUTS)}, and seed= a whole number"
             )

@@ -11,10 +11,10 @@ from conformance.case import Case
 from conformance.checks import Variant, check
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Subject
+from harness.calls.caller import Conditions
+from harness.calls.memory_layouts import MEMORY_LAYOUTS, representable
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
-from harness.memory import LAYOUTS, representable
-from harness.observe import How
 from harness.oracle import by_taps
 from harness.oracle.comparing import mismatch
 
@@ -71,21 +71,21 @@ def no_alias_previous(subject: Subject, case: Case) -> None:
 @check("contract.uninitialised", [*DISTINCT, *some("stride_beyond_kernel", "pad_wider_than_image", "same_stride2")])
 def uninitialised(subject: Subject, case: Case) -> None:
     """Right too where fresh memory holds garbage: what is never written is never returned."""
-    got = subject.run(case.op, case.spec, *witness.exact_inputs(case), how=How(poisoned=True))
+    got = subject.run(case.op, case.spec, *witness.exact_inputs(case), how=Conditions(poisoned=True))
     difference = mismatch(got, witness.exact_expected(case))
     if difference:
         raise Failed(f"{case.op} with all freed memory set to 0xFF: {difference}")
 
 
 def _layouts(op: Op) -> list[Variant]:
-    return [{"layout": name} for name in LAYOUTS[1:]]
+    return [{"layout": name} for name in MEMORY_LAYOUTS[1:]]
 
 
 @check("contract.strided_inputs", [*DISTINCT[:1], *some("pad_symmetric", "pointwise")], variants=_layouts)
 def strided_inputs(subject: Subject, case: Case) -> None:
     """Inputs in any order of axes, any steps, read-only, broadcast, mapped from a file, or off their alignment."""
     arrays = [None if a is None else representable(a, case.layout) for a in witness.exact_inputs(case)]
-    got = subject.run(case.op, case.spec, *arrays, how=How(layout=case.layout))
+    got = subject.run(case.op, case.spec, *arrays, how=Conditions(layout=case.layout))
     difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
     if difference:
         raise Failed(f"{case.op} on {case.layout} inputs: {difference}")

@@ -12,7 +12,7 @@ from conformance.judge import judge
 from conformance.outcome import Key, Outcome, Planned
 from conformance.plan import Selection, claimed_dtypes, in_tier_0, plan
 from conformance.subject import Subject
-from harness.observe import Observer
+from harness.calls.caller import Caller
 
 __all__ = ["Outcome", "Planned", "Selection", "SelectionError", "claimed_dtypes", "judge", "plan", "run"]
 
@@ -22,7 +22,7 @@ Progress = Callable[[Planned], None]
 
 
 def run(
-    backend: Observer,
+    backend: Caller,
     outcome: Outcome,
     progress: Progress = lambda planned: None,
     budget: float = float("inf"),

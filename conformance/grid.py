@@ -20,9 +20,9 @@ from conformance.checks import check
 from conformance.outcome import Outcome, Planned, Tally
 from conformance.shard import WHOLE, Shard
 from conformance.subject import Failed, Subject
+from harness.calls.caller import Caller, thread_limit
 from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.observe import Observer, thread_limit
 from harness.oracle import by_taps, data
 from harness.oracle.comparing import mismatch
 
@@ -123,7 +123,7 @@ def plan(outcome: Outcome, ops: Sequence[Op], dtypes: Sequence[str], shard: Shar
 
 
 def run(
-    backends: Sequence[tuple[Observer, Outcome]],
+    backends: Sequence[tuple[Caller, Outcome]],
     shard: Shard = WHOLE,
     progress: Callable[[int], None] = lambda cases: None,
     budget: float = float("inf"),

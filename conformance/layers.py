@@ -13,10 +13,10 @@ from conformance.case import Case
 from conformance.checks import check
 from conformance.outcome import Outcome, Planned
 from conformance.subject import Failed, NotRun, Subject
+from harness.calls.caller import Caller
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.machine import available_memory
-from harness.observe import Observer
 from harness.oracle import data, pointwise
 from harness.oracle.gate import sample_points
 from harness.predict import human, predict
@@ -54,7 +54,7 @@ check(LAYER, ())(full_size)
 check(LARGE, (), ops=_LARGE_OPS, fits=lambda op, spec: spec == LARGE_SPEC)(full_size)
 
 
-def plan(backend: Observer, outcome: Outcome, checks: Sequence[str], ops: Sequence[Op], dtypes: Sequence[str]) -> None:
+def plan(backend: Caller, outcome: Outcome, checks: Sequence[str], ops: Sequence[Op], dtypes: Sequence[str]) -> None:
     """Put the cases of tier 4 into a plan, refusals marked; what this machine has no memory for goes to the notes."""
     dtypes = dtypes or ("float32",)
     wanted = [Case(LAYER, op, d, layer.spec) for layer in layers.read_layers(SET) for op in ops or OPS for d in dtypes]

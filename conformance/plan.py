@@ -29,9 +29,9 @@ from conformance.checks import CHECKS, check_of
 from conformance.outcome import Outcome, Planned
 from conformance.shard import WHOLE, Shard
 from conformance.specs import DISTINCT
+from harness.calls.caller import Caller
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op
-from harness.observe import Observer
 
 TIERS = range(5)
 DEFAULT_TIER = 1
@@ -64,7 +64,7 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def plan(backend: Observer, selection: Selection | None = None) -> Outcome:
+def plan(backend: Caller, selection: Selection | None = None) -> Outcome:
     """All cases for `backend`, the refused ones marked, tier 0 first. Raises `SelectionError` if there is none."""
     selection = selection or EVERYTHING
     outcome = Outcome(backend.name, selection.narrowed)
@@ -81,7 +81,7 @@ def in_tier_0(case: Case) -> bool:
     return case.check in _TIER0 and case.spec in DISTINCT
 
 
-def claimed_dtypes(backend: Observer) -> list[str]:
+def claimed_dtypes(backend: Caller) -> list[str]:
     """float32 and float64, which every backend is asked for, and whatever else it claims for im2col."""
     return [d for d in DTYPES if d in ("float32", "float64") or _claims(backend, d)]
 
@@ -92,21 +92,21 @@ def matches(pattern: str, case: Case) -> bool:
     return pattern in ("", text) or fnmatch.fnmatchcase(case.check, pattern) or fnmatch.fnmatchcase(text, pattern)
 
 
-def _claims(backend: Observer, dtype: str) -> bool:
+def _claims(backend: Caller, dtype: str) -> bool:
     try:
         return backend.unsupported("im2col", DISTINCT[0], dtype) is None
     except (Exception, SystemExit):
         return False  # asked again for float32, where it counts
 
 
-def _selected(backend: Observer, selection: Selection) -> Iterable[Case]:
+def _selected(backend: Caller, selection: Selection) -> Iterable[Case]:
     exact_id = _as_case(selection.check)
     if exact_id is not None:
         return [exact_id] if _agrees(exact_id, selection) else []
     return (case for case in _all_cases(backend, selection) if matches(selection.check, case))
 
 
-def _all_cases(backend: Observer, selection: Selection) -> Iterator[Case]:
+def _all_cases(backend: Caller, selection: Selection) -> Iterator[Case]:
     dtypes = selection.dtypes or claimed_dtypes(backend)
     for check in (check for parts in CHECKS.values() for check in parts):
         if (check.optional and not _names(selection.check, check.id)) or not versions.in_suite(
@@ -165,7 +165,7 @@ def _agrees(case: Case, selection: Selection) -> bool:
     )
 
 
-def _planned(backend: Observer, case: Case) -> Planned:
+def _planned(backend: Caller, case: Case) -> Planned:
     """The case as planned: to be run, refused with a reason, or failed because asking raised."""
     check = check_of(case)
     planned = Planned(case, optional=check.optional)

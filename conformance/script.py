@@ -17,10 +17,10 @@ import numpy as np
 
 from conformance.pattern import expected, wrong
 from conformance.subject import Call
+from harness.calls.worker import THREAD_VARIABLES
 from harness.contract import registry
 from harness.contract.protocol import ArgumentError, Array, Numerics, validate
 from harness.geometry.spec import ConvSpec, Op
-from harness.worker import THREAD_VARIABLES
 
 _MOST_LINES = 20
 _MOST_CHARACTERS = 190

@@ -19,9 +19,9 @@ from conformance.judge import judge
 from conformance.outcome import Outcome, Planned, Tally
 from conformance.strategies import cases
 from conformance.subject import Failed, Subject
+from harness.calls.caller import Caller, Conditions
+from harness.calls.memory_layouts import representable
 from harness.geometry.spec import OPS, Op
-from harness.memory import representable
-from harness.observe import How, Observer
 from harness.oracle import by_taps
 from harness.oracle.comparing import mismatch, share_used
 from harness.oracle.data import DataError
@@ -34,7 +34,7 @@ EXAMPLES = 1000  # of an op and dtype
 def on_random_geometries(subject: Subject, case: Case) -> None:
     """Whole numbers in the case's memory layout, exact; real numbers too where the dtype has them, within the bound."""
     arrays = [None if a is None else representable(a, case.layout) for a in witness.exact_inputs(case)]
-    got = subject.run(case.op, case.spec, *arrays, how=How(layout=case.layout))
+    got = subject.run(case.op, case.spec, *arrays, how=Conditions(layout=case.layout))
     difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
     if difference:
         raise Failed(f"on {case.layout} inputs: {difference}" if case.layout != "C" else str(difference))
@@ -61,7 +61,7 @@ def plan(outcome: Outcome, ops: Sequence[Op], dtypes: Sequence[str], examples: i
 
 
 def run(
-    backend: Observer,
+    backend: Caller,
     outcome: Outcome,
     seed: int = 0,
     progress: Callable[[int], None] = lambda cases: None,

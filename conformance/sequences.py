@@ -12,8 +12,8 @@ from conformance.case import Case
 from conformance.checks import check
 from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Subject
+from harness.calls.caller import Conditions
 from harness.geometry.spec import ConvSpec
-from harness.observe import How
 from harness.oracle.comparing import mismatch
 
 _CALLERS = 4  # threads that call at the same moment
@@ -81,7 +81,7 @@ def batch_split(subject: Subject, case: Case) -> None:
 def threads(subject: Subject, case: Case) -> None:
     """The same with one thread and with all."""
     for count in (1, _MANY):
-        got = subject.run(case.op, case.spec, *witness.exact_inputs(case), how=How(threads=count))
+        got = subject.run(case.op, case.spec, *witness.exact_inputs(case), how=Conditions(threads=count))
         difference = mismatch(got, witness.exact_expected(case))
         if difference:
             raise Failed(f"{case.op} with {count} thread(s): {difference}")

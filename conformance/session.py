@@ -14,11 +14,11 @@ from typing import Any
 from conformance import engine, grid, layers, search, summary, xfails
 from conformance.outcome import Outcome
 from conformance.plan import EVERYTHING, Selection
+from harness.calls.caller import Caller, InProcess
+from harness.calls.in_child import DEADLINE, MEMORY, InChild
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
-from harness.isolate import DEADLINE, MEMORY, Isolated
 from harness.machine import available_memory
-from harness.observe import Local, Observer
 
 _FULL_SIZE = 4  # the tier of real layers
 Progress = Callable[[int, str], None]
@@ -42,7 +42,7 @@ class Entry:
 
     target: str
     outcome: Outcome
-    observer: Observer | None = None
+    observer: Caller | None = None
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Session:
             return
         self.enter(target, observer)
 
-    def enter(self, target: str, observer: Observer) -> None:
+    def enter(self, target: str, observer: Caller) -> None:
         """Plan the run of a backend that is open already."""
         selection = self.options.selection
         outcome = engine.plan(observer, selection)
@@ -106,7 +106,7 @@ class Session:
         return [
             summary.to_json(
                 entry.outcome, entry.target, libraries, tier=selection.tier, seed=selection.seed,
-                isolated=isinstance(entry.observer, Isolated), shard=shard,
+                isolated=isinstance(entry.observer, InChild), shard=shard,
             )
             for entry in self.entries
         ]  # fmt: skip
@@ -114,11 +114,11 @@ class Session:
     def close(self) -> None:
         """End the children."""
         for entry in self.entries:
-            if isinstance(entry.observer, Isolated):
+            if isinstance(entry.observer, InChild):
                 entry.observer.close()
 
 
-def open_backend(target: str, options: Options) -> Observer:
+def open_backend(target: str, options: Options) -> Caller:
     """The backend, in this process if it is built in or isolation is off, else in a child.
 
     Tier 4 runs every backend in a child that may fill the memory there is: its layers need more than the usual limit,
@@ -126,11 +126,11 @@ def open_backend(target: str, options: Options) -> Observer:
     """
     full_size = options.selection.tier >= _FULL_SIZE
     if not options.isolate or (registry.is_builtin(target) and not full_size):
-        return Local(registry.load(target))
-    return Isolated(target, options.deadline, available_memory() if full_size else MEMORY)
+        return InProcess(registry.load(target))
+    return InChild(target, options.deadline, available_memory() if full_size else MEMORY)
 
 
-def _plan_higher_tiers(observer: Observer, outcome: Outcome, selection: Selection) -> None:
+def _plan_higher_tiers(observer: Caller, outcome: Outcome, selection: Selection) -> None:
     """Tiers above 1 have no geometries of the user's; a pattern plans those whose check it means."""
     if selection.specs:
         return
@@ -144,14 +144,14 @@ def _plan_higher_tiers(observer: Observer, outcome: Outcome, selection: Selectio
         layers.plan(observer, outcome, checks, selection.ops, selection.dtypes)
 
 
-def _standing(backend: Observer, outcome: Outcome, progress: Progress, standing: bool) -> Callable[[float], None]:
+def _standing(backend: Caller, outcome: Outcome, progress: Progress, standing: bool) -> Callable[[float], None]:
     def stage(budget: float) -> None:
         engine.run(backend, outcome, lambda planned: progress(1, planned.case.check), budget, standing)
 
     return stage
 
 
-def _searching(backend: Observer, outcome: Outcome, seed: int, progress: Progress) -> Callable[[float], None]:
+def _searching(backend: Caller, outcome: Outcome, seed: int, progress: Progress) -> Callable[[float], None]:
     def stage(budget: float) -> None:
         search.run(backend, outcome, seed, lambda n: progress(n, search.CHECK), budget)
 

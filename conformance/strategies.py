@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from conformance.case import Case
+from harness.calls.memory_layouts import MEMORY_LAYOUTS
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.memory import LAYOUTS
 
 MOST_WORK = 20_000  # multiply-adds of a case, so that plain Python loops can follow
 
 
-def layouts(names: Sequence[str] = LAYOUTS) -> st.SearchStrategy[str]:
-    """Names for `harness.memory.arrange`, from C order (to which it shrinks) to arrays mapped from a file."""
+def layouts(names: Sequence[str] = MEMORY_LAYOUTS) -> st.SearchStrategy[str]:
+    """Names for `harness.calls.memory_layouts.arrange`, from C order (to which it shrinks) to arrays mapped from a file."""
     return st.sampled_from(list(names))
 
 

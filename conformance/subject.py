@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.calls.caller import PLAIN, Arrays, Caller, CallResult, Conditions
+from harness.calls.memory_layouts import representable
 from harness.contract.protocol import Array, validate
 from harness.geometry.spec import ConvSpec, Op
-from harness.memory import representable
-from harness.observe import PLAIN, Arrays, How, Observer, Reply
 
 
 class Failed(Exception):
@@ -37,8 +37,8 @@ class Call:
     spec: ConvSpec
     arrays: tuple[Array | None, ...]
     layout: str
-    reply: Reply
-    how: How = PLAIN
+    reply: CallResult
+    how: Conditions = PLAIN
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Subject:
     `calls` are those of the case in hand; `used` is the largest share of an error allowance that it has used.
     """
 
-    backend: Observer
+    backend: Caller
     calls: list[Call] = field(default_factory=list)
     used: float | None = None
 
@@ -56,12 +56,12 @@ class Subject:
         """Forget the case before."""
         self.calls, self.used = [], None
 
-    def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, how: How = PLAIN) -> Reply:
+    def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, how: Conditions = PLAIN) -> CallResult:
         """All that is known of one call. Raises `Failed` if it raised, exited, crashed or hung."""
         validate(op, spec, *arrays)
         return self._call(op, spec, arrays, how)
 
-    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None, how: How = PLAIN) -> Array:
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None, how: Conditions = PLAIN) -> Array:
         """The result as an array of the right shape and dtype. Raises `Failed` otherwise."""
         reply = self.observe(op, spec, *arrays, how=how)
         given = next(a for a in arrays if a is not None)
@@ -101,7 +101,7 @@ class Subject:
             return self.calls[-1].reply.error
         return ""
 
-    def _call(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], how: How) -> Reply:
+    def _call(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], how: Conditions) -> CallResult:
         reply = self.backend.call(op, spec, arrays, how)
         logical = tuple(None if a is None else representable(a, how.layout) for a in arrays)
         self.calls.append(Call(op, spec, logical, how.layout, reply, how))
@@ -112,7 +112,7 @@ class Subject:
         return reply
 
 
-def require_form(op: Op, spec: ConvSpec, dtype: str, reply: Reply) -> Array:
+def require_form(op: Op, spec: ConvSpec, dtype: str, reply: CallResult) -> Array:
     """The result, if it is an array of the spec's shape and of `dtype`."""
     array = require_array(op, reply)
     require_shape(op, spec, array)
@@ -120,7 +120,7 @@ def require_form(op: Op, spec: ConvSpec, dtype: str, reply: Reply) -> Array:
     return array
 
 
-def require_array(op: Op, reply: Reply) -> Array:
+def require_array(op: Op, reply: CallResult) -> Array:
     """The result is a numpy.ndarray, and no subclass of it, once on the host."""
     if reply.result is None:
         raise Failed(f"{op} returned {reply.kind.removeprefix('builtins.')}, not an array")

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import ceilings, machine, results
+from harness.calls.worker import Worker, WorkerDied, environment
 from harness.contract import registry
 from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, Op
 from harness.results import Record, RunFile
-from harness.worker import Worker, WorkerDied, environment
 
 DEFAULT_BUDGET = 2.0  # seconds a cell
 DEFAULT_ROUNDS = 11

@@ -22,14 +22,14 @@ from conformance.plan import DEFAULT_TIER, Selection
 from conformance.session import Options, Session
 from conformance.shard import Shard
 from harness import __version__, bench, history, machine, results, terminal, versus
+from harness.calls.caller import InProcess
+from harness.calls.in_child import DEADLINE
+from harness.calls.worker import ALLOCATORS
 from harness.contract import registry
 from harness.contract.protocol import DTYPES, BackendUnavailable
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
-from harness.isolate import DEADLINE
-from harness.observe import Local
 from harness.results import Record
-from harness.worker import ALLOCATORS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
@@ -309,7 +309,7 @@ def _describe(name: str) -> dict[str, Any]:
     return {
         "backend": name, "available": True, "reason": "", "info": backend.info, "ops": list(OPS),
         "native": sorted(backend.native), "derived": ", ".join(derived),
-        "dtypes": engine.claimed_dtypes(Local(backend)),
+        "dtypes": engine.claimed_dtypes(InProcess(backend)),
     }  # fmt: skip
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from conformance.checks import CHECKS
 from conformance.outcome import Outcome
+from harness.calls.caller import InProcess
 from harness.contract.adapter import complete
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op, SpecError
-from harness.observe import Local
 from harness.oracle import by_taps
 
 
@@ -88,9 +88,9 @@ def inputs(change: Callable[[Op, ConvSpec, tuple[Any, ...]], tuple[Any, ...]]) -
     return Wrong
 
 
-def load(kind: type[Right]) -> Local:
+def load(kind: type[Right]) -> InProcess:
     """As the registry would, ready to be called in this process."""
-    return Local(complete(kind(), "faulty", "faulty"))
+    return InProcess(complete(kind(), "faulty", "faulty"))
 
 
 def _fit(a: Array, shape: tuple[int, ...]) -> Array:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from harness import bench, machine, results, versus
+from harness.calls.worker import Worker, WorkerDied, environment
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.results import Record
 from harness.statistics import median
-from harness.worker import Worker, WorkerDied, environment
 
 _LAYERS = [Layer(text, ConvSpec.parse(text)) for text in ("n2c3h9w8_f4kh3kw2_sh2sw1_pt1", "n1c2h6w7_f2kh2kw2")]
 

@@ -13,9 +13,9 @@ from conformance.checks import CHECKS
 from conformance.outcome import Outcome
 from conformance.plan import Selection, plan
 from conformance.specs import DISTINCT, MAX_WORK
+from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.geometry.spec import ConvSpec, Op
-from harness.observe import Local
 from harness.tests import faults_laws, faulty
 
 _GENERAL = {"law.adjoint", "law.difference", "law.divisor", "law.lowering", "law.linear"}
@@ -34,7 +34,7 @@ def test_every_law_has_a_fault_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", ["right", "numpy_fancy"])
 def test_right_backends_obey_all_laws(name: str) -> None:
-    backend = faulty.load(faulty.Right) if name == "right" else Local(registry.load(name))
+    backend = faulty.load(faulty.Right) if name == "right" else InProcess(registry.load(name))
     outcome = _run(backend, check="law.*")
     assert outcome.verdict == "pass", [p for p in outcome.cases if p.status != "pass"][:3]
     assert {p.case.check for p in outcome.cases} == set(LAWS)
@@ -104,5 +104,5 @@ def test_diagnoses_name_the_relation() -> None:
     assert all(p.status == "pass" for p in outcome.cases if p.case.spec in DISTINCT)
 
 
-def _run(backend: Local, **selection: Any) -> Outcome:
+def _run(backend: InProcess, **selection: Any) -> Outcome:
     return engine.run(backend, plan(backend, Selection(**selection)))

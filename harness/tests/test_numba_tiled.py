@@ -18,9 +18,9 @@ numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import cache, dispatch, simd  # noqa: E402
+from harness.calls.caller import thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
-from harness.observe import thread_limit  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
 
 SPECS = [

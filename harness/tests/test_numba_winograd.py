@@ -14,9 +14,9 @@ from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import winograd  # noqa: E402
 from conformance import engine  # noqa: E402
 from conformance.plan import Selection, plan  # noqa: E402
+from harness.calls.caller import InProcess, thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op  # noqa: E402
-from harness.observe import Local, thread_limit  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
 from harness.oracle.comparing import allowance, share_used  # noqa: E402
 from harness.tests.test_numba_tiled import child, narrow_registers  # noqa: E402
@@ -73,7 +73,7 @@ def test_real_numbers_use_a_small_part_of_the_bound(op: Op, dtype: str) -> None:
 def test_the_suite_passes_on_dense_3x3_kernels(check: str) -> None:
     """Laws, NaN and infinity, strides, poisoned memory, threads: all but the check of the empty batch."""
     specs = [ConvSpec.parse(text) for text in ("n2c3h6w7_f4kh3kw3", "n2c6h5w6_f4kh3kw3_pt1pb0pl2pr1_g2")]
-    backend = Local(registry.load("numba_winograd"))
+    backend = InProcess(registry.load("numba_winograd"))
     outcome = engine.run(backend, plan(backend, Selection(ops=_CONV, specs=specs, check=check)))
     assert outcome.verdict == "pass", [(str(p.case), p.detail) for p in outcome.cases if p.status != "pass"][:3]
     assert outcome.executed == outcome.planned >= 16

@@ -18,11 +18,11 @@ import pytest
 from conformance import pattern
 from conformance.script import standalone
 from conformance.subject import Call
-from harness import memory
+from harness.calls import memory_layouts
+from harness.calls.caller import CallResult, Conditions, InProcess
 from harness.contract import registry
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
-from harness.observe import How, Local, Reply
 from harness.oracle import by_taps, data
 from harness.tests.conftest import GOOD, edited
 
@@ -58,11 +58,11 @@ def observed(
     path: Path, wanted: Sequence[tuple[Op, ConvSpec]], layout: str = "C", real: bool = False, same: bool = False
 ) -> list[Call]:
     """The calls of a case, made here."""
-    backend, calls = Local(registry.load(str(path))), []
+    backend, calls = InProcess(registry.load(str(path))), []
     for number, (op, spec) in enumerate(wanted):
         arrays = (data.real if real else data.exact)(op, spec, "float32", f"{0 if same else number}")
-        logical = tuple(memory.representable(a, layout) for a in arrays)
-        calls.append(Call(op, spec, logical, layout, backend.call(op, spec, arrays, How(layout))))
+        logical = tuple(memory_layouts.representable(a, layout) for a in arrays)
+        calls.append(Call(op, spec, logical, layout, backend.call(op, spec, arrays, Conditions(layout))))
     return calls
 
 
@@ -147,7 +147,7 @@ def test_the_script_fails_because_of_the_fault(tmp_path: Path, name: str) -> Non
     checked(tmp_path, source, observed(first(tmp_path, source), wanted), ends=ends)
 
 
-@pytest.mark.parametrize("layout", [name for name in memory.LAYOUTS if name != "C"])
+@pytest.mark.parametrize("layout", [name for name in memory_layouts.MEMORY_LAYOUTS if name != "C"])
 def test_every_layout_is_made_again(tmp_path: Path, layout: str) -> None:
     reads = {"unaligned": "not x.flags.aligned", "broadcast": "0 in x.strides", "readonly": "not x.flags.writeable"}
     reads |= {"offset": "x.base is not None and x.base.ndim == 1 and x.base.size == x.size + 6"}
@@ -182,7 +182,7 @@ def test_other_bits_are_seen_again(tmp_path: Path) -> None:
 def test_a_death_is_died_again(tmp_path: Path, line: str, ends: str) -> None:
     first(tmp_path, GOOD)
     arrays = data.exact("im2col", _SPEC, "float32", "0")
-    calls = [Call("im2col", _SPEC, arrays, "C", Reply(error="was killed by signal 11", died=True))]
+    calls = [Call("im2col", _SPEC, arrays, "C", CallResult(error="was killed by signal 11", died=True))]
     checked(tmp_path, wrapped(line), calls, ends=ends)
 
 
@@ -190,7 +190,7 @@ def test_calls_at_once_are_made_at_once(tmp_path: Path) -> None:
     source = (
         GOOD + "\n\nimport time\n_x = []\n" + _WRAP.format("_x[:] = [x]; time.sleep(0.01); return right(_x[0], spec)")
     )
-    backend = Local(registry.load(str(first(tmp_path, source))))
+    backend = InProcess(registry.load(str(first(tmp_path, source))))
     several = [data.exact("im2col", _SPEC, "float32", str(n)) for n in range(4)]
     replies = backend.together("im2col", _SPEC, several)
     calls = [Call("im2col", _SPEC, a, "C", reply) for a, reply in zip(several, replies, strict=True)]
@@ -204,7 +204,7 @@ def test_calls_at_once_are_made_at_once(tmp_path: Path) -> None:
 def test_arrays_that_do_not_fit_must_be_refused(tmp_path: Path) -> None:
     first(tmp_path, GOOD)
     x = np.ones((1, 1, 1, 1), np.float32)
-    calls = [Call("im2col", _SMALL, (x,), "C", Reply(result=np.ones((1, 4, 9), np.float32)))]
+    calls = [Call("im2col", _SMALL, (x,), "C", CallResult(result=np.ones((1, 4, 9), np.float32)))]
     source = wrapped("return np.ones(spec.columns_shape, x.dtype)")
     assert "accepted" in checked(tmp_path, source, calls)
 
@@ -321,7 +321,7 @@ def test_the_likely_mistake_is_named(op: Op, text: str, change: object) -> None:
         made = pattern._fit(by_taps.run(op, change, *fitted), _SPEC, change, _SPEC.output_shape(op), True)
     else:
         made = change(*arrays)  # type: ignore[operator]
-    assert text in pattern.likely(Call(op, _SPEC, arrays, "C", Reply(result=made)))
+    assert text in pattern.likely(Call(op, _SPEC, arrays, "C", CallResult(result=made)))
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ def test_another_order_of_columns_is_named(text: str, order: tuple[int, ...]) ->
     (x,) = data.exact("im2col", _SPEC, "float32", "0")
     right = by_taps.run("im2col", _SPEC, x).reshape(2, 4, *_SPEC.kernel_size, *_SPEC.output_size)
     made = right.transpose(order).reshape(_SPEC.columns_shape)
-    assert text in pattern.likely(Call("im2col", _SPEC, (x,), "C", Reply(result=made)))
+    assert text in pattern.likely(Call("im2col", _SPEC, (x,), "C", CallResult(result=made)))
 
 
 def test_a_right_result_has_no_likely_mistake(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from conformance.case import Case, CaseError
 from conformance.checks import CHECKS, check
 from conformance.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.subject import Failed, Subject
+from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import OPS, ConvSpec
-from harness.observe import Local
 from harness.tests import faults_laws, faults_tiers, faulty
 
 
@@ -75,7 +75,7 @@ def test_work_stays_within_limits() -> None:
 
 @pytest.mark.parametrize(("name", "limit"), [("numpy_fancy", 2.0), ("naive_loops", 25.0)])
 def test_time_stays_within_limits(name: str, limit: float) -> None:
-    backend = Local(registry.load(name))
+    backend = InProcess(registry.load(name))
     best = min(engine.run(backend, engine.plan(backend)).seconds for _ in range(2 if limit < 5 else 1))
     assert best < limit
 
@@ -251,6 +251,6 @@ def test_a_hundred_cases_take_no_time() -> None:
     assert time.monotonic() - start < 1.0
 
 
-def _planned(kind: type[faulty.Right], check: str = "") -> tuple[Local, engine.Outcome]:
+def _planned(kind: type[faulty.Right], check: str = "") -> tuple[InProcess, engine.Outcome]:
     backend = faulty.load(kind)
     return backend, engine.plan(backend, engine.Selection(check=check))

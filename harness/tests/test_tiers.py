@@ -14,10 +14,10 @@ from conformance.plan import Selection, plan
 from conformance.session import Entry, Options, Session
 from conformance.shard import Shard
 from conformance.specs import DISTINCT
+from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec
-from harness.observe import Local
 from harness.tests import faults_tiers, faulty
 
 _SLICE = Shard(7, 500)
@@ -35,7 +35,7 @@ def session(kind: type[faulty.Right], **selection: object) -> Session:
 
 
 def test_tier_0_is_a_second_of_distinct_cases_with_real_numbers() -> None:
-    backend = Local(registry.load("numpy_fancy"))
+    backend = InProcess(registry.load("numpy_fancy"))
     outcome = engine.run(backend, plan(backend, Selection(tier=0)))
     assert outcome.verdict == "pass"
     assert outcome.seconds < 1
@@ -66,7 +66,7 @@ def test_shards_share_the_grid_out() -> None:
 
 @pytest.mark.parametrize("name", ["numpy_fancy", "numba_tiled", "torch_native", "matlab_loop", "naive_loops"])
 def test_a_slice_of_the_grid(name: str) -> None:
-    backend, outcome = Local(registry.load(name)), Outcome(name, True)
+    backend, outcome = InProcess(registry.load(name)), Outcome(name, True)
     shard = _SLICE if name != "naive_loops" else Shard(7, 5000)
     grid.plan(outcome, (), (), shard)
     assert outcome.counts["not_run"] == outcome.planned == 6 * grid.size(shard) > 300
@@ -177,7 +177,7 @@ def test_layers_are_sampled_at_full_size(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_layer_that_takes_too_long_is_planned_and_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    backend = Local(registry.load("naive_loops"))
+    backend = InProcess(registry.load("naive_loops"))
     outcome = plan(backend, Selection(ops=["im2col"], dtypes=["float32"], tier=0))
     monkeypatch.setattr(layers, "_LONGEST", 0.001)
     wanted = replace(layers.LARGE_SPEC, input_size=(200, 200))

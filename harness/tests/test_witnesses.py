@@ -17,9 +17,9 @@ from conformance.golden import Example
 from conformance.specs import ALL, DISTINCT
 from conformance.subject import Failed, Subject
 from conformance.witnesses import Vote, odd_one_out, vote
+from harness.calls.caller import PLAIN, InProcess
 from harness.contract import registry
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.observe import PLAIN, Local
 from harness.oracle import by_taps, data, pointwise
 
 _SPEC = DISTINCT[0]
@@ -220,7 +220,7 @@ class _Off(_Rounded):
 @pytest.mark.parametrize("op", ["conv2d", "col2im"])
 def test_the_check_passes_a_right_backend_and_fails_a_wrong_one(op: Op, dtype: str) -> None:
     need_onnx()
-    backend = Local(registry.load("numpy_fancy"))
+    backend = InProcess(registry.load("numpy_fancy"))
     (check,) = CHECKS["external.onnx"]
     cases = check.cases(op, dtype)
     assert len(cases) >= (6 if op == "conv2d" else 4)

@@ -94,7 +94,7 @@ class Worker:
     def __init__(self, env: dict[str, str]) -> None:
         self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.worker"], env=env,
+            [sys.executable, "-m", "harness.calls.worker"], env=env,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
         self._records: queue.Queue[Record | None] = queue.Queue()
@@ -186,7 +186,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 def _actions(first: str) -> dict[str, Callable[[Record], Iterable[Answer]]]:
     """What this child does, by its first request: it measures, or it calls one backend for a conformance run."""
     if first == "open":
-        from harness.isolate import Child
+        from harness.calls.in_child import Child
 
         return Child().actions()
     from harness import machine

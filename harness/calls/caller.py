@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from harness import memory
+from harness.calls import memory_layouts
 from harness.contract.protocol import Array, CompleteBackend, Numerics
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import data
@@ -30,7 +30,7 @@ Arrays = Sequence[Array | None]
 _POISONED_BLOCKS = 3  # of each size: NumPy and malloc keep several freed blocks
 
 
-class How(NamedTuple):
+class Conditions(NamedTuple):
     """Conditions of a call: memory layout of its inputs, threads (0: as they are), freed memory filled with 0xFF."""
 
     layout: str = "C"
@@ -38,11 +38,11 @@ class How(NamedTuple):
     poisoned: bool = False
 
 
-PLAIN = How()
+PLAIN = Conditions()
 
 
 @dataclass(slots=True)
-class Reply:
+class CallResult:
     """What came of one call. `result` is a C-contiguous copy, None if the call raised or gave no array of numbers."""
 
     error: str = ""  # "TypeName: text" of what it raised, or how its process ended
@@ -58,8 +58,8 @@ class Reply:
     previous_changed: bool = False  # whether the call altered the result of the call before
 
 
-class Observer(Protocol):
-    """A backend that can be called and watched, here (`Local`) or in a child (`harness.isolate.Isolated`)."""
+class Caller(Protocol):
+    """A backend that can be called and watched, here (`InProcess`) or in a child (`harness.calls.in_child.Isolated`)."""
 
     name: str
     numerics: Numerics
@@ -67,17 +67,17 @@ class Observer(Protocol):
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """The backend's own answer."""
 
-    def call(self, op: Op, spec: ConvSpec, arrays: Arrays, how: How = PLAIN) -> Reply:
+    def call(self, op: Op, spec: ConvSpec, arrays: Arrays, how: Conditions = PLAIN) -> CallResult:
         """One call on copies of `arrays`."""
 
-    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[Reply]:
+    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[CallResult]:
         """One call for each set of arrays, all at once, each from its own thread."""
 
-    def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Reply:
+    def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
         """One call on `data.pooled(op, spec, dtype, seed)`; of the result, the elements at `points` alone."""
 
 
-class Local:
+class InProcess:
     """Calls the backend in this process."""
 
     def __init__(self, backend: CompleteBackend) -> None:
@@ -88,17 +88,17 @@ class Local:
         """The backend's own answer."""
         return self.backend.unsupported(op, spec, dtype)
 
-    def call(self, op: Op, spec: ConvSpec, arrays: Arrays, how: How = PLAIN) -> Reply:
-        """See `Observer`. Whatever the backend raises, SystemExit included, is in the reply."""
-        given = [None if a is None else memory.arrange(a, how.layout) for a in arrays]
+    def call(self, op: Op, spec: ConvSpec, arrays: Arrays, how: Conditions = PLAIN) -> CallResult:
+        """See `Caller`. Whatever the backend raises, SystemExit included, is in the reply."""
+        given = [None if a is None else memory_layouts.arrange(a, how.layout) for a in arrays]
         with thread_limit(how.threads):
             if how.poisoned:
                 _poison(op, spec, given)
             return self._watched(op, spec, given)
 
-    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[Reply]:
-        """See `Observer`. The threads start their calls at the same moment."""
-        replies = [Reply(error="RuntimeError: the call did not end") for _ in several]
+    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[CallResult]:
+        """See `Caller`. The threads start their calls at the same moment."""
+        replies = [CallResult(error="RuntimeError: the call did not end") for _ in several]
         barrier = threading.Barrier(len(several))
 
         def one(number: int, arrays: list[Array | None]) -> None:
@@ -115,8 +115,8 @@ class Local:
             thread.join()
         return replies
 
-    def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Reply:
-        """See `Observer`."""
+    def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
+        """See `Caller`."""
         self._previous = None
         try:
             own = [self.backend.from_numpy(a) for a in data.pooled(op, spec, dtype, seed)]
@@ -124,22 +124,22 @@ class Local:
             if not isinstance(host, np.ndarray) or host.shape != spec.output_shape(op):
                 return _described(host)
             values = np.array([host[tuple(point)] for point in points], host.dtype)
-            return Reply(result=values, shape=host.shape)
+            return CallResult(result=values, shape=host.shape)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return Reply(error=_raised(error))
+            return CallResult(error=_raised(error))
 
-    def _plain(self, op: Op, spec: ConvSpec, given: list[Array | None]) -> Reply:
+    def _plain(self, op: Op, spec: ConvSpec, given: list[Array | None]) -> CallResult:
         try:
             own = [None if a is None else self.backend.from_numpy(a) for a in given]
             return _described(self.backend.to_numpy(self.backend.call(op, spec, *own)))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return Reply(error=_raised(error))
+            return CallResult(error=_raised(error))
 
-    def _watched(self, op: Op, spec: ConvSpec, given: list[Array | None]) -> Reply:
+    def _watched(self, op: Op, spec: ConvSpec, given: list[Array | None]) -> CallResult:
         backend = self.backend
         before = [None if a is None else _state(a) for a in given]
         try:
@@ -157,11 +157,11 @@ class Local:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            reply = Reply(error=_raised(error))
+            reply = CallResult(error=_raised(error))
             reply.changed = _changes(given, before, given)
             return reply
 
-    def _compare_with_previous(self, reply: Reply, made: Any, host: Array) -> None:
+    def _compare_with_previous(self, reply: CallResult, made: Any, host: Array) -> None:
         """Against the backend's own previous result, which on a device is no host memory: its bytes are asked again."""
         if self._previous is not None:
             earlier = self.backend.to_numpy(self._previous[0])
@@ -199,14 +199,14 @@ def _poison(op: Op, spec: ConvSpec, given: Arrays) -> None:
     del blocks
 
 
-def _described(host: object) -> Reply:
+def _described(host: object) -> CallResult:
     kind = f"{type(host).__module__}.{type(host).__qualname__}"
     if not isinstance(host, np.ndarray):
-        return Reply(kind=kind)
+        return CallResult(kind=kind)
     if host.dtype.kind not in "biufc":
-        return Reply(kind=f"{kind} of dtype {host.dtype}")
+        return CallResult(kind=f"{kind} of dtype {host.dtype}")
     copy = np.array(host, dtype=host.dtype.newbyteorder("="), order="C", copy=True, subok=False)
-    return Reply(
+    return CallResult(
         kind=kind,
         result=copy,
         shape=host.shape,

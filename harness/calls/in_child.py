@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, InProcess
+from harness.calls.worker import Answer, Worker, WorkerDied, WorkerError
 from harness.contract import registry
 from harness.contract.protocol import Array, BackendUnavailable, Numerics
 from harness.geometry.spec import ConvSpec, Op
-from harness.observe import PLAIN, Arrays, How, Local, Reply
 from harness.results import Record
-from harness.worker import Answer, Worker, WorkerDied, WorkerError
 
 DEADLINE = 10.0  # seconds a call may take
 _FIRST_CALL = 3  # times the deadline: the first call of an op may have to compile
@@ -29,7 +29,7 @@ _MOST_DEATHS = 3  # of an op; one hang is enough
 _POISON = "165"
 
 
-class Isolated:
+class InChild:
     """The parent's side, an `Observer`. A child that died is replaced at the next call; `close` ends the last one.
 
     After one hang or three deaths in an op, further calls of it are not made: their reply says why.
@@ -62,17 +62,17 @@ class Isolated:
             self._answers[key] = reply["reason"]
         return self._answers[key]
 
-    def call(self, op: Op, spec: ConvSpec, arrays: Arrays, how: How = PLAIN) -> Reply:
+    def call(self, op: Op, spec: ConvSpec, arrays: Arrays, how: Conditions = PLAIN) -> CallResult:
         """See `Observer`."""
         return self._calls(op, spec, arrays, "call", how=list(how))[0]
 
-    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[Reply]:
+    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[CallResult]:
         """See `Observer`."""
         flat = [a for arrays in several for a in arrays]
         replies = self._calls(op, spec, flat, "together", calls=len(several))
         return replies if len(replies) == len(several) else replies * len(several)
 
-    def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Reply:
+    def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
         """See `Observer`."""
         return self._calls(op, spec, (), "sample", dtype=dtype, seed=seed, points=list(points))[0]
 
@@ -82,9 +82,9 @@ class Isolated:
             self._worker.close()
             self._worker = None
 
-    def _calls(self, op: Op, spec: ConvSpec, arrays: Arrays, action: str, **more: Any) -> list[Reply]:
+    def _calls(self, op: Op, spec: ConvSpec, arrays: Arrays, action: str, **more: Any) -> list[CallResult]:
         if op in self._barred:
-            return [Reply(error=f"was not run: {self._barred[op]}", died=True)]
+            return [CallResult(error=f"was not run: {self._barred[op]}", died=True)]
         deadline = self._deadline if op in self._called else self._deadline * _FIRST_CALL
         self._called.add(op)
         try:
@@ -96,14 +96,14 @@ class Isolated:
             self._bury(op, "ran out of memory")  # what it hoards would fail the next call too
         return replies
 
-    def _mourn(self, op: Op, death: WorkerDied) -> Reply:
+    def _mourn(self, op: Op, death: WorkerDied) -> CallResult:
         if death.hung:
             self._barred[op] = f"{op} hung before"
             text = f"hung: {death}"
         else:
             text = f"ended its process: {death}"
         self._bury(op, text)
-        return Reply(error=text, died=True)
+        return CallResult(error=text, died=True)
 
     def _bury(self, op: Op, text: str) -> None:
         self.close()
@@ -139,10 +139,10 @@ class Child:
     """The child's side: one backend."""
 
     def __init__(self) -> None:
-        self._local: Local | None = None
+        self._local: InProcess | None = None
 
     def actions(self) -> dict[str, Callable[[Record], Iterable[Answer]]]:
-        """What it can be asked, see `harness.worker.serve`."""
+        """What it can be asked, see `harness.calls.worker.serve`."""
         return {
             "open": self._open,
             "unsupported": self._unsupported,
@@ -154,7 +154,7 @@ class Child:
     def _open(self, message: Record) -> list[Answer]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes of a terminal; ours is ended by us
         backend = registry.load(message["target"])
-        self._local = Local(backend)
+        self._local = InProcess(backend)
         _limit_memory(message["memory"])
         return [({"kind": "open", "name": backend.name, "numerics": backend.numerics, "info": backend.info}, ())]
 
@@ -164,7 +164,7 @@ class Child:
 
     def _call(self, message: Record) -> list[Answer]:
         spec = ConvSpec.parse(message["spec"])
-        reply = self._backend.call(message["op"], spec, message["arrays"], How(*message["how"]))
+        reply = self._backend.call(message["op"], spec, message["arrays"], Conditions(*message["how"]))
         return [_answer([reply])]
 
     def _together(self, message: Record) -> list[Answer]:
@@ -179,18 +179,18 @@ class Child:
         return [_answer([reply])]
 
     @property
-    def _backend(self) -> Local:
+    def _backend(self) -> InProcess:
         assert self._local is not None, "open comes first"
         return self._local
 
 
-def _reply(facts: Record, result: Array | None) -> Reply:
+def _reply(facts: Record, result: Array | None) -> CallResult:
     """JSON has lists where a reply has tuples."""
     tuples = {name: tuple(facts[name]) for name in ("shape", "strides")}
-    return Reply(**{**facts, **tuples, "result": result})
+    return CallResult(**{**facts, **tuples, "result": result})
 
 
-def _answer(replies: Sequence[Reply]) -> Answer:
+def _answer(replies: Sequence[CallResult]) -> Answer:
     facts = []
     for reply in replies:
         result, reply.result = reply.result, None
