@@ -19,7 +19,7 @@ from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.machine import available_memory
 from harness.oracle import data, pointwise
 from harness.oracle.gate import sample_points
-from harness.predict import human, predict
+from harness.timing.predict import human, predict
 
 LAYER, LARGE = "values.layer", "contract.large_index"
 CHECKS = (LAYER, LARGE)

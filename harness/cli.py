@@ -21,7 +21,7 @@ from conformance.case import CaseError
 from conformance.plan import DEFAULT_TIER, Selection
 from conformance.session import Options, Session
 from conformance.shard import Shard
-from harness import __version__, bench, history, machine, results, terminal, versus
+from harness import __version__, machine, results, terminal, versus
 from harness.calls.caller import InProcess
 from harness.calls.in_child import DEADLINE
 from harness.calls.worker import ALLOCATORS
@@ -30,6 +30,7 @@ from harness.contract.protocol import DTYPES, BackendUnavailable
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
 from harness.results import Record
+from harness.timing import asv_bridge, run
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
@@ -189,7 +190,7 @@ def bench_command(
     dtype: Dtypes = None,
     budget: Annotated[
         float, typer.Option(min=0.01, help="seconds a cell may take; longer ones are skipped, with a prediction")
-    ] = bench.DEFAULT_BUDGET,
+    ] = run.DEFAULT_BUDGET,
     threads: Threads = 1,
     allocator: Allocator = "steady",
     out: Annotated[Path, typer.Option("--results", metavar="DIR", help="results folder")] = Path("results"),
@@ -197,7 +198,7 @@ def bench_command(
 ) -> None:
     """How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if interrupted."""
     chosen = _distinct(names or registry.names())
-    plan = bench.Plan(
+    plan = run.Plan(
         shape_set, layers.read_layers(shape_set, batch), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
         threads, _allocator(allocator), budget, batch=batch,
     )  # fmt: skip
@@ -209,7 +210,7 @@ def bench_command(
             cells.append(cell)
             ticker.step(f"{cell['layer']} {cell['op']} {cell['backend']}")
 
-        file = bench.run(plan, out / "runs", progress)
+        file = run.run(plan, out / "runs", progress)
     counts = {s: sum(c["status"] == s for c in cells) for s in results.STATUSES}
     terminal.say(
         f"measured {counts['ok']} of {len(cells)} cells"
@@ -218,7 +219,7 @@ def bench_command(
     for cell in [c for c in cells if c["status"] in ("fail", "crashed", "hung")][:10]:
         terminal.say(f"  {cell['status']}: {cell['backend']} {cell['op']} {cell['layer']}: {cell['reason']}")
     if asv:
-        terminal.say(history.record(file.path))
+        terminal.say(asv_bridge.record(file.path))
     print(file.path)
     raise typer.Exit(_cells_code(cells, names or []))
 
@@ -232,7 +233,7 @@ def compare(
     dtype: Dtypes = None,
     pairs: Annotated[
         int, typer.Option(min=1, help="interleaved pairs a layer; fewer for calls that take seconds")
-    ] = bench.DEFAULT_ROUNDS,
+    ] = run.DEFAULT_ROUNDS,
     threads: Threads = 1,
     allocator: Allocator = "steady",
     json_file: JsonFile = None,
@@ -241,7 +242,7 @@ def compare(
     if len(names or []) < 2:
         raise typer.BadParameter("compare takes at least two backends")
     chosen = _distinct(names or [])
-    plan = bench.Plan(
+    plan = run.Plan(
         shape_set, layers.read_layers(shape_set, batch), chosen, _ops(ops) or OPS, _dtypes(dtype) or ("float32",),
         threads, _allocator(allocator), _COMPARE_BUDGET, pairs, batch=batch,
     )  # fmt: skip
@@ -254,7 +255,7 @@ def compare(
     try:
         with terminal.Ticker("compare", plan.cells) as ticker:
             step = lambda cell: ticker.step(f"{cell['layer']} {cell['op']}")  # noqa: E731
-            for cell in bench.measure(plan, step, described.append):
+            for cell in run.measure(plan, step, described.append):
                 cells.append(cell)
     except KeyboardInterrupt:
         interrupted = True
@@ -331,7 +332,7 @@ def _cells_code(cells: Sequence[Record], named: Sequence[str]) -> int:
     return 3 if any(cell["status"] == "unavailable" and cell["backend"] in names for cell in cells) else 0
 
 
-def _wrong(plan: bench.Plan) -> dict[str, str]:
+def _wrong(plan: run.Plan) -> dict[str, str]:
     """The backends that are not built in and fail tier 0, in a child, with what failed: they are not timed."""
     wrong = {}
     for target in plan.backends:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from harness.results import Record
-from harness.timing import Timed, interleave
+from harness.timing.clock import Timed, interleave
 
 _PACKAGES = ("numpy", "numba", "torch", "cupy", "scipy", "pandas", "asv", "asv_runner")
 _CACHE_BYTES, _DRAM_BYTES = 2 * 2**20, 256 * 2**20

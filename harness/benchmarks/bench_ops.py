@@ -4,14 +4,14 @@
 `asv run` works alone. A `track_` method may return samples; asv then stores median and interval as for any timing.
 """
 
-from harness import history
+from harness.timing import asv_bridge
 
 
 class _Recorded:
     """Parameters, cache and result of one op; asv skips names that begin with an underscore."""
 
     op = ""
-    params = history.parameters()
+    params = asv_bridge.parameters()
     param_names = ("layer", "dtype", "backend")
     type = "time"
     unit = "seconds"
@@ -20,7 +20,7 @@ class _Recorded:
 
     def setup_cache(self):
         """All cells of the run, measured or read."""
-        return history.cells()
+        return asv_bridge.cells()
 
     setup_cache.timeout = 1200
 

@@ -190,9 +190,9 @@ def _actions(first: str) -> dict[str, Callable[[Record], Iterable[Answer]]]:
 
         return Child().actions()
     from harness import machine
-    from harness.measure import Bench
+    from harness.timing.group import MeasuringChild
 
-    bench = Bench()
+    bench = MeasuringChild()
     return {
         "load": lambda m: [(bench.load(m["target"]), ())],
         "ceilings": lambda m: [(machine.ceilings(m["threads"], m["allocator"]), ())],

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from harness import versus
-from harness.predict import human
+from harness.timing.predict import human
 
 
 def duration(seconds: float) -> str:

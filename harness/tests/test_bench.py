@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import bench, machine, results, versus
+from harness import machine, results, versus
 from harness.calls.worker import Worker, WorkerDied, environment
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.results import Record
 from harness.statistics import median
+from harness.timing import run
 
 _LAYERS = [Layer(text, ConvSpec.parse(text)) for text in ("n2c3h9w8_f4kh3kw2_sh2sw1_pt1", "n1c2h6w7_f2kh2kw2")]
 
@@ -42,7 +43,7 @@ def plugin(folder: Path, name: str, im2col: str = "pass") -> str:
     return str(path)
 
 
-def plan(*backends: str, **changes: object) -> bench.Plan:
+def plan(*backends: str, **changes: object) -> run.Plan:
     """A small plan of im2col on one layer."""
     fields = {
         "shapes": "test",
@@ -52,7 +53,7 @@ def plan(*backends: str, **changes: object) -> bench.Plan:
         "budget": 0.2,
         "rounds": 5,
     }
-    return bench.Plan(**{**fields, **changes})  # type: ignore[arg-type]
+    return run.Plan(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def cells(file: results.RunFile) -> list[Record]:
@@ -62,9 +63,7 @@ def cells(file: results.RunFile) -> list[Record]:
 
 def test_a_run_holds_plan_machine_backends_ceilings_cells_and_end(tmp_path: Path) -> None:
     shown: list[Record] = []
-    file = bench.run(
-        plan("numpy_fancy", "matlab_loop", layers=_LAYERS, ops=["im2col", "conv2d"]), tmp_path, shown.append
-    )
+    file = run.run(plan("numpy_fancy", "matlab_loop", layers=_LAYERS, ops=["im2col", "conv2d"]), tmp_path, shown.append)
     kinds = [record["kind"] for record in file.records()]
     assert kinds[0] == "run"
     assert kinds[-1] == "end"
@@ -95,7 +94,7 @@ def test_a_run_holds_plan_machine_backends_ceilings_cells_and_end(tmp_path: Path
     ],
 )
 def test_a_wrong_backend_is_never_timed(tmp_path: Path, im2col: str, reason: str) -> None:
-    file = bench.run(plan(plugin(tmp_path, "wrong", im2col), "numpy_fancy"), tmp_path)
+    file = run.run(plan(plugin(tmp_path, "wrong", im2col), "numpy_fancy"), tmp_path)
     by_name = {cell["backend"]: cell for cell in cells(file)}
     assert by_name["wrong"]["status"] == "fail"
     assert reason in by_name["wrong"]["reason"]
@@ -105,13 +104,13 @@ def test_a_wrong_backend_is_never_timed(tmp_path: Path, im2col: str, reason: str
 
 def test_what_a_backend_prints_is_not_taken_for_a_result(tmp_path: Path) -> None:
     chatty = plugin(tmp_path, "chatty", "print('{}'); os.write(1, b'[1, 2]'); sys.stdout.flush()")
-    (cell,) = cells(bench.run(plan(chatty), tmp_path))
+    (cell,) = cells(run.run(plan(chatty), tmp_path))
     assert cell["status"] == "ok"
 
 
 def test_reasons_of_cells_without_a_time_are_kept(tmp_path: Path) -> None:
     slow = plugin(tmp_path, "slow", "time.sleep(x.size * 1e-3)")
-    file = bench.run(plan(slow, "torch_native_cuda", "numpy_fancy", dtypes=["float32", "int32"]), tmp_path)
+    file = run.run(plan(slow, "torch_native_cuda", "numpy_fancy", dtypes=["float32", "int32"]), tmp_path)
     status = {(c["backend"], c["dtype"]): (c["status"], c["reason"]) for c in cells(file)}
     assert status["slow", "float32"][0] == "over_budget"
     assert "predicted" in status["slow", "float32"][1]
@@ -122,14 +121,14 @@ def test_reasons_of_cells_without_a_time_are_kept(tmp_path: Path) -> None:
 
 def test_a_first_call_that_compiles_is_no_reason_against_the_others(tmp_path: Path) -> None:
     compiling = plugin(tmp_path, "compiling", "sys.warm = getattr(sys, 'warm', 0) or time.sleep(0.5) or 1")
-    (cell,) = cells(bench.run(plan(compiling), tmp_path))
+    (cell,) = cells(run.run(plan(compiling), tmp_path))
     assert cell["status"] == "ok", cell["reason"]
     assert cell["first_seconds"] > 0.5
 
 
 def test_a_crash_costs_only_its_group(tmp_path: Path) -> None:
     crashing = plugin(tmp_path, "crashing", "os.kill(os.getpid(), 11)")
-    file = bench.run(plan(crashing, "numpy_fancy", ops=["im2col", "col2im"]), tmp_path)
+    file = run.run(plan(crashing, "numpy_fancy", ops=["im2col", "col2im"]), tmp_path)
     status = {(c["op"], c["backend"]): c["status"] for c in cells(file)}
     assert status["im2col", "crashing"] == "crashed"
     assert status["col2im", "crashing"] == "ok"
@@ -157,18 +156,18 @@ def test_a_run_that_was_interrupted_continues(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench.run(whole, tmp_path, interrupt)
+        run.run(whole, tmp_path, interrupt)
     (path,) = tmp_path.glob("*/*.jsonl")
     first = cells(results.RunFile(path))
     assert len(first) == 4
     with path.open("a") as file:
         file.write('{"kind": "cell", "torn')
     again: list[Record] = []
-    finished = bench.run(whole, tmp_path, again.append)
+    finished = run.run(whole, tmp_path, again.append)
     assert finished.path == path
     assert cells(finished)[:4] == first
     assert len(cells(finished)) == len(again) == whole.cells == 8
-    assert bench.run(whole, tmp_path).path != path  # finished runs are not continued
+    assert run.run(whole, tmp_path).path != path  # finished runs are not continued
 
 
 def test_threads_and_allocator_reach_the_child() -> None:
@@ -208,7 +207,7 @@ def test_compared_ratios_pair_rounds_of_one_group() -> None:
 def test_a_backend_against_itself_is_the_same(tmp_path: Path) -> None:
     """The floor of the method: one implementation under two names."""
     first, second = plugin(tmp_path, "first"), plugin(tmp_path, "second")
-    found = list(bench.measure(plan(first, second, rounds=21, budget=2.0)))
+    found = list(run.measure(plan(first, second, rounds=21, budget=2.0)))
     (row,) = versus.rows(found, ["first", "second"])
     assert row["status"] == "ok"
     assert 0.8 < row["ratio"] < 1.25
@@ -237,7 +236,7 @@ def test_asv_records_and_publishes_a_run(tmp_path: Path) -> None:
     pytest.importorskip("asv", reason="asv is not installed")
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(root), str(clone)], check=True)
-    file = bench.run(plan("numpy_fancy", "torch_native_cuda"), tmp_path / "runs")
+    file = run.run(plan("numpy_fancy", "torch_native_cuda"), tmp_path / "runs")
     environ = {**os.environ, "HOME": str(tmp_path), "IM2COL_HARNESS_RUN": str(file.path)}
 
     def asv(*arguments: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness import bench, ceilings, versus
+from harness import ceilings, versus
 from harness.contract import registry
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
@@ -19,6 +19,7 @@ from harness.report import costs, facts, load, measures
 from harness.results import Record
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write
 from harness.tests.runfiles import FLAT, make_cell, write_run
+from harness.timing import run
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
 _STRICT, _TF32 = "harness.tests.device:Device", "harness.tests.device:DeviceTf32"
@@ -29,8 +30,8 @@ _CARD: Record = {
 }  # fmt: skip
 
 
-def _plan(*backends: str, **changed: Any) -> bench.Plan:
-    return bench.Plan("test", [Layer("test", _SPEC)], backends, ["im2col", "conv2d"], budget=0.2, rounds=3, **changed)
+def _plan(*backends: str, **changed: Any) -> run.Plan:
+    return run.Plan("test", [Layer("test", _SPEC)], backends, ["im2col", "conv2d"], budget=0.2, rounds=3, **changed)
 
 
 def _backend(write: Write, ceilings: str) -> str:
@@ -51,8 +52,8 @@ def test_a_run_keeps_the_ceilings_of_each_device_once(tmp_path: Path) -> None:
 
     plan = _plan(_STRICT, _TF32, "numpy_fancy")
     with pytest.raises(KeyboardInterrupt):
-        bench.run(plan, tmp_path, interrupt)
-    records = bench.run(plan, tmp_path).records()  # continued in a second process
+        run.run(plan, tmp_path, interrupt)
+    records = run.run(plan, tmp_path).records()  # continued in a second process
     assert sum(r["kind"] == "run" for r in records) == 1
     found = [r for r in records if r["kind"] == "ceilings"]
     assert [r.get("backend", "") for r in found] == ["", "device", "devicetf32"]
@@ -75,7 +76,7 @@ def test_a_run_keeps_the_ceilings_of_each_device_once(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_ceilings_that_cannot_be_had_cost_no_cell(write: Write, body: str, reason: str) -> None:
     records: list[Record] = []
-    cells = list(bench.measure(_plan(_backend(write, body)), described=records.append))
+    cells = list(run.measure(_plan(_backend(write, body)), described=records.append))
     assert [cell["status"] for cell in cells] == ["ok", "ok"]
     (own,) = [r for r in records if r["kind"] == "ceilings" and r.get("backend")]
     assert reason in own["reason"]

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import machine, measure
-from harness.bench import Plan
+from harness import machine
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
-from harness.measure import Bench
 from harness.results import Record
 from harness.tests.device import Device
+from harness.timing import group
+from harness.timing.group import MeasuringChild
+from harness.timing.run import Plan
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
 _NAME = "harness.tests.device:Device"
@@ -24,7 +25,7 @@ _NAME = "harness.tests.device:Device"
 
 def _measured(*targets: str, spec: ConvSpec = _SPEC, **changed: Any) -> tuple[dict[str, Record], Device]:
     """The cells of one group of im2col, by backend, and the device; `changed` replaces its methods."""
-    bench = Bench()
+    bench = MeasuringChild()
     for target in targets:
         bench.load(target)
     device: Device = bench.loaded[_NAME].ops["im2col"].__self__  # type: ignore[attr-defined]
@@ -55,7 +56,7 @@ def test_the_time_is_the_one_that_the_device_gives() -> None:
 @pytest.mark.parametrize(("cache", "sets"), [(10**9, 64), (8.5, 9), (0.1, 2)])
 def test_timed_calls_rotate_over_sets_of_inputs(cache: float, sets: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many sets as exceed a cache of `cache` times one set, from 2 to 64, each in memory of its own."""
-    monkeypatch.setattr(measure, "_CACHE_BYTES", int(cache * np.prod(_SPEC.x_shape) * 4))
+    monkeypatch.setattr(group, "_CACHE_BYTES", int(cache * np.prod(_SPEC.x_shape) * 4))
     used: list[Any] = []
 
     def im2col(device: Device, x: Any, s: ConvSpec) -> Any:

@@ -25,7 +25,7 @@ _OWN_LIBRARY = {
     "torch_native": {"torch"},
     "peers": {"numba", "onnx", "onnxruntime"},
 }
-_CLOCK = "harness.timing"
+_CLOCK = "harness.timing.clock"
 _HARMLESS_TIME = {"monotonic", "sleep"}  # progress and deadlines
 _MOST_LINES = 400
 
@@ -181,11 +181,11 @@ def test_no_file_is_long() -> None:
         ("harness.geometry.spec", "from harness import protocol"),
         ("harness.geometry.spec", "import harness.geometry.benchdnn"),
         ("harness.geometry.spec", "def f():\n    from harness import data"),
-        ("harness.bench", "from conformance import engine"),
-        ("harness.bench", "def f():\n    import conformance.engine"),
-        ("harness.bench", "from harness.cli import main"),
-        ("harness.bench", "from harness import cli"),
-        ("harness.bench", "from . import cli"),
+        ("harness.timing.run", "from conformance import engine"),
+        ("harness.timing.run", "def f():\n    import conformance.engine"),
+        ("harness.timing.run", "from harness.cli import main"),
+        ("harness.timing.run", "from harness import cli"),
+        ("harness.timing.run", "from . import cli"),
         ("harness.contract.registry", "import backends"),
         ("harness.contract.registry", "from backends import numpy_fancy"),
         ("conformance.engine", "import backends.numpy_fancy"),
@@ -210,7 +210,7 @@ def test_a_wrong_import_is_seen(module: str, source: str) -> None:
         ("harness.geometry.spec", "import numpy as np\ndef f():\n    from harness import benchdnn"),
         ("harness.cli", "from conformance import engine"),
         ("harness.__main__", "from harness.cli import main"),
-        ("harness.bench", "from harness.registry import load"),
+        ("harness.timing.run", "from harness.registry import load"),
         ("conformance.engine", "from harness import tap_oracle\nfrom conformance import laws"),
         ("backends.torch_native", "import torch.nn.functional as F\nfrom harness import ConvSpec, Op"),
         ("backends.numpy_fancy", "from functools import lru_cache\nfrom harness.layouts import LAYOUTS"),
@@ -226,7 +226,7 @@ def test_a_right_import_is_not_complained_about(module: str, source: str) -> Non
     ["import importlib\nimportlib.import_module('x')", "__import__('x')", "TARGET = 'backends.numpy_fancy'"],
 )
 def test_a_dynamic_import_is_seen(source: str) -> None:
-    assert complaints_about_dynamic_imports("harness.bench", source) != []
+    assert complaints_about_dynamic_imports("harness.timing.run", source) != []
     assert complaints_about_dynamic_imports("harness.contract.registry", source) == []
 
 
@@ -242,17 +242,17 @@ def test_a_dynamic_import_is_seen(source: str) -> None:
     ],
 )
 def test_another_clock_is_seen(source: str) -> None:
-    assert complaints_about_clocks("harness.bench", source) != []
+    assert complaints_about_clocks("harness.timing.run", source) != []
     assert complaints_about_clocks(_CLOCK, source) == []
 
 
 def test_progress_and_deadlines_are_no_clock() -> None:
-    assert complaints_about_clocks("harness.bench", "import time\ntime.sleep(time.monotonic())") == []
+    assert complaints_about_clocks("harness.timing.run", "import time\ntime.sleep(time.monotonic())") == []
 
 
 def test_a_long_file_is_seen() -> None:
-    assert complaints_about_length("harness.bench", "x = 1\n" * _MOST_LINES) == []
-    assert complaints_about_length("harness.bench", "x = 1\n" * (_MOST_LINES + 1)) != []
+    assert complaints_about_length("harness.timing.run", "x = 1\n" * _MOST_LINES) == []
+    assert complaints_about_length("harness.timing.run", "x = 1\n" * (_MOST_LINES + 1)) != []
 
 
 def heavy_after(code: str) -> list[str]:

@@ -11,8 +11,8 @@ from harness.geometry.layers import read_layers
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps, data
 from harness.oracle.gate import Gate, WrongResult, sample_points
-from harness.predict import human, predict, shrink
-from harness.timing import FEWEST_ROUNDS, MOST_DEVICE_CALLS, SHORTEST_BLOCK, Timed, interleave, seconds
+from harness.timing.clock import FEWEST_ROUNDS, MOST_DEVICE_CALLS, SHORTEST_BLOCK, Timed, interleave, seconds
+from harness.timing.predict import human, predict, shrink
 
 _SPEC = ConvSpec.parse("n2c6h20w17_f4kh3kw2_sh2sw3_pt1pb2pl3pr0_dh2dw1_g2")
 

@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness import bench, report
+from harness import report
 from harness.geometry.spec import ConvSpec
 from harness.report import comparisons, costs, facts, load, measures, words
 from harness.results import ResultsError
 from harness.tests.runfiles import FLAT, SPECS, make_cell, write_run
+from harness.timing import run
 
 
 def _ratios(results: Path, base: str = "torch_native") -> Any:
@@ -43,7 +44,7 @@ def test_another_batch_is_part_of_the_plan_and_of_the_command_that_repeats_it(tm
     data = load.load(tmp_path)
     (config,) = data.configs()
     assert "--batch" not in facts.commands(data, config)[0]  # nor did plans of before have it
-    plan = bench.Plan("quick", [], ["mine"], batch=32).record()
+    plan = run.Plan("quick", [], ["mine"], batch=32).record()
     data.runs[0].header["plan"] |= {"batch": plan["batch"]}
     assert "--batch 32" in facts.commands(data, config)[0]
 

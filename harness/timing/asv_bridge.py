@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import machine, results
-from harness.bench import Plan, run
 from harness.contract import registry
 from harness.geometry import layers
 from harness.results import Record
+from harness.timing.run import Plan, run
 
 RUN_VARIABLE = "IM2COL_HARNESS_RUN"  # a finished run file, for the asv suite to read
 _DEFAULT_SET = "quick"

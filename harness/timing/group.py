@@ -20,9 +20,9 @@ from harness.contract.protocol import Array, BackendUnavailable, CompleteBackend
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import data
 from harness.oracle.gate import Gate, WrongResult
-from harness.predict import human, predict
 from harness.results import Record, cell
-from harness.timing import FEWEST_ROUNDS, LONG_CALL, Timed, interleave, seconds
+from harness.timing.clock import FEWEST_ROUNDS, LONG_CALL, Timed, interleave, seconds
+from harness.timing.predict import human, predict
 
 _CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration
 _CACHE_BYTES = 256 * 2**20  # more than four times the last-level cache of any card; an H200 has 60 MB
@@ -32,7 +32,7 @@ _MOST_DRAWN = 2**28  # elements of an input that are drawn one by one; for more,
 
 
 @dataclass(slots=True)
-class Bench:
+class MeasuringChild:
     """The loaded backends of one child process, and which ops it has called already."""
 
     loaded: dict[str, CompleteBackend] = field(default_factory=dict)
