@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from harness.results import Record
+from harness.results.run_files import Record
 
 # All that XML 1.0 forbids, lone surrogates included, which no UTF-8 file can hold either.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

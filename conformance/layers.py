@@ -16,9 +16,9 @@ from conformance.subject import Failed, NotRun, Subject
 from harness.calls.caller import Caller
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.machine import available_memory
 from harness.oracle import data, pointwise
 from harness.oracle.gate import sample_points
+from harness.results.machine import available_memory
 from harness.timing.predict import human, predict
 
 LAYER, LARGE = "values.layer", "contract.large_index"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.junit import failures, printable
-from harness.results import Record, ResultsError
+from harness.results.run_files import Record, ResultsError
 
 # Worst first: a cell is judged by the first that occurs in it.
 WORDS = {

@@ -18,7 +18,7 @@ from harness.calls.caller import Caller, InProcess
 from harness.calls.in_child import DEADLINE, MEMORY, InChild
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
-from harness.machine import available_memory
+from harness.results.machine import available_memory
 
 _FULL_SIZE = 4  # the tier of real layers
 Progress = Callable[[int, str], None]

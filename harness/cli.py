@@ -21,7 +21,7 @@ from conformance.case import CaseError
 from conformance.plan import DEFAULT_TIER, Selection
 from conformance.session import Options, Session
 from conformance.shard import Shard
-from harness import __version__, machine, results, terminal, versus
+from harness import __version__, terminal
 from harness.calls.caller import InProcess
 from harness.calls.in_child import DEADLINE
 from harness.calls.worker import ALLOCATORS
@@ -29,7 +29,8 @@ from harness.contract import registry
 from harness.contract.protocol import DTYPES, BackendUnavailable
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
-from harness.results import Record
+from harness.results import machine, ratios, run_files
+from harness.results.run_files import Record
 from harness.timing import asv_bridge, run
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -37,7 +38,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pret
 # Typer brings its own copy of Click since 0.27; this is the base of its errors in either case.
 _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _CALLER_ERRORS = (
-    _ClickException, SpecError, CaseError, registry.RegistryError, layers.ShapesError, results.ResultsError,
+    _ClickException, SpecError, CaseError, registry.RegistryError, layers.ShapesError, run_files.ResultsError,
     engine.SelectionError, xfails.XfailsError,
 )  # fmt: skip
 
@@ -137,7 +138,7 @@ def check(
     )  # fmt: skip
     files = [file for file in (json_file, junit_file, html_file) if file]
     for file in files:
-        results.require_writable(file)
+        run_files.require_writable(file)
     if len({file.resolve() for file in files}) < len(files):
         raise engine.SelectionError(f"--json, --junit and --html need a file each, got {', '.join(map(str, files))}")
     exclusions = xfails.read(known) if known else []
@@ -148,7 +149,7 @@ def check(
     else:
         asked = witnesses.installed() if html_file else witnesses.at_hand()
         objects, interrupted = _check_here(options, targets, bool(names), asked)
-    write = results.write_atomically
+    write = run_files.write_atomically
     if json_file:
         write(json_file, summary.as_text(objects, lines=json_file.suffix == ".jsonl"))
     if junit_file:
@@ -211,7 +212,7 @@ def bench_command(
             ticker.step(f"{cell['layer']} {cell['op']} {cell['backend']}")
 
         file = run.run(plan, out / "runs", progress)
-    counts = {s: sum(c["status"] == s for c in cells) for s in results.STATUSES}
+    counts = {s: sum(c["status"] == s for c in cells) for s in run_files.STATUSES}
     terminal.say(
         f"measured {counts['ok']} of {len(cells)} cells"
         + "".join(f", {n} {s}" for s, n in counts.items() if n and s != "ok")
@@ -247,7 +248,7 @@ def compare(
         threads, _allocator(allocator), _COMPARE_BUDGET, pairs, batch=batch,
     )  # fmt: skip
     if json_file:
-        results.require_writable(json_file)
+        run_files.require_writable(json_file)
     plan = replace(plan, barred=_wrong(plan))
     cells: list[Record] = []
     described: list[Record] = []
@@ -259,14 +260,14 @@ def compare(
                 cells.append(cell)
     except KeyboardInterrupt:
         interrupted = True
-    table = versus.rows(cells, [registry.known_as(target) for target in chosen], described)
-    means = versus.geomeans(table)
+    table = ratios.rows(cells, [registry.known_as(target) for target in chosen], described)
+    means = ratios.geomeans(table)
     if json_file:
         document = {
-            "schema": versus.SCHEMA, "machine": machine.facts(), "threads": threads, "allocator": allocator,
+            "schema": ratios.SCHEMA, "machine": machine.facts(), "threads": threads, "allocator": allocator,
             "ceilings": [r for r in described if r["kind"] == "ceilings"], "rows": table, "geomean": means,
         }  # fmt: skip
-        results.write_atomically(json_file, json.dumps(document, indent=1) + "\n")
+        run_files.write_atomically(json_file, json.dumps(document, indent=1) + "\n")
     terminal.show_comparison(table, means, f"{threads} thread(s), {allocator} allocator")
     if interrupted:
         raise KeyboardInterrupt

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from harness import versus
-from harness.results import Record
+from harness.results import ratios
+from harness.results.run_files import Record
 
 _STYLES = {"pass": "green", "fail": "bold red", "incomplete": "yellow", "unavailable": "dim", "available": "green"}
 _LINE_EVERY = 10.0  # seconds between plain lines
@@ -109,7 +109,7 @@ def show_comparison(rows: Sequence[Record], means: Sequence[Record], conditions:
     for row in rows:
         timed = row["ratio"] is not None
         ratio = f"{row['ratio']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" if timed else ""
-        said = versus.verdict(row) if timed else f"{row['status']}: {row['reason']}"
+        said = ratios.verdict(row) if timed else f"{row['status']}: {row['reason']}"
         shares = [_share(row, side) for side in "ab"]
         lines.append([row["shape"], row["op"], row["dtype"], row["b"], said, ratio, str(row["pairs"]), *shares])
     plain = ["layer", "op", "dtype", "against", f"{a} is", "time ratio [95 %]", "pairs"]
@@ -118,7 +118,7 @@ def show_comparison(rows: Sequence[Record], means: Sequence[Record], conditions:
     table(f"{a}, {conditions}", [header[i] for i in known], [[line[i] for i in known] for line in lines])
     print()
     said_means = [
-        [m["op"], m["dtype"], m["b"], versus.in_words(m["ratio"]) if m["ratio"] else "not measured", str(m["layers"])]
+        [m["op"], m["dtype"], m["b"], ratios.in_words(m["ratio"]) if m["ratio"] else "not measured", str(m["layers"])]
         for m in means
     ]
     table("geometric means", ("op", "dtype", "against", f"{a} is", "layers"), said_means)

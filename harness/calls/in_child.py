@@ -19,7 +19,7 @@ from harness.calls.worker import Answer, Worker, WorkerDied, WorkerError
 from harness.contract import registry
 from harness.contract.protocol import Array, BackendUnavailable, Numerics
 from harness.geometry.spec import ConvSpec, Op
-from harness.results import Record
+from harness.results.run_files import Record
 
 DEADLINE = 10.0  # seconds a call may take
 _FIRST_CALL = 3  # times the deadline: the first call of an op may have to compile

@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from harness.contract.protocol import Array
-from harness.results import Record
+from harness.results.run_files import Record
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 # glibc keeps freed memory instead of returning it to the system, so nobody pays page faults for fresh results.
@@ -189,7 +189,7 @@ def _actions(first: str) -> dict[str, Callable[[Record], Iterable[Answer]]]:
         from harness.calls.in_child import Child
 
         return Child().actions()
-    from harness import machine
+    from harness.results import machine
     from harness.timing.group import MeasuringChild
 
     bench = MeasuringChild()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.results import ResultsError
+from harness.results.run_files import ResultsError
 
 _LIBRARIES = ("pandas", "matplotlib", "jinja2")
 

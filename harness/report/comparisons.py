@@ -13,8 +13,8 @@ from harness.report import words
 from harness.report.load import NAIVE, Config, Data
 from harness.report.measures import CONVOLUTIONS, records, with_ratios
 from harness.report.tables import NEVER, Cell, Table, absent_notes, cell, missing_cell, unavailable
-from harness.results import Record
-from harness.statistics import geomean, median
+from harness.results.intervals import geomean, median
+from harness.results.run_files import Record
 
 _TIDY = ["op", "layer", "spec", "backend", "native", "status", "reason", "predicted_seconds", "n", "seconds",
          "seconds_low", "seconds_high", "ratio", "ratio_low", "ratio_high", "pairs", "run", "commit", "dirty",

@@ -14,8 +14,8 @@ from harness.report.comparisons import columns_of
 from harness.report.load import Config, Data
 from harness.report.measures import columns_memory, records, with_throughput
 from harness.report.tables import NEVER, Cell, Table, cell
-from harness.results import Record
-from harness.statistics import median
+from harness.results.intervals import median
+from harness.results.run_files import Record
 
 ABOVE = "above its ceiling"
 

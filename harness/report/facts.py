@@ -14,7 +14,7 @@ from harness.report import words
 from harness.report.load import Config, Data, Run, order
 from harness.report.measures import records
 from harness.report.tables import Cell, Table, cell
-from harness.results import STATUSES, Record
+from harness.results.run_files import STATUSES, Record
 
 NOT_CHECKED = "not checked"
 _BAD = ("fail", "crashed", "hung")

@@ -24,7 +24,7 @@ from harness.report import words
 from harness.report.comparisons import derived
 from harness.report.measures import CONVOLUTIONS, records
 from harness.report.tables import unavailable
-from harness.results import Record
+from harness.results.run_files import Record
 
 # Okabe and Ito's colours that show on white, then Tol's for backends that we do not know.
 _COLOURS = ("#000000", "#0072B2", "#CC79A7", "#E69F00", "#009E73", "#D55E00", "#56B4E9")

@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.geometry.spec import ConvSpec
 from harness.report import words
-from harness.results import Record
+from harness.results.run_files import Record
 
 # Of a row and its geometry. An H200 has 60 MB of cache: with 128 MiB in all, most of either array is in memory.
 KINDS: dict[str, Callable[[Record, ConvSpec], bool]] = {

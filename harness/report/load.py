@@ -14,11 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from harness import ceilings
 from harness.contract import registry
 from harness.geometry.spec import OPS
-from harness.results import Record, ResultsError, read
-from harness.statistics import median_interval
+from harness.results import rates
+from harness.results.intervals import median_interval
+from harness.results.run_files import Record, ResultsError, read
 
 KEY = ["backend", "op", "dtype", "spec", "threads", "allocator"]
 BASELINES = ("torch_native", "numpy_fancy", "torch_native_cuda")  # the first that was measured
@@ -103,7 +103,7 @@ class Data:
         """
         records = [r for run in self.runs for r in run.ceilings]
         if backend:
-            return ceilings.by_backend(records).get(backend)
+            return rates.by_backend(records).get(backend)
         conditions = (config.threads, config.allocator)
         same = [r for r in records if not r.get("backend") and (r["threads"], r["allocator"]) == conditions]
         return same[-1] if same else None

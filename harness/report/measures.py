@@ -11,11 +11,11 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from harness import ceilings, versus
 from harness.geometry.spec import ConvSpec, Op
 from harness.report.load import Config, Data
-from harness.results import Record
-from harness.statistics import median_interval
+from harness.results import rates, ratios
+from harness.results.intervals import median_interval
+from harness.results.run_files import Record
 
 CONVOLUTIONS = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
@@ -29,7 +29,7 @@ def with_ratios(cells: pd.DataFrame, data: Data, reference: str) -> pd.DataFrame
     for cell in cells.itertuples():
         theirs = data.samples.get((str(cell.group), reference), [])
         mine = data.samples.get((str(cell.group), str(cell.backend)), []) if cell.status == "ok" else []
-        pairs = versus.paired_ratios(
+        pairs = ratios.paired_ratios(
             {"group": cell.group, "samples": mine}, {"group": cell.group, "samples": theirs}
         )  # fmt: skip
         found.append((*median_interval(pairs), len(pairs)) if pairs else (None, None, None, 0))
@@ -60,7 +60,7 @@ def _throughput(cell: Record, data: Data, config: Config) -> Record:
     limits = own or (data.ceilings(config) if on_cpu else None)
     spec, op, dtype = ConvSpec.parse(str(cell["spec"])), cast(Op, cell["op"]), str(cell["dtype"])
     kept = ("op", "layer", "spec", "backend", "dtype", "seconds")
-    found = ceilings.rates(op, spec, dtype, cast(float, cell["seconds"]), limits, backend.get("numerics"))
+    found = rates.rates(op, spec, dtype, cast(float, cell["seconds"]), limits, backend.get("numerics"))
     return {**{key: cell[key] for key in kept}, **found, "device": own["device"] if own else ""}
 
 

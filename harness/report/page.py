@@ -21,7 +21,7 @@ from harness.report.figures import Picture
 from harness.report.load import Config, Data, baseline
 from harness.report.measures import CONVOLUTIONS, with_ratios
 from harness.report.tables import Table
-from harness.results import write_atomically
+from harness.results.run_files import write_atomically
 
 _GENERATOR = '<meta name="generator" content="im2col-harness report">'
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from harness.report import words
-from harness.results import Record, write_atomically
+from harness.results.run_files import Record, write_atomically
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness import versus
+from harness.results import ratios
 from harness.timing.predict import human
 
 
@@ -54,7 +54,7 @@ def compared(ratio: float) -> str:
     >>> compared(0.172), compared(3.1), compared(1.03), compared(1.001)
     ('5.8x faster', '3.1x slower', '3 % slower', 'same')
     """
-    text = versus.in_words(ratio)
+    text = ratios.in_words(ratio)
     per_cent = round(100 * abs(ratio - 1))
     return text if text != "same" or per_cent == 0 else f"{per_cent} % {'faster' if ratio < 1 else 'slower'}"
 

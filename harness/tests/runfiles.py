@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.results import Record
+from harness.results.run_files import Record
 
 MACHINE = "cpu-x_2c2t"
 SPECS = {"net:small": "n1c2h6w6_f4kh3kw3", "net:large": "n1c8h12w12_f8kh3kw3_pt1pb1pl1pr1"}

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import machine, results, versus
 from harness.calls.worker import Worker, WorkerDied, environment
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
-from harness.results import Record
-from harness.statistics import median
+from harness.results import machine, ratios, run_files
+from harness.results.intervals import median
+from harness.results.run_files import Record
 from harness.timing import run
 
 _LAYERS = [Layer(text, ConvSpec.parse(text)) for text in ("n2c3h9w8_f4kh3kw2_sh2sw1_pt1", "n1c2h6w7_f2kh2kw2")]
@@ -56,7 +56,7 @@ def plan(*backends: str, **changes: object) -> run.Plan:
     return run.Plan(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def cells(file: results.RunFile) -> list[Record]:
+def cells(file: run_files.RunFile) -> list[Record]:
     """The cells of a run."""
     return [record for record in file.records() if record["kind"] == "cell"]
 
@@ -158,7 +158,7 @@ def test_a_run_that_was_interrupted_continues(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run.run(whole, tmp_path, interrupt)
     (path,) = tmp_path.glob("*/*.jsonl")
-    first = cells(results.RunFile(path))
+    first = cells(run_files.RunFile(path))
     assert len(first) == 4
     with path.open("a") as file:
         file.write('{"kind": "cell", "torn')
@@ -200,15 +200,15 @@ def test_steady_memory_is_not_given_back() -> None:
 def test_compared_ratios_pair_rounds_of_one_group() -> None:
     a = {"group": "g", "samples": [1.0, 2.0, 3.0]}
     b = {"group": "g", "samples": [2.0, 2.0, 2.0, 9.0]}
-    assert versus.paired_ratios(a, b) == [0.5, 1.0, 1.5]
-    assert versus.paired_ratios(a, {**b, "group": "other"}) == []
+    assert ratios.paired_ratios(a, b) == [0.5, 1.0, 1.5]
+    assert ratios.paired_ratios(a, {**b, "group": "other"}) == []
 
 
 def test_a_backend_against_itself_is_the_same(tmp_path: Path) -> None:
     """The floor of the method: one implementation under two names."""
     first, second = plugin(tmp_path, "first"), plugin(tmp_path, "second")
     found = list(run.measure(plan(first, second, rounds=21, budget=2.0)))
-    (row,) = versus.rows(found, ["first", "second"])
+    (row,) = ratios.rows(found, ["first", "second"])
     assert row["status"] == "ok"
     assert 0.8 < row["ratio"] < 1.25
     assert row["low"] <= row["ratio"] <= row["high"]

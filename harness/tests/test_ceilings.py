@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from harness import ceilings, versus
 from harness.contract import registry
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.report import costs, facts, load, measures
-from harness.results import Record
+from harness.results import rates, ratios
+from harness.results.run_files import Record
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write
 from harness.tests.runfiles import FLAT, make_cell, write_run
 from harness.timing import run
@@ -35,7 +35,7 @@ def _plan(*backends: str, **changed: Any) -> run.Plan:
 
 
 def _backend(write: Write, ceilings: str) -> str:
-    """A right plug-in with a method `ceilings` of the given body."""
+    """A right plug-in with a method `rates` of the given body."""
     body = GOOD_CLASS.format(name="Own") + f"\n    def ceilings(self):\n        import os\n        {ceilings}\n"
     return f"{write('own.py', GOOD + body)}:Own"
 
@@ -81,7 +81,7 @@ def test_ceilings_that_cannot_be_had_cost_no_cell(write: Write, body: str, reaso
     (own,) = [r for r in records if r["kind"] == "ceilings" and r.get("backend")]
     assert reason in own["reason"]
     assert own["copy_gbs"] == own["matmul_gflops"] == {}
-    assert ceilings.by_backend(records) == {}
+    assert rates.by_backend(records) == {}
 
 
 def test_ceilings_must_be_a_function_without_arguments(write: Write) -> None:
@@ -96,16 +96,16 @@ def test_ceilings_must_be_a_function_without_arguments(write: Write) -> None:
 def test_tf32_products_are_held_against_the_tf32_peak() -> None:
     spec = ConvSpec.parse("n32c256h56w56_f256kh3kw3_pt1pb1pl1pr1")
     seconds = spec.flops("conv2d") / 100_000e9
-    strict = ceilings.rates("conv2d", spec, "float32", seconds, _CARD, "gemm")
-    tf32 = ceilings.rates("conv2d", spec, "float32", seconds, _CARD, "tf32")
+    strict = rates.rates("conv2d", spec, "float32", seconds, _CARD, "gemm")
+    tf32 = rates.rates("conv2d", spec, "float32", seconds, _CARD, "tf32")
     assert (strict["compute_share"], tf32["compute_share"]) == pytest.approx((2.0, 0.25))
-    assert ceilings.rates("conv2d", spec, "float64", seconds, _CARD, "tf32")["compute_share"] is None
+    assert rates.rates("conv2d", spec, "float64", seconds, _CARD, "tf32")["compute_share"] is None
 
 
 def test_the_copy_ceiling_is_that_of_the_memory_that_the_arrays_fit_in() -> None:
     small, large = ConvSpec.parse("n1c8h64w64_f8kh1kw1"), ConvSpec.parse("n32c64h112w112_f8kh3kw3")
     for spec, name, gbs in ((small, "cache", 4000.0), (large, "dram", 3000.0)):
-        found = ceilings.rates("im2col", spec, "float32", spec.min_bytes("im2col", "float32") / 1e12, _CARD)
+        found = rates.rates("im2col", spec, "float32", spec.min_bytes("im2col", "float32") / 1e12, _CARD)
         assert (found["copy_ceiling"], found["bound"]) == (name, "memory")
         assert found["share"] == pytest.approx(1000 / gbs)
 
@@ -114,7 +114,7 @@ def test_the_report_holds_a_device_against_its_own_ceilings(tmp_path: Path) -> N
     device = {"kind": "backend", "backend": "mine", "target": "mine", "available": True, "reason": "",
               "info": {"device": "card"}, "numerics": "tf32", "native": [], "load_seconds": 0.1}  # fmt: skip
     other = {**device, "backend": "other"}
-    lost = {**_CARD, "backend": "other", **ceilings.nothing("ceilings() raised OSError: no room")}
+    lost = {**_CARD, "backend": "other", **rates.nothing("ceilings() raised OSError: no room")}
     samples = [1e-6] * 11
     cells = [make_cell(name, samples) for name in ("torch_native", "mine", "other")]
     write_run(tmp_path, "20260101T000000-a", cells, more=[device, other, _CARD, lost])
@@ -149,11 +149,11 @@ def test_rows_of_a_comparison_have_the_share_where_it_is_known() -> None:
     spec = ConvSpec.parse("n32c64h112w112_f8kh3kw3")
     cell = {**make_cell("mine", [0.01] * 3), "spec": str(spec), "group": "g", "op": "im2col"}
     described = [{"kind": "backend", "backend": "mine", "numerics": "gemm"}, _CARD]
-    (row,) = versus.rows([cell, {**cell, "backend": "numpy_fancy"}], ["mine", "numpy_fancy"], described)
+    (row,) = ratios.rows([cell, {**cell, "backend": "numpy_fancy"}], ["mine", "numpy_fancy"], described)
     moved = spec.min_bytes("im2col", "float32")
     assert row["a_share"] == pytest.approx(moved / 0.01 / 1e9 / 3000)
     assert (row["a_bound"], row["b_share"], row["b_bound"]) == ("memory", None, None)
-    (row,) = versus.rows([cell, {**cell, "backend": "mine", "samples": []}], ["mine", "mine"], described)
+    (row,) = ratios.rows([cell, {**cell, "backend": "mine", "samples": []}], ["mine", "mine"], described)
     assert row["b_share"] is None
 
 

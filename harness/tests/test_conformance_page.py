@@ -17,7 +17,7 @@ from conformance.outcome import STATUSES
 from conformance.page import page, picture
 from conformance.specs import DISTINCT
 from harness.geometry.spec import ConvSpec
-from harness.results import Record, ResultsError
+from harness.results.run_files import Record, ResultsError
 from harness.tests import faulty
 
 EVIL = "<script>alert(1)</script> & ]]> \x00\x1b\ud800"

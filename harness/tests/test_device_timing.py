@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import machine
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
-from harness.results import Record
+from harness.results import machine
+from harness.results.run_files import Record
 from harness.tests.device import Device
 from harness.timing import group
 from harness.timing.group import MeasuringChild

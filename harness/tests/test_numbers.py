@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import statistics
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps, data
 from harness.oracle.comparing import UNIT, allowance, mismatch
+from harness.results import intervals
 
 _SPEC = ConvSpec.parse("n2c6h9w10_f6kh4kw2_sh2sw3_pt1pb2pl0pr1_dh1dw2_g2")
 
@@ -133,12 +133,12 @@ def test_the_tf32_bound_is_that_of_float32_where_nothing_is_multiplied() -> None
 )
 def test_median_interval_ranks(values: list[float], expected: tuple[float, float, float]) -> None:
     """Ranks of the sign test at 95 %: 2 and 8 of 9, 6 and 16 of 21 (any table of the binomial)."""
-    assert statistics.median_interval(values) == expected
+    assert intervals.median_interval(values) == expected
 
 
 def test_geomean() -> None:
-    assert statistics.geomean([2.0, 8.0]) == pytest.approx(4.0)
+    assert intervals.geomean([2.0, 8.0]) == pytest.approx(4.0)
     with pytest.raises(ValueError, match="no values"):
-        statistics.geomean([])
+        intervals.geomean([])
     with pytest.raises(ValueError, match="no values"):
-        statistics.median([])
+        intervals.median([])

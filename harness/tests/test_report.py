@@ -12,7 +12,7 @@ import pytest
 from harness import report
 from harness.geometry.spec import ConvSpec
 from harness.report import comparisons, costs, facts, load, measures, words
-from harness.results import ResultsError
+from harness.results.run_files import ResultsError
 from harness.tests.runfiles import FLAT, SPECS, make_cell, write_run
 from harness.timing import run
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness import results
-from harness.results import Record, ResultsError, RunFile, open_run, read, write_atomically
+from harness.results import run_files
+from harness.results.run_files import Record, ResultsError, RunFile, open_run, read, write_atomically
 
 _PLAN: Record = {"shapes": "quick", "backends": ["numpy_fancy"], "ops": ["im2col"]}
 _CELL: Record = {"kind": "cell", "backend": "numpy_fancy", "samples": [0.1, 1e-9], "reason": "é"}
@@ -34,7 +34,7 @@ def step(monkeypatch: pytest.MonkeyPatch) -> dict[str, timedelta]:
             now[0] += steps["time"]
             return now[0]
 
-    monkeypatch.setattr(results, "datetime", Clock)
+    monkeypatch.setattr(run_files, "datetime", Clock)
     return steps
 
 

@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from harness import machine, results
 from harness.contract import registry
 from harness.geometry import layers
-from harness.results import Record
+from harness.results import machine, run_files
+from harness.results.run_files import Record
 from harness.timing.run import Plan, run
 
 RUN_VARIABLE = "IM2COL_HARNESS_RUN"  # a finished run file, for the asv suite to read
@@ -26,7 +26,7 @@ _DEFAULT_SET = "quick"
 
 def record(file: Path) -> str:
     """Let asv record a finished run. Returns one line that says what was done, or why it was left out."""
-    header = next(iter(results.read(file)))
+    header = next(iter(run_files.read(file)))
     root, plan, code = machine.project_root(), header["plan"], header["code"]
     if root is None:
         return "asv step left out: not in a git checkout of the harness"
@@ -52,7 +52,7 @@ def parameters() -> tuple[list[str], list[str], list[str]]:
     """(layers, dtypes, backends) of the asv suite: those of the run at hand, else the quick set and all backends."""
     file = os.environ.get(RUN_VARIABLE)
     if file:
-        plan = next(iter(results.read(Path(file))))["plan"]
+        plan = next(iter(run_files.read(Path(file))))["plan"]
         return plan["layers"], plan["dtypes"], _known_names(plan["backends"])
     return [layer.name for layer in layers.read_layers(_DEFAULT_SET)], ["float32"], registry.names()
 
@@ -66,7 +66,7 @@ def cells() -> dict[tuple[str, str, str, str], Record]:
         plan = Plan(_DEFAULT_SET, layers.read_layers(_DEFAULT_SET), registry.names())
         root = machine.project_root()
         file = run(plan, root / "results" / "runs" if root else Path(tempfile.mkdtemp())).path
-    found = (record for record in results.read(file) if record["kind"] == "cell")
+    found = (record for record in run_files.read(file) if record["kind"] == "cell")
     return {(c["op"], c["dtype"], c["layer"], c["backend"]): c for c in found}
 
 

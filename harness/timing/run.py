@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import ceilings, machine, results
 from harness.calls.worker import Worker, WorkerDied, environment
 from harness.contract import registry
 from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, Op
-from harness.results import Record, RunFile
+from harness.results import machine, rates, run_files
+from harness.results.run_files import Record, RunFile
 
 DEFAULT_BUDGET = 2.0  # seconds a cell
 DEFAULT_ROUNDS = 11
@@ -87,7 +87,7 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda record: None) -> R
     written and `Broken` if the harness itself fails; whatever was measured until then is kept.
     """
     facts = machine.facts()
-    file = results.open_run(folder, plan.record(), facts)
+    file = run_files.open_run(folder, plan.record(), facts)
     known = file.records()
     for cell in (record for record in known if record["kind"] == "cell"):
         progress(cell)
@@ -137,7 +137,7 @@ class _Session:
         if not todo:
             return []
         barred = {registry.known_as(target): reason for target, reason in self._plan.barred.items()}
-        cells: dict[str, Record] = {n: results.cell(job, n, "fail", barred[n]) for n in names if n in barred}
+        cells: dict[str, Record] = {n: run_files.cell(job, n, "fail", barred[n]) for n in names if n in barred}
         while len(cells) < len(names):
             job = {**job, "backends": [t for t in job["backends"] if registry.known_as(t) not in cells]}
             cells |= self._ask(job)
@@ -165,7 +165,7 @@ class _Session:
         except WorkerDied as death:
             self.close()
             lost = [at] if at else [name for name in map(registry.known_as, job["backends"]) if name not in cells]
-            cells |= {name: results.cell(job, name, "hung" if death.hung else "crashed", str(death)) for name in lost}
+            cells |= {name: run_files.cell(job, name, "hung" if death.hung else "crashed", str(death)) for name in lost}
         except RuntimeError as error:
             raise Broken(str(error)) from error
         return cells
@@ -205,7 +205,7 @@ class _Session:
                 for record in worker.request("device", _SLACK, target=target, **shared):
                     self._keep(record)
             except WorkerDied as death:
-                self._keep({"kind": "ceilings", "backend": name, "blas": [], **shared, **ceilings.nothing(str(death))})
+                self._keep({"kind": "ceilings", "backend": name, "blas": [], **shared, **rates.nothing(str(death))})
                 self.close()
                 return False
         return True

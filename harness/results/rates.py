@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.contract.protocol import CompleteBackend
 from harness.geometry.spec import ConvSpec, Op
-from harness.results import Record
+from harness.results.run_files import Record
 
 _COPIES = ("cache", "dram")
 

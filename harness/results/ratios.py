@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from harness import ceilings
 from harness.geometry.spec import ConvSpec
-from harness.results import Record
-from harness.statistics import geomean, median, median_interval
+from harness.results import rates
+from harness.results.intervals import geomean, median, median_interval
+from harness.results.run_files import Record
 
 SCHEMA = 1
 
@@ -20,7 +20,7 @@ def rows(cells: Iterable[Record], names: Sequence[str], described: Sequence[Reco
     whose ceilings are among the `described` records also has its share of the nearer one.
     """
     a, others = names[0], names[1:]
-    share = partial(_share, ceilings.by_backend(described), _numerics(described))
+    share = partial(_share, rates.by_backend(described), _numerics(described))
     groups: dict[str, dict[str, Record]] = {}
     for cell in cells:
         groups.setdefault(cell["group"], {})[cell["backend"]] = cell
@@ -79,7 +79,7 @@ def _share(limits: dict[str, Record], numerics: dict[str, str | None], side: str
     found: Record = {}
     if own is not None and cell["samples"]:
         spec, seconds = ConvSpec.parse(cell["spec"]), median(cell["samples"])
-        found = ceilings.rates(cell["op"], spec, cell["dtype"], seconds, own, numerics.get(name))
+        found = rates.rates(cell["op"], spec, cell["dtype"], seconds, own, numerics.get(name))
     return {f"{side}_share": found.get("share"), f"{side}_bound": found.get("bound")}
 
 

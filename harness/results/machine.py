@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.results import Record
+from harness.results.run_files import Record
 from harness.timing.clock import Timed, interleave
 
 _PACKAGES = ("numpy", "numba", "torch", "cupy", "scipy", "pandas", "asv", "asv_runner")
