@@ -94,7 +94,7 @@ gpu: gpu-there   ## conformance and times of the CUDA backends, on a machine wit
 	  $(MAKE) --no-print-directory $$part GPU_STAMP=$(GPU_STAMP) || code=$$?; done; exit $$code
 
 gpu-there:
-	@$(GPU_MODULE) harness.gpu $(GPU_OURS) $(GPU_PEERS)
+	@$(GPU_MODULE) harness.cli.gpu $(GPU_OURS) $(GPU_PEERS)
 
 gpu-check: gpu-there  ## first half: conformance of the CUDA backends
 	@$(GPU) check $(GPU_OURS) $(GPU_PEERS) --json $(GPU_DIR)/conformance.json

@@ -15,7 +15,7 @@ from typing import Any
 from conformance import summary
 from conformance.case import SelectionError
 from conformance.shard import Shard
-from harness import terminal
+from harness.cli import terminal
 
 _CALLER_ERROR = 2
 # Options of the command that the parent keeps to itself, each with a value.

@@ -19,7 +19,7 @@ import pytest
 
 from conformance import engine
 from conformance.subject import Subject
-from harness import cli
+from harness.cli import main
 from harness.contract import registry
 from harness.geometry.spec import OPS
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write, edited
@@ -61,7 +61,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
     """Run `main` in this process; gives the exit code."""
     monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     return ended.value.code
 
 

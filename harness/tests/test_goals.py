@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness import gpu
+from harness.cli import gpu
 from harness.report import goals
 
 _ROOT = Path(gpu.__file__).resolve().parents[1]

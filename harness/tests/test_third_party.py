@@ -79,7 +79,7 @@ def elsewhere(installed: Path, tmp_path: Path) -> Elsewhere:
 
 
 def test_the_packages_are_those_of_the_wheel(elsewhere: Elsewhere, installed: Path) -> None:
-    _, shown = elsewhere.run("-c", "import backends, conformance, harness.cli as h\n"
+    _, shown = elsewhere.run("-c", "import backends, conformance, harness.cli.main as h\n"
                                    "for m in (backends, conformance, h): print(m.__file__)")  # fmt: skip
     assert [Path(line).is_relative_to(installed) for line in shown.split()] == [True] * 3, shown
 

@@ -21,10 +21,11 @@ from conformance.case import CaseError
 from conformance.plan import DEFAULT_TIER, Selection
 from conformance.session import Options, Session
 from conformance.shard import Shard
-from harness import __version__, terminal
+from harness import __version__
 from harness.calls.caller import InProcess
 from harness.calls.in_child import DEADLINE
 from harness.calls.worker import ALLOCATORS
+from harness.cli import terminal
 from harness.contract import registry
 from harness.contract.protocol import DTYPES, BackendUnavailable
 from harness.geometry import layers
