@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, get_args
 
 from conformance import junit, page, versions, witnesses, xfails
-from conformance.case import SelectionError
+from conformance.cases.case import SelectionError
 from conformance.outcome import Outcome, Status
 from conformance.plan import DEFAULT_TIER, TIERS, Selection
 from conformance.session import Entry, Options, Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from conformance.case import Case, CaseError
+from conformance.cases.case import Case, CaseError
 from conformance.subject import Subject
 from harness.geometry.spec import OPS, ConvSpec, Op
 

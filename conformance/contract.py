@@ -6,10 +6,10 @@ from typing import cast
 
 import numpy as np
 
-from conformance import witness
-from conformance.case import Case
+from conformance.cases import case_data
+from conformance.cases.case import Case
+from conformance.cases.specs import DISTINCT, some
 from conformance.checks import Variant, check
-from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Subject
 from harness.calls.caller import Conditions
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, representable
@@ -26,7 +26,7 @@ _USUAL = [*DISTINCT[:2], *some("pointwise", "pad_bottom_right")]
 @check("contract.contiguous", _USUAL)
 def contiguous(subject: Subject, case: Case) -> None:
     """C-contiguous."""
-    reply = subject.observe(case.op, case.spec, *witness.exact_inputs(case))
+    reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
     if not reply.contiguous:
         shape = "" if reply.result is None else f" for shape {reply.result.shape}"
         raise Failed(f"{case.op} returned strides {reply.strides}{shape}, not C-contiguous")
@@ -35,14 +35,14 @@ def contiguous(subject: Subject, case: Case) -> None:
 @check("contract.writeable", _USUAL)
 def writeable(subject: Subject, case: Case) -> None:
     """Writeable."""
-    if not subject.observe(case.op, case.spec, *witness.exact_inputs(case)).writeable:
+    if not subject.observe(case.op, case.spec, *case_data.exact_inputs(case)).writeable:
         raise Failed(f"{case.op} returned a read-only array")
 
 
 @check("contract.inputs_untouched", [*DISTINCT[:2], *some("pad_symmetric", "pointwise")])
 def inputs_untouched(subject: Subject, case: Case) -> None:
     """Bytes, shape, strides and flags of every input are what they were."""
-    reply = subject.observe(case.op, case.spec, *witness.exact_inputs(case))
+    reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
     if reply.changed:
         raise Failed(f"{case.op} changed {', '.join(reply.changed)}")
 
@@ -50,7 +50,7 @@ def inputs_untouched(subject: Subject, case: Case) -> None:
 @check("contract.no_alias_input", _VIEWS)
 def no_alias_input(subject: Subject, case: Case) -> None:
     """Fresh memory: none of it belongs to an input."""
-    reply = subject.observe(case.op, case.spec, *witness.exact_inputs(case))
+    reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
     inputs = [what for what in reply.shares if what.startswith("argument")]
     if inputs:
         raise Failed(f"{case.op} returned memory of {', '.join(inputs)}")
@@ -59,7 +59,7 @@ def no_alias_input(subject: Subject, case: Case) -> None:
 @check("contract.no_alias_previous", _VIEWS)
 def no_alias_previous(subject: Subject, case: Case) -> None:
     """Fresh memory: not that of the previous result, which a second call leaves as it was."""
-    arrays = witness.exact_inputs(case)
+    arrays = case_data.exact_inputs(case)
     subject.observe(case.op, case.spec, *arrays)
     reply = subject.observe(case.op, case.spec, *[None if a is None else -a for a in arrays])
     if "the previous result" in reply.shares:
@@ -71,8 +71,8 @@ def no_alias_previous(subject: Subject, case: Case) -> None:
 @check("contract.uninitialised", [*DISTINCT, *some("stride_beyond_kernel", "pad_wider_than_image", "same_stride2")])
 def uninitialised(subject: Subject, case: Case) -> None:
     """Right too where fresh memory holds garbage: what is never written is never returned."""
-    got = subject.run(case.op, case.spec, *witness.exact_inputs(case), how=Conditions(poisoned=True))
-    difference = mismatch(got, witness.exact_expected(case))
+    got = subject.run(case.op, case.spec, *case_data.exact_inputs(case), how=Conditions(poisoned=True))
+    difference = mismatch(got, case_data.exact_expected(case))
     if difference:
         raise Failed(f"{case.op} with all freed memory set to 0xFF: {difference}")
 
@@ -84,7 +84,7 @@ def _layouts(op: Op) -> list[Variant]:
 @check("contract.strided_inputs", [*DISTINCT[:1], *some("pad_symmetric", "pointwise")], variants=_layouts)
 def strided_inputs(subject: Subject, case: Case) -> None:
     """Inputs in any order of axes, any steps, read-only, broadcast, mapped from a file, or off their alignment."""
-    arrays = [None if a is None else representable(a, case.layout) for a in witness.exact_inputs(case)]
+    arrays = [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
     got = subject.run(case.op, case.spec, *arrays, how=Conditions(layout=case.layout))
     difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
     if difference:
@@ -109,7 +109,7 @@ def _nonfinite_specs(op: Op) -> list[ConvSpec]:
 def nonfinite(subject: Subject, case: Case) -> None:
     """A NaN or Inf in one element reaches exactly the results that read it, and changes no other."""
     for argument, poison in enumerate((np.nan, np.inf)):
-        arrays = [cast(Array, a) for a in witness.exact_inputs(case)]
+        arrays = [cast(Array, a) for a in case_data.exact_inputs(case)]
         which = 0 if case.op in _PADDED else min(argument, len(arrays) - 1)
         touched = [np.zeros_like(a) if i == which else np.ones_like(a) for i, a in enumerate(arrays)]
         if case.op == "conv2d":

@@ -6,7 +6,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from conformance.case import SelectionError
+from conformance.cases.case import SelectionError
 from conformance.checks import check_of
 from conformance.judge import judge
 from conformance.outcome import Key, Outcome, Planned

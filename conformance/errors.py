@@ -12,16 +12,16 @@ from typing import cast
 
 import numpy as np
 
-from conformance import witness
-from conformance.case import Case
+from conformance.cases import case_data
+from conformance.cases.case import Case
+from conformance.cases.specs import DISTINCT, some
 from conformance.checks import check
-from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
 from harness.contract.protocol import ArgumentError, Array, validate
 from harness.geometry.spec import Op
 from harness.oracle.comparing import mismatch
 
-Wrong = tuple[str, witness.Arrays]  # what is wrong, and all arguments of the call
+Wrong = tuple[str, case_data.Arrays]  # what is wrong, and all arguments of the call
 
 _SPECS = [DISTINCT[2], *some("plain")]
 _IMAGES: dict[Op, tuple[int, ...]] = {"conv2d_weight_grad": (0, 1)}  # arguments with channels; elsewhere the first
@@ -83,7 +83,7 @@ def dtype(subject: Subject, case: Case) -> None:
 
 
 def _dtypes(case: Case) -> Iterator[Wrong]:
-    given = witness.exact_inputs(case)
+    given = case_data.exact_inputs(case)
     for foreign in ("complex128", "datetime64[s]"):
         yield foreign, tuple(None if a is None else a.astype(np.int64).astype(foreign) for a in given)
     wider = "float64" if case.dtype != "float64" else "int64"  # as many bytes at least
@@ -101,20 +101,20 @@ def refuses(subject: Subject, case: Case, wrong: Iterator[Wrong]) -> None:
         raise Failed(f"{case.op} accepts silently: {', '.join(silent)}")
 
 
-def _raises(subject: Subject, case: Case, what: str, arrays: witness.Arrays) -> bool:
+def _raises(subject: Subject, case: Case, what: str, arrays: case_data.Arrays) -> bool:
     raised = subject.attempt(case.op, case.spec, *arrays)
     if raised.partition(":")[0] in _NO_EXCEPTION:
         raise Failed(f"{case.op} on {what} raised {raised}, which is no ordinary exception")
     if subject.calls[-1].reply.changed:
         raise Failed(f"{case.op} changed its arguments on {what}")
-    right = subject.run(case.op, case.spec, *witness.exact_inputs(case))
-    difference = mismatch(right, witness.exact_expected(case))
+    right = subject.run(case.op, case.spec, *case_data.exact_inputs(case))
+    difference = mismatch(right, case_data.exact_expected(case))
     if difference:
         raise Failed(f"{case.op} is wrong in the next call after {what}: {difference}")
     return bool(raised)
 
 
-def _fits(case: Case, arrays: witness.Arrays) -> bool:
+def _fits(case: Case, arrays: case_data.Arrays) -> bool:
     """Whether nothing is wrong after all: a square kernel has the same shape with its axes swapped."""
     try:
         validate(case.op, case.spec, *arrays)
@@ -128,11 +128,11 @@ def _images(op: Op) -> tuple[int, ...]:
 
 
 def _argument(case: Case, number: int) -> Array:
-    return cast(Array, witness.exact_inputs(case)[number])
+    return cast(Array, case_data.exact_inputs(case)[number])
 
 
 def _replaced(case: Case, number: int, wrong: Array) -> Wrong:
-    arrays = list(witness.exact_inputs(case))
+    arrays = list(case_data.exact_inputs(case))
     arrays[number] = np.ascontiguousarray(wrong)
     return f"argument {number} of shape {wrong.shape} and {wrong.dtype}", tuple(arrays)
 

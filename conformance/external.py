@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance import onnx_vectors
-from conformance.case import Case
+from conformance.cases import onnx_vectors
+from conformance.cases.case import Case
+from conformance.cases.golden import Example
+from conformance.cases.specs import MAX_WORK
 from conformance.checks import check
-from conformance.golden import Example
-from conformance.specs import MAX_WORK
 from conformance.subject import Failed, Subject
 from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import ConvSpec, Op

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conformance import witness
-from conformance.case import Case
+from conformance.cases import case_data
+from conformance.cases.case import Case
+from conformance.cases.specs import ALL, DISTINCT, some
 from conformance.checks import check
-from conformance.specs import ALL, DISTINCT, some
 from conformance.subject import Failed, Subject, require_array, require_dtype, require_shape
 from harness.contract.protocol import Array
 
@@ -15,7 +15,7 @@ EMPTY = [spec for spec in ALL.values() if spec.batch == 0]
 @check("contract.type", [*DISTINCT[:1], *some("pointwise")])
 def type_(subject: Subject, case: Case) -> None:
     """Exactly numpy.ndarray on the host: no subclass, no lazy object, nothing that computes when it is looked at."""
-    reply = subject.observe(case.op, case.spec, *witness.exact_inputs(case))
+    reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
     require_array(case.op, reply)
     if reply.kind != "numpy.ndarray":
         raise Failed(f"{case.op} returned {reply.kind}, a subclass of numpy.ndarray")
@@ -36,10 +36,10 @@ def dtype(subject: Subject, case: Case) -> None:
 @check("contract.empty_batch", EMPTY, fits=lambda op, spec: spec.batch == 0)
 def empty_batch(subject: Subject, case: Case) -> None:
     """No images: an empty result of the right shape and dtype, zeros for the gradients of weights and bias."""
-    result = subject.run(case.op, case.spec, *witness.exact_inputs(case))
+    result = subject.run(case.op, case.spec, *case_data.exact_inputs(case))
     if result.any():
         raise Failed(f"{case.op} of an empty batch is not zero")
 
 
 def _result(subject: Subject, case: Case) -> Array:
-    return require_array(case.op, subject.observe(case.op, case.spec, *witness.exact_inputs(case)))
+    return require_array(case.op, subject.observe(case.op, case.spec, *case_data.exact_inputs(case)))

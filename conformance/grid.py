@@ -15,10 +15,10 @@ from itertools import product
 
 import numpy as np
 
-from conformance.case import Case
+from conformance.cases.case import Case
+from conformance.cases.shard import WHOLE, Shard
 from conformance.checks import check
 from conformance.outcome import Outcome, Planned, Tally
-from conformance.shard import WHOLE, Shard
 from conformance.subject import Failed, Subject
 from harness.calls.caller import Caller, thread_limit
 from harness.contract.protocol import Array

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from conformance import witness
-from conformance.case import Case
+from conformance.cases import case_data
+from conformance.cases.case import Case
+from conformance.cases.specs import DISTINCT, some
 from conformance.checks import check
-from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
 from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec, Op, Shape
@@ -156,7 +156,7 @@ def require_same(got: Array, expected: Array, claim: str) -> None:
 
 def _inputs(case: Case, op: Op) -> tuple[Array, ...]:
     """Whole-number inputs of another op on the case's geometry, seeded by the case."""
-    arrays = witness.exact_inputs(Case(str(case), op, case.dtype, case.spec))
+    arrays = case_data.exact_inputs(Case(str(case), op, case.dtype, case.spec))
     return tuple(a for a in arrays if a is not None)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from conformance.case import Case
+from conformance.cases.case import Case
 from conformance.checks import check
 from conformance.outcome import Outcome, Planned
 from conformance.subject import Failed, NotRun, Subject

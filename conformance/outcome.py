@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from conformance.case import Case
-from conformance.specs import DISTINCT
+from conformance.cases.case import Case
+from conformance.cases.specs import DISTINCT
 from conformance.subject import Call
 from harness.contract.protocol import Numerics
 from harness.geometry.spec import Op

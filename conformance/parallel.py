@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from conformance import summary
-from conformance.case import SelectionError
-from conformance.shard import Shard
+from conformance.cases.case import SelectionError
+from conformance.cases.shard import Shard
 from harness.cli import terminal
 
 _CALLER_ERROR = 2

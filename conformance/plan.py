@@ -24,11 +24,11 @@ import conformance.search  # isort: skip
 import conformance.layers  # isort: skip
 import conformance.errors  # noqa: F401  # isort: skip
 from conformance import versions
-from conformance.case import Case, CaseError, SelectionError
+from conformance.cases.case import Case, CaseError, SelectionError
+from conformance.cases.shard import WHOLE, Shard
+from conformance.cases.specs import DISTINCT
 from conformance.checks import CHECKS, check_of
 from conformance.outcome import Outcome, Planned
-from conformance.shard import WHOLE, Shard
-from conformance.specs import DISTINCT
 from harness.calls.caller import Caller
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op

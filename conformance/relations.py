@@ -11,11 +11,11 @@ from typing import cast
 
 import numpy as np
 
-from conformance import witness
-from conformance.case import Case
+from conformance.cases import case_data
+from conformance.cases.case import Case
+from conformance.cases.specs import DISTINCT, some
 from conformance.checks import check
 from conformance.laws import require_same
-from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Refused, Subject
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
@@ -154,7 +154,7 @@ def shift(subject: Subject, case: Case) -> None:
 
 def _inputs(case: Case) -> tuple[Array, ...]:
     """Whole-number inputs of the case, the bias included."""
-    return cast(tuple[Array, ...], witness.exact_inputs(replace(case, bias=True)))
+    return cast(tuple[Array, ...], case_data.exact_inputs(replace(case, bias=True)))
 
 
 def _related(subject: Subject, case: Case, spec: ConvSpec, *arrays: Array) -> Array:

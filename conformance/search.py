@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis.errors import FlakyFailure
 
-from conformance import witness
-from conformance.case import Case
+from conformance.cases import case_data
+from conformance.cases.case import Case
+from conformance.cases.strategies import cases
 from conformance.checks import check
 from conformance.judge import judge
 from conformance.outcome import Outcome, Planned, Tally
-from conformance.strategies import cases
 from conformance.subject import Failed, Subject
 from harness.calls.caller import Caller, Conditions
 from harness.calls.memory_layouts import representable
@@ -33,14 +33,14 @@ EXAMPLES = 1000  # of an op and dtype
 @check(CHECK, ())
 def on_random_geometries(subject: Subject, case: Case) -> None:
     """Whole numbers in the case's memory layout, exact; real numbers too where the dtype has them, within the bound."""
-    arrays = [None if a is None else representable(a, case.layout) for a in witness.exact_inputs(case)]
+    arrays = [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
     got = subject.run(case.op, case.spec, *arrays, how=Conditions(layout=case.layout))
     difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
     if difference:
         raise Failed(f"on {case.layout} inputs: {difference}" if case.layout != "C" else str(difference))
     if case.dtype.startswith("float"):
-        expected, allowed = witness.real_expected(case, subject.backend.numerics)
-        got = subject.run(case.op, case.spec, *witness.real_inputs(case))
+        expected, allowed = case_data.real_expected(case, subject.backend.numerics)
+        got = subject.run(case.op, case.spec, *case_data.real_inputs(case))
         subject.used = share_used(got, expected, allowed)
         difference = mismatch(got, expected, allowed)
         if difference:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance import witness
-from conformance.case import Case
+from conformance.cases import case_data
+from conformance.cases.case import Case
+from conformance.cases.specs import DISTINCT, some
 from conformance.checks import check
-from conformance.specs import DISTINCT, some
 from conformance.subject import Failed, Subject
 from harness.calls.caller import Conditions
 from harness.geometry.spec import ConvSpec
@@ -23,10 +23,10 @@ _MANY = max(2, os.cpu_count() or 2)
 @check("contract.repeatable", [*DISTINCT[:1], *some("many_channels", "width_33")], kinds="f")
 def repeatable(subject: Subject, case: Case) -> None:
     """The same real-valued arrays give the same bits, also after a call on another geometry."""
-    first = subject.run(case.op, case.spec, *witness.real_inputs(case)).copy()
+    first = subject.run(case.op, case.spec, *case_data.real_inputs(case)).copy()
     other = Case(case.check, case.op, case.dtype, DISTINCT[2])
-    subject.run(other.op, other.spec, *witness.real_inputs(other))
-    second = subject.run(case.op, case.spec, *witness.real_inputs(case))
+    subject.run(other.op, other.spec, *case_data.real_inputs(other))
+    second = subject.run(case.op, case.spec, *case_data.real_inputs(case))
     if first.tobytes() != second.tobytes():
         raise Failed(f"{case.op} gave other bits the second time: {mismatch(second, first)}")
 
@@ -50,7 +50,7 @@ def state(subject: Subject, case: Case) -> None:
         relative = ConvSpec(**{**fields, **change}) if kh <= h and kw <= w else spec
         related = Case(case.check, case.op, case.dtype, relative, seed=case.seed)
         difference = mismatch(
-            subject.run(related.op, related.spec, *witness.exact_inputs(related)), witness.exact_expected(related)
+            subject.run(related.op, related.spec, *case_data.exact_inputs(related)), case_data.exact_expected(related)
         )
         if difference:
             raise Failed(f"{case.op} on {related.spec}, after related geometries: {difference}")
@@ -59,7 +59,7 @@ def state(subject: Subject, case: Case) -> None:
 @check("contract.batch_split", DISTINCT)
 def batch_split(subject: Subject, case: Case) -> None:
     """A batch gives what its images give alone; the gradients of weights and bias are their sum."""
-    arrays = witness.exact_inputs(case)
+    arrays = case_data.exact_inputs(case)
     whole = subject.run(case.op, case.spec, *arrays)
     one = replace(case.spec, batch=1)
     whole_shapes, one_shapes = case.spec.input_shapes(case.op), one.input_shapes(case.op)
@@ -81,8 +81,8 @@ def batch_split(subject: Subject, case: Case) -> None:
 def threads(subject: Subject, case: Case) -> None:
     """The same with one thread and with all."""
     for count in (1, _MANY):
-        got = subject.run(case.op, case.spec, *witness.exact_inputs(case), how=Conditions(threads=count))
-        difference = mismatch(got, witness.exact_expected(case))
+        got = subject.run(case.op, case.spec, *case_data.exact_inputs(case), how=Conditions(threads=count))
+        difference = mismatch(got, case_data.exact_expected(case))
         if difference:
             raise Failed(f"{case.op} with {count} thread(s): {difference}")
 
@@ -91,9 +91,9 @@ def threads(subject: Subject, case: Case) -> None:
 def concurrent(subject: Subject, case: Case) -> None:
     """Right when several threads of the caller call at the same moment, each with its own data."""
     cases = [Case(case.check, case.op, case.dtype, case.spec, seed=case.seed + n) for n in range(_CALLERS)]
-    results = subject.together(case.op, case.spec, [witness.exact_inputs(one) for one in cases])
+    results = subject.together(case.op, case.spec, [case_data.exact_inputs(one) for one in cases])
     for number, (one, got) in enumerate(zip(cases, results, strict=True)):
-        difference = mismatch(got, witness.exact_expected(one))
+        difference = mismatch(got, case_data.exact_expected(one))
         if difference:
             raise Failed(f"{case.op}, call {number} of {_CALLERS} at once: {difference}")
 
@@ -101,8 +101,8 @@ def concurrent(subject: Subject, case: Case) -> None:
 @check("contract.after_error", DISTINCT[:2])
 def after_error(subject: Subject, case: Case) -> None:
     """Right after a call that failed: None in place of every array, which no backend can compute."""
-    arrays = witness.exact_inputs(case)
+    arrays = case_data.exact_inputs(case)
     subject.attempt(case.op, case.spec, *[None for _ in arrays])
-    difference = mismatch(subject.run(case.op, case.spec, *arrays), witness.exact_expected(case))
+    difference = mismatch(subject.run(case.op, case.spec, *arrays), case_data.exact_expected(case))
     if difference:
         raise Failed(f"{case.op} after a call that failed: {difference}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from conformance import SUITE_VERSION, explain
-from conformance.case import Case
+from conformance.cases.case import Case
 from conformance.outcome import STATUSES, Group, Outcome, Planned, Status
 
 SCHEMA = 1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance import golden, witness
-from conformance.case import Case
+from conformance.cases import case_data, golden
+from conformance.cases.case import Case
+from conformance.cases.specs import ALL, DISTINCT, some
 from conformance.checks import Variant, check
-from conformance.specs import ALL, DISTINCT, some
 from conformance.subject import Failed, Mistrusted, Subject
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle.comparing import mismatch, share_used
@@ -22,8 +22,8 @@ def _with_and_without_bias(op: Op) -> list[Variant]:
 @check("values.exact", ALL.values(), variants=_with_and_without_bias)
 def exact(subject: Subject, case: Case) -> None:
     """Whole-number data: equal to the oracle in every element, whatever the order of summation."""
-    expected = witness.exact_expected(case)
-    got = subject.run(case.op, case.spec, *witness.exact_inputs(case))
+    expected = case_data.exact_expected(case)
+    got = subject.run(case.op, case.spec, *case_data.exact_inputs(case))
     if case.spec.batch and not expected.any():  # the gradient of an empty batch is zero by definition
         raise Mistrusted("the expected result is zero everywhere, any result of zeros would pass")
     difference = mismatch(got, expected)
@@ -34,8 +34,8 @@ def exact(subject: Subject, case: Case) -> None:
 @check("values.real", [*DISTINCT, *_LONG_SUMS], kinds="f", variants=_with_and_without_bias)
 def real(subject: Subject, case: Case) -> None:
     """Real-valued data: within gamma(c*k, u) * S + u * |exact| of the oracle, element by element."""
-    expected, allowed = witness.real_expected(case, subject.backend.numerics)
-    got = subject.run(case.op, case.spec, *witness.real_inputs(case))
+    expected, allowed = case_data.real_expected(case, subject.backend.numerics)
+    got = subject.run(case.op, case.spec, *case_data.real_inputs(case))
     subject.used = share_used(got, expected, allowed)
     difference = mismatch(got, expected, allowed)
     if difference:

@@ -7,7 +7,7 @@ the checks that a version had. Mending a check that was wrong, and more geometri
 from __future__ import annotations
 
 from conformance import SUITE_VERSION
-from conformance.case import SelectionError
+from conformance.cases.case import SelectionError
 
 # The first version that has them; every other check is new in the current one.
 _SINCE = {

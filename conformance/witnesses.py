@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conformance import libraries
-from conformance.specs import ALL
+from conformance.cases.specs import ALL
 from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
 from harness.oracle import by_taps, data

@@ -17,10 +17,10 @@ from typing import Annotated, Any, get_args
 import typer
 
 from conformance import engine, external, junit, page, parallel, summary, versions, witnesses, xfails
-from conformance.case import CaseError
+from conformance.cases.case import CaseError
+from conformance.cases.shard import Shard
 from conformance.plan import DEFAULT_TIER, Selection
 from conformance.session import Options, Session
-from conformance.shard import Shard
 from harness import __version__
 from harness.calls.caller import InProcess
 from harness.calls.in_child import DEADLINE

@@ -12,7 +12,7 @@ import pytest
 
 import conformance
 from conformance import ConformanceError, Report
-from conformance.case import SelectionError
+from conformance.cases.case import SelectionError
 from conformance.checks import CHECKS
 from conformance.xfails import XfailsError
 from harness.contract.adapter import AdapterError

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import error_inputs, errors, witness
-from conformance.case import Case
+from conformance import error_inputs, errors
+from conformance.cases import case_data
+from conformance.cases.case import Case
 from conformance.checks import CHECKS
 from conformance.error_inputs import ACCEPTED, ARRAYS, GEOMETRY, AcceptedInput, ErrorInput
 from conformance.subject import Failed, Mistrusted, Subject
@@ -188,6 +189,6 @@ def test_square_and_empty_geometries_are_judged_too(spec: str, option: str) -> N
 
 def test_nothing_wrong_to_offer_is_no_pass() -> None:
     case = Case("errors.weight", "conv2d", "float32", ConvSpec.parse("n1c1h1w1_f1kh1kw1"))
-    right = ("as it should be", witness.exact_inputs(case))
+    right = ("as it should be", case_data.exact_inputs(case))
     with pytest.raises(Mistrusted, match="fits"):
         errors.refuses(Subject(faulty.load(Strict)), case, iter([right]))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from conformance import engine
+from conformance.cases.specs import DISTINCT, MAX_WORK
 from conformance.checks import CHECKS
 from conformance.outcome import Outcome
 from conformance.plan import Selection, plan
-from conformance.specs import DISTINCT, MAX_WORK
 from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.geometry.spec import ConvSpec, Op

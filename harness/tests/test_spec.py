@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance import golden
+from conformance.cases import golden
 from harness.geometry import benchdnn
 from harness.geometry.spec import OPS, ConvSpec, SpecError
 from harness.oracle.pointwise import window_starts

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from conformance import engine, external, summary
-from conformance.case import Case, CaseError
+from conformance.cases.case import Case, CaseError
+from conformance.cases.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.checks import CHECKS, check
-from conformance.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.subject import Failed, Subject
 from harness.calls.caller import InProcess
 from harness.contract import registry

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from conformance import engine, grid, layers, search, summary, xfails
-from conformance.case import SelectionError
+from conformance.cases.case import SelectionError
+from conformance.cases.shard import Shard
+from conformance.cases.specs import DISTINCT
 from conformance.outcome import Outcome
 from conformance.plan import Selection, plan
 from conformance.session import Entry, Options, Session
-from conformance.shard import Shard
-from conformance.specs import DISTINCT
 from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.geometry import layers

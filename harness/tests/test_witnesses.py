@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conformance import external, libraries, onnx_vectors, witnesses
-from conformance.case import Case
+from conformance import external, libraries, witnesses
+from conformance.cases import onnx_vectors
+from conformance.cases.case import Case
+from conformance.cases.golden import Example
+from conformance.cases.specs import ALL, DISTINCT
 from conformance.checks import CHECKS
-from conformance.golden import Example
-from conformance.specs import ALL, DISTINCT
 from conformance.subject import Failed, Subject
 from conformance.witnesses import Vote, odd_one_out, vote
 from harness.calls.caller import PLAIN, InProcess

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from conformance.case import SelectionError
+from conformance.cases.case import SelectionError
 
 
 @dataclass(frozen=True, slots=True)

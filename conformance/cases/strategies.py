@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from conformance.case import Case
+from conformance.cases.case import Case
 from harness.calls.memory_layouts import MEMORY_LAYOUTS
 from harness.geometry.spec import OPS, ConvSpec, Op
 

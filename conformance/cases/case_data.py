@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.case import Case
+from conformance.cases.case import Case
 from harness.contract.protocol import Array, Numerics
 from harness.oracle import by_taps, data
 from harness.oracle.comparing import allowance
