@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from conformance.cases.case import SelectionError
-from conformance.checks import check_of
+from conformance.checks.registration import check_of
+from conformance.checks.under_test import BackendUnderTest
 from conformance.judge import judge
 from conformance.outcome import Key, Outcome, Planned
 from conformance.plan import Selection, claimed_dtypes, in_tier_0, plan
-from conformance.subject import Subject
 from harness.calls.caller import Caller
 
 __all__ = ["Outcome", "Planned", "Selection", "SelectionError", "claimed_dtypes", "judge", "plan", "run"]
@@ -32,7 +32,7 @@ def run(
 
     `standing` restricts it to the checks with geometries of their own, or to those of the higher tiers.
     """
-    subject, start = Subject(backend), time.monotonic()
+    subject, start = BackendUnderTest(backend), time.monotonic()
     explained: Counter[Key] = Counter()
     waiting = [
         planned

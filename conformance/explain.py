@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conformance import pattern, script, witnesses
+from conformance.checks.under_test import RecordedCall
 from conformance.outcome import Planned
-from conformance.subject import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def explain(planned: Planned, target: str, libraries: Sequence[str] = ()) -> Exp
     return Explanation(script=text)
 
 
-def _voted(call: Call, libraries: Sequence[str]) -> str:
+def _voted(call: RecordedCall, libraries: Sequence[str]) -> str:
     """Who is the odd one out; nothing to be said on real-valued data, where all differ a little."""
     whole = all(a is None or np.array_equal(a, np.rint(a)) for a in call.arrays)
     if not libraries or not whole:

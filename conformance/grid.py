@@ -17,9 +17,9 @@ import numpy as np
 
 from conformance.cases.case import Case
 from conformance.cases.shard import WHOLE, Shard
-from conformance.checks import check
+from conformance.checks.registration import asks
+from conformance.checks.under_test import BackendUnderTest, Failed
 from conformance.outcome import Outcome, Planned, Tally
-from conformance.subject import Failed, Subject
 from harness.calls.caller import Caller, thread_limit
 from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op
@@ -34,8 +34,8 @@ _STEP = 131_071  # prime to the number of geometries: consecutive steps land far
 _REPORT_EVERY = 5000  # cases
 
 
-@check(CHECK, ())
-def on_the_grid(subject: Subject, case: Case) -> None:
+@asks(CHECK, ())
+def on_the_grid(subject: BackendUnderTest, case: Case) -> None:
     """One geometry of the grid, or any other, on whole numbers from a pool."""
     arrays = data.pooled(case.op, case.spec, case.dtype, str(case.spec))
     difference = _difference(subject, case, arrays, by_taps.run(case.op, case.spec, *arrays))
@@ -88,7 +88,7 @@ def _text(rows: Setting, columns: Setting) -> str:
 class _Run:
     """One backend on the grid, and one tally for each op and dtype."""
 
-    subject: Subject
+    subject: BackendUnderTest
     tallies: dict[tuple[Op, str], Tally]
 
     def step(self, op: Op, dtype: str, spec: ConvSpec, arrays: tuple[Array, ...], expected: Array) -> None:
@@ -134,7 +134,7 @@ def run(
     On one thread unless asked otherwise: for arrays this small, starting threads is all that is felt.
     """
     runs = [
-        _Run(Subject(backend), {t.key[1:]: t for t in outcome.tallies if t.key[0] == CHECK})
+        _Run(BackendUnderTest(backend), {t.key[1:]: t for t in outcome.tallies if t.key[0] == CHECK})
         for backend, outcome in backends
     ]
     pairs = list(dict.fromkeys(pair for one in runs for pair in one.tallies))
@@ -169,7 +169,7 @@ def _one(spec: ConvSpec, pairs: Sequence[tuple[Op, str]], runs: Sequence[_Run]) 
             one.step(op, dtype, spec, arrays, expected)
 
 
-def _difference(subject: Subject, case: Case, arrays: tuple[Array, ...], expected: Array) -> str:
+def _difference(subject: BackendUnderTest, case: Case, arrays: tuple[Array, ...], expected: Array) -> str:
     """How the result differs, or nothing. Raises `Failed` if there is no result of the right form."""
     subject.begin()
     got = subject.run(case.op, case.spec, *arrays)

@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 
-from conformance.checks import check_of
+from conformance.checks.registration import check_of
+from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted, NotRun, Refused
 from conformance.outcome import Planned, Status
-from conformance.subject import Failed, Mistrusted, NotRun, Refused, Subject
 
 
-def judge(subject: Subject, planned: Planned) -> None:
+def judge(subject: BackendUnderTest, planned: Planned) -> None:
     """Run one case. NumPy's floating-point warnings are silent: non-finite data is on purpose."""
     subject.begin()
     start = time.monotonic()
@@ -24,7 +24,7 @@ def judge(subject: Subject, planned: Planned) -> None:
         planned.status = known.get(planned.status, planned.status)
 
 
-def _verdict(subject: Subject, planned: Planned) -> tuple[Status, str]:
+def _verdict(subject: BackendUnderTest, planned: Planned) -> tuple[Status, str]:
     try:
         check_of(planned.case).run(subject, planned.case)
     except Failed as failure:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 
 from conformance.cases.case import Case
-from conformance.checks import check
+from conformance.checks.registration import asks
+from conformance.checks.under_test import BackendUnderTest, Failed, NotRun
 from conformance.outcome import Outcome, Planned
-from conformance.subject import Failed, NotRun, Subject
 from harness.calls.caller import Caller
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec, Op
@@ -31,7 +31,7 @@ _LONGEST = 100.0  # seconds that a call may be predicted to take
 _ROOM = 2.0  # times the bytes of inputs and result: what an implementation with one copy of them holds at once
 
 
-def full_size(subject: Subject, case: Case) -> None:
+def full_size(subject: BackendUnderTest, case: Case) -> None:
     """Sampled elements of the result are what the pointwise oracle says; the first and the last are among them."""
     op, spec, seed = case.op, case.spec, str(case.spec)
     predicted = predict(op, spec, lambda probe: _seconds(subject, Case(case.check, op, case.dtype, probe)), _LONGEST)
@@ -50,8 +50,8 @@ def full_size(subject: Subject, case: Case) -> None:
         )
 
 
-check(LAYER, ())(full_size)
-check(LARGE, (), ops=_LARGE_OPS, fits=lambda op, spec: spec == LARGE_SPEC)(full_size)
+asks(LAYER, ())(full_size)
+asks(LARGE, (), ops=_LARGE_OPS, fits=lambda op, spec: spec == LARGE_SPEC)(full_size)
 
 
 def plan(backend: Caller, outcome: Outcome, checks: Sequence[str], ops: Sequence[Op], dtypes: Sequence[str]) -> None:
@@ -74,7 +74,7 @@ def plan(backend: Caller, outcome: Outcome, checks: Sequence[str], ops: Sequence
         outcome.cases.append(planned)
 
 
-def _seconds(subject: Subject, case: Case) -> float:
+def _seconds(subject: BackendUnderTest, case: Case) -> float:
     """How long a call takes, here or in its process, from a second call if the first is short."""
     took = 0.0
     for _ in range(2):

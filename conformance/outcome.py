@@ -9,7 +9,7 @@ from typing import Literal
 
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT
-from conformance.subject import Call
+from conformance.checks.under_test import RecordedCall
 from harness.contract.protocol import Numerics
 from harness.geometry.spec import Op
 
@@ -31,7 +31,9 @@ class Planned:
     expected: str = ""  # the reason of an exclusion: why it is known to fail
     seconds: float = 0.0
     used: float | None = None  # share of the error allowance
-    calls: list[Call] = field(default_factory=list)  # what it called, kept for the first failures of a group only
+    calls: list[RecordedCall] = field(
+        default_factory=list
+    )  # what it called, kept for the first failures of a group only
     numerics: Numerics = "gemm"  # of the backend: the algorithm class that its error bound is for
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.subject import Call
+from conformance.checks.under_test import RecordedCall
 from harness.contract import lowering
 from harness.contract.protocol import ArgumentError, Array, Numerics, validate
 from harness.geometry.spec import ConvSpec, Op, Shape, SpecError
@@ -53,7 +53,7 @@ _PLANE_ORDERS = {
 }
 
 
-def expected(call: Call, numerics: Numerics = "gemm") -> tuple[Array, Array | None] | None:
+def expected(call: RecordedCall, numerics: Numerics = "gemm") -> tuple[Array, Array | None] | None:
     """The right result and its allowance (None: exact). None if the arrays are no valid finite input."""
     try:
         validate(call.op, call.spec, *call.arrays)
@@ -72,7 +72,7 @@ def expected(call: Call, numerics: Numerics = "gemm") -> tuple[Array, Array | No
     return right, allowance(dtype, numerics, right, total, count, call.op)
 
 
-def wrong(call: Call, numerics: Numerics = "gemm") -> Array | None:
+def wrong(call: RecordedCall, numerics: Numerics = "gemm") -> Array | None:
     """Which elements of the result are wrong. None if that cannot be said, or if none is."""
     known, got = expected(call, numerics), call.reply.result
     if known is None or got is None or got.shape != known[0].shape or got.dtype.kind not in "biuf":
@@ -109,7 +109,7 @@ def describe(op: Op, spec: ConvSpec, mask: Array) -> str:
     return "every element that an input reaches" if (named == inside).all() else ""
 
 
-def likely(call: Call, numerics: Numerics = "gemm") -> str:
+def likely(call: RecordedCall, numerics: Numerics = "gemm") -> str:
     """Which common mistakes would give exactly this result, at most three; "" if none is known."""
     known, got = expected(call, numerics), call.reply.result
     if (
@@ -246,7 +246,7 @@ def _same(got: Array, other: Array, slack: float) -> bool:
     return got.shape == other.shape and bool((np.abs(got.astype(np.float64) - other) <= slack).all())
 
 
-def _mistakes(call: Call, right: Array) -> _Named:
+def _mistakes(call: RecordedCall, right: Array) -> _Named:
     op, spec, arrays = call.op, call.spec, call.arrays
     for text, change in _geometries(spec):
         for other in _stretched(spec, change):
@@ -267,7 +267,7 @@ def _mistakes(call: Call, right: Array) -> _Named:
     yield "the expected values in another shape", right.reshape(_shape_like(call, right))
 
 
-def _shape_like(call: Call, right: Array) -> Shape:
+def _shape_like(call: RecordedCall, right: Array) -> Shape:
     got = call.reply.result
     return right.shape if got is None or got.size != right.size else tuple(got.shape)
 
@@ -340,7 +340,7 @@ def _rearranged(spec: ConvSpec, a: Array, what: str) -> _Named:
             yield how or f"{what} with {text}", np.flip(named, axes).reshape(a.shape)
 
 
-def _arithmetic(call: Call, right: Array) -> _Named:
+def _arithmetic(call: RecordedCall, right: Array) -> _Named:
     """Terms left out, counted twice, averaged or overwritten, and lost digits."""
     op, spec, arrays, got = call.op, call.spec, call.arrays, call.reply.result
     if op == "conv2d" and arrays[2] is not None:

@@ -12,22 +12,22 @@ from dataclasses import dataclass
 import numpy as np
 
 # The modules of checks register themselves, in the order in which they are run and shown.
-import conformance.form  # isort: skip
-import conformance.values  # isort: skip
-import conformance.laws  # isort: skip
-import conformance.relations  # isort: skip
-import conformance.contract  # isort: skip
-import conformance.sequences  # isort: skip
-import conformance.external  # isort: skip
+import conformance.checks.form  # isort: skip
+import conformance.checks.values  # isort: skip
+import conformance.checks.laws  # isort: skip
+import conformance.checks.relations  # isort: skip
+import conformance.checks.memory  # isort: skip
+import conformance.checks.sequences  # isort: skip
+import conformance.checks.external  # isort: skip
 import conformance.grid  # isort: skip
 import conformance.search  # isort: skip
 import conformance.layers  # isort: skip
-import conformance.errors  # noqa: F401  # isort: skip
+import conformance.checks.errors  # noqa: F401  # isort: skip
 from conformance import versions
 from conformance.cases.case import Case, CaseError, SelectionError
 from conformance.cases.shard import WHOLE, Shard
 from conformance.cases.specs import DISTINCT
-from conformance.checks import CHECKS, check_of
+from conformance.checks.registration import CHECKS, check_of
 from conformance.outcome import Outcome, Planned
 from harness.calls.caller import Caller
 from harness.contract.protocol import DTYPES

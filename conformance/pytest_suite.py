@@ -21,11 +21,11 @@ from typing import Any, ClassVar, TypeVar
 import pytest
 
 from conformance import api, explain, grid, search, summary, xfails
+from conformance.checks.under_test import BackendUnderTest
 from conformance.engine import KEPT
 from conformance.judge import judge
 from conformance.outcome import Group, Outcome, Planned, Tally
 from conformance.plan import DEFAULT_TIER, matches
-from conformance.subject import Subject
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _RED = ("fail", "mistrusted", "not_run")
@@ -42,7 +42,7 @@ class Suite:
         (entry,) = session.entries
         self.outcome, self.target, self.observer = entry.outcome, entry.target, entry.observer
         self.known, self.seed = list(options.known), options.selection.seed
-        self.subject = None if entry.observer is None else Subject(entry.observer)
+        self.subject = None if entry.observer is None else BackendUnderTest(entry.observer)
 
     def checks(self) -> list[GroupCheck]:
         """One for every check, op and dtype; a single one that skips if the backend is unavailable."""

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from conformance.checks.under_test import RecordedCall
 from conformance.pattern import expected, wrong
-from conformance.subject import Call
 from harness.calls.worker import THREAD_VARIABLES
 from harness.contract import registry
 from harness.contract.protocol import ArgumentError, Array, Numerics, validate
@@ -27,7 +27,9 @@ _MOST_CHARACTERS = 190
 _MOST_LITERALS = 64  # elements; larger arrays are packed
 _MOST_BYTES = 4_000_000
 _Tail = tuple[list[str], list[str]]  # lines that make the calls, lines that then must hold
-_Judge = Callable[[Sequence[Call]], list[_Tail]]  # of the last call: the longest version first, none if it is innocent
+_Judge = Callable[
+    [Sequence[RecordedCall]], list[_Tail]
+]  # of the last call: the longest version first, none if it is innocent
 _PLAIN = ["got = [out(f(*[g if g is None else own(lay(g)) for g in x], z)) for f, z, lay, *x in calls]"]
 _KEEPING = [
     "args = [[g if g is None else lay(g) for g in x] for _, _, lay, *x in calls]",
@@ -81,7 +83,7 @@ _DERIVED: dict[Op, tuple[str, str]] = {
 }
 
 
-def standalone(calls: Sequence[Call], case_id: str, text: str, target: str, numerics: Numerics = "gemm") -> str:
+def standalone(calls: Sequence[RecordedCall], case_id: str, text: str, target: str, numerics: Numerics = "gemm") -> str:
     """The script, or "" where the calls show no fault that a script could repeat.
 
     `target` is what the user typed: file.py[:Attr] (relative to where the script is run), module:Attr or a name.
@@ -113,7 +115,9 @@ def _conditions(threads: int) -> list[str]:
 # -- what went wrong -------------------------------------------------------------------------------------------
 
 
-def _found(calls: Sequence[Call], case_id: str, numerics: Numerics) -> Iterator[tuple[Sequence[Call], _Tail]]:
+def _found(
+    calls: Sequence[RecordedCall], case_id: str, numerics: Numerics
+) -> Iterator[tuple[Sequence[RecordedCall], _Tail]]:
     """What to call and to check for every fault that the calls show, the gravest first."""
     if "concurrent" in case_id:
         yield from ((calls, tail) for tail in _at_once(calls, numerics))
@@ -124,7 +128,7 @@ def _found(calls: Sequence[Call], case_id: str, numerics: Numerics) -> Iterator[
             yield from ((calls[:number], tail) for tail in judge(calls[:number]))
 
 
-def _misfit(call: Call) -> bool:
+def _misfit(call: RecordedCall) -> bool:
     """Whether the arrays are wrong on purpose."""
     try:
         validate(call.op, call.spec, *call.arrays)
@@ -133,11 +137,11 @@ def _misfit(call: Call) -> bool:
     return False
 
 
-def _way(calls: Sequence[Call]) -> list[str]:
+def _way(calls: Sequence[RecordedCall]) -> list[str]:
     return _TRYING if any(map(_misfit, calls)) else _PLAIN
 
 
-def _ending(calls: Sequence[Call]) -> list[_Tail]:
+def _ending(calls: Sequence[RecordedCall]) -> list[_Tail]:
     """It raised, exited, crashed or hung: the calls alone are enough."""
     reply, way = calls[-1].reply, _way(calls)
     if not reply.error or (_misfit(calls[-1]) and not reply.died):
@@ -151,14 +155,14 @@ def _ending(calls: Sequence[Call]) -> list[_Tail]:
     return [(way, check)]
 
 
-def _accepted(calls: Sequence[Call]) -> list[_Tail]:
+def _accepted(calls: Sequence[RecordedCall]) -> list[_Tail]:
     """Arrays that do not fit must be refused."""
     if not _misfit(calls[-1]) or calls[-1].reply.error:
         return []
     return [(_TRYING, ['assert isinstance(got[-1], Exception), "arrays that do not fit are accepted"'])]
 
 
-def _form(calls: Sequence[Call]) -> list[_Tail]:
+def _form(calls: Sequence[RecordedCall]) -> list[_Tail]:
     """Type, shape and dtype."""
     call, reply, result = calls[-1], calls[-1].reply, calls[-1].reply.result
     if reply.error or _misfit(call):
@@ -170,14 +174,14 @@ def _form(calls: Sequence[Call]) -> list[_Tail]:
     return [(_way(calls), [f"form = {form}", f"assert form == [np.ndarray, {shape}, {dtype!r}], form"])]
 
 
-def _values(calls: Sequence[Call], numerics: Numerics) -> list[_Tail]:
+def _values(calls: Sequence[RecordedCall], numerics: Numerics) -> list[_Tail]:
     mask = None if calls[-1].reply.error else wrong(calls[-1], numerics)
     if mask is None:
         return []
     return [(_way(calls), check) for check in _comparisons(calls[-1], mask, numerics, "got[-1]", calls)]
 
 
-def _facts(calls: Sequence[Call]) -> list[_Tail]:
+def _facts(calls: Sequence[RecordedCall]) -> list[_Tail]:
     """Inputs, memory and flags."""
     reply, way = calls[-1].reply, _way(calls)
     shared = [who.split()[-1] for who in reply.shares if who.startswith("argument")]
@@ -198,7 +202,7 @@ def _facts(calls: Sequence[Call]) -> list[_Tail]:
     return [(way, [f'assert got[-1].flags.{flag}, "the result is not {flag}"'])] if flag else []
 
 
-def _bits(calls: Sequence[Call]) -> list[_Tail]:
+def _bits(calls: Sequence[RecordedCall]) -> list[_Tail]:
     """The same call twice must give the same bits."""
     made = [(c.op, c.spec, c.layout, *(None if a is None else _key(a) for a in c.arrays)) for c in calls]
     first, result = made.index(made[-1]), calls[-1].reply.result
@@ -208,7 +212,7 @@ def _bits(calls: Sequence[Call]) -> list[_Tail]:
     return [(_way(calls), [f'assert got[-1].tobytes() == got[{first}].tobytes(), "the same call gave other bits"'])]
 
 
-def _at_once(calls: Sequence[Call], numerics: Numerics) -> list[_Tail]:
+def _at_once(calls: Sequence[RecordedCall], numerics: Numerics) -> list[_Tail]:
     """Calls from several threads; a race is not lost every time, so they are made again and again."""
     way = [
         "from concurrent.futures import ThreadPoolExecutor",
@@ -229,7 +233,9 @@ def _at_once(calls: Sequence[Call], numerics: Numerics) -> list[_Tail]:
 # -- what it should be -----------------------------------------------------------------------------------------
 
 
-def _comparisons(call: Call, mask: Array, numerics: Numerics, got: str, calls: Sequence[Call]) -> list[list[str]]:
+def _comparisons(
+    call: RecordedCall, mask: Array, numerics: Numerics, got: str, calls: Sequence[RecordedCall]
+) -> list[list[str]]:
     """Lines that compare `got` with the definition, then shorter ones that have the values as data."""
     known = expected(call, numerics)
     if known is None or call.reply.result is None:
@@ -245,7 +251,7 @@ def _comparisons(call: Call, mask: Array, numerics: Numerics, got: str, calls: S
     return [values] if right.size <= _MOST_LITERALS else [[*_definition(call, calls), check], values]
 
 
-def _definition(call: Call, calls: Sequence[Call]) -> list[str]:
+def _definition(call: RecordedCall, calls: Sequence[RecordedCall]) -> list[str]:
     """`want` from the definition, in loops over every tap of every window."""
     op, spec, table = call.op, call.spec, _arrays(calls)
     a = [None if x is None else f"a[{_place(table, x)}]" for x in call.arrays]
@@ -297,7 +303,7 @@ def _loading(target: str) -> list[str]:
     ]
 
 
-def _setting(calls: Sequence[Call], loading: list[str], joined: bool) -> list[str]:
+def _setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool) -> list[str]:
     """Everything up to the calls: imports, backend, geometries, data; `joined` puts all arrays on one line."""
     specs, table = list(dict.fromkeys(call.spec for call in calls)), _arrays(calls)
     ops, layouts = dict.fromkeys(call.op for call in calls), dict.fromkeys(call.layout for call in calls)
@@ -349,7 +355,7 @@ def _key(a: Array) -> tuple[object, ...]:
     return a.tobytes(), a.shape, a.dtype.str
 
 
-def _arrays(calls: Sequence[Call]) -> dict[tuple[object, ...], Array]:
+def _arrays(calls: Sequence[RecordedCall]) -> dict[tuple[object, ...], Array]:
     """Every array once."""
     return {_key(a): a for call in calls for a in call.arrays if a is not None}
 

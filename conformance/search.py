@@ -15,10 +15,10 @@ from hypothesis.errors import FlakyFailure
 from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.strategies import cases
-from conformance.checks import check
+from conformance.checks.registration import asks
+from conformance.checks.under_test import BackendUnderTest, Failed
 from conformance.judge import judge
 from conformance.outcome import Outcome, Planned, Tally
-from conformance.subject import Failed, Subject
 from harness.calls.caller import Caller, Conditions
 from harness.calls.memory_layouts import representable
 from harness.geometry.spec import OPS, Op
@@ -30,8 +30,8 @@ CHECK = "values.random"
 EXAMPLES = 1000  # of an op and dtype
 
 
-@check(CHECK, ())
-def on_random_geometries(subject: Subject, case: Case) -> None:
+@asks(CHECK, ())
+def on_random_geometries(subject: BackendUnderTest, case: Case) -> None:
     """Whole numbers in the case's memory layout, exact; real numbers too where the dtype has them, within the bound."""
     arrays = [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
     got = subject.run(case.op, case.spec, *arrays, how=Conditions(layout=case.layout))
@@ -69,7 +69,7 @@ def run(
 ) -> None:
     """Search for each op and dtype that the outcome plans, in turn. `seed` decides all that is drawn."""
     tallies = [tally for tally in outcome.tallies if tally.key[0] == CHECK]
-    start, subject = time.monotonic(), Subject(backend)
+    start, subject = time.monotonic(), BackendUnderTest(backend)
     for number, tally in enumerate(tallies):
         end = start + budget * (number + 1) / len(tallies)  # an equal share of the time for each
         try:
@@ -82,7 +82,7 @@ def run(
         outcome.cuts.append(f"{cut} random cases were cut by the budget")
 
 
-def _search(subject: Subject, tally: Tally, seed: int, end: float, progress: Callable[[int], None]) -> None:
+def _search(subject: BackendUnderTest, tally: Tally, seed: int, end: float, progress: Callable[[int], None]) -> None:
     _, op, dtype = tally.key
     tally.counts.clear()
     last: dict[str, Planned] = {}
@@ -116,7 +116,7 @@ def _search(subject: Subject, tally: Tally, seed: int, end: float, progress: Cal
         tally.planned = tally.counts.total()  # a search ends where it finds something
 
 
-def _try(subject: Subject, case: Case) -> Planned:
+def _try(subject: BackendUnderTest, case: Case) -> Planned:
     planned = Planned(case)
     try:
         reason = subject.backend.unsupported(case.op, case.spec, case.dtype)

@@ -16,9 +16,10 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from conformance import engine, external, junit, page, parallel, summary, versions, witnesses, xfails
+from conformance import engine, junit, page, parallel, summary, versions, witnesses, xfails
 from conformance.cases.case import CaseError
 from conformance.cases.shard import Shard
+from conformance.checks import external
 from conformance.plan import DEFAULT_TIER, Selection
 from conformance.session import Options, Session
 from harness import __version__

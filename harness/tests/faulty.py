@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from conformance.checks import CHECKS
+from conformance.checks.registration import CHECKS
 from conformance.outcome import Outcome
 from harness.calls.caller import InProcess
 from harness.contract.adapter import complete

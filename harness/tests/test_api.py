@@ -13,7 +13,7 @@ import pytest
 import conformance
 from conformance import ConformanceError, Report
 from conformance.cases.case import SelectionError
-from conformance.checks import CHECKS
+from conformance.checks.registration import CHECKS
 from conformance.xfails import XfailsError
 from harness.contract.adapter import AdapterError
 from harness.contract.protocol import BackendUnavailable

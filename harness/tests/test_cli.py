@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from conformance import engine
-from conformance.subject import Subject
+from conformance.checks.under_test import BackendUnderTest
 from harness.cli import main
 from harness.contract import registry
 from harness.geometry.spec import OPS
@@ -306,7 +306,7 @@ def test_an_interruption_keeps_what_is_finished(
 ) -> None:
     judged, judge = [], engine.judge
 
-    def interrupted(subject: Subject, planned: engine.Planned) -> None:
+    def interrupted(subject: BackendUnderTest, planned: engine.Planned) -> None:
         judged.append(planned)
         if len(judged) == 5:
             raise KeyboardInterrupt

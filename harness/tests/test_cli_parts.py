@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import external
+from conformance.checks import external
 from harness.tests.conftest import Write, edited
 from harness.tests.test_cli import call, harness, stored
 

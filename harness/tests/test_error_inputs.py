@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import error_inputs, errors
+from conformance import error_inputs
 from conformance.cases import case_data
 from conformance.cases.case import Case
-from conformance.checks import CHECKS
+from conformance.checks import errors
+from conformance.checks.registration import CHECKS
+from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
 from conformance.error_inputs import ACCEPTED, ARRAYS, GEOMETRY, AcceptedInput, ErrorInput
-from conformance.subject import Failed, Mistrusted, Subject
 from harness.contract.protocol import Array, validate
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.tests import faulty
@@ -130,7 +131,7 @@ def fits(op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...]) -> bool:
 def judge(kind: type[faulty.Right], case: Case) -> str:
     """The diagnosis of one case, "" for a pass."""
     try:
-        next(c for c in CHECKS[case.check] if case.op in c.ops).run(Subject(faulty.load(kind)), case)
+        next(c for c in CHECKS[case.check] if case.op in c.ops).run(BackendUnderTest(faulty.load(kind)), case)
     except Failed as failure:
         return str(failure)
     return ""
@@ -191,4 +192,4 @@ def test_nothing_wrong_to_offer_is_no_pass() -> None:
     case = Case("errors.weight", "conv2d", "float32", ConvSpec.parse("n1c1h1w1_f1kh1kw1"))
     right = ("as it should be", case_data.exact_inputs(case))
     with pytest.raises(Mistrusted, match="fits"):
-        errors.refuses(Subject(faulty.load(Strict)), case, iter([right]))
+        errors.refuses(BackendUnderTest(faulty.load(Strict)), case, iter([right]))

@@ -10,7 +10,7 @@ import pytest
 
 from conformance import engine
 from conformance.cases.specs import DISTINCT, MAX_WORK
-from conformance.checks import CHECKS
+from conformance.checks.registration import CHECKS
 from conformance.outcome import Outcome
 from conformance.plan import Selection, plan
 from harness.calls.caller import InProcess

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from conformance import pattern
+from conformance.checks.under_test import RecordedCall
 from conformance.script import standalone
-from conformance.subject import Call
 from harness.calls import memory_layouts
 from harness.calls.caller import CallResult, Conditions, InProcess
 from harness.contract import registry
@@ -56,13 +56,13 @@ def wrapped(line: str) -> str:
 
 def observed(
     path: Path, wanted: Sequence[tuple[Op, ConvSpec]], layout: str = "C", real: bool = False, same: bool = False
-) -> list[Call]:
+) -> list[RecordedCall]:
     """The calls of a case, made here."""
     backend, calls = InProcess(registry.load(str(path))), []
     for number, (op, spec) in enumerate(wanted):
         arrays = (data.real if real else data.exact)(op, spec, "float32", f"{0 if same else number}")
         logical = tuple(memory_layouts.representable(a, layout) for a in arrays)
-        calls.append(Call(op, spec, logical, layout, backend.call(op, spec, arrays, Conditions(layout))))
+        calls.append(RecordedCall(op, spec, logical, layout, backend.call(op, spec, arrays, Conditions(layout))))
     return calls
 
 
@@ -75,7 +75,9 @@ def run(folder: Path, script: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def checked(folder: Path, bad: str, calls: Sequence[Call], good: str = GOOD, ends: str = "AssertionError") -> str:
+def checked(
+    folder: Path, bad: str, calls: Sequence[RecordedCall], good: str = GOOD, ends: str = "AssertionError"
+) -> str:
     """The script for `calls` fails on the plug-in they came from, as told, and passes on the right one."""
     script = standalone(calls, "values.exact/im2col/float32/n1", "wrong\nin two lines", "./mine.py")
     assert 0 < len(script.splitlines()) <= 20, script
@@ -182,7 +184,7 @@ def test_other_bits_are_seen_again(tmp_path: Path) -> None:
 def test_a_death_is_died_again(tmp_path: Path, line: str, ends: str) -> None:
     first(tmp_path, GOOD)
     arrays = data.exact("im2col", _SPEC, "float32", "0")
-    calls = [Call("im2col", _SPEC, arrays, "C", CallResult(error="was killed by signal 11", died=True))]
+    calls = [RecordedCall("im2col", _SPEC, arrays, "C", CallResult(error="was killed by signal 11", died=True))]
     checked(tmp_path, wrapped(line), calls, ends=ends)
 
 
@@ -193,7 +195,7 @@ def test_calls_at_once_are_made_at_once(tmp_path: Path) -> None:
     backend = InProcess(registry.load(str(first(tmp_path, source))))
     several = [data.exact("im2col", _SPEC, "float32", str(n)) for n in range(4)]
     replies = backend.together("im2col", _SPEC, several)
-    calls = [Call("im2col", _SPEC, a, "C", reply) for a, reply in zip(several, replies, strict=True)]
+    calls = [RecordedCall("im2col", _SPEC, a, "C", reply) for a, reply in zip(several, replies, strict=True)]
     script = standalone(calls, "contract.concurrent/im2col", "wrong", "mine.py")
     assert len(script.splitlines()) <= 20
     assert run(tmp_path, script)[0] != 0
@@ -204,7 +206,7 @@ def test_calls_at_once_are_made_at_once(tmp_path: Path) -> None:
 def test_arrays_that_do_not_fit_must_be_refused(tmp_path: Path) -> None:
     first(tmp_path, GOOD)
     x = np.ones((1, 1, 1, 1), np.float32)
-    calls = [Call("im2col", _SMALL, (x,), "C", CallResult(result=np.ones((1, 4, 9), np.float32)))]
+    calls = [RecordedCall("im2col", _SMALL, (x,), "C", CallResult(result=np.ones((1, 4, 9), np.float32)))]
     source = wrapped("return np.ones(spec.columns_shape, x.dtype)")
     assert "accepted" in checked(tmp_path, source, calls)
 
@@ -321,7 +323,7 @@ def test_the_likely_mistake_is_named(op: Op, text: str, change: object) -> None:
         made = pattern._fit(by_taps.run(op, change, *fitted), _SPEC, change, _SPEC.output_shape(op), True)
     else:
         made = change(*arrays)  # type: ignore[operator]
-    assert text in pattern.likely(Call(op, _SPEC, arrays, "C", CallResult(result=made)))
+    assert text in pattern.likely(RecordedCall(op, _SPEC, arrays, "C", CallResult(result=made)))
 
 
 @pytest.mark.parametrize(
@@ -332,7 +334,7 @@ def test_another_order_of_columns_is_named(text: str, order: tuple[int, ...]) ->
     (x,) = data.exact("im2col", _SPEC, "float32", "0")
     right = by_taps.run("im2col", _SPEC, x).reshape(2, 4, *_SPEC.kernel_size, *_SPEC.output_size)
     made = right.transpose(order).reshape(_SPEC.columns_shape)
-    assert text in pattern.likely(Call("im2col", _SPEC, (x,), "C", CallResult(result=made)))
+    assert text in pattern.likely(RecordedCall("im2col", _SPEC, (x,), "C", CallResult(result=made)))
 
 
 def test_a_right_result_has_no_likely_mistake(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ import time
 import numpy as np
 import pytest
 
-from conformance import engine, external, summary
+from conformance import engine, summary
 from conformance.cases.case import Case, CaseError
 from conformance.cases.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
-from conformance.checks import CHECKS, check
-from conformance.subject import Failed, Subject
+from conformance.checks import external
+from conformance.checks.registration import CHECKS, asks
+from conformance.checks.under_test import BackendUnderTest, Failed
 from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.contract.protocol import DTYPES
@@ -237,7 +238,7 @@ def test_the_subject_never_hands_out_shared_inputs() -> None:
 
 
 def test_the_subject_reports_form_before_values() -> None:
-    subject = Subject(faulty.load(faulty.FAULTS["extra_axis"][0]))
+    subject = BackendUnderTest(faulty.load(faulty.FAULTS["extra_axis"][0]))
     spec = DISTINCT[0]
     with pytest.raises(Failed, match="returned shape"):
         subject.run("im2col", spec, np.ones(spec.x_shape, np.float32))

@@ -10,13 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conformance import external, libraries, witnesses
+from conformance import libraries, witnesses
 from conformance.cases import onnx_vectors
 from conformance.cases.case import Case
 from conformance.cases.golden import Example
 from conformance.cases.specs import ALL, DISTINCT
-from conformance.checks import CHECKS
-from conformance.subject import Failed, Subject
+from conformance.checks import external
+from conformance.checks.registration import CHECKS
+from conformance.checks.under_test import BackendUnderTest, Failed
 from conformance.witnesses import Vote, odd_one_out, vote
 from harness.calls.caller import PLAIN, InProcess
 from harness.contract import registry
@@ -202,7 +203,7 @@ def test_onnx_models_are_within_the_bound_and_it_is_tight() -> None:
         assert external.allowed_error(e, "float32", "gemm").max() < 2e-4, e.origin
 
 
-class _Rounded(Subject):
+class _Rounded(BackendUnderTest):
     """A subject that gives the oracle's result rounded to the dtype, its last element moved by `off`."""
 
     off = 0.0

@@ -10,8 +10,8 @@ import numpy as np
 from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks import check
-from conformance.subject import Failed, Subject
+from conformance.checks.registration import asks
+from conformance.checks.under_test import BackendUnderTest, Failed
 from harness.calls.caller import Conditions
 from harness.geometry.spec import ConvSpec
 from harness.oracle.comparing import mismatch
@@ -20,8 +20,8 @@ _CALLERS = 4  # threads that call at the same moment
 _MANY = max(2, os.cpu_count() or 2)
 
 
-@check("contract.repeatable", [*DISTINCT[:1], *some("many_channels", "width_33")], kinds="f")
-def repeatable(subject: Subject, case: Case) -> None:
+@asks("contract.repeatable", [*DISTINCT[:1], *some("many_channels", "width_33")], kinds="f")
+def repeatable(subject: BackendUnderTest, case: Case) -> None:
     """The same real-valued arrays give the same bits, also after a call on another geometry."""
     first = subject.run(case.op, case.spec, *case_data.real_inputs(case)).copy()
     other = Case(case.check, case.op, case.dtype, DISTINCT[2])
@@ -31,8 +31,8 @@ def repeatable(subject: Subject, case: Case) -> None:
         raise Failed(f"{case.op} gave other bits the second time: {mismatch(second, first)}")
 
 
-@check("contract.state", DISTINCT)
-def state(subject: Subject, case: Case) -> None:
+@asks("contract.state", DISTINCT)
+def state(subject: BackendUnderTest, case: Case) -> None:
     """A call is right whatever was called before: same shapes with other strides, pads and dilation (stale caches)."""
     spec = case.spec
     (h, w), (kh, kw) = spec.input_size, spec.kernel_size
@@ -56,8 +56,8 @@ def state(subject: Subject, case: Case) -> None:
             raise Failed(f"{case.op} on {related.spec}, after related geometries: {difference}")
 
 
-@check("contract.batch_split", DISTINCT)
-def batch_split(subject: Subject, case: Case) -> None:
+@asks("contract.batch_split", DISTINCT)
+def batch_split(subject: BackendUnderTest, case: Case) -> None:
     """A batch gives what its images give alone; the gradients of weights and bias are their sum."""
     arrays = case_data.exact_inputs(case)
     whole = subject.run(case.op, case.spec, *arrays)
@@ -77,8 +77,8 @@ def batch_split(subject: Subject, case: Case) -> None:
         raise Failed(f"{case.op} of {case.spec.batch} images is not that of each alone: {difference}")
 
 
-@check("contract.threads", [*DISTINCT, *some("many_channels")])
-def threads(subject: Subject, case: Case) -> None:
+@asks("contract.threads", [*DISTINCT, *some("many_channels")])
+def threads(subject: BackendUnderTest, case: Case) -> None:
     """The same with one thread and with all."""
     for count in (1, _MANY):
         got = subject.run(case.op, case.spec, *case_data.exact_inputs(case), how=Conditions(threads=count))
@@ -87,8 +87,8 @@ def threads(subject: Subject, case: Case) -> None:
             raise Failed(f"{case.op} with {count} thread(s): {difference}")
 
 
-@check("contract.concurrent", [*DISTINCT[:2], *some("pad_symmetric")])
-def concurrent(subject: Subject, case: Case) -> None:
+@asks("contract.concurrent", [*DISTINCT[:2], *some("pad_symmetric")])
+def concurrent(subject: BackendUnderTest, case: Case) -> None:
     """Right when several threads of the caller call at the same moment, each with its own data."""
     cases = [Case(case.check, case.op, case.dtype, case.spec, seed=case.seed + n) for n in range(_CALLERS)]
     results = subject.together(case.op, case.spec, [case_data.exact_inputs(one) for one in cases])
@@ -98,8 +98,8 @@ def concurrent(subject: Subject, case: Case) -> None:
             raise Failed(f"{case.op}, call {number} of {_CALLERS} at once: {difference}")
 
 
-@check("contract.after_error", DISTINCT[:2])
-def after_error(subject: Subject, case: Case) -> None:
+@asks("contract.after_error", DISTINCT[:2])
+def after_error(subject: BackendUnderTest, case: Case) -> None:
     """Right after a call that failed: None in place of every array, which no backend can compute."""
     arrays = case_data.exact_inputs(case)
     subject.attempt(case.op, case.spec, *[None for _ in arrays])

@@ -9,8 +9,8 @@ import numpy as np
 from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks import Variant, check
-from conformance.subject import Failed, Subject
+from conformance.checks.registration import Variant, asks
+from conformance.checks.under_test import BackendUnderTest, Failed
 from harness.calls.caller import Conditions
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, representable
 from harness.contract.protocol import Array
@@ -23,8 +23,8 @@ _VIEWS = [*some("one_pixel", "pointwise", "kernel_is_image"), DISTINCT[0]]
 _USUAL = [*DISTINCT[:2], *some("pointwise", "pad_bottom_right")]
 
 
-@check("contract.contiguous", _USUAL)
-def contiguous(subject: Subject, case: Case) -> None:
+@asks("contract.contiguous", _USUAL)
+def contiguous(subject: BackendUnderTest, case: Case) -> None:
     """C-contiguous."""
     reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
     if not reply.contiguous:
@@ -32,23 +32,23 @@ def contiguous(subject: Subject, case: Case) -> None:
         raise Failed(f"{case.op} returned strides {reply.strides}{shape}, not C-contiguous")
 
 
-@check("contract.writeable", _USUAL)
-def writeable(subject: Subject, case: Case) -> None:
+@asks("contract.writeable", _USUAL)
+def writeable(subject: BackendUnderTest, case: Case) -> None:
     """Writeable."""
     if not subject.observe(case.op, case.spec, *case_data.exact_inputs(case)).writeable:
         raise Failed(f"{case.op} returned a read-only array")
 
 
-@check("contract.inputs_untouched", [*DISTINCT[:2], *some("pad_symmetric", "pointwise")])
-def inputs_untouched(subject: Subject, case: Case) -> None:
+@asks("contract.inputs_untouched", [*DISTINCT[:2], *some("pad_symmetric", "pointwise")])
+def inputs_untouched(subject: BackendUnderTest, case: Case) -> None:
     """Bytes, shape, strides and flags of every input are what they were."""
     reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
     if reply.changed:
         raise Failed(f"{case.op} changed {', '.join(reply.changed)}")
 
 
-@check("contract.no_alias_input", _VIEWS)
-def no_alias_input(subject: Subject, case: Case) -> None:
+@asks("contract.no_alias_input", _VIEWS)
+def no_alias_input(subject: BackendUnderTest, case: Case) -> None:
     """Fresh memory: none of it belongs to an input."""
     reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
     inputs = [what for what in reply.shares if what.startswith("argument")]
@@ -56,8 +56,8 @@ def no_alias_input(subject: Subject, case: Case) -> None:
         raise Failed(f"{case.op} returned memory of {', '.join(inputs)}")
 
 
-@check("contract.no_alias_previous", _VIEWS)
-def no_alias_previous(subject: Subject, case: Case) -> None:
+@asks("contract.no_alias_previous", _VIEWS)
+def no_alias_previous(subject: BackendUnderTest, case: Case) -> None:
     """Fresh memory: not that of the previous result, which a second call leaves as it was."""
     arrays = case_data.exact_inputs(case)
     subject.observe(case.op, case.spec, *arrays)
@@ -68,8 +68,8 @@ def no_alias_previous(subject: Subject, case: Case) -> None:
         raise Failed(f"a second call of {case.op} changed the first result")
 
 
-@check("contract.uninitialised", [*DISTINCT, *some("stride_beyond_kernel", "pad_wider_than_image", "same_stride2")])
-def uninitialised(subject: Subject, case: Case) -> None:
+@asks("contract.uninitialised", [*DISTINCT, *some("stride_beyond_kernel", "pad_wider_than_image", "same_stride2")])
+def uninitialised(subject: BackendUnderTest, case: Case) -> None:
     """Right too where fresh memory holds garbage: what is never written is never returned."""
     got = subject.run(case.op, case.spec, *case_data.exact_inputs(case), how=Conditions(poisoned=True))
     difference = mismatch(got, case_data.exact_expected(case))
@@ -81,8 +81,8 @@ def _layouts(op: Op) -> list[Variant]:
     return [{"layout": name} for name in MEMORY_LAYOUTS[1:]]
 
 
-@check("contract.strided_inputs", [*DISTINCT[:1], *some("pad_symmetric", "pointwise")], variants=_layouts)
-def strided_inputs(subject: Subject, case: Case) -> None:
+@asks("contract.strided_inputs", [*DISTINCT[:1], *some("pad_symmetric", "pointwise")], variants=_layouts)
+def strided_inputs(subject: BackendUnderTest, case: Case) -> None:
     """Inputs in any order of axes, any steps, read-only, broadcast, mapped from a file, or off their alignment."""
     arrays = [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
     got = subject.run(case.op, case.spec, *arrays, how=Conditions(layout=case.layout))
@@ -100,13 +100,13 @@ def _nonfinite_specs(op: Op) -> list[ConvSpec]:
     return [*_INTERIOR, *DISTINCT[:2]] if op in _PADDED else _INTERIOR
 
 
-@check(
+@asks(
     "contract.nonfinite",
     _nonfinite_specs,
     kinds="f",
     fits=lambda op, spec: spec.batch > 0 and (op in _PADDED or not any(spec.padding)),
 )
-def nonfinite(subject: Subject, case: Case) -> None:
+def nonfinite(subject: BackendUnderTest, case: Case) -> None:
     """A NaN or Inf in one element reaches exactly the results that read it, and changes no other."""
     for argument, poison in enumerate((np.nan, np.inf)):
         arrays = [cast(Array, a) for a in case_data.exact_inputs(case)]

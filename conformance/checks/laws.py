@@ -13,8 +13,8 @@ import numpy as np
 from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks import check
-from conformance.subject import Failed, Mistrusted, Subject
+from conformance.checks.registration import asks
+from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
 from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec, Op, Shape
 from harness.oracle import by_taps, data, pointwise
@@ -41,8 +41,8 @@ def _not_empty(op: Op, spec: ConvSpec) -> bool:
     return spec.batch > 0
 
 
-@check("law.adjoint", _LAW_SPECS, ops=("im2col",), needs=("col2im",), fits=_not_empty)
-def unfold_and_fold(subject: Subject, case: Case) -> None:
+@asks("law.adjoint", _LAW_SPECS, ops=("im2col",), needs=("col2im",), fits=_not_empty)
+def unfold_and_fold(subject: BackendUnderTest, case: Case) -> None:
     """<im2col(x), c> = <x, col2im(c)>."""
     (x,), (c,) = _inputs(case, "im2col"), _inputs(case, "col2im")
     _require_adjoint(
@@ -52,8 +52,8 @@ def unfold_and_fold(subject: Subject, case: Case) -> None:
     )
 
 
-@check("law.adjoint", _LAW_SPECS, ops=("conv2d_input_grad", "conv2d_weight_grad"), needs=("conv2d",), fits=_not_empty)
-def convolution_and_gradients(subject: Subject, case: Case) -> None:
+@asks("law.adjoint", _LAW_SPECS, ops=("conv2d_input_grad", "conv2d_weight_grad"), needs=("conv2d",), fits=_not_empty)
+def convolution_and_gradients(subject: BackendUnderTest, case: Case) -> None:
     """<conv2d(x, w), dy> = <x, dx(dy, w)> = <w, dw(dy, x)>, without bias."""
     x, w, _, dy = _shared_inputs(case)
     if case.op == "conv2d_input_grad":
@@ -70,14 +70,14 @@ def convolution_and_gradients(subject: Subject, case: Case) -> None:
         )
 
 
-@check(
+@asks(
     "law.difference",
     [*_LAW_SPECS, _BATCH_OF_8],
     ops=("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"),
     needs=("conv2d",),
     fits=_not_empty,
 )
-def gradient_is_difference(subject: Subject, case: Case) -> None:
+def gradient_is_difference(subject: BackendUnderTest, case: Case) -> None:
     """d<y, dy>/da at one element of an argument a = <conv2d(.., a + e, ..) - conv2d(.., a, ..), dy>, step 1.
 
     The map is linear in each argument, so the difference quotient is the derivative, exactly.
@@ -103,8 +103,8 @@ def gradient_is_difference(subject: Subject, case: Case) -> None:
         raise Mistrusted("conv2d does not change in any of the directions tried")
 
 
-@check("law.divisor", _LAW_SPECS, ops=("col2im",), needs=("im2col",), fits=_not_empty)
-def fold_of_unfold(subject: Subject, case: Case) -> None:
+@asks("law.divisor", _LAW_SPECS, ops=("col2im",), needs=("im2col",), fits=_not_empty)
+def fold_of_unfold(subject: BackendUnderTest, case: Case) -> None:
     """col2im(im2col(x)) = divisor * x, divisor = how many windows cover the pixel, counted."""
     (x,) = _inputs(case, "im2col")
     x = np.sign(x)  # small enough that the divisor times it stays exact
@@ -112,8 +112,8 @@ def fold_of_unfold(subject: Subject, case: Case) -> None:
     require_same(got, _divisor(case.spec) * x.astype(np.float64), "col2im(im2col(x)) is not divisor * x")
 
 
-@check("law.lowering", _LAW_SPECS, ops=("conv2d",), needs=("im2col",), fits=_not_empty)
-def convolution_is_a_product(subject: Subject, case: Case) -> None:
+@asks("law.lowering", _LAW_SPECS, ops=("conv2d",), needs=("im2col",), fits=_not_empty)
+def convolution_is_a_product(subject: BackendUnderTest, case: Case) -> None:
     """conv2d(x, w) = W @ im2col(x), group by group, with the backend's own im2col."""
     x, w, _ = _inputs(case, "conv2d")
     spec, rows = case.spec, case.spec.w_shape[1] * case.spec.taps
@@ -123,8 +123,8 @@ def convolution_is_a_product(subject: Subject, case: Case) -> None:
     require_same(subject.run("conv2d", spec, x, w, None), expected, "conv2d is not W @ im2col")
 
 
-@check("law.linear", _LINEAR_SPECS, fits=_not_empty)
-def linear(subject: Subject, case: Case) -> None:
+@asks("law.linear", _LINEAR_SPECS, fits=_not_empty)
+def linear(subject: BackendUnderTest, case: Case) -> None:
     """f(2a + 3b) = 2 f(a) + 3 f(b), in each argument with the others held; the bias of conv2d is added."""
     names = ARGUMENTS[case.op][:2]  # a convolution is linear in x and w; the bias is not part of that
     a, b = _linear_inputs(case, "a"), _linear_inputs(case, "b")

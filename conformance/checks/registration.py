@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from conformance.cases.case import Case, CaseError
-from conformance.subject import Subject
+from conformance.checks.under_test import BackendUnderTest
 from harness.geometry.spec import OPS, ConvSpec, Op
 
 Variant = dict[str, object]
@@ -21,7 +21,7 @@ class Check:
     id: str
     ops: tuple[Op, ...]
     specs: Callable[[Op], Iterable[ConvSpec]]
-    run: Callable[[Subject, Case], None]
+    run: Callable[[BackendUnderTest, Case], None]
     needs: tuple[Op, ...]
     kinds: str  # dtype kinds that it applies to: "f", or "fi"
     variants: Callable[[Op], Iterable[Variant]]
@@ -39,7 +39,7 @@ class Check:
         ]
 
 
-def check(
+def asks(
     id: str,
     specs: Iterable[ConvSpec] | Callable[[Op], Iterable[ConvSpec]],
     *,
@@ -49,13 +49,13 @@ def check(
     variants: Callable[[Op], Iterable[Variant]] | None = None,
     fits: Callable[[Op, ConvSpec], bool] = lambda op, spec: True,
     optional: bool = False,
-) -> Callable[[Callable[[Subject, Case], None]], Callable[[Subject, Case], None]]:
+) -> Callable[[Callable[[BackendUnderTest, Case], None]], Callable[[BackendUnderTest, Case], None]]:
     """Register the decorated function as a check. Raises `ValueError` if the id is taken for one of the ops."""
     fixed = None if callable(specs) else list(specs)
     choose: Callable[[Op], Iterable[ConvSpec]] = specs if callable(specs) else lambda op: fixed or []
     standing = fixed != []
 
-    def register(run: Callable[[Subject, Case], None]) -> Callable[[Subject, Case], None]:
+    def register(run: Callable[[BackendUnderTest, Case], None]) -> Callable[[BackendUnderTest, Case], None]:
         judged = {op for part in CHECKS.get(id, []) for op in part.ops}
         if judged & set(ops):
             raise ValueError(f"check {id!r} is defined twice for {', '.join(sorted(judged & set(ops)))}")

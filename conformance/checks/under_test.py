@@ -30,7 +30,7 @@ class NotRun(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RecordedCall:
     """One call that a check made, for the repro: its inputs, their memory layout, and what came of it."""
 
     op: Op
@@ -42,14 +42,14 @@ class Call:
 
 
 @dataclass(slots=True)
-class Subject:
+class BackendUnderTest:
     """Calls one backend on host arrays and vouches for the form of what comes back.
 
     `calls` are those of the case in hand; `used` is the largest share of an error allowance that it has used.
     """
 
     backend: Caller
-    calls: list[Call] = field(default_factory=list)
+    calls: list[RecordedCall] = field(default_factory=list)
     used: float | None = None
 
     def begin(self) -> None:
@@ -84,7 +84,7 @@ class Subject:
         """The results of calls made at the same moment, each from its own thread."""
         results = []
         for arrays, reply in zip(several, self.backend.together(op, spec, several), strict=True):
-            self.calls.append(Call(op, spec, tuple(arrays), "C", reply))
+            self.calls.append(RecordedCall(op, spec, tuple(arrays), "C", reply))
             if reply.error:
                 raise Failed(f"{op} raised {reply.error}")
             given = next(a for a in arrays if a is not None)
@@ -104,7 +104,7 @@ class Subject:
     def _call(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], how: Conditions) -> CallResult:
         reply = self.backend.call(op, spec, arrays, how)
         logical = tuple(None if a is None else representable(a, how.layout) for a in arrays)
-        self.calls.append(Call(op, spec, logical, how.layout, reply, how))
+        self.calls.append(RecordedCall(op, spec, logical, how.layout, reply, how))
         if reply.died:
             raise Failed(f"{op} {reply.error}")
         if reply.error:

@@ -7,8 +7,8 @@ import numpy as np
 from conformance.cases import case_data, golden
 from conformance.cases.case import Case
 from conformance.cases.specs import ALL, DISTINCT, some
-from conformance.checks import Variant, check
-from conformance.subject import Failed, Mistrusted, Subject
+from conformance.checks.registration import Variant, asks
+from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle.comparing import mismatch, share_used
 
@@ -19,8 +19,8 @@ def _with_and_without_bias(op: Op) -> list[Variant]:
     return [{}, {"bias": False}] if op == "conv2d" else [{}]
 
 
-@check("values.exact", ALL.values(), variants=_with_and_without_bias)
-def exact(subject: Subject, case: Case) -> None:
+@asks("values.exact", ALL.values(), variants=_with_and_without_bias)
+def exact(subject: BackendUnderTest, case: Case) -> None:
     """Whole-number data: equal to the oracle in every element, whatever the order of summation."""
     expected = case_data.exact_expected(case)
     got = subject.run(case.op, case.spec, *case_data.exact_inputs(case))
@@ -31,8 +31,8 @@ def exact(subject: Subject, case: Case) -> None:
         raise Failed(str(difference))
 
 
-@check("values.real", [*DISTINCT, *_LONG_SUMS], kinds="f", variants=_with_and_without_bias)
-def real(subject: Subject, case: Case) -> None:
+@asks("values.real", [*DISTINCT, *_LONG_SUMS], kinds="f", variants=_with_and_without_bias)
+def real(subject: BackendUnderTest, case: Case) -> None:
     """Real-valued data: within gamma(c*k, u) * S + u * |exact| of the oracle, element by element."""
     expected, allowed = case_data.real_expected(case, subject.backend.numerics)
     got = subject.run(case.op, case.spec, *case_data.real_inputs(case))
@@ -46,8 +46,8 @@ def _golden_specs(op: Op) -> list[ConvSpec]:
     return [example.spec for example in golden.EXAMPLES if example.op == op]
 
 
-@check("values.golden", _golden_specs, fits=lambda op, spec: spec in _golden_specs(op))
-def published(subject: Subject, case: Case) -> None:
+@asks("values.golden", _golden_specs, fits=lambda op, spec: spec in _golden_specs(op))
+def published(subject: BackendUnderTest, case: Case) -> None:
     """Numbers printed in public articles, typed in by hand."""
     for example in golden.EXAMPLES:
         if (example.op, example.spec) == (case.op, case.spec):

@@ -15,8 +15,8 @@ import numpy as np
 from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks import check
-from conformance.subject import Failed, Mistrusted, Subject
+from conformance.checks.registration import asks
+from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
 from harness.contract.protocol import ArgumentError, Array, validate
 from harness.geometry.spec import Op
 from harness.oracle.comparing import mismatch
@@ -28,8 +28,8 @@ _IMAGES: dict[Op, tuple[int, ...]] = {"conv2d_weight_grad": (0, 1)}  # arguments
 _NO_EXCEPTION = ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException")
 
 
-@check("errors.ndim", _SPECS, optional=True)
-def ndim(subject: Subject, case: Case) -> None:
+@asks("errors.ndim", _SPECS, optional=True)
+def ndim(subject: BackendUnderTest, case: Case) -> None:
     """The images of a batch stacked into one, and an axis too many."""
     refuses(subject, case, _ndim(case))
 
@@ -41,43 +41,43 @@ def _ndim(case: Case) -> Iterator[Wrong]:
         yield _replaced(case, number, a[None])
 
 
-@check("errors.channels", _SPECS, optional=True)
-def channels(subject: Subject, case: Case) -> None:
+@asks("errors.channels", _SPECS, optional=True)
+def channels(subject: BackendUnderTest, case: Case) -> None:
     """Twice the channels of x, filters of dy, or rows of columns."""
     refuses(subject, case, (_replaced(case, i, _doubled(_argument(case, i), 1)) for i in _images(case.op)))
 
 
-@check("errors.weight", _SPECS, ops=["conv2d", "conv2d_input_grad"], optional=True)
-def weight(subject: Subject, case: Case) -> None:
+@asks("errors.weight", _SPECS, ops=["conv2d", "conv2d_input_grad"], optional=True)
+def weight(subject: BackendUnderTest, case: Case) -> None:
     """Kernel axes swapped, filters and channels swapped, twice the filters, the channels of all groups."""
     w = _argument(case, 1)
     shapes = [w.swapaxes(2, 3), w.swapaxes(0, 1), _doubled(w, 0), _doubled(w, 1)]
     refuses(subject, case, (_replaced(case, 1, wrong) for wrong in shapes))
 
 
-@check("errors.bias", _SPECS, ops=["conv2d"], optional=True)
-def bias(subject: Subject, case: Case) -> None:
+@asks("errors.bias", _SPECS, ops=["conv2d"], optional=True)
+def bias(subject: BackendUnderTest, case: Case) -> None:
     """One element too many; a column; and a single element, which NumPy would broadcast."""
     longer = np.ones(case.spec.out_channels + 1, case.dtype)
     single = longer[:1]  # a view: the memory of a whole bias lies behind it
     refuses(subject, case, (_replaced(case, 2, wrong) for wrong in (longer, longer[1:, None], single)))
 
 
-@check(
+@asks(
     "errors.positions",
     _SPECS,
     ops=["col2im", "conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"],
     optional=True,
 )
-def positions(subject: Subject, case: Case) -> None:
+def positions(subject: BackendUnderTest, case: Case) -> None:
     """One window position (of dy: one column of them) too many, and the last two axes swapped."""
     a = _argument(case, 0)
     wider = np.concatenate([a, a[..., -1:]], axis=-1)
     refuses(subject, case, (_replaced(case, 0, wrong) for wrong in (wider, a.swapaxes(-2, -1))))
 
 
-@check("errors.dtype", _SPECS, optional=True)
-def dtype(subject: Subject, case: Case) -> None:
+@asks("errors.dtype", _SPECS, optional=True)
+def dtype(subject: BackendUnderTest, case: Case) -> None:
     """Complex numbers and dates in all arguments; another dtype in one of several."""
     refuses(subject, case, _dtypes(case))
 
@@ -91,7 +91,7 @@ def _dtypes(case: Case) -> Iterator[Wrong]:
         yield _replaced(case, number, _argument(case, number).astype(wider))
 
 
-def refuses(subject: Subject, case: Case, wrong: Iterator[Wrong]) -> None:
+def refuses(subject: BackendUnderTest, case: Case, wrong: Iterator[Wrong]) -> None:
     """Every wrong call raises an ordinary exception, spoils no argument and no later call. Raises `Failed` if not."""
     calls = [(what, arrays) for what, arrays in wrong if not _fits(case, arrays)]
     if not calls:
@@ -101,7 +101,7 @@ def refuses(subject: Subject, case: Case, wrong: Iterator[Wrong]) -> None:
         raise Failed(f"{case.op} accepts silently: {', '.join(silent)}")
 
 
-def _raises(subject: Subject, case: Case, what: str, arrays: case_data.Arrays) -> bool:
+def _raises(subject: BackendUnderTest, case: Case, what: str, arrays: case_data.Arrays) -> bool:
     raised = subject.attempt(case.op, case.spec, *arrays)
     if raised.partition(":")[0] in _NO_EXCEPTION:
         raise Failed(f"{case.op} on {what} raised {raised}, which is no ordinary exception")

@@ -11,8 +11,8 @@ from conformance.cases import onnx_vectors
 from conformance.cases.case import Case
 from conformance.cases.golden import Example
 from conformance.cases.specs import MAX_WORK
-from conformance.checks import check
-from conformance.subject import Failed, Subject
+from conformance.checks.registration import asks
+from conformance.checks.under_test import BackendUnderTest, Failed
 from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
@@ -36,8 +36,8 @@ def _specs(op: Op) -> list[ConvSpec]:
     return list(dict.fromkeys(example.spec for example in _examples(op)))
 
 
-@check("external.onnx", _specs, ops=("conv2d", "col2im"), kinds="f", fits=lambda op, spec: spec in _specs(op))
-def onnx(subject: Subject, case: Case) -> None:
+@asks("external.onnx", _specs, ops=("conv2d", "col2im"), kinds="f", fits=lambda op, spec: spec in _specs(op))
+def onnx(subject: BackendUnderTest, case: Case) -> None:
     """The vectors of the ONNX project: whole numbers equal, PyTorch's float32 results within derived bounds."""
     for example in _examples(case.op):
         if example.spec != case.spec:

@@ -14,9 +14,9 @@ import numpy as np
 from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks import check
-from conformance.laws import require_same
-from conformance.subject import Failed, Refused, Subject
+from conformance.checks.laws import require_same
+from conformance.checks.registration import asks
+from conformance.checks.under_test import BackendUnderTest, Failed, Refused
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
 
@@ -29,13 +29,13 @@ _PATCHES = ConvSpec.parse("n2c2h9w8_f3kh3kw2_sh3sw2")
 _PATCHES_LEFT_OVER = ConvSpec.parse("n2c2h7w8_f3kh2kw3_sh2sw3")
 
 
-@check(
+@asks(
     "law.pointwise",
     [*some("pointwise", "pointwise_strided", "pointwise_padded"), _GROUPED_POINTWISE],
     ops=("im2col", "conv2d"),
     fits=lambda op, spec: spec.batch > 0 and spec.kernel_size == (1, 1),
 )
-def pointwise(subject: Subject, case: Case) -> None:
+def pointwise(subject: BackendUnderTest, case: Case) -> None:
     """A 1x1 kernel mixes channels: y[n, f, p, q] = sum over c of w[f, c] * x[n, c, p*SH, q*SW], x padded."""
     arrays, spec = _inputs(case), case.spec
     x = _pad(spec, arrays[0])[:, :, :: spec.stride[0], :: spec.stride[1]].astype(np.float64)
@@ -48,13 +48,13 @@ def pointwise(subject: Subject, case: Case) -> None:
     require_same(subject.run(case.op, spec, *arrays), expected, f"{case.op} is not channel mixing")
 
 
-@check(
+@asks(
     "law.dilation",
     [*DISTINCT[:2], *some("dilated", "dilated_exactly_fits", "dilated_strided_padded")],
     ops=("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
     fits=lambda op, spec: spec.batch > 0 and spec.dilation != (1, 1),
 )
-def dilation(subject: Subject, case: Case) -> None:
+def dilation(subject: BackendUnderTest, case: Case) -> None:
     """A dilated kernel is the dense kernel of its reach with zeros between the taps."""
     arrays, spec = _inputs(case), case.spec
     dense = replace(spec, kernel_size=spec.reach, dilation=(1, 1))
@@ -69,13 +69,13 @@ def dilation(subject: Subject, case: Case) -> None:
     require_same(got, expected, f"{case.op} is not that of the kernel with zeros between its taps, {dense}")
 
 
-@check(
+@asks(
     "law.groups",
     [*DISTINCT, *some("depthwise_multiplier", "grouped_strided"), _SIX_GROUPS],
     ops=("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
     fits=lambda op, spec: spec.batch > 0 and spec.groups > 1,
 )
-def groups(subject: Subject, case: Case) -> None:
+def groups(subject: BackendUnderTest, case: Case) -> None:
     """G groups are G convolutions of their own channels and filters, side by side."""
     spec = case.spec
     # Which axis the groups lie along: filters lead in w, b and dw, channels (or filters) are axis 1 of x and y.
@@ -91,13 +91,13 @@ def groups(subject: Subject, case: Case) -> None:
     require_same(got, expected, f"{case.op} is not that of its {spec.groups} groups one by one, {alone}")
 
 
-@check(
+@asks(
     "law.padding",
     [*DISTINCT[:2], *some("pad_beyond_kernel", "pad_wider_than_image", "same_lower_even"), _FAR_PADDING],
     ops=("im2col", "col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
     fits=lambda op, spec: spec.batch > 0 and any(spec.padding),
 )
-def padding(subject: Subject, case: Case) -> None:
+def padding(subject: BackendUnderTest, case: Case) -> None:
     """Padding is zeros around the image; what col2im and the input gradient put there is cut off."""
     arrays, spec = _inputs(case), case.spec
     bare = replace(spec, input_size=spec.padded_size, padding=(0, 0, 0, 0))
@@ -113,13 +113,13 @@ def padding(subject: Subject, case: Case) -> None:
     require_same(got, expected, f"{case.op} is not that of the image with zeros around it, {bare}")
 
 
-@check(
+@asks(
     "law.stride",
     [*DISTINCT[:2], *some("stride_beyond_kernel", "stride_beyond_input"), _PATCHES, _PATCHES_LEFT_OVER],
     ops=("im2col", "conv2d"),
     fits=lambda op, spec: spec.batch > 0 and spec.stride != (1, 1),
 )
-def stride(subject: Subject, case: Case) -> None:
+def stride(subject: BackendUnderTest, case: Case) -> None:
     """A strided result is every SH-th row and SW-th column of the result with stride 1."""
     arrays, spec = _inputs(case), case.spec
     every = replace(spec, stride=(1, 1))
@@ -129,13 +129,13 @@ def stride(subject: Subject, case: Case) -> None:
     require_same(got, expected, f"{case.op} is not the subsampled result of {every}")
 
 
-@check(
+@asks(
     "law.shift",
     some("plain", "dilated", "grouped", "kernel_is_image"),
     ops=("im2col", "conv2d"),
     fits=lambda op, spec: spec.batch > 0 and spec.stride == (1, 1) and not any(spec.padding),
 )
-def shift(subject: Subject, case: Case) -> None:
+def shift(subject: BackendUnderTest, case: Case) -> None:
     """Moving the image by one pixel moves the result by one position; zeros around it keep all windows inside."""
     (image, *others), spec = _inputs(case), case.spec
     (h, w), (rh, rw) = spec.input_size, spec.reach
@@ -157,7 +157,7 @@ def _inputs(case: Case) -> tuple[Array, ...]:
     return cast(tuple[Array, ...], case_data.exact_inputs(replace(case, bias=True)))
 
 
-def _related(subject: Subject, case: Case, spec: ConvSpec, *arrays: Array) -> Array:
+def _related(subject: BackendUnderTest, case: Case, spec: ConvSpec, *arrays: Array) -> Array:
     """The op of the case on another geometry. Raises `Refused` if the backend does not do that one."""
     try:
         reason = subject.backend.unsupported(case.op, spec, case.dtype)

@@ -1,0 +1,1 @@
+"""The questions: one function a check, which raises what is wrong."""
