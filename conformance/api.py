@@ -15,11 +15,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
-from conformance import junit, page, versions, witnesses, xfails
+from conformance import junit, page, witnesses
 from conformance.cases.case import SelectionError
-from conformance.outcome import Outcome, Status
-from conformance.plan import DEFAULT_TIER, TIERS, Selection
-from conformance.session import Entry, Options, Session
+from conformance.run import versions, xfails
+from conformance.run.outcome import BackendResult, Status
+from conformance.run.plan import DEFAULT_TIER, TIERS, Selection
+from conformance.run.suite_run import BackendRun, Options, SuiteRun
 from harness.calls.caller import InProcess
 from harness.contract.adapter import complete
 from harness.contract.protocol import DTYPES, BackendUnavailable
@@ -153,9 +154,9 @@ def known_failures(source: Known) -> list[xfails.Known]:
     return [xfails.Known(pattern, reason, number) for number, (pattern, reason) in enumerate(source.items(), 1)]
 
 
-def opened(backend: Any, made: Options) -> Session:
+def opened(backend: Any, made: Options) -> SuiteRun:
     """A session of this one backend, planned. Its target is empty if it is a live object that no shell could name."""
-    session = Session(made)
+    session = SuiteRun(made)
     if isinstance(backend, str | os.PathLike):
         session.add(os.fspath(backend), named=True)
         return session
@@ -165,7 +166,9 @@ def opened(backend: Any, made: Options) -> Session:
     except Exception as reason:
         if not isinstance(reason, ImportError) and not _says_unavailable(reason):
             raise
-        session.entries.append(Entry(target, Outcome(name, made.selection.narrowed, unavailable=str(reason))))
+        session.entries.append(
+            BackendRun(target, BackendResult(name, made.selection.narrowed, unavailable=str(reason)))
+        )
         return session
     session.enter(target, observer)
     return session

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.plan import DEFAULT_TIER
+from conformance.run.plan import DEFAULT_TIER
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

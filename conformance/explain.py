@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance import pattern, script, witnesses
 from conformance.checks.under_test import RecordedCall
-from conformance.outcome import Planned
+from conformance.run.outcome import CaseResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Explanation:
     script: str = ""
 
 
-def explain(planned: Planned, target: str, libraries: Sequence[str] = ()) -> Explanation:
+def explain(planned: CaseResult, target: str, libraries: Sequence[str] = ()) -> Explanation:
     """What can be said of the calls that the case made; nothing if none were kept. `libraries` are asked for a vote."""
     if not planned.calls:
         return Explanation()

@@ -20,12 +20,13 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from conformance import api, explain, grid, search, summary, xfails
+from conformance import api, explain, summary
 from conformance.checks.under_test import BackendUnderTest
-from conformance.engine import KEPT
-from conformance.judge import judge
-from conformance.outcome import Group, Outcome, Planned, Tally
-from conformance.plan import DEFAULT_TIER, matches
+from conformance.run import grid, search, xfails
+from conformance.run.engine import KEPT
+from conformance.run.judge import judge
+from conformance.run.outcome import BackendResult, CaseCounts, CaseResult, CheckResult
+from conformance.run.plan import DEFAULT_TIER, matches
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _RED = ("fail", "mistrusted", "not_run")
@@ -58,7 +59,7 @@ class Suite:
     def left_out(self) -> Iterator[str]:
         """What a pass needs and the plan lacks, and known failures that are none: each as a sentence."""
         as_planned = [replace(p, status="pass" if p.status != "unsupported" else p.status) for p in self.outcome.cases]
-        plan = Outcome(self.outcome.backend, self.outcome.narrowed, as_planned, self.outcome.tallies)
+        plan = BackendResult(self.outcome.backend, self.outcome.narrowed, as_planned, self.outcome.tallies)
         if not plan.planned and not any(p.optional for p in as_planned):
             yield "nothing is left to run: the backend refuses every case"
         yield from plan.omissions()
@@ -81,8 +82,8 @@ class GroupCheck:
     """All cases of one check, op and dtype. Calling it passes, fails, skips (refused) or xfails (known to fail)."""
 
     suite: Suite
-    group: Group | None
-    tally: Tally | None
+    group: CheckResult | None
+    tally: CaseCounts | None
 
     def __str__(self) -> str:
         return "unavailable" if self.group is None else "/".join(self.group.key)
@@ -105,7 +106,7 @@ class GroupCheck:
             pytest.xfail("; ".join(f"{n} known to fail: {reason}" for reason, n in known.items()))
         return self._skip_if_refused(cases)
 
-    def _judged(self, cases: Sequence[Planned]) -> list[Planned]:
+    def _judged(self, cases: Sequence[CaseResult]) -> list[CaseResult]:
         assert self.suite.subject is not None
         explained = 0
         for planned in cases:
@@ -118,12 +119,12 @@ class GroupCheck:
                 planned.calls = self.suite.subject.calls
         return list(cases)
 
-    def _searched(self, tally: Tally) -> list[Planned]:
+    def _searched(self, tally: CaseCounts) -> list[CaseResult]:
         """The cases of a higher tier that failed; the rest are counted in the tally."""
         assert self.suite.observer is not None
         tally.counts.clear()
         tally.kept.clear()
-        part = Outcome(self.suite.outcome.backend, True, tallies=[tally])
+        part = BackendResult(self.suite.outcome.backend, True, tallies=[tally])
         if tally.key[0] == grid.CHECK:
             grid.run([(self.suite.observer, part)])
         else:
@@ -133,18 +134,18 @@ class GroupCheck:
             planned.status = "xfail" if planned.expected else "fail"
         return tally.kept
 
-    def _is_exact(self, planned: Planned) -> bool:
+    def _is_exact(self, planned: CaseResult) -> bool:
         """Whether the very case is listed; a pattern need not fail in every case that it matches."""
         return any(k.is_exact and matches(k.pattern, planned.case) for k in self.suite.known)
 
-    def _skip_if_refused(self, cases: Sequence[Planned]) -> None:
+    def _skip_if_refused(self, cases: Sequence[CaseResult]) -> None:
         assert self.group is not None
         refusals = self.tally.refusals if self.tally else Counter(p.detail for p in cases if p.status == "unsupported")
         planned = self.tally.counts.total() if self.tally else len(cases)
         if refusals and refusals.total() == planned:
             pytest.skip("; ".join(f"{n} cases refused: {reason}" for reason, n in refusals.items()))
 
-    def _text(self, bad: Sequence[Planned], cases: Sequence[Planned]) -> str:
+    def _text(self, bad: Sequence[CaseResult], cases: Sequence[CaseResult]) -> str:
         total = self.tally.planned if self.tally else len(cases)
         blocks = [[f"{self.suite.outcome.backend}: {len(bad)} of {total} cases of {self}"]]
         for planned in bad[:KEPT]:

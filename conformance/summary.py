@@ -9,14 +9,14 @@ from typing import Any
 
 from conformance import SUITE_VERSION, explain
 from conformance.cases.case import Case
-from conformance.outcome import STATUSES, Group, Outcome, Planned, Status
+from conformance.run.outcome import STATUSES, BackendResult, CaseResult, CheckResult, Status
 
 SCHEMA = 1
 _WORST_FIRST: tuple[Status, ...] = ("fail", "xpass", "mistrusted", "not_run", "xfail", "pass", "unsupported")
 _SHOWN = 3  # failures of a group
 
 
-def to_json(outcome: Outcome, target: str, libraries: Sequence[str] = (), **run: Any) -> dict[str, Any]:
+def to_json(outcome: BackendResult, target: str, libraries: Sequence[str] = (), **run: Any) -> dict[str, Any]:
     """One backend's object of `harness check --json`; `target` is as the user typed it, `run` adds facts.
 
     `libraries` are asked about the first failure of each group: who is the odd one out.
@@ -90,7 +90,7 @@ def _joined(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
     return joined
 
 
-def _group(group: Group, target: str, libraries: Sequence[str]) -> dict[str, Any]:
+def _group(group: CheckResult, target: str, libraries: Sequence[str]) -> dict[str, Any]:
     check, op, dtype = group.key
     status = next((s for s in _WORST_FIRST if group.counts[s]), "not_run")
     bad = sorted(
@@ -120,7 +120,7 @@ def _group(group: Group, target: str, libraries: Sequence[str]) -> dict[str, Any
     }
 
 
-def _failure(planned: Planned, target: str, libraries: Sequence[str]) -> dict[str, Any]:
+def _failure(planned: CaseResult, target: str, libraries: Sequence[str]) -> dict[str, Any]:
     told = explain.explain(planned, target, libraries)
     return {
         "case": str(planned.case),

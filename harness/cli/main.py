@@ -16,12 +16,13 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from conformance import engine, junit, page, parallel, summary, versions, witnesses, xfails
+from conformance import junit, page, summary, witnesses
 from conformance.cases.case import CaseError
 from conformance.cases.shard import Shard
 from conformance.checks import external
-from conformance.plan import DEFAULT_TIER, Selection
-from conformance.session import Options, Session
+from conformance.run import engine, jobs, versions, xfails
+from conformance.run.plan import DEFAULT_TIER, Selection
+from conformance.run.suite_run import Options, SuiteRun
 from harness import __version__
 from harness.calls.caller import InProcess
 from harness.calls.in_child import DEADLINE
@@ -147,7 +148,7 @@ def check(
     options = Options(selection, float("inf") if budget is None else budget, deadline, isolate, exclusions, threads)
     targets = _distinct(names or registry.names())
     if jobs > 1:
-        objects, interrupted = parallel.run(jobs, selection.shard, targets, sys.argv[1:])
+        objects, interrupted = jobs.run(jobs, selection.shard, targets, sys.argv[1:])
     else:
         asked = witnesses.installed() if html_file else witnesses.at_hand()
         objects, interrupted = _check_here(options, targets, bool(names), asked)
@@ -170,7 +171,7 @@ def check(
 def _check_here(
     options: Options, targets: Sequence[str], named: bool, libraries: Sequence[str]
 ) -> tuple[list[Record], bool]:
-    session, interrupted = Session(options), False
+    session, interrupted = SuiteRun(options), False
     try:
         for target in targets:
             session.add(target, named)

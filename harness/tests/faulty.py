@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from conformance.checks.registration import CHECKS
-from conformance.outcome import Outcome
+from conformance.run.outcome import BackendResult
 from harness.calls.caller import InProcess
 from harness.contract.adapter import complete
 from harness.contract.protocol import Array
@@ -283,7 +283,7 @@ def _single_images_lose_their_stride(spec: ConvSpec) -> ConvSpec:
     )
 
 
-def first_to_see(outcome: Outcome) -> str:
+def first_to_see(outcome: BackendResult) -> str:
     """The check that failed first, in the order in which checks are run and shown."""
     failed = {planned.case.check for planned in outcome.cases if planned.status == "fail"}
     return next((id for id in CHECKS if id in failed), "")

@@ -14,7 +14,7 @@ import conformance
 from conformance import ConformanceError, Report
 from conformance.cases.case import SelectionError
 from conformance.checks.registration import CHECKS
-from conformance.xfails import XfailsError
+from conformance.run.xfails import XfailsError
 from harness.contract.adapter import AdapterError
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.registry import RegistryError

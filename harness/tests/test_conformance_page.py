@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from conformance import engine, summary
+from conformance import summary
 from conformance.cases.specs import DISTINCT
 from conformance.junit import failures, junit
-from conformance.outcome import STATUSES
 from conformance.page import page, picture
+from conformance.run import engine
+from conformance.run.outcome import STATUSES
 from harness.geometry.spec import ConvSpec
 from harness.results.run_files import Record, ResultsError
 from harness.tests import faulty

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import engine
 from conformance.cases.specs import DISTINCT, MAX_WORK
 from conformance.checks.registration import CHECKS
-from conformance.outcome import Outcome
-from conformance.plan import Selection, plan
+from conformance.run import engine
+from conformance.run.outcome import BackendResult
+from conformance.run.plan import Selection, plan
 from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.geometry.spec import ConvSpec, Op
@@ -104,5 +104,5 @@ def test_diagnoses_name_the_relation() -> None:
     assert all(p.status == "pass" for p in outcome.cases if p.case.spec in DISTINCT)
 
 
-def _run(backend: InProcess, **selection: Any) -> Outcome:
+def _run(backend: InProcess, **selection: Any) -> BackendResult:
     return engine.run(backend, plan(backend, Selection(**selection)))

@@ -154,7 +154,7 @@ def test_all_packages_are_looked_at() -> None:
         "harness.cli.main",
         "backends.numpy_fancy",
         "backends.cupy_kernels",
-        "conformance.engine",
+        "conformance.run.engine",
     }
     assert expected <= _PRODUCT.keys()
     assert "harness.tests.test_layering" in FILES.keys() - _PRODUCT.keys()
@@ -182,14 +182,14 @@ def test_no_file_is_long() -> None:
         ("harness.geometry.spec", "import harness.geometry.benchdnn"),
         ("harness.geometry.spec", "def f():\n    from harness import data"),
         ("harness.timing.run", "from conformance import engine"),
-        ("harness.timing.run", "def f():\n    import conformance.engine"),
+        ("harness.timing.run", "def f():\n    import conformance.run.engine"),
         ("harness.timing.run", "from harness.cli import main"),
         ("harness.timing.run", "from harness import cli"),
         ("harness.timing.run", "from . import cli"),
         ("harness.contract.registry", "import backends"),
         ("harness.contract.registry", "from backends import numpy_fancy"),
-        ("conformance.engine", "import backends.numpy_fancy"),
-        ("conformance.engine", "from harness.cli import main"),
+        ("conformance.run.engine", "import backends.numpy_fancy"),
+        ("conformance.run.engine", "from harness.cli import main"),
         ("backends.numpy_fancy", "from harness.spec import ConvSpec"),
         ("backends.numpy_fancy", "from harness import tap_oracle"),
         ("backends.numpy_fancy", "from backends.naive_loops import im2col"),
@@ -211,7 +211,7 @@ def test_a_wrong_import_is_seen(module: str, source: str) -> None:
         ("harness.cli.main", "from conformance import engine"),
         ("harness.__main__", "from harness.cli import main"),
         ("harness.timing.run", "from harness.registry import load"),
-        ("conformance.engine", "from harness import tap_oracle\nfrom conformance import laws"),
+        ("conformance.run.engine", "from harness import tap_oracle\nfrom conformance import laws"),
         ("backends.torch_native", "import torch.nn.functional as F\nfrom harness import ConvSpec, Op"),
         ("backends.numpy_fancy", "from functools import lru_cache\nfrom harness.layouts import LAYOUTS"),
         ("backends.numba_tiled", "from importlib.metadata import version\nfrom numba import njit"),
@@ -263,7 +263,7 @@ def heavy_after(code: str) -> list[str]:
 
 
 def test_importing_our_packages_loads_nothing_heavy() -> None:
-    assert heavy_after("import harness, backends, conformance.engine, harness.cli.main; harness.names()") == []
+    assert heavy_after("import harness, backends, conformance.run.engine, harness.cli.main; harness.names()") == []
 
 
 def test_a_heavy_library_would_be_seen() -> None:

@@ -12,8 +12,8 @@ numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import winograd  # noqa: E402
-from conformance import engine  # noqa: E402
-from conformance.plan import Selection, plan  # noqa: E402
+from conformance.run import engine  # noqa: E402
+from conformance.run.plan import Selection, plan  # noqa: E402
 from harness.calls.caller import InProcess, thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op  # noqa: E402

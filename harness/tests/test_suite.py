@@ -8,12 +8,13 @@ import time
 import numpy as np
 import pytest
 
-from conformance import engine, summary
+from conformance import summary
 from conformance.cases.case import Case, CaseError
 from conformance.cases.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.checks import external
 from conformance.checks.registration import CHECKS, asks
 from conformance.checks.under_test import BackendUnderTest, Failed
+from conformance.run import engine
 from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.contract.protocol import DTYPES
@@ -134,7 +135,7 @@ def test_a_backend_that_exits_does_not_end_the_run() -> None:
 def test_an_interrupted_run_is_incomplete() -> None:
     backend, outcome = _planned(faulty.Right)
 
-    def stop(planned: engine.Planned) -> None:
+    def stop(planned: engine.CaseResult) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -252,6 +253,6 @@ def test_a_hundred_cases_take_no_time() -> None:
     assert time.monotonic() - start < 1.0
 
 
-def _planned(kind: type[faulty.Right], check: str = "") -> tuple[InProcess, engine.Outcome]:
+def _planned(kind: type[faulty.Right], check: str = "") -> tuple[InProcess, engine.BackendResult]:
     backend = faulty.load(kind)
     return backend, engine.plan(backend, engine.Selection(check=check))

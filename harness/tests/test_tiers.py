@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from conformance import engine, grid, layers, search, summary, xfails
+from conformance import summary
 from conformance.cases.case import SelectionError
 from conformance.cases.shard import Shard
 from conformance.cases.specs import DISTINCT
-from conformance.outcome import Outcome
-from conformance.plan import Selection, plan
-from conformance.session import Entry, Options, Session
+from conformance.run import engine, grid, layers, search, xfails
+from conformance.run.outcome import BackendResult
+from conformance.run.plan import Selection, plan
+from conformance.run.suite_run import BackendRun, Options, SuiteRun
 from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.geometry import layers
@@ -23,11 +24,11 @@ from harness.tests import faults_tiers, faulty
 _SLICE = Shard(7, 500)
 
 
-def session(kind: type[faulty.Right], **selection: object) -> Session:
+def session(kind: type[faulty.Right], **selection: object) -> SuiteRun:
     """A run over one faulty backend, planned."""
-    made = Session(Options(Selection(**selection)))  # type: ignore[arg-type]
+    made = SuiteRun(Options(Selection(**selection)))  # type: ignore[arg-type]
     backend = faulty.load(kind)
-    made.entries.append(Entry("faulty", plan(backend, made.options.selection), backend))
+    made.entries.append(BackendRun("faulty", plan(backend, made.options.selection), backend))
     return made
 
 
@@ -66,7 +67,7 @@ def test_shards_share_the_grid_out() -> None:
 
 @pytest.mark.parametrize("name", ["numpy_fancy", "numba_tiled", "torch_native", "matlab_loop", "naive_loops"])
 def test_a_slice_of_the_grid(name: str) -> None:
-    backend, outcome = InProcess(registry.load(name)), Outcome(name, True)
+    backend, outcome = InProcess(registry.load(name)), BackendResult(name, True)
     shard = _SLICE if name != "naive_loops" else Shard(7, 5000)
     grid.plan(outcome, (), (), shard)
     assert outcome.counts["not_run"] == outcome.planned == 6 * grid.size(shard) > 300
@@ -78,7 +79,7 @@ def test_a_slice_of_the_grid(name: str) -> None:
 def test_the_grid_sees_what_the_standing_plan_does_not() -> None:
     backend = faulty.load(faults_tiers.FAULTS["dilation_lost_on_a_single_row"][0])
     assert engine.run(backend, plan(backend)).verdict == "pass"
-    outcome = Outcome("faulty", True)
+    outcome = BackendResult("faulty", True)
     grid.plan(outcome, ["im2col"], [], _SLICE)
     grid.run([(backend, outcome)], _SLICE)
     assert outcome.verdict == "fail"
@@ -96,7 +97,7 @@ def test_the_grid_runs_on_as_many_threads_as_asked_for(threads: int, monkeypatch
         return nullcontext()
 
     monkeypatch.setattr(grid, "thread_limit", limit)
-    made = Session(Options(Selection(tier=2, shard=_SLICE, check=grid.CHECK, ops=["im2col"]), threads=threads))
+    made = SuiteRun(Options(Selection(tier=2, shard=_SLICE, check=grid.CHECK, ops=["im2col"]), threads=threads))
     made.add("numpy_fancy", True)
     made.run()
     assert asked == [threads]
@@ -104,7 +105,7 @@ def test_the_grid_runs_on_as_many_threads_as_asked_for(threads: int, monkeypatch
 
 
 def test_a_grid_that_is_cut_is_incomplete() -> None:
-    backend, outcome = faulty.load(faulty.Right), Outcome("faulty", True)
+    backend, outcome = faulty.load(faulty.Right), BackendResult("faulty", True)
     grid.plan(outcome, ["im2col"], [])
     grid.run([(backend, outcome)], budget=0.2)
     assert outcome.verdict == "incomplete"
@@ -116,7 +117,7 @@ def test_a_grid_that_is_cut_is_incomplete() -> None:
 
 
 def test_search_finds_and_shrinks() -> None:
-    backend, outcome = faulty.load(faults_tiers.FAULTS["long_strides_cut"][0]), Outcome("faulty", True)
+    backend, outcome = faulty.load(faults_tiers.FAULTS["long_strides_cut"][0]), BackendResult("faulty", True)
     assert engine.run(backend, plan(backend)).verdict == "pass"
     search.plan(outcome, ["im2col"], ["float32"])
     search.run(backend, outcome)
@@ -140,7 +141,7 @@ def test_search_is_decided_by_its_seed() -> None:
     runs = []
     for seed in (1, 1, 2):
         Remembers.seen = []
-        outcome = Outcome("faulty", True)
+        outcome = BackendResult("faulty", True)
         search.plan(outcome, ["im2col"], ["float32"], 30)
         search.run(faulty.load(Remembers), outcome, seed)
         runs.append(Remembers.seen)
@@ -150,7 +151,7 @@ def test_search_is_decided_by_its_seed() -> None:
 
 def test_a_layout_that_fails_alone_is_what_is_left() -> None:
     """A backend that reads a Fortran array front to back; the geometry shrinks, the layout stays."""
-    backend, outcome = faulty.load(faulty.FAULTS["strides_ignored"][0]), Outcome("faulty", True)
+    backend, outcome = faulty.load(faulty.FAULTS["strides_ignored"][0]), BackendResult("faulty", True)
     search.plan(outcome, ["im2col"], ["float32"])
     search.run(backend, outcome)
     assert outcome.tallies[0].kept[0].case.layout == "F"
@@ -219,7 +220,7 @@ def test_wrong_shards_are_refused(text: str) -> None:
         Shard.parse(text)
 
 
-def known(kind: type[faulty.Right], *lines: str, tmp_path: object, check: str = "") -> Outcome:
+def known(kind: type[faulty.Right], *lines: str, tmp_path: object, check: str = "") -> BackendResult:
     """A run with a file of known failures."""
     path = tmp_path / "known.txt"  # type: ignore[operator]
     path.write_text("\n".join(lines))
@@ -264,7 +265,7 @@ def test_a_known_failure_needs_a_reason(tmp_path: object) -> None:
 
 
 def test_sessions_plan_all_tiers_before_they_run() -> None:
-    made = Session(Options(Selection(tier=4, dtypes=["float32"])))
+    made = SuiteRun(Options(Selection(tier=4, dtypes=["float32"])))
     made.add("numpy_fancy", named=True)
     keys = {t.key for t in made.entries[0].outcome.tallies}
     assert {(grid.CHECK, op, "float32") for op in OPS} <= keys

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.outcome import Outcome
-from conformance.plan import matches
+from conformance.run.outcome import BackendResult
+from conformance.run.plan import matches
 
 
 class XfailsError(ValueError):
@@ -50,7 +50,7 @@ def read(path: Path) -> list[Known]:
     return known
 
 
-def mark(outcome: Outcome, known: list[Known]) -> None:
+def mark(outcome: BackendResult, known: list[Known]) -> None:
     """Before the run: note the reason with every case that is known to fail."""
     for planned in outcome.cases:
         for one in known:
@@ -58,7 +58,7 @@ def mark(outcome: Outcome, known: list[Known]) -> None:
                 planned.expected = one.reason
 
 
-def settle(outcome: Outcome, known: list[Known]) -> None:
+def settle(outcome: BackendResult, known: list[Known]) -> None:
     """After the run: failures found by search or grid that are known, globs that failed somewhere, stale lines."""
     for tally in outcome.tallies:
         for planned in tally.kept:

@@ -21,7 +21,7 @@ _REASONS = 2  # why cases were not run, of a backend in one line
 
 
 @dataclass(slots=True)
-class Planned:
+class CaseResult:
     """One case of the plan and what became of it; `detail` is the reason or the diagnosis."""
 
     case: Case
@@ -43,14 +43,14 @@ class Planned:
 
 
 @dataclass(slots=True)
-class Tally:
+class CaseCounts:
     """Cases too many to keep one by one: how many were planned, what became of them, and those that failed."""
 
     key: Key
     planned: int  # the refused ones included
     counts: Counter[Status] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
-    kept: list[Planned] = field(default_factory=list)
+    kept: list[CaseResult] = field(default_factory=list)
     seconds: float = 0.0
 
     def settle(self) -> None:
@@ -60,11 +60,11 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Group:
+class CheckResult:
     """All cases of one check, op and dtype."""
 
     key: Key
-    cases: list[Planned] = field(default_factory=list)
+    cases: list[CaseResult] = field(default_factory=list)
     counts: Counter[Status] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -76,13 +76,13 @@ class Group:
 
 
 @dataclass(slots=True)
-class Outcome:
+class BackendResult:
     """The plan of one backend, with results, and how long it took in seconds."""
 
     backend: str
     narrowed: bool
-    cases: list[Planned] = field(default_factory=list)
-    tallies: list[Tally] = field(default_factory=list)
+    cases: list[CaseResult] = field(default_factory=list)
+    tallies: list[CaseCounts] = field(default_factory=list)
     seconds: float = 0.0
     unavailable: str = ""
     cuts: list[str] = field(default_factory=list)  # what the budget cut off
@@ -146,18 +146,18 @@ class Outcome:
         not_run = dict.fromkeys(p.detail for p in self.cases if p.status == "not_run" and p.detail and not p.optional)
         return "; ".join([*(self.cuts or self.omissions()), *list(not_run)[:_REASONS], *self.stale, *self.notes])
 
-    def groups(self) -> Iterable[Group]:
+    def groups(self) -> Iterable[CheckResult]:
         """Cases by check, op and dtype, in the order of the plan."""
-        table: dict[Key, Group] = {}
+        table: dict[Key, CheckResult] = {}
         for planned in self.cases:
-            group = table.setdefault(planned.key, Group(planned.key))
+            group = table.setdefault(planned.key, CheckResult(planned.key))
             group.cases.append(planned)
             group.counts[planned.status] += 1
             group.seconds += planned.seconds
             if planned.status == "unsupported":
                 group.refusals[planned.detail] += 1
         for tally in self.tallies:
-            group = table.setdefault(tally.key, Group(tally.key))
+            group = table.setdefault(tally.key, CheckResult(tally.key))
             group.cases += tally.kept
             group.counts.update(tally.counts)
             group.refusals.update(tally.refusals)

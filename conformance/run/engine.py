@@ -9,25 +9,25 @@ from collections.abc import Callable, Iterable, Sequence
 from conformance.cases.case import SelectionError
 from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest
-from conformance.judge import judge
-from conformance.outcome import Key, Outcome, Planned
-from conformance.plan import Selection, claimed_dtypes, in_tier_0, plan
+from conformance.run.judge import judge
+from conformance.run.outcome import BackendResult, CaseResult, Key
+from conformance.run.plan import Selection, claimed_dtypes, in_tier_0, plan
 from harness.calls.caller import Caller
 
 __all__ = ["Outcome", "Planned", "Selection", "SelectionError", "claimed_dtypes", "judge", "plan", "run"]
 
 KEPT = 3  # failures of a group that are explained
 
-Progress = Callable[[Planned], None]
+Progress = Callable[[CaseResult], None]
 
 
 def run(
     backend: Caller,
-    outcome: Outcome,
+    outcome: BackendResult,
     progress: Progress = lambda planned: None,
     budget: float = float("inf"),
     standing: bool | None = None,
-) -> Outcome:
+) -> BackendResult:
     """Execute the plan's cases in place. An interruption, or the end of the budget (seconds), leaves the rest not run.
 
     `standing` restricts it to the checks with geometries of their own, or to those of the higher tiers.
@@ -54,9 +54,9 @@ def run(
     return outcome
 
 
-def telling_first(cases: Sequence[Planned]) -> Iterable[Planned]:
+def telling_first(cases: Sequence[CaseResult]) -> Iterable[CaseResult]:
     """Tier 0, then one case of every group in turn: a run that is cut off has seen something of everything."""
-    groups: dict[Key, list[Planned]] = defaultdict(list)
+    groups: dict[Key, list[CaseResult]] = defaultdict(list)
     for planned in cases:
         if not in_tier_0(planned.case):
             groups[planned.key].append(planned)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from conformance.cases.case import Case
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest, Failed, NotRun
-from conformance.outcome import Outcome, Planned
+from conformance.run.outcome import BackendResult, CaseResult
 from harness.calls.caller import Caller
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec, Op
@@ -54,7 +54,9 @@ asks(LAYER, ())(full_size)
 asks(LARGE, (), ops=_LARGE_OPS, fits=lambda op, spec: spec == LARGE_SPEC)(full_size)
 
 
-def plan(backend: Caller, outcome: Outcome, checks: Sequence[str], ops: Sequence[Op], dtypes: Sequence[str]) -> None:
+def plan(
+    backend: Caller, outcome: BackendResult, checks: Sequence[str], ops: Sequence[Op], dtypes: Sequence[str]
+) -> None:
     """Put the cases of tier 4 into a plan, refusals marked; what this machine has no memory for goes to the notes."""
     dtypes = dtypes or ("float32",)
     wanted = [Case(LAYER, op, d, layer.spec) for layer in layers.read_layers(SET) for op in ops or OPS for d in dtypes]
@@ -67,7 +69,7 @@ def plan(backend: Caller, outcome: Outcome, checks: Sequence[str], ops: Sequence
         if needed > room:
             outcome.notes.append(f"{case} was left out: it needs {needed / 2**30:.0f} GiB of {room / 2**30:.0f} free")
             continue
-        planned = Planned(case)
+        planned = CaseResult(case)
         reason = backend.unsupported(case.op, case.spec, case.dtype)
         if reason is not None:
             planned.status, planned.detail = "unsupported", reason

@@ -17,8 +17,8 @@ from conformance.cases.case import Case
 from conformance.cases.strategies import cases
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest, Failed
-from conformance.judge import judge
-from conformance.outcome import Outcome, Planned, Tally
+from conformance.run.judge import judge
+from conformance.run.outcome import BackendResult, CaseCounts, CaseResult
 from harness.calls.caller import Caller, Conditions
 from harness.calls.memory_layouts import representable
 from harness.geometry.spec import OPS, Op
@@ -51,18 +51,18 @@ class _Found(Exception):
     """What Hypothesis is shown of a failed case."""
 
 
-def plan(outcome: Outcome, ops: Sequence[Op], dtypes: Sequence[str], examples: int = EXAMPLES) -> None:
+def plan(outcome: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], examples: int = EXAMPLES) -> None:
     """Put the search into a plan: one tally for each op and dtype."""
     for op in ops or OPS:
         for dtype in dtypes:
-            tally = Tally((CHECK, op, dtype), examples)
+            tally = CaseCounts((CHECK, op, dtype), examples)
             tally.settle()
             outcome.tallies.append(tally)
 
 
 def run(
     backend: Caller,
-    outcome: Outcome,
+    outcome: BackendResult,
     seed: int = 0,
     progress: Callable[[int], None] = lambda cases: None,
     budget: float = float("inf"),
@@ -82,10 +82,12 @@ def run(
         outcome.cuts.append(f"{cut} random cases were cut by the budget")
 
 
-def _search(subject: BackendUnderTest, tally: Tally, seed: int, end: float, progress: Callable[[int], None]) -> None:
+def _search(
+    subject: BackendUnderTest, tally: CaseCounts, seed: int, end: float, progress: Callable[[int], None]
+) -> None:
     _, op, dtype = tally.key
     tally.counts.clear()
-    last: dict[str, Planned] = {}
+    last: dict[str, CaseResult] = {}
 
     @seeded(seed)
     @settings(
@@ -116,8 +118,8 @@ def _search(subject: BackendUnderTest, tally: Tally, seed: int, end: float, prog
         tally.planned = tally.counts.total()  # a search ends where it finds something
 
 
-def _try(subject: BackendUnderTest, case: Case) -> Planned:
-    planned = Planned(case)
+def _try(subject: BackendUnderTest, case: Case) -> CaseResult:
+    planned = CaseResult(case)
     try:
         reason = subject.backend.unsupported(case.op, case.spec, case.dtype)
     except (Exception, SystemExit) as error:

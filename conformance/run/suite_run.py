@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance import engine, grid, layers, search, summary, xfails
-from conformance.outcome import Outcome
-from conformance.plan import EVERYTHING, Selection
+from conformance import summary
+from conformance.run import engine, grid, layers, search, xfails
+from conformance.run.outcome import BackendResult
+from conformance.run.plan import EVERYTHING, Selection
 from harness.calls.caller import Caller, InProcess
 from harness.calls.in_child import DEADLINE, MEMORY, InChild
 from harness.contract import registry
@@ -37,20 +38,20 @@ class Options:
 
 
 @dataclass(slots=True)
-class Entry:
+class BackendRun:
     """One backend of the run. `observer` is None if it is unavailable."""
 
     target: str
-    outcome: Outcome
+    outcome: BackendResult
     observer: Caller | None = None
 
 
 @dataclass(slots=True)
-class Session:
+class SuiteRun:
     """The backends and their plans. `run` may be interrupted; `objects` then tells what is finished."""
 
     options: Options
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[BackendRun] = field(default_factory=list)
 
     @property
     def planned(self) -> int:
@@ -66,7 +67,9 @@ class Session:
             if named and isinstance(reason, registry.RegistryError):
                 raise
             text = str(reason)
-            self.entries.append(Entry(target, Outcome(registry.known_as(target), selection.narrowed, unavailable=text)))
+            self.entries.append(
+                BackendRun(target, BackendResult(registry.known_as(target), selection.narrowed, unavailable=text))
+            )
             return
         self.enter(target, observer)
 
@@ -74,7 +77,7 @@ class Session:
         """Plan the run of a backend that is open already."""
         selection = self.options.selection
         outcome = engine.plan(observer, selection)
-        self.entries.append(Entry(target, outcome, observer))
+        self.entries.append(BackendRun(target, outcome, observer))
         _plan_higher_tiers(observer, outcome, selection)
         xfails.mark(outcome, list(self.options.known))
 
@@ -130,7 +133,7 @@ def open_backend(target: str, options: Options) -> Caller:
     return InChild(target, options.deadline, available_memory() if full_size else MEMORY)
 
 
-def _plan_higher_tiers(observer: Caller, outcome: Outcome, selection: Selection) -> None:
+def _plan_higher_tiers(observer: Caller, outcome: BackendResult, selection: Selection) -> None:
     """Tiers above 1 have no geometries of the user's; a pattern plans those whose check it means."""
     if selection.specs:
         return
@@ -144,14 +147,14 @@ def _plan_higher_tiers(observer: Caller, outcome: Outcome, selection: Selection)
         layers.plan(observer, outcome, checks, selection.ops, selection.dtypes)
 
 
-def _standing(backend: Caller, outcome: Outcome, progress: Progress, standing: bool) -> Callable[[float], None]:
+def _standing(backend: Caller, outcome: BackendResult, progress: Progress, standing: bool) -> Callable[[float], None]:
     def stage(budget: float) -> None:
         engine.run(backend, outcome, lambda planned: progress(1, planned.case.check), budget, standing)
 
     return stage
 
 
-def _searching(backend: Caller, outcome: Outcome, seed: int, progress: Progress) -> Callable[[float], None]:
+def _searching(backend: Caller, outcome: BackendResult, seed: int, progress: Progress) -> Callable[[float], None]:
     def stage(budget: float) -> None:
         search.run(backend, outcome, seed, lambda n: progress(n, search.CHECK), budget)
 

@@ -19,7 +19,7 @@ from conformance.cases.case import Case
 from conformance.cases.shard import WHOLE, Shard
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest, Failed
-from conformance.outcome import Outcome, Planned, Tally
+from conformance.run.outcome import BackendResult, CaseCounts, CaseResult
 from harness.calls.caller import Caller, thread_limit
 from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op
@@ -89,7 +89,7 @@ class _Run:
     """One backend on the grid, and one tally for each op and dtype."""
 
     subject: BackendUnderTest
-    tallies: dict[tuple[Op, str], Tally]
+    tallies: dict[tuple[Op, str], CaseCounts]
 
     def step(self, op: Op, dtype: str, spec: ConvSpec, arrays: tuple[Array, ...], expected: Array) -> None:
         tally = self.tallies[op, dtype]
@@ -106,24 +106,24 @@ class _Run:
         elif difference:
             tally.counts["fail"] += 1
             if len(tally.kept) < _KEPT:
-                tally.kept.append(Planned(case, "fail", difference, calls=self.subject.calls))
+                tally.kept.append(CaseResult(case, "fail", difference, calls=self.subject.calls))
         else:
             tally.counts["pass"] += 1
         tally.seconds += time.monotonic() - start
 
 
-def plan(outcome: Outcome, ops: Sequence[Op], dtypes: Sequence[str], shard: Shard = WHOLE) -> None:
+def plan(outcome: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], shard: Shard = WHOLE) -> None:
     """Put the grid into a plan: one tally for each op and dtype (float32 alone, if none is asked for)."""
     total = size(shard)
     for op in ops or OPS:
         for dtype in dtypes or ("float32",):
-            tally = Tally((CHECK, op, dtype), total)
+            tally = CaseCounts((CHECK, op, dtype), total)
             tally.settle()
             outcome.tallies.append(tally)
 
 
 def run(
-    backends: Sequence[tuple[Caller, Outcome]],
+    backends: Sequence[tuple[Caller, BackendResult]],
     shard: Shard = WHOLE,
     progress: Callable[[int], None] = lambda cases: None,
     budget: float = float("inf"),

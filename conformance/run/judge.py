@@ -8,10 +8,10 @@ import numpy as np
 
 from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted, NotRun, Refused
-from conformance.outcome import Planned, Status
+from conformance.run.outcome import CaseResult, Status
 
 
-def judge(subject: BackendUnderTest, planned: Planned) -> None:
+def judge(subject: BackendUnderTest, planned: CaseResult) -> None:
     """Run one case. NumPy's floating-point warnings are silent: non-finite data is on purpose."""
     subject.begin()
     start = time.monotonic()
@@ -24,7 +24,7 @@ def judge(subject: BackendUnderTest, planned: Planned) -> None:
         planned.status = known.get(planned.status, planned.status)
 
 
-def _verdict(subject: BackendUnderTest, planned: Planned) -> tuple[Status, str]:
+def _verdict(subject: BackendUnderTest, planned: CaseResult) -> tuple[Status, str]:
     try:
         check_of(planned.case).run(subject, planned.case)
     except Failed as failure:

@@ -19,16 +19,16 @@ import conformance.checks.relations  # isort: skip
 import conformance.checks.memory  # isort: skip
 import conformance.checks.sequences  # isort: skip
 import conformance.checks.external  # isort: skip
-import conformance.grid  # isort: skip
-import conformance.search  # isort: skip
-import conformance.layers  # isort: skip
+import conformance.run.grid  # isort: skip
+import conformance.run.search  # isort: skip
+import conformance.run.layers  # isort: skip
 import conformance.checks.errors  # noqa: F401  # isort: skip
-from conformance import versions
 from conformance.cases.case import Case, CaseError, SelectionError
 from conformance.cases.shard import WHOLE, Shard
 from conformance.cases.specs import DISTINCT
 from conformance.checks.registration import CHECKS, check_of
-from conformance.outcome import Outcome, Planned
+from conformance.run import versions
+from conformance.run.outcome import BackendResult, CaseResult
 from harness.calls.caller import Caller
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op
@@ -64,10 +64,10 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def plan(backend: Caller, selection: Selection | None = None) -> Outcome:
+def plan(backend: Caller, selection: Selection | None = None) -> BackendResult:
     """All cases for `backend`, the refused ones marked, tier 0 first. Raises `SelectionError` if there is none."""
     selection = selection or EVERYTHING
-    outcome = Outcome(backend.name, selection.narrowed)
+    outcome = BackendResult(backend.name, selection.narrowed)
     chosen = list(_selected(backend, selection))
     chosen.sort(key=lambda case: not in_tier_0(case))  # stable: otherwise the order of the checks
     outcome.cases += [_planned(backend, case) for case in chosen]
@@ -165,10 +165,10 @@ def _agrees(case: Case, selection: Selection) -> bool:
     )
 
 
-def _planned(backend: Caller, case: Case) -> Planned:
+def _planned(backend: Caller, case: Case) -> CaseResult:
     """The case as planned: to be run, refused with a reason, or failed because asking raised."""
     check = check_of(case)
-    planned = Planned(case, optional=check.optional)
+    planned = CaseResult(case, optional=check.optional)
     try:
         for op in (case.op, *check.needs):
             reason = backend.unsupported(op, case.spec, case.dtype)

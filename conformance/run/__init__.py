@@ -1,0 +1,1 @@
+"""Planning, running and counting: what became of every case, and the verdict."""
