@@ -20,8 +20,9 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from conformance import api, explain, summary
+from conformance import api, summary
 from conformance.checks.under_test import BackendUnderTest
+from conformance.diagnosis import explain
 from conformance.run import grid, search, xfails
 from conformance.run.engine import KEPT
 from conformance.run.judge import judge

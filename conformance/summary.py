@@ -7,8 +7,9 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from conformance import SUITE_VERSION, explain
+from conformance import SUITE_VERSION
 from conformance.cases.case import Case
+from conformance.diagnosis import explain
 from conformance.run.outcome import STATUSES, BackendResult, CaseResult, CheckResult, Status
 
 SCHEMA = 1

@@ -15,9 +15,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from conformance import pattern
 from conformance.checks.under_test import RecordedCall
-from conformance.script import standalone
+from conformance.diagnosis import pattern
+from conformance.diagnosis.script import standalone
 from harness.calls import memory_layouts
 from harness.calls.caller import CallResult, Conditions, InProcess
 from harness.contract import registry

@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conformance import libraries, witnesses
 from conformance.cases import onnx_vectors
 from conformance.cases.case import Case
 from conformance.cases.golden import Example
@@ -18,7 +17,8 @@ from conformance.cases.specs import ALL, DISTINCT
 from conformance.checks import external
 from conformance.checks.registration import CHECKS
 from conformance.checks.under_test import BackendUnderTest, Failed
-from conformance.witnesses import Vote, odd_one_out, vote
+from conformance.diagnosis import libraries, witnesses
+from conformance.diagnosis.witnesses import Vote, odd_one_out, vote
 from harness.calls.caller import PLAIN, InProcess
 from harness.contract import registry
 from harness.geometry.spec import OPS, ConvSpec, Op

@@ -1,7 +1,7 @@
 """Who is the odd one out: the oracle, a library, or the backend? A vote, and a run that looks for false alarms.
 
 Surprising fact: the backend has no vote on what is right. Oracle and libraries judge, and only if two of them agree
-and outnumber the others. `python -m conformance.witnesses` asks every installed library about every geometry.
+and outnumber the others. `python -m conformance.diagnosis.witnesses` asks every installed library about every geometry.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from conformance import libraries
 from conformance.cases.specs import ALL
+from conformance.diagnosis import libraries
 from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
 from harness.oracle import by_taps, data
@@ -115,7 +115,7 @@ def _equal(a: Array | None, b: Array | None) -> bool:
 
 
 @dataclass(slots=True)
-class Tally:
+class LibraryCounts:
     """How often one witness agreed, disagreed (where) and said nothing (why)."""
 
     agree: int = 0
@@ -132,9 +132,9 @@ class Tally:
             self.disagree.append(f"{case}: {one.note}")
 
 
-def compare(specs: Iterable[ConvSpec], ops: Iterable[Op] = OPS) -> dict[str, Tally]:
+def compare(specs: Iterable[ConvSpec], ops: Iterable[Op] = OPS) -> dict[str, LibraryCounts]:
     """Every installed library against the oracle, on whole numbers whose sums float32 holds exactly."""
-    tallies, ops = {name: Tally() for name in installed()}, list(ops)
+    tallies, ops = {name: LibraryCounts() for name in installed()}, list(ops)
     for spec in specs:
         for op in ops:
             arrays = data.exact(op, spec, "float32", f"witnesses/{op}/{spec}")
@@ -164,7 +164,7 @@ def _drawn(seed: str) -> ConvSpec:
             continue
 
 
-def _table(tallies: dict[str, Tally]) -> list[str]:
+def _table(tallies: dict[str, LibraryCounts]) -> list[str]:
     row = "{:<12} {:<16} {:>8} {:>8} {:>8} {:>8}".format
     lines = [row("witness", "version", "compared", "agree", "disagree", "cannot")]
     for name, text in available().items():
@@ -179,7 +179,9 @@ def _table(tallies: dict[str, Tally]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, print a table, the reasons for silence and every disagreement; 1 if there is any, else 0."""
-    parser = argparse.ArgumentParser(prog="python -m conformance.witnesses", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance.diagnosis.witnesses", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--tier2-sample", type=int, default=0, metavar="N", help="N small random geometries as well")
     count = parser.parse_args(arguments).tier2_sample
     tallies = compare([*ALL.values(), *sample(count)])

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from conformance import pattern, script, witnesses
 from conformance.checks.under_test import RecordedCall
+from conformance.diagnosis import pattern, script, witnesses
 from conformance.run.outcome import CaseResult
 
 

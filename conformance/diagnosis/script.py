@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from conformance.checks.under_test import RecordedCall
-from conformance.pattern import expected, wrong
+from conformance.diagnosis.pattern import expected, wrong
 from harness.calls.worker import THREAD_VARIABLES
 from harness.contract import registry
 from harness.contract.protocol import ArgumentError, Array, Numerics, validate
