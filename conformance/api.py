@@ -15,9 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
-from conformance import junit, page
 from conformance.cases.case import SelectionError
 from conformance.diagnosis import witnesses
+from conformance.reports import junit, page
 from conformance.run import versions, xfails
 from conformance.run.outcome import BackendResult, Status
 from conformance.run.plan import DEFAULT_TIER, TIERS, Selection

@@ -20,9 +20,10 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from conformance import api, summary
+from conformance import api
 from conformance.checks.under_test import BackendUnderTest
 from conformance.diagnosis import explain
+from conformance.reports import summary
 from conformance.run import grid, search, xfails
 from conformance.run.engine import KEPT
 from conformance.run.judge import judge

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance import summary
 from conformance.cases.case import SelectionError
 from conformance.cases.shard import Shard
+from conformance.reports import summary
 from harness.cli import terminal
 
 _CALLER_ERROR = 2

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance import summary
+from conformance.reports import summary
 from conformance.run import engine, grid, layers, search, xfails
 from conformance.run.outcome import BackendResult
 from conformance.run.plan import EVERYTHING, Selection

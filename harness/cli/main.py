@@ -16,11 +16,11 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from conformance import junit, page, summary
 from conformance.cases.case import CaseError
 from conformance.cases.shard import Shard
 from conformance.checks import external
 from conformance.diagnosis import witnesses
+from conformance.reports import junit, page, summary
 from conformance.run import engine, jobs, versions, xfails
 from conformance.run.plan import DEFAULT_TIER, Selection
 from conformance.run.suite_run import Options, SuiteRun

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from conformance import summary
 from conformance.cases.specs import DISTINCT
-from conformance.junit import failures, junit
-from conformance.page import page, picture
+from conformance.reports import summary
+from conformance.reports.junit import failures, junit
+from conformance.reports.page import page, picture
 from conformance.run import engine
 from conformance.run.outcome import STATUSES
 from harness.geometry.spec import ConvSpec

@@ -8,12 +8,12 @@ import time
 import numpy as np
 import pytest
 
-from conformance import summary
 from conformance.cases.case import Case, CaseError
 from conformance.cases.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.checks import external
 from conformance.checks.registration import CHECKS, asks
 from conformance.checks.under_test import BackendUnderTest, Failed
+from conformance.reports import summary
 from conformance.run import engine
 from harness.calls.caller import InProcess
 from harness.contract import registry

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from conformance import summary
 from conformance.cases.case import SelectionError
 from conformance.cases.shard import Shard
 from conformance.cases.specs import DISTINCT
+from conformance.reports import summary
 from conformance.run import engine, grid, layers, search, xfails
 from conformance.run.outcome import BackendResult
 from conformance.run.plan import Selection, plan

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from conformance.junit import failures, printable
+from conformance.reports.junit import failures, printable
 from harness.results.run_files import Record, ResultsError
 
 # Worst first: a cell is judged by the first that occurs in it.
@@ -37,7 +37,7 @@ _PICTURE_WIDTH = 280.0  # pixels, of the widest picture
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PlaneDrawing:
     """One plane of a result as two SVG paths, squares for wrong elements and dots for right ones."""
 
     width: int
@@ -49,7 +49,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class MatrixCell:
     """All that one check says about one backend; `groups` has one entry an op and dtype."""
 
     anchor: str
@@ -110,9 +110,9 @@ class Matrix:
     """Rows of cells by family of checks; None where a backend was not asked."""
 
     anchor: str
-    families: dict[str, dict[str, list[Cell | None]]]
+    families: dict[str, dict[str, list[MatrixCell | None]]]
 
-    def cells(self) -> Iterator[Cell]:
+    def cells(self) -> Iterator[MatrixCell]:
         """Every cell, row by row."""
         for rows in self.families.values():
             yield from (cell for row in rows.values() for cell in row if cell)
@@ -143,13 +143,13 @@ def page(objects: Sequence[Record], title: str = "Conformance of im2col, col2im 
 def matrix(objects: Sequence[Record], optional: bool) -> Matrix:
     """The checks of all backends that are, or are not, optional."""
     anchor = "optional" if optional else "matrix"
-    table: dict[str, dict[str, list[Cell | None]]] = {name: {} for name in _FAMILIES}
+    table: dict[str, dict[str, list[MatrixCell | None]]] = {name: {} for name in _FAMILIES}
     ids = dict.fromkeys(g["id"] for o in objects for g in o["checks"] if bool(g.get("optional")) == optional)
     for row, check in enumerate(ids):
-        cells: list[Cell | None] = []
+        cells: list[MatrixCell | None] = []
         for column, found in enumerate(objects):
             groups = [g for g in found["checks"] if g["id"] == check and bool(g.get("optional")) == optional]
-            cells.append(Cell(f"{anchor}-{row}-{column}", found["backend"], check, groups) if groups else None)
+            cells.append(MatrixCell(f"{anchor}-{row}-{column}", found["backend"], check, groups) if groups else None)
         table.setdefault(check.partition(".")[0], {})[check] = cells
     return Matrix(anchor, {family: rows for family, rows in table.items() if rows})
 
@@ -160,7 +160,7 @@ def worst(groups: Sequence[Record]) -> str:
     return next(status for status in WORDS if status in found)
 
 
-def picture(rows: Sequence[str]) -> Picture:
+def picture(rows: Sequence[str]) -> PlaneDrawing:
     """`#` in the rows is a wrong element, anything else a right one."""
     width, height = max(map(len, rows)), len(rows)
     marks = {(i, j): mark == "#" for i, row in enumerate(rows) for j, mark in enumerate(row)}
@@ -168,7 +168,7 @@ def picture(rows: Sequence[str]) -> Picture:
     label = f"{sum(marks.values())} of {len(marks)} elements of this plane are wrong"
     wrong = "".join(f"M{j} {i}h.9v.9h-.9z" for (i, j), bad in marks.items() if bad)
     right = "".join(f"M{j + 0.35:g} {i + 0.35:g}h.2v.2h-.2z" for (i, j), bad in marks.items() if not bad)
-    return Picture(width, height, scale, wrong, right, label)
+    return PlaneDrawing(width, height, scale, wrong, right, label)
 
 
 def share(group: Record) -> str:

@@ -1,0 +1,1 @@
+"""A finished run as JSON, JUnit XML and a page."""
