@@ -1,7 +1,7 @@
 """The second witness: all ops by shift-and-add over kernel taps, vectorised, and not an im2col anywhere.
 
 One tap (u, v) of every window is one strided view of the padded input; each op reads or writes KH*KW such views.
-Proven equal to `harness.oracle.pointwise` on the exhaustive small grid (`harness/tests/test_oracles.py`).
+Proven equal to `harness.oracle.pointwise` on the exhaustive small grid (`harness/tests/oracle/test_oracles.py`).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from harness import report
 from harness.geometry.spec import ConvSpec
 from harness.report import comparisons, costs, facts, load, measures, words
 from harness.results.run_files import ResultsError
-from harness.tests.runfiles import FLAT, SPECS, make_cell, write_run
+from harness.tests.helpers.runfiles import FLAT, SPECS, make_cell, write_run
 from harness.timing import run
 
 

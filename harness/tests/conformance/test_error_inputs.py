@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import error_inputs
 from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.checks import errors
 from conformance.checks.registration import CHECKS
 from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
-from conformance.error_inputs import ACCEPTED, ARRAYS, GEOMETRY, AcceptedInput, ErrorInput
 from harness.contract.protocol import Array, validate
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.tests import faulty
+from harness.tests.helpers import error_inputs, faulty
+from harness.tests.helpers.error_inputs import ACCEPTED, ARRAYS, GEOMETRY, AcceptedInput, ErrorInput
 
 _SPEC = ConvSpec.parse("n2c4h5w4_f6kh3kw2_g2")
 

@@ -19,9 +19,9 @@ from harness.contract.adapter import AdapterError
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.registry import RegistryError
 from harness.geometry.spec import ConvSpec
-from harness.tests import faults_laws, faults_tiers, faulty
 from harness.tests.conftest import edited
-from harness.tests.faulty import Right
+from harness.tests.helpers import faults_laws, faults_tiers, faulty
+from harness.tests.helpers.faulty import Right
 
 _PAGE = Path(__file__).resolve().parents[2] / "conformance" / "README.md"
 
@@ -64,7 +64,7 @@ def test_a_wrong_object_is_told_with_its_repro() -> None:
 def test_a_class_is_named_as_a_shell_could_name_it() -> None:
     report = conformance.check(Wrong, tier=0, ops="conv2d_bias_grad", check="values.exact")
     group = next(group for group in report.to_json()["checks"] if group["status"] == "fail")
-    assert group["repro"].startswith("harness check harness.tests.test_api:Wrong --check values.exact/")
+    assert group["repro"].startswith("harness check harness.tests.conformance.test_api:Wrong --check values.exact/")
 
 
 def test_too_little_is_no_pass() -> None:

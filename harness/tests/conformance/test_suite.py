@@ -19,7 +19,7 @@ from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import OPS, ConvSpec
-from harness.tests import faults_laws, faults_tiers, faulty
+from harness.tests.helpers import faults_laws, faults_tiers, faulty
 
 
 def test_the_right_backend_passes() -> None:

@@ -19,7 +19,7 @@ from conformance.run import engine
 from conformance.run.outcome import STATUSES
 from harness.geometry.spec import ConvSpec
 from harness.results.run_files import Record, ResultsError
-from harness.tests import faulty
+from harness.tests.helpers import faulty
 
 EVIL = "<script>alert(1)</script> & ]]> \x00\x1b\ud800"
 _VOID = {"meta", "link", "br", "img", "input"}

@@ -15,7 +15,7 @@ import pytest
 from harness import report
 from harness.report import figures
 from harness.results.run_files import ResultsError
-from harness.tests.runfiles import FLAT, MACHINE, SPECS, make_cell, write_run
+from harness.tests.helpers.runfiles import FLAT, MACHINE, SPECS, make_cell, write_run
 
 
 class _Page(HTMLParser):

@@ -16,7 +16,7 @@ from conformance.run.plan import Selection, plan
 from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.geometry.spec import ConvSpec, Op
-from harness.tests import faults_laws, faulty
+from harness.tests.helpers import faults_laws, faulty
 
 _GENERAL = {"law.adjoint", "law.difference", "law.divisor", "law.lowering", "law.linear"}
 LAWS = fnmatch.filter(CHECKS, "law.*")

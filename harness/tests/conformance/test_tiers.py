@@ -19,7 +19,7 @@ from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.geometry import layers
 from harness.geometry.spec import OPS, ConvSpec
-from harness.tests import faults_tiers, faulty
+from harness.tests.helpers import faults_tiers, faulty
 
 _SLICE = Shard(7, 500)
 

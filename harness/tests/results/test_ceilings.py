@@ -18,11 +18,11 @@ from harness.report import costs, facts, load, measures
 from harness.results import rates, ratios
 from harness.results.run_files import Record
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write
-from harness.tests.runfiles import FLAT, make_cell, write_run
+from harness.tests.helpers.runfiles import FLAT, make_cell, write_run
 from harness.timing import run
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
-_STRICT, _TF32 = "harness.tests.device:Device", "harness.tests.device:DeviceTf32"
+_STRICT, _TF32 = "harness.tests.helpers.device:Device", "harness.tests.helpers.device:DeviceTf32"
 _CARD: Record = {
     "kind": "ceilings", "backend": "mine", "device": "card", "threads": 1, "allocator": "steady", "blas": [],
     "copy_gbs": {"cache": 4000.0, "dram": 3000.0}, "copy_bytes": {"cache": 2**24, "dram": 2**31},

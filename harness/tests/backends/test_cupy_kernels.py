@@ -25,7 +25,7 @@ from backends.cupy_kernels.emulated import EmulatedDevice, KernelError
 from backends.cupy_kernels.source import Build
 from harness.geometry.spec import ConvSpec
 from harness.oracle import by_taps, data
-from harness.tests.cuda_cases import OPS, PRODUCTS, SPECS, Case, in_child
+from harness.tests.helpers.cuda_cases import OPS, PRODUCTS, SPECS, Case, in_child
 
 pytestmark = pytest.mark.cuda
 

@@ -14,13 +14,13 @@ from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.results import machine
 from harness.results.run_files import Record
-from harness.tests.device import Device
+from harness.tests.helpers.device import Device
 from harness.timing import group
 from harness.timing.group import MeasuringChild
 from harness.timing.run import Plan
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
-_NAME = "harness.tests.device:Device"
+_NAME = "harness.tests.helpers.device:Device"
 
 
 def _measured(*targets: str, spec: ConvSpec = _SPEC, **changed: Any) -> tuple[dict[str, Record], Device]:
