@@ -56,6 +56,7 @@ class Case:
         seed, layout = values.pop("seed", "0"), values.pop("layout", "C")
         if values.pop("bias", "0") != "0" or values or not seed.isdigit() or layout not in MEMORY_LAYOUTS:
             raise CaseError(
-                f"case {text!r}: options are bias=0, layout= one of {', '.join(LAYOUTS)}, and seed= a whole number"
+                f"case {text!r}: options are bias=0, seed= a whole number, "
+                f"and layout= one of {', '.join(MEMORY_LAYOUTS)}"
             )
         return cls(check, op, dtype, ConvSpec.parse(spec), "bias=0" not in options, layout, int(seed))  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ MOST_WORK = 20_000  # multiply-adds of a case, so that plain Python loops can fo
 
 
 def layouts(names: Sequence[str] = MEMORY_LAYOUTS) -> st.SearchStrategy[str]:
-    """Names for `harness.calls.memory_layouts.arrange`, from C order (to which it shrinks) to arrays mapped from a file."""
+    """Names of memory layouts, from C order (to which it shrinks) to arrays mapped from a file."""
     return st.sampled_from(list(names))
 
 

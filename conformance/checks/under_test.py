@@ -68,7 +68,7 @@ class BackendUnderTest:
         return require_form(op, spec, str(given.dtype), reply)
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
-        """Elements of the result for inputs `harness.oracle.data.pooled(op, spec, dtype, seed)`, which the callee makes."""
+        """Elements of the result for inputs `data.pooled(op, spec, dtype, seed)`, which the callee makes."""
         reply = self.backend.sample(op, spec, dtype, seed, points)
         if reply.error.startswith("MemoryError"):
             raise NotRun(f"{op} ran out of memory: {reply.error}")  # of all there is: no fault at this size

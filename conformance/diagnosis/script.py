@@ -20,6 +20,7 @@ from conformance.diagnosis.pattern import expected, wrong
 from harness.calls.worker import THREAD_VARIABLES
 from harness.contract import registry
 from harness.contract.protocol import ArgumentError, Array, Numerics, validate
+from harness.geometry.sizes import Sizes
 from harness.geometry.spec import ConvSpec, Op
 
 _MOST_LINES = 20
@@ -62,7 +63,7 @@ _LAYOUTS = {
 _ROWS, _FILTERS = "s.w_shape[1] * s.taps", "s.out_channels // s.groups"
 _COLUMNS = f"b.im2col(x, s).reshape(s.batch, s.groups, {_ROWS}, s.positions)"
 _DY = f"y.reshape(s.batch, s.groups, {_FILTERS}, s.positions)"
-# The four ops that follow from im2col and col2im, for a backend that has only those: as `harness.contract.lowering` has them.
+# The four ops that follow from im2col and col2im, for a backend that has only those: as `lowering` has them.
 _DERIVED: dict[Op, tuple[str, str]] = {
     "conv2d": (
         f"lambda x, w, k, s: (w.reshape(1, s.groups, {_FILTERS}, {_ROWS})",
@@ -335,7 +336,7 @@ def _derived(op: Op) -> list[str]:
 def _geometries(specs: Sequence[ConvSpec]) -> list[str]:
     """Every public field and property, as hashable tuples with names."""
     names = [f.name for f in dataclasses.fields(ConvSpec)]
-    names += [name for name, member in vars(ConvSpec).items() if isinstance(member, property)]
+    names += [name for name, member in vars(Sizes).items() if isinstance(member, property)]
     values = ", ".join(f"Spec{tuple(getattr(spec, name) for name in names)}" for spec in specs)
     half = len(names) // 2
     begin, end = " ".join(names[:half]), " ".join(names[half:])

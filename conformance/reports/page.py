@@ -130,7 +130,7 @@ def page(objects: Sequence[Record], title: str = "Conformance of im2col, col2im 
     clean = printable(list(objects))
     asked = [found for found in clean if found["checks"]]
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("conformance", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.PackageLoader("conformance.reports", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.globals.update(words=WORDS, picture=picture, share=share, of=_of, percent=percent, worst=worst)

@@ -14,7 +14,7 @@ from conformance.run.outcome import BackendResult, CaseResult, Key
 from conformance.run.plan import Selection, claimed_dtypes, in_tier_0, plan
 from harness.calls.caller import Caller
 
-__all__ = ["Outcome", "Planned", "Selection", "SelectionError", "claimed_dtypes", "judge", "plan", "run"]
+__all__ = ["BackendResult", "CaseResult", "Selection", "SelectionError", "claimed_dtypes", "judge", "plan", "run"]
 
 KEPT = 3  # failures of a group that are explained
 

@@ -23,7 +23,7 @@ from harness.contract.protocol import Array, CompleteBackend, Numerics
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import data
 
-_OWN_FOLDER = str(Path(__file__).parent)
+_OWN_FOLDER = str(Path(__file__).parents[1])
 
 Arrays = Sequence[Array | None]
 
@@ -59,7 +59,7 @@ class CallResult:
 
 
 class Caller(Protocol):
-    """A backend that can be called and watched, here (`InProcess`) or in a child (`harness.calls.in_child.Isolated`)."""
+    """A backend that can be called and watched, here (`InProcess`) or in a child (`InChild`)."""
 
     name: str
     numerics: Numerics

@@ -93,4 +93,4 @@ _ARRANGE: dict[str, Callable[[Array], Array]] = {  # from the plainest to the od
     "broadcast": _broadcast,
     "memmap": _memmap,
 }
-LAYOUTS = tuple(_ARRANGE)
+MEMORY_LAYOUTS = tuple(_ARRANGE)

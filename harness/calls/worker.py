@@ -189,14 +189,14 @@ def _actions(first: str) -> dict[str, Callable[[Record], Iterable[Answer]]]:
         from harness.calls.in_child import Child
 
         return Child().actions()
-    from harness.results import machine
+    from harness.timing import ceilings
     from harness.timing.group import MeasuringChild
 
     bench = MeasuringChild()
     return {
         "load": lambda m: [(bench.load(m["target"]), ())],
-        "ceilings": lambda m: [(machine.ceilings(m["threads"], m["allocator"]), ())],
-        "device": lambda m: ((r, ()) for r in bench.ceilings(m["target"], m["threads"], m["allocator"])),
+        "ceilings": lambda m: [(ceilings.of_cpu(m["threads"], m["allocator"]), ())],
+        "device": lambda m: ((r, ()) for r in bench.device_ceilings(m["target"], m["threads"], m["allocator"])),
         "group": lambda m: ((record, ()) for record in bench.group(m["job"])),
     }
 

@@ -1,4 +1,4 @@
-"""Says whether a machine can run the backends of a GPU at all: `python -m harness.cli.gpu BACKEND...`, before `make gpu`.
+"""Says whether a machine can run the backends of a GPU at all: `python -m harness.cli.gpu BACKEND...`.
 
 With at least one available it is silent, even where others are not: those are reported by what is run then.
 """

@@ -21,7 +21,8 @@ from conformance.cases.shard import Shard
 from conformance.checks import external
 from conformance.diagnosis import witnesses
 from conformance.reports import junit, page, summary
-from conformance.run import engine, jobs, versions, xfails
+from conformance.run import engine, versions, xfails
+from conformance.run import jobs as several
 from conformance.run.plan import DEFAULT_TIER, Selection
 from conformance.run.suite_run import Options, SuiteRun
 from harness import __version__
@@ -52,7 +53,7 @@ Backends = Annotated[
 Ops = Annotated[list[str] | None, typer.Option(help=f"ops, comma-separated: {', '.join(OPS)}")]
 Dtypes = Annotated[list[str] | None, typer.Option("--dtype", help="dtypes, comma-separated")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="also write the result as JSON")]
-_SETS = f"layers: {', '.join(shapes.set_names())}, a file, or a spec"
+_SETS = f"layers: {', '.join(layers.set_names())}, a file, or a spec"
 ShapeSet = Annotated[str, typer.Option("--shapes", metavar="SET|FILE|SPEC", help=_SETS)]
 Batch = Annotated[int | None, typer.Option(min=1, metavar="N", help="images of every layer, instead of its own")]
 Threads = Annotated[int, typer.Option(min=1, help="threads of every library")]
@@ -149,7 +150,7 @@ def check(
     options = Options(selection, float("inf") if budget is None else budget, deadline, isolate, exclusions, threads)
     targets = _distinct(names or registry.names())
     if jobs > 1:
-        objects, interrupted = jobs.run(jobs, selection.shard, targets, sys.argv[1:])
+        objects, interrupted = several.run(jobs, selection.shard, targets, sys.argv[1:])
     else:
         asked = witnesses.installed() if html_file else witnesses.at_hand()
         objects, interrupted = _check_here(options, targets, bool(names), asked)

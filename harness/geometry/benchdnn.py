@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
-from harness.geometry.spec import ConvSpec, SpecError
+from harness.geometry import rules
+from harness.geometry.numbers import SpecError
+from harness.geometry.sizes import Sizes
 
 _KEYS = ("g", "mb", "ic", "ih", "iw", "oc", "oh", "ow", "kh", "kw", "sh", "sw", "ph", "pw", "dh", "dw")
 _TOKEN = re.compile("(" + "|".join(sorted(_KEYS, key=len, reverse=True)) + r")(\d+)_?")
@@ -20,11 +22,11 @@ def looks_like(text: str) -> bool:
     return bool(body) and _TOKEN.sub("", body) == ""
 
 
-def read(text: str) -> ConvSpec:
+def read(text: str) -> Sizes:
     """Read one descriptor; unstated widths equal the heights, `mb` defaults to 2 and `g` to 1, as in benchdnn.
 
-    >>> str(read('g4mb2ic16ih10oc32oh10kh3sh1ph1dh0n"name"'))
-    'n2c16h10w10_f32kh3kw3_pt1pb1pl1pr1_g4'
+    >>> read('g4mb2ic16ih10oc32oh10kh3sh1ph1dh0n"name"').padding
+    (1, 1, 1, 1)
 
     Raises `SpecError` naming the missing key, a repeated key or the impossible geometry.
     """
@@ -38,10 +40,11 @@ def read(text: str) -> ConvSpec:
             raise SpecError(f"benchdnn descriptor {text!r} lacks {key!r}")
     axes = [_axis(values, text, *names) for names in ((*"hw",), (*"wh",))]
     (h, kh, sh, pads_h, dh), (w, kw, sw, pads_w, dw) = axes
-    spec = ConvSpec(
+    spec = Sizes(
         batch=values.get("mb", 2), in_channels=values["ic"], input_size=(h, w), out_channels=values["oc"],
         kernel_size=(kh, kw), stride=(sh, sw), padding=(*pads_h, *pads_w), dilation=(dh, dw), groups=values.get("g", 1),
     )  # fmt: skip
+    rules.require_convolution(spec)
     stated = tuple(
         values.get("o" + a, values.get("o" + b, out)) for a, b, out in zip("hw", "wh", spec.output_size, strict=True)
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.geometry.spec import ConvSpec, SpecError
 
-_FOLDER = Path(__file__).parent / "shapes"
+_FOLDER = Path(__file__).parent / "layers"
 _COLUMNS = ("suite", "layer", "N", "C", "H", "W", "F", "KH", "KW", "SH", "SW", "PH", "PW", "G")
 
 

@@ -34,8 +34,8 @@ def with_ratios(cells: pd.DataFrame, data: Data, reference: str) -> pd.DataFrame
         )  # fmt: skip
         found.append((*median_interval(pairs), len(pairs)) if pairs else (None, None, None, 0))
     columns = ["ratio", "ratio_low", "ratio_high", "pairs"]
-    ratios = pd.DataFrame(found, columns=columns, index=cells.index)
-    return cells.assign(**{c: ratios[c] if c == "pairs" else ratios[c].astype(float) for c in columns})
+    added = pd.DataFrame(found, columns=columns, index=cells.index)
+    return cells.assign(**{c: added[c] if c == "pairs" else added[c].astype(float) for c in columns})
 
 
 def with_throughput(cells: pd.DataFrame, data: Data, config: Config) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What machine this is, what code runs on it, and how fast it can copy and multiply: the ceilings of every report.
+"""What machine this is, and what code runs on it.
 
 Surprising fact: OpenBLAS picks its kernel when it is loaded and may pick an older CPU's; which one is recorded.
 """
@@ -12,21 +12,15 @@ import subprocess
 import zlib
 from importlib import metadata
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from harness.results.run_files import Record
-from harness.timing.clock import Timed, interleave
 
 _PACKAGES = ("numpy", "numba", "torch", "cupy", "scipy", "pandas", "asv", "asv_runner")
-_CACHE_BYTES, _DRAM_BYTES = 2 * 2**20, 256 * 2**20
-_MATMUL_SIZES = (1024, 2048)
 
 
 def project_root() -> Path | None:
     """The git checkout that this code runs from, or None."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     return root if _git(root, "rev-parse", "--show-toplevel") == str(root) else None
 
 
@@ -86,36 +80,6 @@ def blas() -> list[dict[str, str]]:
          "kernel": str(pool.get("architecture", "unknown")), "threads": str(pool["num_threads"])}
         for pool in threadpool_info() if pool["user_api"] == "blas"
     ]  # fmt: skip
-
-
-def ceilings(threads: int, allocator: str) -> Record:
-    """Best observed copy bandwidth (read plus write, GB/s) in cache and in DRAM, and matrix product (GFLOP/s).
-
-    The copy is NumPy's, one thread whatever `threads` says; the product is NumPy's BLAS on `threads` threads.
-    """
-    copies = {"cache": _copy_gbs(_CACHE_BYTES), "dram": _copy_gbs(_DRAM_BYTES)}
-    products = {dtype: max(_matmul_gflops(n, dtype) for n in _MATMUL_SIZES) for dtype in ("float32", "float64")}
-    return {"kind": "ceilings", "threads": threads, "allocator": allocator, "copy_gbs": copies, "blas": blas(),
-            "copy_bytes": {"cache": _CACHE_BYTES, "dram": _DRAM_BYTES}, "matmul_gflops": products}  # fmt: skip
-
-
-def _copy_gbs(total: int) -> float:
-    """Bytes moved are `total`: half of them read, half written."""
-    source = np.ones(total // 2, np.uint8)
-    target = np.zeros_like(source)
-    return total / _best(lambda: np.copyto(target, source)) / 1e9
-
-
-def _matmul_gflops(n: int, dtype: str) -> float:
-    a, b = np.ones((n, n), dtype), np.ones((n, n), dtype)
-    out = np.zeros((n, n), dtype)
-    return 2 * n**3 / _best(lambda: np.matmul(a, b, out=out)) / 1e9
-
-
-def _best(call: Any) -> float:
-    timed = Timed(call)
-    interleave([timed], rounds=9, budget=0.5)
-    return min(timed.samples)
 
 
 def _git(root: Path, *arguments: str) -> str:

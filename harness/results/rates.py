@@ -5,32 +5,10 @@ A copy moves each byte twice (read and write) and its ceiling counts both, as `m
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from harness.contract.protocol import CompleteBackend
 from harness.geometry.spec import ConvSpec, Op
 from harness.results.run_files import Record
-
-_COPIES = ("cache", "dram")
-
-
-def of_device(backend: CompleteBackend, threads: int, allocator: str) -> Record:
-    """The `ceilings` record of a backend that measures its own device; empty, with a `reason`, where that fails."""
-    shared = {"kind": "ceilings", "backend": backend.name, "threads": threads, "allocator": allocator, "blas": []}
-    try:
-        assert backend.ceilings is not None
-        return {**shared, **_checked(backend.ceilings()), "reason": ""}
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the ceilings are lost then, not the measurement
-        return {**shared, **nothing(f"ceilings() raised {type(error).__name__}: {' '.join(str(error).split())}")}
-
-
-def nothing(reason: str) -> Record:
-    """What a record holds in place of ceilings that could not be measured."""
-    return {"device": "", "copy_gbs": {}, "copy_bytes": {}, "matmul_gflops": {}, "reason": reason}
 
 
 def by_backend(records: Iterable[Record]) -> dict[str, Record]:
@@ -64,22 +42,3 @@ def rates(
         if found["compute_share"] > found["memory_share"]:
             found["bound"], found["share"] = "compute", found["compute_share"]
     return found
-
-
-def _checked(own: Any) -> Record:
-    """What `ceilings()` gave, as plain numbers. Raises `ValueError` naming the entry that is missing or no number."""
-    if not isinstance(own, Mapping):
-        raise ValueError(f"it must return a dict, got {type(own).__name__}")
-    return {
-        "device": str(own["device"]),
-        "copy_gbs": {name: _positive(own["copy_gbs"][name], f"copy_gbs {name}") for name in _COPIES},
-        "copy_bytes": {name: int(_positive(own["copy_bytes"][name], f"copy_bytes {name}")) for name in _COPIES},
-        "matmul_gflops": {str(k): _positive(v, f"matmul_gflops {k}") for k, v in own["matmul_gflops"].items()},
-    }
-
-
-def _positive(value: Any, name: str) -> float:
-    number = float(value)
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{name} must be above 0, got {value!r}")
-    return number

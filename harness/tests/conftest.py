@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-collect_ignore = ["fake_cupy"]  # collected, it would be CuPy to every test
+collect_ignore = ["helpers/fake_cupy"]  # collected, it would be CuPy to every test
 
 # Two functions in one file: the smallest plug-in there is. It passes the whole suite.
 GOOD = """\

@@ -19,8 +19,8 @@ from harness.contract.protocol import Array, BackendUnavailable, CompleteBackend
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import data
 from harness.oracle.gate import Gate, WrongResult
-from harness.results import rates
 from harness.results.run_files import Record, cell
+from harness.timing import ceilings
 from harness.timing.clock import FEWEST_ROUNDS, LONG_CALL, Timed, interleave, seconds
 from harness.timing.predict import human, predict
 
@@ -55,11 +55,11 @@ class MeasuringChild:
                 "info": backend.info, "numerics": backend.numerics, "native": sorted(backend.native),
                 "load_seconds": took}  # fmt: skip
 
-    def rates(self, target: str, threads: int, allocator: str) -> Iterator[Record]:
+    def device_ceilings(self, target: str, threads: int, allocator: str) -> Iterator[Record]:
         """The limits of the device of one backend, if it measures them itself."""
         backend = self.loaded.get(target)
         if backend is not None and backend.ceilings is not None:
-            yield rates.of_device(backend, threads, allocator)
+            yield ceilings.of_device(backend, threads, allocator)
 
     def group(self, job: Record) -> Iterator[Record]:
         """One cell record per backend of the job; those that cannot be timed come first, with their reasons."""

@@ -14,8 +14,9 @@ from harness.calls.worker import Worker, WorkerDied, environment
 from harness.contract import registry
 from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, Op
-from harness.results import machine, rates, run_files
+from harness.results import machine, run_files
 from harness.results.run_files import Record, RunFile
+from harness.timing import ceilings
 
 DEFAULT_BUDGET = 2.0  # seconds a cell
 DEFAULT_ROUNDS = 11
@@ -205,7 +206,7 @@ class _Session:
                 for record in worker.request("device", _SLACK, target=target, **shared):
                     self._keep(record)
             except WorkerDied as death:
-                self._keep({"kind": "ceilings", "backend": name, "blas": [], **shared, **rates.nothing(str(death))})
+                self._keep({"kind": "ceilings", "backend": name, "blas": [], **shared, **ceilings.nothing(str(death))})
                 self.close()
                 return False
         return True

@@ -35,7 +35,7 @@ LAYER = ConvSpec.parse("n3c6h12w11_f8kh3kw3_pt1pb1pl1pr1")
 
 def with_fake_cupy(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Python in a process that takes the fake for CuPy."""
-    path = os.pathsep.join([str(Path(__file__).parent / "fake_cupy"), str(ROOT)])
+    path = os.pathsep.join([str(Path(__file__).parents[1] / "helpers" / "fake_cupy"), str(ROOT)])
     command = [sys.executable, *arguments]
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
 
@@ -329,6 +329,8 @@ def test_the_fake_has_no_more_than_cupy() -> None:
         pytest.skip("CuPy is not installed")
     import cupy
 
-    fake = ast.parse((Path(__file__).parent / "fake_cupy" / "cupy" / "__init__.py").read_text(encoding="utf-8"))
+    fake = ast.parse(
+        (Path(__file__).parents[1] / "helpers" / "fake_cupy" / "cupy" / "__init__.py").read_text(encoding="utf-8")
+    )
     functions = {node.name for node in fake.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
     assert {name for name in functions if not hasattr(cupy, name)} == set()

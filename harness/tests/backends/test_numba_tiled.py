@@ -74,8 +74,8 @@ import ctypes, mmap, sys
 import numpy as np
 from backends import numba_tiled
 from backends.numba_tiled import dispatch, winograd, workspace
-from harness import data, tap_oracle
-from harness.spec import OPS, ConvSpec
+from harness.oracle import by_taps, data
+from harness.geometry.spec import OPS, ConvSpec
 
 PAGE, libc, kept = mmap.PAGESIZE, ctypes.CDLL(None), []
 at_end = sys.argv[1] == "end"
@@ -110,7 +110,7 @@ for text in sys.argv[3:]:
             arrays.append(guarded(a.shape, a.dtype))
             arrays[-1][...] = a
         got = getattr(numba_tiled, op)(*arrays, spec)
-        assert np.array_equal(got, tap_oracle.run(op, spec, *arrays)), "wrong"
+        assert np.array_equal(got, by_taps.run(op, spec, *arrays)), "wrong"
         if winograd.applies(spec) and op in ("conv2d", "conv2d_input_grad"):
             assert np.array_equal(getattr(winograd, op)(*arrays, spec), got), "wrong by Winograd"
 print("all of it")
@@ -166,16 +166,16 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op, dtype: str) -> 
 _DIVIDED = """
 import sys, numpy as np
 from backends import numba_tiled
-from harness import data, tap_oracle
-from harness.observe import thread_limit
-from harness.spec import ConvSpec
+from harness.oracle import by_taps, data
+from harness.calls.caller import thread_limit
+from harness.geometry.spec import ConvSpec
 
 for text in sys.argv[1:]:
     spec = ConvSpec.parse(text)
     for op in ("conv2d", "conv2d_input_grad", "conv2d_weight_grad"):
         run = getattr(numba_tiled, op)
         exact, real = (make(op, spec, "float32", text) for make in (data.exact, data.real))
-        right, bits = tap_oracle.run(op, spec, *exact), set()
+        right, bits = by_taps.run(op, spec, *exact), set()
         for threads in (1, 2, 3, 4):
             with thread_limit(threads):
                 assert np.array_equal(run(*exact, spec), right), f"{op} of {text} is wrong with {threads} threads"
@@ -262,11 +262,11 @@ def narrow_registers() -> dict[str, str]:
 def test_narrower_registers_give_the_same() -> None:
     source = (
         "import sys, numpy as np\nfrom backends import numba_tiled\nfrom backends.numba_tiled.simd import BYTES\n"
-        "from harness import data, tap_oracle\nfrom harness.spec import ConvSpec\n"
+        "from harness.oracle import by_taps, data\nfrom harness.geometry.spec import ConvSpec\n"
         "for text in sys.argv[1:]:\n    spec = ConvSpec.parse(text)\n"
         "    for op in ('im2col', 'col2im', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'conv2d_bias_grad'):\n"
         "        a = data.exact(op, spec, 'float32', text)\n"
-        "        assert np.array_equal(getattr(numba_tiled, op)(*a, spec), tap_oracle.run(op, spec, *a)), (op, text)\n"
+        "        assert np.array_equal(getattr(numba_tiled, op)(*a, spec), by_taps.run(op, spec, *a)), (op, text)\n"
         "print('bytes', BYTES)\n"
     )
     done = child(source, *SPECS, *SKIPPING[:4], **narrow_registers())
@@ -291,8 +291,8 @@ import sys, threading, warnings
 import numpy as np
 import numba
 from backends import numba_tiled
-from harness import data, tap_oracle
-from harness.spec import OPS, ConvSpec
+from harness.oracle import by_taps, data
+from harness.geometry.spec import OPS, ConvSpec
 
 right = []
 
@@ -300,7 +300,7 @@ def call(text):
     spec = ConvSpec.parse(text)
     for op in OPS * 3:
         arrays = data.exact(op, spec, "float32", text)
-        right.append(np.array_equal(getattr(numba_tiled, op)(*arrays, spec), tap_oracle.run(op, spec, *arrays)))
+        right.append(np.array_equal(getattr(numba_tiled, op)(*arrays, spec), by_taps.run(op, spec, *arrays)))
 
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")

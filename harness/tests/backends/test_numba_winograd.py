@@ -112,13 +112,13 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op) -> None:
 def test_narrower_registers_give_the_same() -> None:
     source = (
         "import sys, numpy as np\nfrom backends.numba_tiled import winograd\n"
-        "from backends.numba_tiled.simd import BYTES\nfrom harness import data, tap_oracle\n"
-        "from harness.spec import ConvSpec\n"
+        "from backends.numba_tiled.simd import BYTES\nfrom harness.oracle import by_taps, data\n"
+        "from harness.geometry.spec import ConvSpec\n"
         "winograd.applies, winograd.dispatch = winograd.is_dense_3x3, None\n"
         "for text in sys.argv[1:]:\n    spec = ConvSpec.parse(text)\n"
         "    for op in ('conv2d', 'conv2d_input_grad'):\n"
         "        a = data.exact(op, spec, 'float32', text)\n"
-        "        assert np.array_equal(getattr(winograd, op)(*a, spec), tap_oracle.run(op, spec, *a)), (op, text)\n"
+        "        assert np.array_equal(getattr(winograd, op)(*a, spec), by_taps.run(op, spec, *a)), (op, text)\n"
         "print('bytes', BYTES)\n"
     )
     done = child(source, *SPECS, **narrow_registers())

@@ -19,6 +19,7 @@ import pytest
 
 from conformance.checks.under_test import BackendUnderTest
 from conformance.run import engine
+from conformance.run.outcome import BackendResult, CaseResult
 from harness.cli import main
 from harness.contract import registry
 from harness.geometry.spec import OPS
@@ -290,7 +291,7 @@ def test_what_a_plugin_prints_is_harmless(write: Write, tmp_path: Path) -> None:
 def test_a_fault_of_the_harness_keeps_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def plan(*arguments: object) -> engine.BackendResult:
+    def plan(*arguments: object) -> BackendResult:
         raise RuntimeError("the planner broke")
 
     monkeypatch.setattr(engine, "plan", plan)
@@ -306,7 +307,7 @@ def test_an_interruption_keeps_what_is_finished(
 ) -> None:
     judged, judge = [], engine.judge
 
-    def interrupted(subject: BackendUnderTest, planned: engine.CaseResult) -> None:
+    def interrupted(subject: BackendUnderTest, planned: CaseResult) -> None:
         judged.append(planned)
         if len(judged) == 5:
             raise KeyboardInterrupt

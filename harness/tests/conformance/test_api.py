@@ -23,7 +23,7 @@ from harness.tests.conftest import edited
 from harness.tests.helpers import faults_laws, faults_tiers, faulty
 from harness.tests.helpers.faulty import Right
 
-_PAGE = Path(__file__).resolve().parents[2] / "conformance" / "README.md"
+_PAGE = Path(__file__).resolve().parents[3] / "conformance" / "README.md"
 
 
 class Wrong(Right):

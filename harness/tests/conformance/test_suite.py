@@ -15,6 +15,7 @@ from conformance.checks.registration import CHECKS, asks
 from conformance.checks.under_test import BackendUnderTest, Failed
 from conformance.reports import summary
 from conformance.run import engine
+from conformance.run.outcome import BackendResult, CaseResult
 from harness.calls.caller import InProcess
 from harness.contract import registry
 from harness.contract.protocol import DTYPES
@@ -135,7 +136,7 @@ def test_a_backend_that_exits_does_not_end_the_run() -> None:
 def test_an_interrupted_run_is_incomplete() -> None:
     backend, outcome = _planned(faulty.Right)
 
-    def stop(planned: engine.CaseResult) -> None:
+    def stop(planned: CaseResult) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -217,7 +218,7 @@ def test_seeds_change_the_data() -> None:
 
 def test_a_check_is_registered_once_an_op() -> None:
     with pytest.raises(ValueError, match="defined twice for im2col"):
-        check("values.exact", [], ops=["im2col"])(lambda subject, case: None)
+        asks("values.exact", [], ops=["im2col"])(lambda subject, case: None)
 
 
 def test_geometries_are_valid_distinct_and_named() -> None:
@@ -253,6 +254,6 @@ def test_a_hundred_cases_take_no_time() -> None:
     assert time.monotonic() - start < 1.0
 
 
-def _planned(kind: type[faulty.Right], check: str = "") -> tuple[InProcess, engine.BackendResult]:
+def _planned(kind: type[faulty.Right], check: str = "") -> tuple[InProcess, BackendResult]:
     backend = faulty.load(kind)
     return backend, engine.plan(backend, engine.Selection(check=check))

@@ -15,7 +15,7 @@ import pytest
 
 from harness.tests.conftest import GOOD, edited
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _ASSIGNED = edited("] += taps[", "] = taps[")  # overlapping windows assigned, not added
 
 _USERS_TESTS = """\

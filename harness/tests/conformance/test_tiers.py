@@ -17,7 +17,7 @@ from conformance.run.plan import Selection, plan
 from conformance.run.suite_run import BackendRun, Options, SuiteRun
 from harness.calls.caller import InProcess
 from harness.contract import registry
-from harness.geometry import layers
+from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, ConvSpec
 from harness.tests.helpers import faults_tiers, faulty
 
@@ -161,8 +161,8 @@ def test_a_layout_that_fails_alone_is_what_is_left() -> None:
 
 
 def test_layers_are_sampled_at_full_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = [layers.Layer("small", ConvSpec.parse("n2c8h40w42_f4kh3kw3"))]
-    monkeypatch.setattr(layers, "layers", lambda name: small)
+    small = [Layer("small", ConvSpec.parse("n2c8h40w42_f4kh3kw3"))]
+    monkeypatch.setattr(layers, "read_layers", lambda name: small)
     monkeypatch.setattr(layers, "LARGE_SPEC", ConvSpec.parse("n1c1h240w250_f1kh3kw3"))
     for kind, seen in (
         (faulty.Right, set()),
@@ -183,7 +183,7 @@ def test_a_layer_that_takes_too_long_is_planned_and_not_run(monkeypatch: pytest.
     monkeypatch.setattr(layers, "_LONGEST", 0.001)
     wanted = replace(layers.LARGE_SPEC, input_size=(200, 200))
     monkeypatch.setattr(layers, "LARGE_SPEC", wanted)
-    monkeypatch.setattr(layers, "layers", lambda name: [])
+    monkeypatch.setattr(layers, "read_layers", lambda name: [])
     layers.plan(backend, outcome, layers.CHECKS, ["im2col"], ["float32"])
     engine.run(backend, outcome)
     assert outcome.verdict == "incomplete"

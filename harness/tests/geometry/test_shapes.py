@@ -13,7 +13,7 @@ from harness.geometry.layers import Layer, ShapesError, read_layers
 from harness.geometry.spec import ConvSpec
 from harness.tests.conftest import Write
 
-_FOLDER = Path(layers.__file__).parent / "shapes"
+_FOLDER = Path(layers.__file__).parent / "layers"
 _SETS = layers.set_names()
 _HEADER = "suite,layer,N,C,H,W,F,KH,KW,SH,SW,PH,PW,G\n"
 _ROW = "mine,first,2,6,9,10,4,3,2,2,3,1,0,2\n"

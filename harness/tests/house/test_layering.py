@@ -8,15 +8,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import harness
+from harness.tests.helpers.imports import FILES, PACKAGES, PRODUCT, imports, package_of, within
 
-_ROOT = Path(harness.__file__).parents[1]
-_PACKAGES = ("harness", "backends", "conformance")
 _HEAVY = ("numba", "cupy", "torch", "pandas", "matplotlib", "asv", "asv_runner", "jinja2")
 _OWN_LIBRARY = {
     "numba_loops": {"numba"},
@@ -29,52 +27,17 @@ _CLOCK = "harness.timing.clock"
 _HARMLESS_TIME = {"monotonic", "sleep"}  # progress and deadlines
 _MOST_LINES = 400
 
-FILES = {
-    ".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for package in _PACKAGES
-    for path in sorted((_ROOT / package).rglob("*.py"))
-}
-_PRODUCT = {name: path for name, path in FILES.items() if not name.startswith("harness.tests")}
-
-
-def imports(source: str, package: str = "") -> Iterator[tuple[str, bool]]:
-    """(dotted name, whether at module level) of all that a source imports; `from a import b` gives `a.b`."""
-    tree = ast.parse(source)
-    inner = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for node in ast.walk(function)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) not in inner) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
-            module = ".".join(part for part in (above, node.module or "") if part)
-            yield from ((f"{module}.{alias.name}", id(node) not in inner) for alias in node.names)
-
-
-def within(name: str, *packages: str) -> bool:
-    """Whether a dotted name is one of the packages or lies in one."""
-    return any(name == p or name.startswith(f"{p}.") for p in packages)
-
 
 def complaints_about_imports(module: str, source: str) -> list[str]:
     """What the source of `module` imports against DESIGN section 7."""
-    package = module if FILES.get(module, Path()).name == "__init__.py" else module.rpartition(".")[0]
-    found = list(imports(source, package))
+    found = list(imports(source, package_of(module)))
     bad = []
-    for name, top in found:
-        if (
-            module == "harness.geometry.spec"
-            and within(name, *_PACKAGES)
-            and (top or name != "harness.geometry.benchdnn")
-        ):
-            bad.append(f"spec imports {name}")
-        if within(module, "harness") and module != "harness.cli.main" and within(name, "conformance"):
+    for name, _ in found:
+        if within(module, "harness.geometry") and within(name, *PACKAGES) and not within(name, "harness.geometry"):
             bad.append(f"{module} imports {name}")
-        if module != "harness.__main__" and within(name, "harness.cli.main"):
+        if within(module, "harness") and not within(module, "harness.cli") and within(name, "conformance"):
+            bad.append(f"{module} imports {name}")
+        if module != "harness.__main__" and not within(module, "harness.cli") and within(name, "harness.cli"):
             bad.append(f"{module} imports {name}")
         if within(name, "backends") and not _is_of_its_package(module, name):
             bad.append(f"{module} imports {name}")
@@ -86,8 +49,8 @@ def complaints_about_imports(module: str, source: str) -> list[str]:
 def _is_of_its_package(module: str, name: str) -> bool:
     """A backend that is a package, and what it imports of itself; a test of a backend imports that one."""
     package = ".".join(module.split(".")[:2])
-    if module.startswith("harness.tests.test_"):
-        package = f"backends.{module.removeprefix('harness.tests.test_')}"
+    if module.startswith("harness.tests.backends.test_"):
+        package = f"backends.{module.removeprefix('harness.tests.backends.test_')}"
         return FILES.get(package, Path()).name == "__init__.py" and (name == "backends" or within(name, package))
     return within(module, "backends") and FILES.get(package, Path()).name == "__init__.py" and within(name, package)
 
@@ -156,19 +119,19 @@ def test_all_packages_are_looked_at() -> None:
         "backends.cupy_kernels",
         "conformance.run.engine",
     }
-    assert expected <= _PRODUCT.keys()
-    assert "harness.tests.house.test_layering" in FILES.keys() - _PRODUCT.keys()
+    assert expected <= PRODUCT.keys()
+    assert "harness.tests.house.test_layering" in FILES.keys() - PRODUCT.keys()
 
 
 @pytest.mark.parametrize("rule", [complaints_about_imports, complaints_about_dynamic_imports, complaints_about_clocks])
 def test_sources_keep_the_rule(rule: object) -> None:
     assert callable(rule)
-    assert [text for name, path in _PRODUCT.items() for text in rule(name, path.read_text(encoding="utf-8"))] == []
+    assert [text for name, path in PRODUCT.items() for text in rule(name, path.read_text(encoding="utf-8"))] == []
 
 
 def test_only_tests_and_main_import_the_command_line() -> None:
-    found = {n for n, p in FILES.items() if any(within(i, "harness.cli.main") for i, _ in imports(p.read_text(), n))}
-    assert {n for n in found if not n.startswith("harness.tests")} == {"harness.__main__"}
+    found = {n for n, p in FILES.items() if any(within(i, "harness.cli") for i, _ in imports(p.read_text(), n))}
+    assert {n for n in found if not within(n, "harness.tests", "harness.cli")} == {"harness.__main__"}
 
 
 def test_no_file_is_long() -> None:
@@ -178,10 +141,9 @@ def test_no_file_is_long() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("harness.geometry.spec", "from harness import protocol"),
-        ("harness.geometry.spec", "import harness.geometry.benchdnn"),
-        ("harness.geometry.spec", "def f():\n    from harness import data"),
-        ("harness.timing.run", "from conformance import engine"),
+        ("harness.geometry.spec", "from harness.contract import protocol"),
+        ("harness.geometry.layers", "def f():\n    from harness.oracle import data"),
+        ("harness.timing.run", "from conformance.run import engine"),
         ("harness.timing.run", "def f():\n    import conformance.run.engine"),
         ("harness.timing.run", "from harness.cli import main"),
         ("harness.timing.run", "from harness import cli"),
@@ -190,11 +152,11 @@ def test_no_file_is_long() -> None:
         ("harness.contract.registry", "from backends import numpy_fancy"),
         ("conformance.run.engine", "import backends.numpy_fancy"),
         ("conformance.run.engine", "from harness.cli import main"),
-        ("backends.numpy_fancy", "from harness.spec import ConvSpec"),
-        ("backends.numpy_fancy", "from harness import tap_oracle"),
+        ("backends.numpy_fancy", "from harness.geometry.spec import ConvSpec"),
+        ("backends.numpy_fancy", "from harness.oracle import by_taps"),
         ("backends.numpy_fancy", "from backends.naive_loops import im2col"),
         ("backends.numpy_fancy", "from .naive_loops import im2col"),
-        ("backends.numpy_fancy", "from conformance import golden"),
+        ("backends.numpy_fancy", "from conformance.cases import golden"),
         ("backends.numpy_fancy", "import torch"),
         ("backends.torch_native", "import numba"),
         ("backends.cupy_kernels", "from .. import numpy_fancy"),
@@ -207,13 +169,16 @@ def test_a_wrong_import_is_seen(module: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("harness.geometry.spec", "import numpy as np\ndef f():\n    from harness import benchdnn"),
-        ("harness.cli.main", "from conformance import engine"),
+        ("harness.geometry.spec", "import numpy as np\nfrom harness.geometry import rules"),
+        ("harness.cli.main", "from conformance.run import engine"),
         ("harness.__main__", "from harness.cli import main"),
-        ("harness.timing.run", "from harness.registry import load"),
-        ("conformance.run.engine", "from harness import tap_oracle\nfrom conformance import laws"),
+        ("harness.timing.run", "from harness.contract.registry import load"),
+        ("conformance.run.engine", "from harness.oracle import by_taps\nfrom conformance.checks import laws"),
         ("backends.torch_native", "import torch.nn.functional as F\nfrom harness import ConvSpec, Op"),
-        ("backends.numpy_fancy", "from functools import lru_cache\nfrom harness.layouts import LAYOUTS"),
+        (
+            "backends.numpy_fancy",
+            "from functools import lru_cache\nfrom harness.contract.columns_layouts import COLUMNS_LAYOUTS",
+        ),
         ("backends.numba_tiled", "from importlib.metadata import version\nfrom numba import njit"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 from harness.geometry.layers import read_layers
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _README = (_ROOT / "README.md").read_text(encoding="utf-8")
 
 

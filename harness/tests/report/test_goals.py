@@ -14,7 +14,7 @@ import pytest
 from harness.cli import gpu
 from harness.report import goals
 
-_ROOT = Path(gpu.__file__).resolve().parents[1]
+_ROOT = Path(gpu.__file__).resolve().parents[2]
 _HEAD = "backend,op,dtype,against,goal,floor,layers"
 _SPEC, _LARGE = "n1c8h12w12_f8kh3kw3", "n32c64h112w112_f8kh3kw3"
 

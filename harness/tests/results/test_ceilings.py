@@ -19,7 +19,7 @@ from harness.results import rates, ratios
 from harness.results.run_files import Record
 from harness.tests.conftest import GOOD, GOOD_CLASS, Write
 from harness.tests.helpers.runfiles import FLAT, make_cell, write_run
-from harness.timing import run
+from harness.timing import ceilings, run
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
 _STRICT, _TF32 = "harness.tests.helpers.device:Device", "harness.tests.helpers.device:DeviceTf32"
@@ -35,7 +35,7 @@ def _plan(*backends: str, **changed: Any) -> run.Plan:
 
 
 def _backend(write: Write, ceilings: str) -> str:
-    """A right plug-in with a method `rates` of the given body."""
+    """A right plug-in with a method `ceilings` of the given body."""
     body = GOOD_CLASS.format(name="Own") + f"\n    def ceilings(self):\n        import os\n        {ceilings}\n"
     return f"{write('own.py', GOOD + body)}:Own"
 
@@ -114,7 +114,7 @@ def test_the_report_holds_a_device_against_its_own_ceilings(tmp_path: Path) -> N
     device = {"kind": "backend", "backend": "mine", "target": "mine", "available": True, "reason": "",
               "info": {"device": "card"}, "numerics": "tf32", "native": [], "load_seconds": 0.1}  # fmt: skip
     other = {**device, "backend": "other"}
-    lost = {**_CARD, "backend": "other", **rates.nothing("ceilings() raised OSError: no room")}
+    lost = {**_CARD, "backend": "other", **ceilings.nothing("ceilings() raised OSError: no room")}
     samples = [1e-6] * 11
     cells = [make_cell(name, samples) for name in ("torch_native", "mine", "other")]
     write_run(tmp_path, "20260101T000000-a", cells, more=[device, other, _CARD, lost])

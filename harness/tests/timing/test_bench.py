@@ -23,16 +23,16 @@ _LAYERS = [Layer(text, ConvSpec.parse(text)) for text in ("n2c3h9w8_f4kh3kw2_sh2
 _PLUGIN = """
 import os, sys, time
 import numpy as np
-from harness import tap_oracle
+from harness.oracle import by_taps
 
 
 def im2col(x, spec):
     {im2col}
-    return np.ascontiguousarray(tap_oracle.run("im2col", spec, x).astype(x.dtype))
+    return np.ascontiguousarray(by_taps.run("im2col", spec, x).astype(x.dtype))
 
 
 def col2im(columns, spec):
-    return np.ascontiguousarray(tap_oracle.run("col2im", spec, columns).astype(columns.dtype))
+    return np.ascontiguousarray(by_taps.run("col2im", spec, columns).astype(columns.dtype))
 """
 
 
