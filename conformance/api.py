@@ -25,6 +25,7 @@ from conformance.run.suite_run import BackendRun, Options, SuiteRun
 from harness.calls.caller import InProcess
 from harness.contract.adapter import complete
 from harness.contract.protocol import DTYPES, BackendUnavailable
+from harness.contract.targets import Target, resolve
 from harness.geometry.spec import Op
 
 Known = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
@@ -123,7 +124,7 @@ def check(
         (found,) = session.objects(witnesses.at_hand())
     finally:
         session.close()
-    return Report(found if session.entries[0].target else _without_commands(found))
+    return Report(found if session.entries[0].target.text else _without_commands(found))
 
 
 def options(
@@ -159,11 +160,12 @@ def opened(backend: Any, made: Options) -> SuiteRun:
     """A session of this one backend, planned. Its target is empty if it is a live object that no shell could name."""
     session = SuiteRun(made)
     if isinstance(backend, str | os.PathLike):
-        session.add(os.fspath(backend), named=True)
+        session.add(resolve(os.fspath(backend)), named=True)
         return session
-    name, target = _name(backend), address(backend)
+    name, place = _name(backend), address(backend)
+    target = Target(place, name, place)
     try:
-        observer = InProcess(complete(backend() if inspect.isclass(backend) else backend, name, target or name))
+        observer = InProcess(complete(backend() if inspect.isclass(backend) else backend, name, place or name))
     except Exception as reason:
         if not isinstance(reason, ImportError) and not _says_unavailable(reason):
             raise

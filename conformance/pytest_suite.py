@@ -154,7 +154,7 @@ class GroupCheck:
             told = explain.explain(planned, self.suite.target)
             known = f"is known to fail ({planned.expected}), and passed: remove the line"
             text = known if planned.status == "xpass" else planned.detail
-            repro = f"repro: {summary.repro(planned.case, self.suite.target)}" if self.suite.target else ""
+            repro = f"repro: {summary.repro(planned.case, self.suite.target)}" if self.suite.target.text else ""
             blocks.append([f"{planned.status} {planned.case}", text, told.pattern, *told.picture, repro])
         return "\n\n".join("\n".join(line for line in block if line) for block in blocks)
 

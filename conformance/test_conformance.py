@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.pytest_suite import GroupCheck, Suite
-from harness.contract import registry
+from harness.contract import targets
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -14,9 +14,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     pattern, tier = option("--check", default=""), option("--tier", default=None)
     choice = {"check": pattern} if tier is None else {"check": pattern, "tier": tier}
     parameters = []
-    for target in option("--backend", default=[]) or registry.names():
+    for target in option("--backend", default=[]) or targets.names():
         try:
-            parameters += Suite(target, **choice).parameters(f"{registry.known_as(target)}-")
+            parameters += Suite(target, **choice).parameters(f"{targets.resolve(target).name}-")
         except ValueError as error:  # no backend, or nothing selected
             raise pytest.Collector.CollectError(str(error)) from error
     metafunc.parametrize("group", parameters)

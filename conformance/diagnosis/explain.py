@@ -10,6 +10,7 @@ import numpy as np
 from conformance.checks.under_test import RecordedCall
 from conformance.diagnosis import pattern, script, witnesses
 from conformance.run.outcome import CaseResult
+from harness.contract.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Explanation:
     script: str = ""
 
 
-def explain(planned: CaseResult, target: str, libraries: Sequence[str] = ()) -> Explanation:
+def explain(planned: CaseResult, target: Target, libraries: Sequence[str] = ()) -> Explanation:
     """What can be said of the calls that the case made; nothing if none were kept. `libraries` are asked for a vote."""
     if not planned.calls:
         return Explanation()

@@ -18,8 +18,9 @@ import numpy as np
 from conformance.checks.under_test import RecordedCall
 from conformance.diagnosis.pattern import expected, wrong
 from harness.calls.worker import THREAD_VARIABLES
-from harness.contract import registry
+from harness.contract import registry, targets
 from harness.contract.protocol import ArgumentError, Array, Numerics, validate
+from harness.contract.targets import Target
 from harness.geometry.sizes import Sizes
 from harness.geometry.spec import ConvSpec, Op
 
@@ -84,10 +85,12 @@ _DERIVED: dict[Op, tuple[str, str]] = {
 }
 
 
-def standalone(calls: Sequence[RecordedCall], case_id: str, text: str, target: str, numerics: Numerics = "gemm") -> str:
+def standalone(
+    calls: Sequence[RecordedCall], case_id: str, text: str, target: Target, numerics: Numerics = "gemm"
+) -> str:
     """The script, or "" where the calls show no fault that a script could repeat.
 
-    `target` is what the user typed: file.py[:Attr] (relative to where the script is run), module:Attr or a name.
+    A file is found relative to where the script is run.
     """
     loading = _loading(target)
     if not loading or any(a is not None and type(a) is not np.ndarray for call in calls for a in call.arrays):
@@ -284,18 +287,19 @@ def _definition(call: RecordedCall, calls: Sequence[RecordedCall]) -> list[str]:
 # -- the script around it --------------------------------------------------------------------------------------
 
 
-def _loading(target: str) -> list[str]:
+def _loading(target: Target) -> list[str]:
     """Lines that bring the backend into `b`, by the rules of `harness.contract.registry`."""
-    registered, note = registry.sources().get(target), ""
+    registered, note = targets.sources().get(target.location), ""
+    file, attribute = target.file, target.attribute
+    location = target.location.rpartition(":")[0]
     if registered:
-        target, note = registered[0][1], "  # a registered backend may import harness"
-    location, _, attribute = target.partition(":")
+        note = "  # a registered backend may import harness"
+        location, _, attribute = registered[0][1].partition(":")
     make = f"b = m.{attribute}; b = b() if isinstance(b, type) or not hasattr(b, 'im2col') else b"
-    if not location.endswith(".py"):
+    if file is None:
         found = [f'sys.path.insert(0, ""); m = importlib.import_module({location!r}){note}']
         return [*found, make if attribute else "b = m"] if attribute or registered else []
-    name = f"im2col_harness_plugin_{registry.known_as(location)}"
-    plugin = f"q = importlib.util.spec_from_file_location({name!r}, {location!r})"
+    plugin = f"q = importlib.util.spec_from_file_location({registry.plugin_name(file)!r}, {str(file)!r})"
     only = "isinstance(v, type) and v.__module__ == m.__name__ and hasattr(v, 'im2col') and hasattr(v, 'col2im')"
     whole = f"b = m if hasattr(m, 'im2col') and hasattr(m, 'col2im') else [v for v in vars(m).values() if {only}][0]()"
     return [

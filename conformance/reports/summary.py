@@ -11,14 +11,15 @@ from conformance import SUITE_VERSION
 from conformance.cases.case import Case
 from conformance.diagnosis import explain
 from conformance.run.outcome import STATUSES, BackendResult, CaseResult, CheckResult, Status
+from harness.contract.targets import Target
 
 SCHEMA = 1
 _WORST_FIRST: tuple[Status, ...] = ("fail", "xpass", "mistrusted", "not_run", "xfail", "pass", "unsupported")
 _SHOWN = 3  # failures of a group
 
 
-def to_json(outcome: BackendResult, target: str, libraries: Sequence[str] = (), **run: Any) -> dict[str, Any]:
-    """One backend's object of `harness check --json`; `target` is as the user typed it, `run` adds facts.
+def to_json(outcome: BackendResult, target: Target, libraries: Sequence[str] = (), **run: Any) -> dict[str, Any]:
+    """One backend's object of `harness check --json`; `run` adds facts.
 
     `libraries` are asked about the first failure of each group: who is the odd one out.
     """
@@ -50,14 +51,14 @@ def as_text(objects: Sequence[dict[str, Any]], lines: bool) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def repro(case: Case, target: str) -> str:
+def repro(case: Case, target: Target) -> str:
     """The command that runs just this case again."""
-    return f"harness check {shlex.quote(target)} --check {shlex.quote(str(case))}"
+    return f"harness check {shlex.quote(target.text)} --check {shlex.quote(str(case))}"
 
 
-def pytest_line(case: Case, target: str) -> str:
+def pytest_line(case: Case, target: Target) -> str:
     """The same under pytest."""
-    return f"pytest --pyargs conformance --backend {shlex.quote(target)} --check {shlex.quote(str(case))}"
+    return f"pytest --pyargs conformance --backend {shlex.quote(target.text)} --check {shlex.quote(str(case))}"
 
 
 def merge(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def _joined(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
     return joined
 
 
-def _group(group: CheckResult, target: str, libraries: Sequence[str]) -> dict[str, Any]:
+def _group(group: CheckResult, target: Target, libraries: Sequence[str]) -> dict[str, Any]:
     check, op, dtype = group.key
     status = next((s for s in _WORST_FIRST if group.counts[s]), "not_run")
     bad = sorted(
@@ -121,7 +122,7 @@ def _group(group: CheckResult, target: str, libraries: Sequence[str]) -> dict[st
     }
 
 
-def _failure(planned: CaseResult, target: str, libraries: Sequence[str]) -> dict[str, Any]:
+def _failure(planned: CaseResult, target: Target, libraries: Sequence[str]) -> dict[str, Any]:
     told = explain.explain(planned, target, libraries)
     return {
         "case": str(planned.case),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -16,6 +15,8 @@ from conformance.cases.case import SelectionError
 from conformance.cases.shard import Shard
 from conformance.reports import summary
 from harness.cli import terminal
+from harness.contract import own_packages
+from harness.contract.targets import Target
 
 _CALLER_ERROR = 2
 # Options of the command that the parent keeps to itself, each with a value.
@@ -26,7 +27,7 @@ class JobFailed(RuntimeError):
     """A process of the run ended without a result."""
 
 
-def run(jobs: int, shard: Shard, targets: Sequence[str], argv: Sequence[str]) -> tuple[list[dict[str, Any]], bool]:
+def run(jobs: int, shard: Shard, targets: Sequence[Target], argv: Sequence[str]) -> tuple[list[dict[str, Any]], bool]:
     """The merged objects of all backends, and whether the user interrupted.
 
     Part k of our shard I/N is I + (k - 1) * N of N * jobs: those whose remainder modulo N is ours.
@@ -36,8 +37,8 @@ def run(jobs: int, shard: Shard, targets: Sequence[str], argv: Sequence[str]) ->
         files = [Path(folder, f"{k}.json") for k in range(jobs)]
         children = [
             subprocess.Popen(
-                [sys.executable, "-m", "harness", *_without_own(argv), "--json", str(file),
-                 "--shard", f"{shard.index + k * shard.count}/{shard.count * jobs}"],
+                own_packages.command("harness", *_without_own(argv), "--json", str(file),
+                 "--shard", f"{shard.index + k * shard.count}/{shard.count * jobs}"),
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment,
             )
             for k, file in enumerate(files)

@@ -19,6 +19,7 @@ from harness.calls.caller import Caller, InProcess
 from harness.calls.in_child import DEADLINE, MEMORY, InChild
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
+from harness.contract.targets import Target
 from harness.results.machine import available_memory
 
 _FULL_SIZE = 4  # the tier of real layers
@@ -41,7 +42,7 @@ class Options:
 class BackendRun:
     """One backend of the run. `observer` is None if it is unavailable."""
 
-    target: str
+    target: Target
     outcome: BackendResult
     observer: Caller | None = None
 
@@ -58,7 +59,7 @@ class SuiteRun:
         """Cases to run, of all backends."""
         return sum(entry.outcome.planned for entry in self.entries)
 
-    def add(self, target: str, named: bool) -> None:
+    def add(self, target: Target, named: bool) -> None:
         """Open a backend and plan its run. Raises `RegistryError` if it was named and is none."""
         selection = self.options.selection
         try:
@@ -67,13 +68,11 @@ class SuiteRun:
             if named and isinstance(reason, registry.RegistryError):
                 raise
             text = str(reason)
-            self.entries.append(
-                BackendRun(target, BackendResult(registry.known_as(target), selection.narrowed, unavailable=text))
-            )
+            self.entries.append(BackendRun(target, BackendResult(target.name, selection.narrowed, unavailable=text)))
             return
         self.enter(target, observer)
 
-    def enter(self, target: str, observer: Caller) -> None:
+    def enter(self, target: Target, observer: Caller) -> None:
         """Plan the run of a backend that is open already."""
         selection = self.options.selection
         outcome = engine.plan(observer, selection)
@@ -121,14 +120,14 @@ class SuiteRun:
                 entry.observer.close()
 
 
-def open_backend(target: str, options: Options) -> Caller:
+def open_backend(target: Target, options: Options) -> Caller:
     """The backend, in this process if it is built in or isolation is off, else in a child.
 
     Tier 4 runs every backend in a child that may fill the memory there is: its layers need more than the usual limit,
     and one that runs out must not take the run with it.
     """
     full_size = options.selection.tier >= _FULL_SIZE
-    if not options.isolate or (registry.is_builtin(target) and not full_size):
+    if not options.isolate or (target.is_builtin and not full_size):
         return InProcess(registry.load(target))
     return InChild(target, options.deadline, available_memory() if full_size else MEMORY)
 

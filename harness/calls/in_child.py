@@ -18,6 +18,7 @@ from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, InProces
 from harness.calls.worker import Answer, Worker, WorkerDied, WorkerError
 from harness.contract import registry
 from harness.contract.protocol import Array, BackendUnavailable, Numerics
+from harness.contract.targets import Target
 from harness.geometry.spec import ConvSpec, Op
 from harness.results.run_files import Record
 
@@ -35,7 +36,7 @@ class InChild:
     After one hang or three deaths in an op, further calls of it are not made: their reply says why.
     """
 
-    def __init__(self, target: str, deadline: float = DEADLINE, memory: int = MEMORY) -> None:
+    def __init__(self, target: Target, deadline: float = DEADLINE, memory: int = MEMORY) -> None:
         """Start the child and load the backend in it.
 
         Raises `RegistryError` if it is no backend or its process dies meanwhile, `BackendUnavailable` with the reason.
@@ -124,10 +125,10 @@ class InChild:
     def _start(self) -> Record:
         self._worker = Worker(dict(os.environ) | {"MALLOC_PERTURB_": _POISON})
         try:
-            return next(iter(list(self._worker.request("open", _LOADING, target=self._target, memory=self._memory))))
+            return next(iter(list(self._worker.request("open", _LOADING, **asdict(self._target), memory=self._memory))))
         except WorkerDied as death:
             raise registry.RegistryError(
-                f"backend {self._target!r} cannot be loaded: its process died: {death}"
+                f"backend {self._target.location!r} cannot be loaded: its process died: {death}"
             ) from death
         except WorkerError as error:
             self.close()
@@ -153,7 +154,7 @@ class Child:
 
     def _open(self, message: Record) -> list[Answer]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes of a terminal; ours is ended by us
-        backend = registry.load(message["target"])
+        backend = registry.load(Target(message["text"], message["name"], message["location"]))
         self._local = InProcess(backend)
         _limit_memory(message["memory"])
         return [({"kind": "open", "name": backend.name, "numerics": backend.numerics, "info": backend.info}, ())]

@@ -12,7 +12,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +19,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from harness.contract import own_packages
 from harness.contract.protocol import Array
+from harness.contract.targets import Target
 from harness.results.run_files import Record
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -94,7 +95,7 @@ class Worker:
     def __init__(self, env: dict[str, str]) -> None:
         self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.calls.worker"], env=env,
+            own_packages.command("harness.calls.worker"), env=env,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
         self._records: queue.Queue[Record | None] = queue.Queue()
@@ -194,15 +195,15 @@ def _actions(first: str) -> dict[str, Callable[[Record], Iterable[Answer]]]:
 
     bench = MeasuringChild()
     return {
-        "load": lambda m: [(bench.load(m["target"]), ())],
+        "load": lambda m: [(bench.load(Target(m["text"], m["name"], m["location"])), ())],
         "ceilings": lambda m: [(ceilings.of_cpu(m["threads"], m["allocator"]), ())],
-        "device": lambda m: ((r, ()) for r in bench.device_ceilings(m["target"], m["threads"], m["allocator"])),
+        "device": lambda m: ((r, ()) for r in bench.device_ceilings(m["name"], m["threads"], m["allocator"])),
         "group": lambda m: ((record, ()) for record in bench.group(m["job"])),
     }
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "")  # module:Attr may lie in the current folder
+    own_packages.come_first()
     own_answers, own_requests = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)  # from here on, print() of any library goes to stderr
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -19,7 +19,7 @@ def reasons(targets: Sequence[str]) -> dict[str, str]:
         try:
             registry.load(target)
         except (BackendUnavailable, registry.RegistryError) as reason:
-            found[registry.known_as(target)] = " ".join(str(reason).partition(";")[0].split())
+            found[target] = " ".join(str(reason).partition(";")[0].split())
     return found
 
 

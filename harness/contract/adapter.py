@@ -6,7 +6,6 @@ Surprising fact: a plain module needs no more than `im2col` and `col2im`; as suc
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -42,10 +41,8 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     """Adapt `candidate` (an instance or a module) under `name`.
 
     Raises `AdapterError` when a compulsory member is missing, a member has the wrong signature, the conversions are
-    given only in part, or `name` is not made of a-z, 0-9 and underscores.
+    given only in part.
     """
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise AdapterError(f"backend name {name!r} must be made of a-z, 0-9 and _ ({target})")
     for member in _SIGNATURES:
         _check_member(candidate, member, target)
     given = [m for m in _PLUMBING if hasattr(candidate, m)]

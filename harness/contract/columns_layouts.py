@@ -77,7 +77,7 @@ def _from_matlab(a: Array, spec: ConvSpec) -> Array:
     return np.ascontiguousarray(patches.swapaxes(2, 3).reshape(n, rows, positions))
 
 
-LAYOUTS = {
+COLUMNS_LAYOUTS = {
     "batched": Layout("(N, C*KH*KW, L)", _same, _same),
     "batch_innermost": Layout("(C*KH*KW, L*N)", _to_batch_innermost, _from_batch_innermost),
     "matlab": Layout("(N, C*KW*KH, L)", _to_matlab, _from_matlab),

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from harness.contract import registry
+from harness.contract import targets
 from harness.geometry import layers
 from harness.results import machine, run_files
 from harness.results.run_files import Record
@@ -53,8 +53,9 @@ def parameters() -> tuple[list[str], list[str], list[str]]:
     file = os.environ.get(RUN_VARIABLE)
     if file:
         plan = next(iter(run_files.read(Path(file))))["plan"]
-        return plan["layers"], plan["dtypes"], _known_names(plan["backends"])
-    return [layer.name for layer in layers.read_layers(_DEFAULT_SET)], ["float32"], registry.names()
+        found = dict.fromkeys(r["backend"] for r in run_files.read(Path(file)) if r["kind"] == "backend")
+        return plan["layers"], plan["dtypes"], list(dict.fromkeys([*targets.names(), *found]))
+    return [layer.name for layer in layers.read_layers(_DEFAULT_SET)], ["float32"], targets.names()
 
 
 def cells() -> dict[tuple[str, str, str, str], Record]:
@@ -63,16 +64,11 @@ def cells() -> dict[tuple[str, str, str, str], Record]:
     if given:
         file = Path(given)
     else:
-        plan = Plan(_DEFAULT_SET, layers.read_layers(_DEFAULT_SET), registry.names())
+        plan = Plan(_DEFAULT_SET, layers.read_layers(_DEFAULT_SET), targets.resolve_all(targets.names()))
         root = machine.project_root()
         file = run(plan, root / "results" / "runs" if root else Path(tempfile.mkdtemp())).path
     found = (record for record in run_files.read(file) if record["kind"] == "cell")
     return {(c["op"], c["dtype"], c["layer"], c["backend"]): c for c in found}
-
-
-def _known_names(targets: list[str]) -> list[str]:
-    """Registered names first, then the file stem or attribute that a target given by its path is known as."""
-    return list(dict.fromkeys([*registry.names(), *map(registry.known_as, targets)]))
 
 
 def _save_machine(name: str, facts: Record, plan: Record) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.contract import registry
 from harness.contract.protocol import Array, BackendUnavailable, CompleteBackend
+from harness.contract.targets import Target
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import data
 from harness.oracle.gate import Gate, WrongResult
@@ -39,25 +40,25 @@ class MeasuringChild:
     missing: dict[str, str] = field(default_factory=dict)
     called: set[tuple[str, str, str]] = field(default_factory=set)
 
-    def load(self, target: str) -> Record:
+    def load(self, target: Target) -> Record:
         """Load one backend and describe it, available or not."""
         found: list[CompleteBackend] = []
         try:
             took = seconds(lambda: found.append(registry.load(target)))
         except (BackendUnavailable, registry.RegistryError) as reason:
-            self.missing[target] = str(reason)
+            self.missing[target.name] = str(reason)
             return {
-                "kind": "backend", "backend": registry.known_as(target), "target": target, "available": False,
+                "kind": "backend", "backend": target.name, "target": target.text, "available": False,
                 "reason": str(reason), "info": {}, "numerics": None, "native": [], "load_seconds": None,
             }  # fmt: skip
-        backend = self.loaded[target] = found[0]
-        return {"kind": "backend", "backend": backend.name, "target": target, "available": True, "reason": "",
+        backend = self.loaded[target.name] = found[0]
+        return {"kind": "backend", "backend": backend.name, "target": target.text, "available": True, "reason": "",
                 "info": backend.info, "numerics": backend.numerics, "native": sorted(backend.native),
                 "load_seconds": took}  # fmt: skip
 
-    def device_ceilings(self, target: str, threads: int, allocator: str) -> Iterator[Record]:
+    def device_ceilings(self, name: str, threads: int, allocator: str) -> Iterator[Record]:
         """The limits of the device of one backend, if it measures them itself."""
-        backend = self.loaded.get(target)
+        backend = self.loaded.get(name)
         if backend is not None and backend.ceilings is not None:
             yield ceilings.of_device(backend, threads, allocator)
 
@@ -69,13 +70,13 @@ class MeasuringChild:
             make = data.pooled if large else data.exact
             arrays = make(op, spec, dtype, f"bench/{op}/{dtype}/{spec}")
         except data.DataError as reason:
-            yield from (cell(job, registry.known_as(name), "unsupported", str(reason)) for name in job["backends"])
+            yield from (cell(job, name, "unsupported", str(reason)) for name in job["backends"])
             return
         yield {"kind": "at", "backend": ""}  # a sign of life: what follows may take minutes on arrays of gigabytes
         gate = Gate(op, spec, arrays)
         ready: dict[str, tuple[Record, _Call, Timed]] = {}
         for name in job["backends"]:
-            yield {"kind": "at", "backend": registry.known_as(name)}
+            yield {"kind": "at", "backend": name}
             prepared = self._prepare(job, name, op, spec, dtype, gate)
             if isinstance(prepared, tuple):
                 ready[name] = prepared
@@ -95,7 +96,7 @@ class MeasuringChild:
     ) -> Record | tuple[Record, _Call, Timed]:
         """A finished record that says why not, or the record so far with the call to be timed."""
         if name in self.missing:
-            return cell(job, registry.known_as(name), "unavailable", self.missing[name])
+            return cell(job, name, "unavailable", self.missing[name])
         backend = self.loaded[name]
         native: Record = {"native": op in backend.native}
         calls = FEWEST_ROUNDS + _CALLS_BESIDE_ROUNDS

@@ -7,11 +7,11 @@ same code continues it; a group (one op, dtype and layer over all backends) coun
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from harness.calls.worker import Worker, WorkerDied, environment
-from harness.contract import registry
+from harness.contract.targets import Target
 from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, Op
 from harness.results import machine, run_files
@@ -36,7 +36,7 @@ class Plan:
 
     shapes: str
     layers: Sequence[Layer]
-    backends: Sequence[str]
+    backends: Sequence[Target]
     ops: Sequence[Op] = OPS
     dtypes: Sequence[str] = ("float32",)
     threads: int = 1
@@ -51,8 +51,8 @@ class Plan:
         return {
             "shapes": self.shapes, "layers": [layer.name for layer in self.layers],
             "specs": [str(layer.spec) for layer in self.layers], "ops": list(self.ops), "dtypes": list(self.dtypes),
-            "backends": list(self.backends), "threads": self.threads, "allocator": self.allocator,
-            "budget": self.budget, "rounds": self.rounds, "batch": self.batch,
+            "backends": [target.text for target in self.backends], "threads": self.threads,
+            "allocator": self.allocator, "budget": self.budget, "rounds": self.rounds, "batch": self.batch,
         }  # fmt: skip
 
     @property
@@ -63,7 +63,8 @@ class Plan:
     def jobs(self, run: str, facts: Record) -> Iterator[Record]:
         """One job per group."""
         shared = {
-            "run": run, "backends": list(self.backends), "threads": self.threads, "allocator": self.allocator,
+            "run": run, "backends": [target.name for target in self.backends], "threads": self.threads,
+            "allocator": self.allocator,
             "budget": self.budget, "rounds": self.rounds, "gap": _SPINNING_GAP if self.threads > 1 else 0.0,
             "machine": facts["name"], "commit": facts["code"]["commit"],
         }  # fmt: skip
@@ -133,14 +134,14 @@ class _Session:
 
     def measure(self, job: Record, progress: Progress) -> list[Record]:
         """The new cells of one group, kept and shown; none if all of them are known."""
-        names = [registry.known_as(target) for target in job["backends"]]
+        names: list[str] = job["backends"]
         todo = [name for name in names if (job["group"], name) not in self._done]
         if not todo:
             return []
-        barred = {registry.known_as(target): reason for target, reason in self._plan.barred.items()}
+        barred = self._plan.barred
         cells: dict[str, Record] = {n: run_files.cell(job, n, "fail", barred[n]) for n in names if n in barred}
         while len(cells) < len(names):
-            job = {**job, "backends": [t for t in job["backends"] if registry.known_as(t) not in cells]}
+            job = {**job, "backends": [name for name in names if name not in cells]}
             cells |= self._ask(job)
         for name in names:  # a group is measured as a whole, or its samples would not pair
             self._keep(cells[name])
@@ -165,7 +166,7 @@ class _Session:
                     cells[record["backend"]] = record
         except WorkerDied as death:
             self.close()
-            lost = [at] if at else [name for name in map(registry.known_as, job["backends"]) if name not in cells]
+            lost = [at] if at else [name for name in job["backends"] if name not in cells]
             cells |= {name: run_files.cell(job, name, "hung" if death.hung else "crashed", str(death)) for name in lost}
         except RuntimeError as error:
             raise Broken(str(error)) from error
@@ -182,8 +183,8 @@ class _Session:
         if self._worker is not None:
             return self._worker
         self._worker = worker = Worker(environment(self._plan.threads, self._plan.allocator))
-        for target in [t for t in self._plan.backends if t not in self._plan.barred]:
-            for description in worker.request("load", _SLACK, target=target):
+        for target in [t for t in self._plan.backends if t.name not in self._plan.barred]:
+            for description in worker.request("load", _SLACK, **asdict(target)):
                 if description["backend"] not in self._described:
                     self._described.add(description["backend"])
                     self._keep(description)
@@ -197,13 +198,12 @@ class _Session:
     def _ask_devices(self, worker: Worker) -> bool:
         """Keep the ceilings of the backends that measure their own, once; whether the child has survived it."""
         shared: Record = {"threads": self._plan.threads, "allocator": self._plan.allocator}
-        for target in [t for t in self._plan.backends if t not in self._plan.barred]:
-            name = registry.known_as(target)
+        for name in [t.name for t in self._plan.backends if t.name not in self._plan.barred]:
             if name in self._asked:
                 continue
             self._asked.add(name)
             try:
-                for record in worker.request("device", _SLACK, target=target, **shared):
+                for record in worker.request("device", _SLACK, name=name, **shared):
                     self._keep(record)
             except WorkerDied as death:
                 self._keep({"kind": "ceilings", "backend": name, "blas": [], **shared, **ceilings.nothing(str(death))})

@@ -13,9 +13,10 @@ import pytest
 from harness.calls.caller import Conditions
 from harness.calls.in_child import InChild
 from harness.contract import registry
+from harness.contract.targets import resolve
 from harness.geometry.spec import ConvSpec
 from harness.oracle import data
-from harness.tests.conftest import GOOD, Write
+from harness.tests.helpers.plugins import GOOD, Write
 
 _SPEC = ConvSpec.parse("n2c3h6w7_f4kh3kw2")
 _BREAK = {
@@ -61,7 +62,7 @@ def test_a_death_costs_its_case_and_the_report_is_complete(name: str, write: Wri
 
 
 def test_after_a_hang_the_op_is_not_called_again(write: Write) -> None:
-    backend = InChild(str(write("mine.py", broken(_BREAK["sleeps"], "True"))), deadline=0.5)
+    backend = InChild(resolve(str(write("mine.py", broken(_BREAK["sleeps"], "True")))), deadline=0.5)
     arrays = data.exact("im2col", _SPEC, "float32", "x")
     assert "hung" in backend.call("im2col", _SPEC, arrays).error
     again = backend.call("im2col", _SPEC, arrays)
@@ -73,7 +74,7 @@ def test_after_a_hang_the_op_is_not_called_again(write: Write) -> None:
 
 
 def test_three_deaths_are_enough(write: Write) -> None:
-    backend = InChild(str(write("mine.py", broken(_BREAK["exits"], "True"))))
+    backend = InChild(resolve(str(write("mine.py", broken(_BREAK["exits"], "True")))))
     arrays = data.exact("im2col", _SPEC, "float32", "x")
     errors = [backend.call("im2col", _SPEC, arrays).error for _ in range(4)]
     assert all("ended its process" in error for error in errors[:3])
@@ -85,7 +86,7 @@ def test_the_child_gives_the_same_facts_as_a_call_here(write: Write) -> None:
     from harness.calls.caller import InProcess
 
     path = str(write("mine.py", GOOD.replace("return columns.reshape(spec.columns_shape)", "return x[0, 0]")))
-    here, there = InProcess(registry.load(path)), InChild(path)
+    here, there = InProcess(registry.load(path)), InChild(resolve(path))
     for layout in ("C", "step-2", "memmap", "broadcast"):
         arrays = data.exact("im2col", _SPEC, "float32", "x")
         one, other = (b.call("im2col", _SPEC, arrays, Conditions(layout)) for b in (here, there))
@@ -104,7 +105,7 @@ def test_the_child_gives_the_same_facts_as_a_call_here(write: Write) -> None:
 )
 def test_a_file_that_cannot_be_loaded_is_a_wrong_call(statement: str, text: str, write: Write) -> None:
     with pytest.raises(registry.RegistryError, match=text):
-        InChild(str(write("mine.py", f"{statement}\n{GOOD}")))
+        InChild(resolve(str(write("mine.py", f"{statement}\n{GOOD}"))))
 
 
 def test_no_expected_value_is_in_the_child(write: Write, tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_fresh_memory_is_no_zeros_in_the_child(write: Write) -> None:
     """np.empty taken for zeros: fine on a fresh heap, garbage under our malloc."""
     source = GOOD.replace("padded = np.zeros((", "padded = np.empty((")
     assert source != GOOD
-    backend = InChild(str(write("mine.py", source)))
+    backend = InChild(resolve(str(write("mine.py", source))))
     big = ConvSpec.parse("n2c3h60w70_f4kh3kw2")
     columns = data.exact("col2im", big, "float32", "x")
     reply = backend.call("col2im", big, columns)

@@ -9,7 +9,7 @@ import pytest
 
 from conformance.checks import external
 from harness.tests.cli.test_cli import call, harness, stored
-from harness.tests.conftest import Write, edited
+from harness.tests.helpers.plugins import Write, edited
 
 _FEW = ("--check", "contract.dtype", "--ops", "im2col", "--dtype", "float32")
 

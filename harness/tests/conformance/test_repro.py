@@ -24,7 +24,7 @@ from harness.contract import registry
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps, data
-from harness.tests.conftest import GOOD, edited
+from harness.tests.helpers.plugins import GOOD, called, edited
 
 _SPEC = ConvSpec.parse("n2c4h7w8_f6kh3kw2_sh2sw3_pt1pb0pl1pr2_dh1dw2_g2")
 _SMALL = ConvSpec.parse("n1c1h4w4_f2kh2kw2")
@@ -79,7 +79,7 @@ def checked(
     folder: Path, bad: str, calls: Sequence[RecordedCall], good: str = GOOD, ends: str = "AssertionError"
 ) -> str:
     """The script for `calls` fails on the plug-in they came from, as told, and passes on the right one."""
-    script = standalone(calls, "values.exact/im2col/float32/n1", "wrong\nin two lines", "./mine.py")
+    script = standalone(calls, "values.exact/im2col/float32/n1", "wrong\nin two lines", called("./mine.py"))
     assert 0 < len(script.splitlines()) <= 20, script
     assert all(
         len(line) <= 200 for line in script.splitlines() if not line.startswith(("a =", "     np.", "s =", "want ="))
@@ -196,7 +196,7 @@ def test_calls_at_once_are_made_at_once(tmp_path: Path) -> None:
     several = [data.exact("im2col", _SPEC, "float32", str(n)) for n in range(4)]
     replies = backend.together("im2col", _SPEC, several)
     calls = [RecordedCall("im2col", _SPEC, a, "C", reply) for a, reply in zip(several, replies, strict=True)]
-    script = standalone(calls, "contract.concurrent/im2col", "wrong", "mine.py")
+    script = standalone(calls, "contract.concurrent/im2col", "wrong", called("mine.py"))
     assert len(script.splitlines()) <= 20
     assert run(tmp_path, script)[0] != 0
     first(tmp_path, GOOD)
@@ -213,9 +213,9 @@ def test_arrays_that_do_not_fit_must_be_refused(tmp_path: Path) -> None:
 
 def test_without_a_fault_there_is_no_script(tmp_path: Path) -> None:
     path = first(tmp_path, GOOD)
-    assert standalone(observed(path, _IM2COL), "a", "b", str(path)) == ""
-    assert standalone([], "a", "b", str(path)) == ""
-    assert standalone(observed(path, _IM2COL), "a", "b", "nothing_known") == ""
+    assert standalone(observed(path, _IM2COL), "a", "b", called(str(path))) == ""
+    assert standalone([], "a", "b", called(str(path))) == ""
+    assert standalone(observed(path, _IM2COL), "a", "b", called("nothing_known")) == ""
 
 
 @pytest.mark.parametrize("target", ["mine.py:im", "numpy_fancy", "mine:im"])
@@ -224,10 +224,10 @@ def test_other_targets_are_loaded(tmp_path: Path, target: str) -> None:
     path = first(tmp_path, source)
     calls = observed(path, _IM2COL)
     spoilt = replace(calls[0].reply, result=cast(Array, calls[0].reply.result) + 1)
-    script = standalone([replace(calls[0], reply=spoilt)], "a", "b", target)
+    script = standalone([replace(calls[0], reply=spoilt)], "a", "b", called(target))
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{script}\n{done.stderr}"
-    assert script == standalone([replace(calls[0], reply=spoilt)], "a", "b", target)
+    assert script == standalone([replace(calls[0], reply=spoilt)], "a", "b", called(target))
 
 
 # -- patterns --------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.tests.conftest import GOOD, edited
+from harness.tests.helpers.plugins import GOOD, edited
 
 _NO_PACKAGES = "raise ImportError('not installed here')\n"
 BROKEN = {

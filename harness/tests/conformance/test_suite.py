@@ -21,6 +21,7 @@ from harness.contract import registry
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import OPS, ConvSpec
 from harness.tests.helpers import faults_laws, faults_tiers, faulty
+from harness.tests.helpers.plugins import called
 
 
 def test_the_right_backend_passes() -> None:
@@ -94,7 +95,7 @@ def test_refusals_are_counted_apart_and_are_no_pass() -> None:
     assert outcome.planned + outcome.counts["unsupported"] == len(outcome.cases)
     assert outcome.verdict == "incomplete"  # all three discriminating geometries are grouped, so none was executed
     assert any("im2col in float32" in text for text in outcome.omissions())
-    reasons = {c["reason"] for c in summary.to_json(outcome, "x")["checks"] if c["status"] == "unsupported"}
+    reasons = {c["reason"] for c in summary.to_json(outcome, called("x"))["checks"] if c["status"] == "unsupported"}
     assert any("cases refused: dtype float64" in reason for reason in reasons)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.tests.conftest import GOOD, edited
+from harness.tests.helpers.plugins import GOOD, edited
 
 _ROOT = Path(__file__).resolve().parents[3]
 _ASSIGNED = edited("] += taps[", "] = taps[")  # overlapping windows assigned, not added

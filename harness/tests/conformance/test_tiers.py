@@ -17,9 +17,11 @@ from conformance.run.plan import Selection, plan
 from conformance.run.suite_run import BackendRun, Options, SuiteRun
 from harness.calls.caller import InProcess
 from harness.contract import registry
+from harness.contract.targets import resolve
 from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, ConvSpec
 from harness.tests.helpers import faults_tiers, faulty
+from harness.tests.helpers.plugins import called
 
 _SLICE = Shard(7, 500)
 
@@ -28,7 +30,7 @@ def session(kind: type[faulty.Right], **selection: object) -> SuiteRun:
     """A run over one faulty backend, planned."""
     made = SuiteRun(Options(Selection(**selection)))  # type: ignore[arg-type]
     backend = faulty.load(kind)
-    made.entries.append(BackendRun("faulty", plan(backend, made.options.selection), backend))
+    made.entries.append(BackendRun(called("faulty"), plan(backend, made.options.selection), backend))
     return made
 
 
@@ -98,7 +100,7 @@ def test_the_grid_runs_on_as_many_threads_as_asked_for(threads: int, monkeypatch
 
     monkeypatch.setattr(grid, "thread_limit", limit)
     made = SuiteRun(Options(Selection(tier=2, shard=_SLICE, check=grid.CHECK, ops=["im2col"]), threads=threads))
-    made.add("numpy_fancy", True)
+    made.add(resolve("numpy_fancy"), True)
     made.run()
     assert asked == [threads]
     assert made.entries[0].outcome.verdict == "pass"
@@ -209,7 +211,7 @@ def test_shards_hold_every_case_once() -> None:
     parts = [str(p.case) for k in (1, 2, 3) for p in plan(backend, Selection(shard=Shard(k, 3))).cases]
     assert sorted(parts) == sorted(whole)
     outcomes = [engine.run(backend, plan(backend, Selection(shard=Shard(k, 2), tier=1))) for k in (1, 2)]
-    merged = summary.merge([summary.to_json(o, "faulty") for o in outcomes])
+    merged = summary.merge([summary.to_json(o, called("faulty")) for o in outcomes])
     assert (merged["verdict"], merged["executed"], merged["planned"]) == ("pass", len(whole), len(whole))
     assert sum(group["executed"] for group in merged["checks"]) == len(whole)
 
@@ -266,7 +268,7 @@ def test_a_known_failure_needs_a_reason(tmp_path: object) -> None:
 
 def test_sessions_plan_all_tiers_before_they_run() -> None:
     made = SuiteRun(Options(Selection(tier=4, dtypes=["float32"])))
-    made.add("numpy_fancy", named=True)
+    made.add(resolve("numpy_fancy"), named=True)
     keys = {t.key for t in made.entries[0].outcome.tallies}
     assert {(grid.CHECK, op, "float32") for op in OPS} <= keys
     assert {(search.CHECK, op, "float32") for op in OPS} <= keys

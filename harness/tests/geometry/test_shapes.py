@@ -11,7 +11,7 @@ import pytest
 from harness.geometry import layers
 from harness.geometry.layers import Layer, ShapesError, read_layers
 from harness.geometry.spec import ConvSpec
-from harness.tests.conftest import Write
+from harness.tests.helpers.plugins import Write
 
 _FOLDER = Path(layers.__file__).parent / "layers"
 _SETS = layers.set_names()

@@ -73,7 +73,7 @@ def _allowed_to_a_backend(module: str, name: str) -> bool:
 
 def complaints_about_dynamic_imports(module: str, source: str) -> list[str]:
     """Calls of import_module or __import__, and modules of backends named in strings, outside the registry."""
-    if module in ("harness.contract.registry", "backends"):
+    if module in ("harness.contract.registry", "harness.contract.targets", "backends"):
         return []
     bad = []
     for node in ast.walk(ast.parse(source)):
@@ -147,7 +147,7 @@ def test_no_file_is_long() -> None:
         ("harness.timing.run", "def f():\n    import conformance.run.engine"),
         ("harness.timing.run", "from harness.cli import main"),
         ("harness.timing.run", "from harness import cli"),
-        ("harness.timing.run", "from . import cli"),
+        ("harness.timing.run", "from .. import cli"),
         ("harness.contract.registry", "import backends"),
         ("harness.contract.registry", "from backends import numpy_fancy"),
         ("conformance.run.engine", "import backends.numpy_fancy"),

@@ -13,6 +13,7 @@ from harness import report
 from harness.geometry.spec import ConvSpec
 from harness.report import comparisons, costs, facts, load, measures, words
 from harness.results.run_files import ResultsError
+from harness.tests.helpers.plugins import called
 from harness.tests.helpers.runfiles import FLAT, SPECS, make_cell, write_run
 from harness.timing import run
 
@@ -44,7 +45,7 @@ def test_another_batch_is_part_of_the_plan_and_of_the_command_that_repeats_it(tm
     data = load.load(tmp_path)
     (config,) = data.configs()
     assert "--batch" not in facts.commands(data, config)[0]  # nor did plans of before have it
-    plan = run.Plan("quick", [], ["mine"], batch=32).record()
+    plan = run.Plan("quick", [], [called("mine")], batch=32).record()
     data.runs[0].header["plan"] |= {"batch": plan["batch"]}
     assert "--batch 32" in facts.commands(data, config)[0]
 

@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 
 from harness.contract import registry
+from harness.contract.targets import resolve_all
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.report import costs, facts, load, measures
 from harness.results import rates, ratios
 from harness.results.run_files import Record
-from harness.tests.conftest import GOOD, GOOD_CLASS, Write
+from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write
 from harness.tests.helpers.runfiles import FLAT, make_cell, write_run
 from harness.timing import ceilings, run
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
-_STRICT, _TF32 = "harness.tests.helpers.device:Device", "harness.tests.helpers.device:DeviceTf32"
+_STRICT, _TF32 = "device=harness.tests.helpers.device:Device", "devicetf32=harness.tests.helpers.device:DeviceTf32"
 _CARD: Record = {
     "kind": "ceilings", "backend": "mine", "device": "card", "threads": 1, "allocator": "steady", "blas": [],
     "copy_gbs": {"cache": 4000.0, "dram": 3000.0}, "copy_bytes": {"cache": 2**24, "dram": 2**31},
@@ -31,7 +32,9 @@ _CARD: Record = {
 
 
 def _plan(*backends: str, **changed: Any) -> run.Plan:
-    return run.Plan("test", [Layer("test", _SPEC)], backends, ["im2col", "conv2d"], budget=0.2, rounds=3, **changed)
+    return run.Plan(
+        "test", [Layer("test", _SPEC)], resolve_all(backends), ["im2col", "conv2d"], budget=0.2, rounds=3, **changed
+    )
 
 
 def _backend(write: Write, ceilings: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.contract.targets import resolve_all
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.results import machine
@@ -20,20 +21,21 @@ from harness.timing.group import MeasuringChild
 from harness.timing.run import Plan
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
-_NAME = "harness.tests.helpers.device:Device"
+_NAME = "device=harness.tests.helpers.device:Device"
 
 
 def _measured(*targets: str, spec: ConvSpec = _SPEC, **changed: Any) -> tuple[dict[str, Record], Device]:
     """The cells of one group of im2col, by backend, and the device; `changed` replaces its methods."""
     bench = MeasuringChild()
-    for target in targets:
+    asked = resolve_all(targets)
+    for target in asked:
         bench.load(target)
-    device: Device = bench.loaded[_NAME].ops["im2col"].__self__  # type: ignore[attr-defined]
+    device: Device = bench.loaded["device"].ops["im2col"].__self__  # type: ignore[attr-defined]
     if "im2col" in changed:
-        bench.loaded[_NAME].ops["im2col"] = partial(changed["im2col"], device)
+        bench.loaded["device"].ops["im2col"] = partial(changed["im2col"], device)
     if "seconds" in changed:
-        bench.loaded[_NAME] = replace(bench.loaded[_NAME], seconds=changed["seconds"])
-    plan = Plan("test", [Layer("test", spec)], targets, ["im2col"], budget=2.0, rounds=5)
+        bench.loaded["device"] = replace(bench.loaded["device"], seconds=changed["seconds"])
+    plan = Plan("test", [Layer("test", spec)], asked, ["im2col"], budget=2.0, rounds=5)
     (job,) = plan.jobs("run", machine.facts())
     return {r["backend"]: r for r in bench.group(job) if r["kind"] == "cell"}, device
 

@@ -1,0 +1,57 @@
+"""`harness backends`: what there is, what of it runs here, and why the rest does not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Annotated
+
+import typer
+
+from conformance.run.plan import claimed_dtypes
+from harness.calls.caller import InProcess
+from harness.cli import terminal
+from harness.contract import registry, targets
+from harness.contract.protocol import BackendUnavailable
+from harness.geometry.spec import OPS
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One line of the list; `derived` are the ops that the harness completes, in words."""
+
+    backend: str
+    available: bool
+    reason: str = ""
+    info: dict[str, str] = field(default_factory=dict)
+    ops: list[str] = field(default_factory=list)
+    native: list[str] = field(default_factory=list)
+    derived: str = ""
+    dtypes: list[str] = field(default_factory=list)
+
+
+def backends(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+    """Every registered backend: available or why not, device, versions, claimed ops and dtypes."""
+    found = [describe(name) for name in targets.names()]
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], indent=2))
+        return
+    rows = [
+        [b.backend, "available" if b.available else "unavailable", ", ".join(b.dtypes), b.derived,
+         b.reason or ", ".join(f"{k} {v}" for k, v in b.info.items())]
+        for b in found
+    ]  # fmt: skip
+    terminal.table("", ("backend", "status", "dtypes", "derived by lowering", "device, versions or reason"), rows)
+
+
+def describe(name: str) -> Description:
+    """Load one backend and ask it."""
+    try:
+        backend = registry.load(name)
+    except (BackendUnavailable, targets.RegistryError) as reason:
+        return Description(name, False, str(reason))
+    derived = [op for op in OPS if op not in backend.native]
+    return Description(
+        name, True, info=backend.info, ops=list(OPS), native=sorted(backend.native), derived=", ".join(derived),
+        dtypes=claimed_dtypes(InProcess(backend)),
+    )  # fmt: skip

@@ -1,0 +1,72 @@
+"""`harness bench`: how fast is it, measured and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import exit_codes, terminal
+from harness.cli.measuring import without_wrong_ones
+from harness.cli.options import (
+    Allocator,
+    Backends,
+    Batch,
+    Dtypes,
+    Ops,
+    ShapeSet,
+    Threads,
+    chosen_allocator,
+    chosen_dtypes,
+    chosen_ops,
+)  # fmt: skip
+from harness.contract import targets
+from harness.geometry.layers import read_layers
+from harness.geometry.spec import OPS
+from harness.results import run_files
+from harness.results.run_files import Record
+from harness.timing import asv_bridge, run
+
+
+def bench(
+    names: Backends = None,
+    shape_set: ShapeSet = "quick",
+    batch: Batch = None,
+    ops: Ops = None,
+    dtype: Dtypes = None,
+    budget: Annotated[
+        float, typer.Option(min=0.01, help="seconds a cell may take; longer ones are skipped, with a prediction")
+    ] = run.DEFAULT_BUDGET,
+    threads: Threads = 1,
+    allocator: Allocator = "steady",
+    out: Annotated[Path, typer.Option("--results", metavar="DIR", help="results folder")] = Path("results"),
+    asv: Annotated[bool, typer.Option(help="let asv record the run")] = True,
+) -> None:
+    """How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if interrupted."""
+    asked = targets.resolve_all(names or targets.names())
+    plan = without_wrong_ones(
+        run.Plan(
+            shape_set, read_layers(shape_set, batch), asked, chosen_ops(ops) or OPS,
+            chosen_dtypes(dtype) or ("float32",), threads, chosen_allocator(allocator), budget, batch=batch,
+        )
+    )  # fmt: skip
+    cells: list[Record] = []
+    with terminal.Ticker("bench", plan.cells) as ticker:
+
+        def progress(cell: Record) -> None:
+            cells.append(cell)
+            ticker.step(f"{cell['layer']} {cell['op']} {cell['backend']}")
+
+        file = run.run(plan, out / "runs", progress)
+    counts = {s: sum(c["status"] == s for c in cells) for s in run_files.STATUSES}
+    terminal.say(
+        f"measured {counts['ok']} of {len(cells)} cells"
+        + "".join(f", {n} {s}" for s, n in counts.items() if n and s != "ok")
+    )
+    for cell in [c for c in cells if c["status"] in ("fail", "crashed", "hung")][:10]:
+        terminal.say(f"  {cell['status']}: {cell['backend']} {cell['op']} {cell['layer']}: {cell['reason']}")
+    if asv:
+        terminal.say(asv_bridge.record(file.path))
+    print(file.path)
+    raise typer.Exit(exit_codes.of_cells(cells, {target.name for target in asked} if names else ()))

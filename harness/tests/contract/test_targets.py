@@ -1,0 +1,153 @@
+"""A target is resolved once, into an object with a name; two of one file, and one twice, have names of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.contract import own_packages
+from harness.contract.registry import load
+from harness.contract.targets import RegistryError, resolve, resolve_all
+from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write, edited
+
+_WRONG = edited("+= taps", "= taps")
+_HARNESS = [sys.executable, "-m", "harness"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("numpy_fancy", "numpy_fancy"),
+        ("fast=numpy_fancy", "fast"),
+        ("{folder}/mine.py", "mine"),
+        ("{folder}/mine.py:One", "mine.One"),
+        ("{folder}/mine.py:Named", "seven"),
+        ("{folder}/mine.py:Child", "seven"),
+        ("{folder}/mine.py:Computed", "mine.Computed"),
+        ("V2.1-rc=" + "{folder}/mine.py:Named", "V2.1-rc"),
+        ("{folder}/named.py", "of_the_file"),
+        ("{folder}/lone.py", "of_its_class"),
+        ("json.decoder:JSONDecoder", "decoder.JSONDecoder"),
+    ],
+)
+def test_the_name_is_read_and_nothing_is_run(write: Write, tmp_path: Path, typed: str, name: str) -> None:
+    never = "raise SystemExit('it was run')\n"
+    one, more = GOOD_CLASS.format(name="One"), "class Named(One):\n    name = 'seven'\n"
+    more += "class Child(Named):\n    pass\nclass Computed(One):\n    name = 'a' + 'b'\n"
+    write("mine.py", never + GOOD + one + more)
+    write("named.py", never + "name: str = 'of_the_file'\n" + GOOD)
+    write(
+        "lone.py",
+        never + "class Lone:\n    name = 'of_its_class'\n    def im2col(s, x, p): 0\n    def col2im(s, c, p): 0\n",
+    )
+    text = typed.format(folder=tmp_path)
+    assert resolve(text).name == name
+    assert resolve(text).text == text
+
+
+def test_a_name_that_no_table_could_show_is_not_taken(write: Write) -> None:
+    path = write("mine.py", f"name = 'my\\nbackend'\n{GOOD}")
+    assert resolve(str(path)).name == "mine"
+
+
+def test_an_equals_sign_in_a_file_name_is_no_name(write: Write) -> None:
+    path = write("a=b.py", GOOD)
+    assert load(str(path)).name == "a=b"
+
+
+def test_one_target_twice_and_files_of_one_name_have_names_of_their_own(write: Write) -> None:
+    paths = [str(write("a/mine.py", GOOD)), str(write("b/mine.py", GOOD))]
+    asked = resolve_all([*paths, paths[0], "mine=numpy_fancy", "numpy_fancy", "numpy_fancy"])
+    assert [t.name for t in asked] == ["mine#2", "mine#3", "mine#4", "mine", "numpy_fancy", "numpy_fancy#2"]
+    assert [t.text for t in asked[:3]] == [*paths, paths[0]]
+
+
+def test_the_same_name_given_twice_is_refused() -> None:
+    with pytest.raises(RegistryError, match="two backends were named 'a'; give each a NAME= of its own"):
+        resolve_all(["a=numpy_fancy", "a=matlab_loop"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("{folder}", "is a folder; give a file in it"),
+        ("{folder}/none.py", "none.py' does not exist"),
+        ("{folder}/none.py:Attr", "none.py' does not exist"),
+        ("{folder}/plain", "plain' has no ending .py"),
+        ("{folder}/none", "none' does not exist"),
+        ("{folder}/dir.py", "dir.py' is a folder"),
+        ("numpy_fanci", "did you mean 'numpy_fancy'?"),
+        ("x=numpy_fanci", "unknown backend 'numpy_fanci', did you mean 'numpy_fancy'?"),
+        ("", "unknown backend ''"),
+    ],
+)
+def test_what_is_no_target_is_named(write: Write, tmp_path: Path, typed: str, said: str) -> None:
+    write("plain", GOOD)
+    (tmp_path / "dir.py").mkdir()
+    with pytest.raises(RegistryError) as caught:
+        resolve(typed.format(folder=tmp_path))
+    assert said in str(caught.value)
+
+
+def test_two_classes_of_one_file_are_compared(write: Write, tmp_path: Path) -> None:
+    classes = GOOD_CLASS.format(name="A") + GOOD_CLASS.format(name="B")
+    write("two.py", GOOD + classes)
+    words = ["compare", "two.py:A", "two.py:B", "again=two.py:A", "--shapes", "n1c2h6w5_f3kh2kw3", "--ops", "im2col"]
+    command = [*_HARNESS, *words, "--pairs", "1", "--json", "out.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert [(r["a"], r["b"], r["status"]) for r in rows] == [("two.A", "two.B", "ok"), ("two.A", "again", "ok")]
+
+
+def test_two_versions_of_one_file_are_judged_apart(write: Write, tmp_path: Path) -> None:
+    write("right/mine.py", GOOD)
+    write("wrong/mine.py", _WRONG)
+    words = ["check", "right/mine.py", "wrong/mine.py", "--tier", "0", "--ops", "col2im", "--json", "out.json"]
+    done = subprocess.run([*_HARNESS, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert [(o["backend"], o["verdict"]) for o in found] == [("mine", "pass"), ("mine#2", "fail")]
+    assert all("wrong/mine.py" in c["repro"] for c in found[1]["checks"] if c["status"] == "fail")
+
+
+@pytest.mark.parametrize("start", [["harness"], ["-m"]], ids=["console script", "python -m"])
+@pytest.mark.parametrize("folder", ["backends", "harness", "conformance"])
+def test_packages_of_the_user_with_our_names_do_no_harm(
+    write: Write, tmp_path: Path, folder: str, start: list[str]
+) -> None:
+    """Every kernel author has a folder called backends. (`python -m harness` finds a `harness` there: Python's rule.)"""
+    write(f"{folder}/__init__.py", "raise ImportError('not ours')\n")
+    write(f"{folder}/mine.py", GOOD)
+    script = [str(Path(sys.executable).parent / "harness")] if start == ["harness"] else _HARNESS
+    if start == ["-m"] and folder == "harness":
+        script = own_packages.command("harness")
+    for words in (
+        ["check", f"{folder}/mine.py", "numpy_fancy", "--tier", "0", "--ops", "im2col"],
+        [
+            "compare",
+            f"{folder}/mine.py",
+            "numpy_fancy",
+            "--shapes",
+            "n1c2h6w5_f3kh2kw3",
+            "--ops",
+            "im2col",
+            "--pairs",
+            "1",
+        ],
+        ["check", f"{folder}/mine.py", "--tier", "0", "--ops", "im2col", "--jobs", "2"],
+    ):
+        done = subprocess.run([*script, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_module_beside_the_user_is_found(write: Write, tmp_path: Path) -> None:
+    write("my_kernels.py", GOOD + GOOD_CLASS.format(name="Mine"))
+    words = ["check", "my_kernels:Mine", "--tier", "0", "--ops", "im2col"]
+    for command in ([str(Path(sys.executable).parent / "harness"), *words], [*_HARNESS, *words]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
