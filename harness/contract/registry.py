@@ -30,13 +30,13 @@ def load(asked: Target | str) -> CompleteBackend:
     target = resolve(asked) if isinstance(asked, str) else asked
     registered = sources().get(target.location)
     if registered is None:
-        return _build(_candidate(target), target)
+        return _build(_candidate(target), target, target.location)
     if len(registered) > 1:
         parties = " and ".join(f"{origin} ({place})" for origin, place in registered)
         raise RegistryError(f"backend name {target.location!r} is claimed twice: by {parties}; rename one of them")
     if not re.fullmatch(r"[a-z0-9_]+", target.location):
         raise RegistryError(f"backend name {target.location!r} must be made of a-z, 0-9 and _ ({registered[0][1]})")
-    return _build(_registered(target, registered[0][1]), target)
+    return _build(_registered(target, registered[0][1]), target, registered[0][1])
 
 
 def _registered(target: Target, place: str) -> Any:
@@ -123,7 +123,7 @@ def _only_backend(module: ModuleType, target: Target) -> Any:
     )
 
 
-def _build(candidate: Any, target: Target) -> CompleteBackend:
+def _build(candidate: Any, target: Target, place: str) -> CompleteBackend:
     """Call a class or factory, then adapt what it gives under the name it is known by."""
     try:
         made = (
@@ -131,13 +131,13 @@ def _build(candidate: Any, target: Target) -> CompleteBackend:
             if callable(candidate) and (inspect.isclass(candidate) or not hasattr(candidate, "im2col"))
             else candidate
         )
-        return complete(made, target.name, target.location)
+        return complete(made, target.name, place)
     except AdapterError as error:
         raise RegistryError(str(error)) from error
     except (Exception, SystemExit) as error:
         if isinstance(error, ImportError) or _is_unavailable(error):
             raise BackendUnavailable(_one_line(error)) from error
-        raise RegistryError(f"backend {target.location!r} cannot be made: {_describe(error)}") from error
+        raise RegistryError(f"backend {place!r} cannot be made: {_describe(error)}") from error
 
 
 def _is_unavailable(error: BaseException) -> bool:
