@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "harness: Python 3.11 or newer is needed, set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -q $(TORCH_ARGS) "$$(grep '^torch==' constraints.txt)"
-	$(PIP) install -q -c constraints.txt -e '.[$(EXTRAS),witnesses,dev]'
+	$(PIP) install -q -c constraints.txt -e '.[$(EXTRAS),witnesses,docs,dev]'
 	@touch $@
 
 report: install  ## check every backend, measure the quick set, write results/report/index.html

@@ -1,0 +1,75 @@
+"""What became of a case, of a measured cell, and of a whole backend: the words of every report, the worst first.
+
+Each enumeration is in the order in which a group of several is judged: by the first that occurs in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Self
+
+
+class _Ranked(StrEnum):
+    """Values that know their order, how people read them, and how they look on a terminal and on a page."""
+
+    def __new__(cls, value: str, words: str, colour: str, marker: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.words, member.colour, member.marker = words, colour, marker
+        return member
+
+    words: str  # one line, for people
+    colour: str  # a style of Rich, and a class of the pages' style sheets
+    marker: str  # one to ten characters, where a table has no room for words
+
+    @classmethod
+    def worst(cls, found: Iterable[Self]) -> Self:
+        """The one that stands for all. Raises `ValueError` if there is none."""
+        occurring = set(found)
+        for member in cls:
+            if member in occurring:
+                return member
+        raise ValueError("the worst of nothing is not defined")
+
+
+class Status(_Ranked):
+    """What became of one case of the conformance suite."""
+
+    FAIL = "fail", "a wrong result, or an error where none was announced", "bold red", "FAIL"
+    XPASS = "xpass", "passes although listed as a known failure: remove it from the list", "bold red", "XPASS"
+    MISTRUSTED = (
+        "mistrusted", "not counted: the expected result could not tell right from wrong", "yellow", "mistrusted",
+    )  # fmt: skip
+    NOT_RUN = "not_run", "planned and not executed", "yellow", "not run"
+    XFAIL = "xfail", "fails as listed in the known failures", "dim", "xfail"
+    PASS = "pass", "every executed case is right", "green", "pass"
+    UNSUPPORTED = (
+        "unsupported", "the backend says that it does not do this (“unsupported” in the JSON)", "dim", "refused",
+    )  # fmt: skip
+
+
+class Verdict(_Ranked):
+    """What a run of the suite says of a backend."""
+
+    FAIL = "fail", "something that was executed is wrong", "bold red", "failed"
+    INCOMPLETE = "incomplete", "nothing is wrong, but not all that was planned was executed", "yellow", "incomplete"
+    UNAVAILABLE = "unavailable", "it cannot run on this machine", "dim", "unavailable"
+    PASS = "pass", "everything that was planned was executed and is right", "green", "passed"
+
+
+class CellStatus(_Ranked):
+    """What became of one cell of a measurement: a backend, op, dtype and layer. `marker` is its letter in a chart."""
+
+    FAIL = "fail", "the result was wrong", "bold red", "F"
+    CRASHED = "crashed", "the call ended its process", "bold red", "C"
+    HUNG = "hung", "the call did not end", "bold red", "H"
+    OVER_BUDGET = "over_budget", "predicted to take too long", "yellow", "b"
+    UNAVAILABLE = "unavailable", "the backend cannot run on this machine", "dim", "a"
+    UNSUPPORTED = "unsupported", "the backend says that it does not do this", "dim", "u"
+    OK = "ok", "measured", "green", ""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it says that the backend is wrong."""
+        return self in (CellStatus.FAIL, CellStatus.CRASHED, CellStatus.HUNG)

@@ -1,0 +1,184 @@
+"""What is kept of a measurement, as typed records: one line of a run file each, and the document of a comparison.
+
+A record that was written by an older version lacks the newer fields; their defaults are what was true then.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from harness.contract.status import CellStatus
+from harness.geometry.spec import Op
+
+SCHEMA = 1
+
+
+class Code(Struct, frozen=True, kw_only=True):
+    """The state of the code: commit, whether anything outside results/ differs from it, a checksum of what does."""
+
+    commit: str = ""
+    dirty: bool = False
+    changes: str = ""
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """What machine this is and what runs on it; `name` is the folder of its results."""
+
+    name: str
+    cpu: str
+    cores: int
+    hardware_threads: int
+    caches: dict[str, str]
+    memory_gib: float
+    os: str
+    python: str
+    versions: dict[str, str]
+    code: Code
+
+
+class Blas(Struct, frozen=True, kw_only=True):
+    """A BLAS library that is loaded, and the kernel that it picked."""
+
+    library: str
+    version: str
+    file: str
+    kernel: str
+    threads: str
+
+
+class PlanRecord(Struct, frozen=True, kw_only=True):
+    """What a run was to measure; equal plans are equal records, and an unfinished run of an equal plan continues."""
+
+    shapes: str
+    layers: list[str]
+    specs: list[str] = field(default_factory=list)
+    ops: list[Op]
+    dtypes: list[str]
+    backends: list[str]  # targets as typed
+    threads: int
+    allocator: str
+    budget: float
+    rounds: int
+    batch: int | None = None
+
+
+class RunHeader(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
+    """The first line of a run file."""
+
+    schema: int
+    run: str
+    started: str
+    plan: PlanRecord
+    machine: Machine
+    code: Code
+
+
+class BackendFacts(Struct, frozen=True, kw_only=True, tag_field="kind", tag="backend"):
+    """One backend as the measuring child found it."""
+
+    backend: str
+    target: str
+    available: bool
+    reason: str = ""
+    info: dict[str, str] = field(default_factory=dict)
+    numerics: str | None = None
+    native: list[str] = field(default_factory=list)
+    load_seconds: float | None = None
+
+
+class Ceilings(Struct, frozen=True, kw_only=True, tag_field="kind", tag="ceilings"):
+    """Best copy (read plus write, GB/s) and matrix product (GFLOP/s): the CPU's, or those of a backend's own device.
+
+    Empty, with a `reason`, where they could not be measured.
+    """
+
+    threads: int
+    allocator: str
+    backend: str = ""  # whose device; empty: the CPU
+    device: str = ""
+    copy_gbs: dict[str, float] = field(default_factory=dict)
+    copy_bytes: dict[str, int] = field(default_factory=dict)
+    matmul_gflops: dict[str, float] = field(default_factory=dict)
+    blas: list[Blas] = field(default_factory=list)
+    reason: str = ""
+
+
+class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
+    """One backend, op, dtype and layer: seconds a call as samples, or why there is no time."""
+
+    run: str
+    group: str
+    op: Op
+    dtype: str
+    layer: str
+    spec: str
+    threads: int
+    allocator: str
+    machine: str
+    commit: str
+    backend: str
+    status: CellStatus
+    reason: str = ""
+    native: bool = False
+    predicted_seconds: float | None = None
+    checked_points: int = 0
+    first_seconds: float | None = None
+    first_in_process: bool = False
+    samples: list[float] = field(default_factory=list)
+    repetitions: int = 0
+
+
+class RunEnd(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):
+    """The last line of a run file: everything that was planned is in it."""
+
+    run: str
+
+
+Line = RunHeader | BackendFacts | Ceilings | Cell | RunEnd
+
+
+class ComparisonRow(Struct, frozen=True, kw_only=True):
+    """One op, dtype, layer and pair: ratio = time of a / time of b, so below 1 a is faster; None without both times."""
+
+    op: Op
+    dtype: str
+    shape: str
+    spec: str
+    a: str
+    b: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    pairs: int
+    a_seconds: float | None
+    b_seconds: float | None
+    checked_points: int
+    status: CellStatus
+    reason: str
+    a_share: float | None = None
+    a_bound: str | None = None
+    b_share: float | None = None
+    b_bound: str | None = None
+
+
+class ComparisonMean(Struct, frozen=True, kw_only=True):
+    """Geometric mean of the ratios of one op, dtype and pair, over the layers that both have a time for."""
+
+    op: Op
+    dtype: str
+    a: str
+    b: str
+    ratio: float | None
+    layers: int
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """The document of `harness compare --json`."""
+
+    schema: int
+    machine: Machine
+    threads: int
+    allocator: str
+    ceilings: list[Ceilings] = field(default_factory=list)
+    rows: list[ComparisonRow]
+    geomean: list[ComparisonMean]
