@@ -22,7 +22,7 @@ from conformance.run import versions, xfails
 from conformance.run.outcome import BackendResult, Status
 from conformance.run.plan import DEFAULT_TIER, TIERS, Selection
 from conformance.run.suite_run import BackendRun, Options, SuiteRun
-from harness.calls.caller import InProcess
+from harness.calls.in_process import InProcess
 from harness.contract.adapter import complete
 from harness.contract.protocol import DTYPES, BackendUnavailable
 from harness.contract.targets import Target, resolve

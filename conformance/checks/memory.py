@@ -71,7 +71,7 @@ def no_alias_previous(subject: BackendUnderTest, case: Case) -> None:
 @asks("contract.uninitialised", [*DISTINCT, *some("stride_beyond_kernel", "pad_wider_than_image", "same_stride2")])
 def uninitialised(subject: BackendUnderTest, case: Case) -> None:
     """Right too where fresh memory holds garbage: what is never written is never returned."""
-    got = subject.run(case.op, case.spec, *case_data.exact_inputs(case), how=Conditions(poisoned=True))
+    got = subject.run(case.op, case.spec, *case_data.exact_inputs(case), conditions=Conditions(poisoned=True))
     difference = mismatch(got, case_data.exact_expected(case))
     if difference:
         raise Failed(f"{case.op} with all freed memory set to 0xFF: {difference}")
@@ -85,7 +85,7 @@ def _layouts(op: Op) -> list[Variant]:
 def strided_inputs(subject: BackendUnderTest, case: Case) -> None:
     """Inputs in any order of axes, any steps, read-only, broadcast, mapped from a file, or off their alignment."""
     arrays = [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
-    got = subject.run(case.op, case.spec, *arrays, how=Conditions(layout=case.layout))
+    got = subject.run(case.op, case.spec, *arrays, conditions=Conditions(layout=case.layout))
     difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
     if difference:
         raise Failed(f"{case.op} on {case.layout} inputs: {difference}")

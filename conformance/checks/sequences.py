@@ -81,7 +81,7 @@ def batch_split(subject: BackendUnderTest, case: Case) -> None:
 def threads(subject: BackendUnderTest, case: Case) -> None:
     """The same with one thread and with all."""
     for count in (1, _MANY):
-        got = subject.run(case.op, case.spec, *case_data.exact_inputs(case), how=Conditions(threads=count))
+        got = subject.run(case.op, case.spec, *case_data.exact_inputs(case), conditions=Conditions(threads=count))
         difference = mismatch(got, case_data.exact_expected(case))
         if difference:
             raise Failed(f"{case.op} with {count} thread(s): {difference}")

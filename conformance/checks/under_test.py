@@ -38,7 +38,7 @@ class RecordedCall:
     arrays: tuple[Array | None, ...]
     layout: str
     reply: CallResult
-    how: Conditions = PLAIN
+    conditions: Conditions = PLAIN
 
 
 @dataclass(slots=True)
@@ -56,14 +56,14 @@ class BackendUnderTest:
         """Forget the case before."""
         self.calls, self.used = [], None
 
-    def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, how: Conditions = PLAIN) -> CallResult:
+    def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
         """All that is known of one call. Raises `Failed` if it raised, exited, crashed or hung."""
         validate(op, spec, *arrays)
-        return self._call(op, spec, arrays, how)
+        return self._call(op, spec, arrays, conditions)
 
-    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None, how: Conditions = PLAIN) -> Array:
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> Array:
         """The result as an array of the right shape and dtype. Raises `Failed` otherwise."""
-        reply = self.observe(op, spec, *arrays, how=how)
+        reply = self.observe(op, spec, *arrays, conditions=conditions)
         given = next(a for a in arrays if a is not None)
         return require_form(op, spec, str(given.dtype), reply)
 
@@ -101,10 +101,10 @@ class BackendUnderTest:
             return self.calls[-1].reply.error
         return ""
 
-    def _call(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], how: Conditions) -> CallResult:
-        reply = self.backend.call(op, spec, arrays, how)
-        logical = tuple(None if a is None else representable(a, how.layout) for a in arrays)
-        self.calls.append(RecordedCall(op, spec, logical, how.layout, reply, how))
+    def _call(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> CallResult:
+        reply = self.backend.call(op, spec, arrays, conditions)
+        logical = tuple(None if a is None else representable(a, conditions.layout) for a in arrays)
+        self.calls.append(RecordedCall(op, spec, logical, conditions.layout, reply, conditions))
         if reply.died:
             raise Failed(f"{op} {reply.error}")
         if reply.error:

@@ -96,7 +96,7 @@ def standalone(
     if not loading or any(a is not None and type(a) is not np.ndarray for call in calls for a in call.arrays):
         return ""
     title = [f"# {' '.join(part.split())}"[:_MOST_CHARACTERS] for part in (case_id, text)]
-    threads = next((call.how.threads for call in reversed(calls) if call.how.threads), 0)
+    threads = next((call.conditions.threads for call in reversed(calls) if call.conditions.threads), 0)
     for made, (way, check) in _found(calls, case_id, numerics):
         for joined, first in itertools.product((False, True), (_conditions(threads), _conditions(threads)[:-1])):
             lines = [*title, *first, *_setting(made, loading, joined), *way, *check]

@@ -20,7 +20,8 @@ from conformance.cases.shard import WHOLE, Shard
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest, Failed
 from conformance.run.outcome import BackendResult, CaseCounts, CaseResult
-from harness.calls.caller import Caller, thread_limit
+from harness.calls.caller import Caller
+from harness.calls.thread_limits import thread_limit
 from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps, data

@@ -34,7 +34,7 @@ EXAMPLES = 1000  # of an op and dtype
 def on_random_geometries(subject: BackendUnderTest, case: Case) -> None:
     """Whole numbers in the case's memory layout, exact; real numbers too where the dtype has them, within the bound."""
     arrays = [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
-    got = subject.run(case.op, case.spec, *arrays, how=Conditions(layout=case.layout))
+    got = subject.run(case.op, case.spec, *arrays, conditions=Conditions(layout=case.layout))
     difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
     if difference:
         raise Failed(f"on {case.layout} inputs: {difference}" if case.layout != "C" else str(difference))

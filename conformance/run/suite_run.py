@@ -15,8 +15,9 @@ from conformance.reports import summary
 from conformance.run import engine, grid, layers, search, xfails
 from conformance.run.outcome import BackendResult
 from conformance.run.plan import EVERYTHING, Selection
-from harness.calls.caller import Caller, InProcess
+from harness.calls.caller import Caller
 from harness.calls.in_child import DEADLINE, MEMORY, InChild
+from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.targets import Target

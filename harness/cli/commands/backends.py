@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from conformance.run.plan import claimed_dtypes
-from harness.calls.caller import InProcess
+from harness.calls.in_process import InProcess
 from harness.cli import terminal
 from harness.contract import registry, targets
 from harness.contract.protocol import BackendUnavailable

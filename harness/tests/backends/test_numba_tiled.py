@@ -18,7 +18,7 @@ numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import cache, dispatch, simd  # noqa: E402
-from harness.calls.caller import thread_limit  # noqa: E402
+from harness.calls.thread_limits import thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
@@ -167,7 +167,7 @@ _DIVIDED = """
 import sys, numpy as np
 from backends import numba_tiled
 from harness.oracle import by_taps, data
-from harness.calls.caller import thread_limit
+from harness.calls.thread_limits import thread_limit
 from harness.geometry.spec import ConvSpec
 
 for text in sys.argv[1:]:

@@ -83,7 +83,7 @@ def test_three_deaths_are_enough(write: Write) -> None:
 
 
 def test_the_child_gives_the_same_facts_as_a_call_here(write: Write) -> None:
-    from harness.calls.caller import InProcess
+    from harness.calls.in_process import InProcess
 
     path = str(write("mine.py", GOOD.replace("return columns.reshape(spec.columns_shape)", "return x[0, 0]")))
     here, there = InProcess(registry.load(path)), InChild(resolve(path))

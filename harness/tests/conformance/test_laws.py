@@ -13,7 +13,7 @@ from conformance.checks.registration import CHECKS
 from conformance.run import engine
 from conformance.run.outcome import BackendResult
 from conformance.run.plan import Selection, plan
-from harness.calls.caller import InProcess
+from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers import faults_laws, faulty

@@ -19,7 +19,8 @@ from conformance.checks.under_test import RecordedCall
 from conformance.diagnosis import pattern
 from conformance.diagnosis.script import standalone
 from harness.calls import memory_layouts
-from harness.calls.caller import CallResult, Conditions, InProcess
+from harness.calls.caller import CallResult, Conditions
+from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op

@@ -16,7 +16,7 @@ from conformance.checks.under_test import BackendUnderTest, Failed
 from conformance.reports import summary
 from conformance.run import engine
 from conformance.run.outcome import BackendResult, CaseResult
-from harness.calls.caller import InProcess
+from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import OPS, ConvSpec

@@ -15,7 +15,7 @@ from conformance.run import engine, grid, layers, search, xfails
 from conformance.run.outcome import BackendResult
 from conformance.run.plan import Selection, plan
 from conformance.run.suite_run import BackendRun, Options, SuiteRun
-from harness.calls.caller import InProcess
+from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.contract.targets import resolve
 from harness.geometry.layers import Layer

@@ -19,7 +19,8 @@ from conformance.checks.registration import CHECKS
 from conformance.checks.under_test import BackendUnderTest, Failed
 from conformance.diagnosis import libraries, witnesses
 from conformance.diagnosis.witnesses import Vote, odd_one_out, vote
-from harness.calls.caller import PLAIN, InProcess
+from harness.calls.caller import PLAIN
+from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps, data, pointwise
@@ -208,7 +209,7 @@ class _Rounded(BackendUnderTest):
 
     off = 0.0
 
-    def run(self, op, spec, *arrays, how=PLAIN):
+    def run(self, op, spec, *arrays, conditions=PLAIN):
         result = by_taps.run(op, spec, *arrays)
         result.flat[-1] += self.off
         return result.astype(arrays[0].dtype)

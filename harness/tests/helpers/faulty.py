@@ -13,7 +13,7 @@ import numpy as np
 
 from conformance.checks.registration import CHECKS
 from conformance.run.outcome import BackendResult
-from harness.calls.caller import InProcess
+from harness.calls.in_process import InProcess
 from harness.contract.adapter import complete
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op, SpecError
