@@ -1,4 +1,4 @@
-"""What can be seen of arrays before and after a call: their state, whose memory they have, what was raised and where."""
+"""What can be seen of arrays before and after a call: their state, whose memory they have, and what was raised."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from harness.contract import own_packages
 from harness.contract.targets import RegistryError
 from harness.geometry.layers import ShapesError
 from harness.geometry.spec import SpecError
-from harness.results.run_files import ResultsError
+from harness.results.writing import ResultsError
 
 _INTERRUPTED = 130
 # Typer brings its own copy of Click since 0.27; this is the base of its errors in either case.
