@@ -66,12 +66,12 @@ class TidyRow(Struct, frozen=True, kw_only=True):
 
 def tidy(row: Row) -> TidyRow:
     """The row as it is written to files."""
-    cell, time, ratio = row.cell, row.seconds, row.ratio
+    cell, took, ratio = row.cell, row.seconds, row.ratio
     return TidyRow(
         op=cell.op, layer=cell.layer, spec=cell.spec, backend=cell.backend, native=cell.native, status=cell.status,
-        reason=cell.reason, predicted_seconds=cell.predicted_seconds, n=len(cell.samples) if time else 0,
-        seconds=time.median if time else None, seconds_low=time.low if time else None,
-        seconds_high=time.high if time else None, ratio=ratio.value if ratio else None,
+        reason=cell.reason, predicted_seconds=cell.predicted_seconds, n=len(cell.samples) if took else 0,
+        seconds=took.median if took else None, seconds_low=took.low if took else None,
+        seconds_high=took.high if took else None, ratio=ratio.value if ratio else None,
         ratio_low=ratio.low if ratio else None, ratio_high=ratio.high if ratio else None,
         pairs=ratio.pairs if ratio else 0, run=cell.run, commit=cell.commit, dirty=row.dirty,
         checked_points=cell.checked_points, repetitions=cell.repetitions,

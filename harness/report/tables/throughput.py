@@ -39,8 +39,8 @@ def throughputs(rows: Sequence[Row], data: Data, config: Config) -> list[Through
     """One record per cell that has a time."""
     cpu, devices = data.cpu_ceilings(config), data.device_ceilings()
     found = []
-    for cell_, time in ((row.cell, row.seconds) for row in rows):
-        if time is None:
+    for cell_, took in ((row.cell, row.seconds) for row in rows):
+        if took is None:
             continue
         backend, own = data.backends.get(cell_.backend), devices.get(cell_.backend)
         on_cpu = backend is None or backend.info.get("device", "cpu").startswith("cpu")
@@ -48,7 +48,7 @@ def throughputs(rows: Sequence[Row], data: Data, config: Config) -> list[Through
         spec, numerics = ConvSpec.parse(cell_.spec), backend.numerics if backend else None
         found.append(Throughput(
             op=cell_.op, layer=cell_.layer, spec=cell_.spec, backend=cell_.backend, dtype=cell_.dtype,
-            seconds=time.median, rates=rates(cell_.op, spec, cell_.dtype, time.median, limits, numerics),
+            seconds=took.median, rates=rates(cell_.op, spec, cell_.dtype, took.median, limits, numerics),
             device=own.device if own else "",
         ))  # fmt: skip
     return found

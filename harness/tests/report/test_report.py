@@ -3,38 +3,62 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from harness import report
 from harness.geometry.spec import ConvSpec
-from harness.report import comparisons, costs, facts, load, measures, words
-from harness.results.run_files import ResultsError
+from harness.report import standing
+from harness.report.measured import load
+from harness.report.measured.pairing import with_ratios
+from harness.report.measured.rows import Row, TidyRow, tidy
+from harness.report.tables.first_calls import first_call_table, first_calls
+from harness.report.tables.memory import columns_memory
+from harness.report.tables.speedups import claims_table
+from harness.report.tables.summary import summary_table
+from harness.report.tables.table import Table
+from harness.report.tables.throughput import throughput_table, throughputs
+from harness.report.tables.times import times_table
+from harness.results import words
+from harness.results.writing import ResultsError
 from harness.tests.helpers.plugins import called
-from harness.tests.helpers.runfiles import FLAT, SPECS, make_cell, write_run
-from harness.timing import run
+from harness.tests.helpers.runfiles import CPU, FLAT, SPECS, make_cell, write_run
+from harness.timing.plan import Plan
+
+Make = Callable[[list[Row], load.Data, load.Config], Table]
 
 
-def _ratios(results: Path, base: str = "torch_native") -> Any:
-    """The frame of the only configuration, by backend and layer."""
+def _ratios(results: Path, base: str = "torch_native") -> dict[tuple[str, str], TidyRow]:
+    """The rows of the only configuration, by backend and layer."""
     data = load.load(results)
     (config,) = data.configs()
-    return measures.with_ratios(data.select(config), data, base).set_index(["backend", "layer"])
+    rows = map(tidy, with_ratios(data.select(config), data, base))
+    return {(row.backend, row.layer): row for row in rows}
 
 
-def _table(results: Path, make: Any) -> str:
+def _table(results: Path, make: Make) -> str:
     """The Markdown of a table made from the only configuration."""
     data = load.load(results)
     (config,) = data.configs()
-    cells = measures.with_ratios(data.select(config), data, load.baseline(data.select(config)))
-    return str(make(cells, data, config).markdown())
+    plain = data.select(config)
+    return make(with_ratios(plain, data, load.baseline(plain)), data, config).markdown()
 
 
-def _times(cells: pd.DataFrame, data: load.Data, config: load.Config) -> Any:
-    return comparisons.times(cells, "conv2d", load.baseline(cells), config)
+def _times(rows: list[Row], data: load.Data, config: load.Config) -> Table:
+    return times_table(rows, "conv2d", load.baseline(rows), config)
+
+
+def _throughput(rows: list[Row], data: load.Data, config: load.Config) -> Table:
+    return throughput_table(rows, throughputs(rows, data, config), data, config)
+
+
+def _first_calls(rows: list[Row], data: load.Data, config: load.Config) -> Table:
+    return first_call_table(rows, first_calls(rows, data, "torch_native"), "torch_native", config)
 
 
 # -- what counts ---------------------------------------------------------------------------------------------------
@@ -43,11 +67,11 @@ def _times(cells: pd.DataFrame, data: load.Data, config: load.Config) -> Any:
 def test_another_batch_is_part_of_the_plan_and_of_the_command_that_repeats_it(tmp_path: Path) -> None:
     write_run(tmp_path, "20260101T000000-a", [make_cell("mine", FLAT)])
     data = load.load(tmp_path)
-    (config,) = data.configs()
-    assert "--batch" not in facts.commands(data, config)[0]  # nor did plans of before have it
-    plan = run.Plan("quick", [], [called("mine")], batch=32).record()
-    data.runs[0].header["plan"] |= {"batch": plan["batch"]}
-    assert "--batch 32" in facts.commands(data, config)[0]
+    (measured,) = data.runs
+    assert "--batch" not in standing.commands(measured)[0]  # nor did plans of before have it
+    plan = Plan("quick", [], [called("mine")], batch=32).record()
+    measured.header = replace(measured.header, plan=replace(measured.header.plan, batch=plan.batch))
+    assert "--batch 32" in standing.commands(measured)[0]
 
 
 def test_ratios_pair_samples_of_the_same_round(tmp_path: Path) -> None:
@@ -56,31 +80,31 @@ def test_ratios_pair_samples_of_the_same_round(tmp_path: Path) -> None:
     write_run(
         tmp_path, "20260101T000000-a", [make_cell("torch_native", drift), make_cell("mine", [3 * t for t in drift])]
     )
-    row = _ratios(tmp_path).loc[("mine", "net:small")]
-    assert (row["ratio"], row["ratio_low"], row["ratio_high"], row["pairs"]) == (3, 3, 3, 7)
+    row = _ratios(tmp_path)["mine", "net:small"]
+    assert (row.ratio, row.ratio_low, row.ratio_high, row.pairs) == (3, 3, 3, 7)
 
 
 def test_ratio_of_few_pairs_spans_all_of_them(tmp_path: Path) -> None:
     write_run(
         tmp_path, "20260101T000000-a", [make_cell("torch_native", [1.0, 1, 1, 1]), make_cell("mine", [2.0, 5, 3])]
     )
-    row = _ratios(tmp_path).loc[("mine", "net:small")]
-    assert (row["ratio"], row["ratio_low"], row["ratio_high"], row["pairs"]) == (3, 2, 5, 3)
+    row = _ratios(tmp_path)["mine", "net:small"]
+    assert (row.ratio, row.ratio_low, row.ratio_high, row.pairs) == (3, 2, 5, 3)
 
 
 def test_ratio_interval_uses_sign_test_ranks(tmp_path: Path) -> None:
     mine = [float(i) for i in range(1, 12)]
     write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT), make_cell("mine", mine)])
-    row = _ratios(tmp_path).loc[("mine", "net:small")]
-    assert (row["ratio"], row["ratio_low"], row["ratio_high"]) == (6, 2, 10)
+    row = _ratios(tmp_path)["mine", "net:small"]
+    assert (row.ratio, row.ratio_low, row.ratio_high) == (6, 2, 10)
 
 
 def test_different_measurements_never_pair(tmp_path: Path) -> None:
     write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT)])
     write_run(tmp_path, "20260102T000000-b", [make_cell("mine", FLAT)])
-    assert _ratios(tmp_path).loc[("mine", "net:small"), "pairs"] == 0
+    assert _ratios(tmp_path)["mine", "net:small"].pairs == 0
     assert "no ratio: not measured together with the baseline" in _table(tmp_path, _times)
-    page = report.write(tmp_path, tmp_path / "out").read_text()
+    page = report.write_report(tmp_path, tmp_path / "out").read_text()
     assert "no layer measured together" in page
 
 
@@ -96,9 +120,9 @@ def test_newest_record_wins_and_older_groups_still_pair(tmp_path: Path) -> None:
     write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT), make_cell("mine", [2.0] * 11)])
     write_run(tmp_path, "20260102T000000-b", [make_cell("torch_native", [8.0] * 11)])
     found = _ratios(tmp_path)
-    assert found.loc[("torch_native", "net:small"), "seconds"] == 8
-    assert found.loc[("mine", "net:small"), "seconds"] == 2
-    assert found.loc[("mine", "net:small"), "ratio"] == 2
+    assert found["torch_native", "net:small"].seconds == 8
+    assert found["mine", "net:small"].seconds == 2
+    assert found["mine", "net:small"].ratio == 2
     assert "2.0x slower, 2.00 [2.00, 2.00], both in run 20260101T000000-a" in _table(tmp_path, _times)
 
 
@@ -109,7 +133,7 @@ def test_newest_record_wins_even_without_a_time(tmp_path: Path) -> None:
         "20260102T000000-b",
         [make_cell("torch_native", FLAT), make_cell("mine", status="fail", reason="is off")],
     )
-    assert _ratios(tmp_path).loc[("mine", "net:small"), "status"] == "fail"
+    assert _ratios(tmp_path)["mine", "net:small"].status == "fail"
     assert "fail: is off" in _table(tmp_path, _times)
 
 
@@ -122,15 +146,15 @@ def test_conditions_are_kept_apart(tmp_path: Path) -> None:
     configs = data.configs()
     assert [len(data.select(config)) for config in configs] == [1, 1, 1, 1]
     assert configs[0] == load.Config(2, "steady", "float32")
-    page = report.write(tmp_path, tmp_path / "out").read_text()
+    page = report.write_report(tmp_path, tmp_path / "out").read_text()
     assert all(f"<h2>{config}</h2>" in page for config in configs)
 
 
 def test_default_machine_is_the_one_measured_last(tmp_path: Path) -> None:
     write_run(tmp_path, "20260102T000000-b", [make_cell("mine", FLAT)], machine="aaa")
     write_run(tmp_path, "20260101T000000-a", [make_cell("mine", FLAT)], machine="zzz")
-    assert load.load(tmp_path).machine["name"] == "aaa"
-    assert load.load(tmp_path, "zzz").machine["name"] == "zzz"
+    assert load.load(tmp_path).machine.name == "aaa"
+    assert load.load(tmp_path, "zzz").machine.name == "zzz"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +170,7 @@ def test_baseline_is_torch_else_numpy_else_the_first(tmp_path: Path, measured: l
     write_run(
         tmp_path, "20260101T000000-a", [*cells, make_cell("torch_native_cuda", status="unavailable", reason="no CUDA")]
     )
-    assert load.baseline(load.load(tmp_path).cells) == base
+    assert load.baseline(load.load(tmp_path).rows) == base
 
 
 # -- what is said --------------------------------------------------------------------------------------------------
@@ -157,7 +181,7 @@ def test_summary_counts_only_common_layers(tmp_path: Path) -> None:
         make_cell("torch_native", FLAT), make_cell("mine", [0.25] * 11),
         make_cell("torch_native", FLAT, "net:large"), make_cell("mine", layer="net:large", status="over_budget"),
     ])  # fmt: skip
-    text = _table(tmp_path, lambda cells, data, config: comparisons.summary(cells, "torch_native", config))
+    text = _table(tmp_path, lambda rows, data, config: summary_table(rows, "torch_native", config))
     assert "4.0x faster, 1 of 2 layers: 1 faster, 0 same, 0 slower, worst: 4.0x faster on net:small" in text
 
 
@@ -173,7 +197,7 @@ def test_missing_cells_show_their_reasons(tmp_path: Path) -> None:
         make_cell(name, status=status, reason=reason, predicted_seconds=2460.0 if status == "over_budget" else None)
         for name, (status, reason, _) in reasons.items()
     ])  # fmt: skip
-    page = report.write(tmp_path, tmp_path / "out")
+    page = report.write_report(tmp_path, tmp_path / "out")
     text = (tmp_path / "out/tables/times-conv2d-float32-t1-steady.md").read_text()
     assert [shown for *_, shown in reasons.values() if shown not in text] == []
     frame = pd.read_csv(tmp_path / "out/tables/times-conv2d-float32-t1-steady.csv").set_index("backend")
@@ -201,14 +225,16 @@ def test_share_above_its_ceiling_is_flagged(tmp_path: Path) -> None:
         "20260101T000000-a",
         [make_cell("torch_native", [fast] * 6, "net:large"), make_cell("mine", [slow] * 6, "net:large")],
     )
-    text = _table(tmp_path, costs.throughput)
+    text = _table(tmp_path, _throughput)
     assert "150 % compute, above its ceiling" in text
     assert "50 % compute, 50.0 GFLOP/s" in text
 
 
 def test_without_a_product_ceiling_nothing_is_said_to_bind(tmp_path: Path) -> None:
-    write_run(tmp_path, "20260101T000000-a", [make_cell("mine", FLAT)], matmul_gflops={"float64": 1.0})
-    assert "of memory (no ceiling of the product)" in _table(tmp_path, costs.throughput)
+    write_run(
+        tmp_path, "20260101T000000-a", [make_cell("mine", FLAT)], ceilings=replace(CPU, matmul_gflops={"float64": 1.0})
+    )
+    assert "of memory (no ceiling of the product)" in _table(tmp_path, _throughput)
 
 
 def test_copy_ceiling_depends_on_the_size(tmp_path: Path) -> None:
@@ -216,19 +242,20 @@ def test_copy_ceiling_depends_on_the_size(tmp_path: Path) -> None:
     seconds = spec.min_bytes("im2col", "float32") / 10e9
     cells = [make_cell("mine", [seconds] * 6, "net:large", op="im2col")]
     write_run(tmp_path, "20260101T000000-a", cells)
-    assert "10 % memory, no arithmetic, 10.0 GB/s (10 % of cache)" in _table(tmp_path, costs.throughput)
-    write_run(tmp_path, "20260102T000000-b", cells, copy_bytes={"cache": 1024, "dram": 2**28})
-    assert "50 % memory, no arithmetic, 10.0 GB/s (50 % of dram)" in _table(tmp_path, costs.throughput)
+    assert "10 % memory, no arithmetic, 10.0 GB/s (10 % of cache)" in _table(tmp_path, _throughput)
+    small = replace(CPU, copy_bytes={"cache": 1024, "dram": 2**28})
+    write_run(tmp_path, "20260102T000000-b", cells, ceilings=small)
+    assert "50 % memory, no arithmetic, 10.0 GB/s (50 % of dram)" in _table(tmp_path, _throughput)
 
 
 def test_claims_are_tested_on_paired_ratios_only(tmp_path: Path) -> None:
     cells = [make_cell("naive_loops", [300.0] * 6), make_cell("numpy_fancy", [1.0] * 6)]
     write_run(tmp_path, "20260101T000000-a", cells)
-    text = _table(tmp_path, comparisons.claims)
+    text = _table(tmp_path, claims_table)
     assert "holds: 200x reached on 1 of 1" in text
     assert "numpy_fancy and torch_native were not measured together | not tested" in text
     write_run(tmp_path, "20260102T000000-b", [make_cell("numpy_fancy", [1.0] * 6)])
-    assert "200x reached" not in _table(tmp_path, comparisons.claims)
+    assert "200x reached" not in _table(tmp_path, claims_table)
 
 
 def test_first_call_pays_off_after_some_calls(tmp_path: Path) -> None:
@@ -239,7 +266,7 @@ def test_first_call_pays_off_after_some_calls(tmp_path: Path) -> None:
         make_cell("mine", [0.125] * 6, first_seconds=1.25, **first),
         make_cell("slow", [0.5] * 6, first_seconds=0.5, **first),
     ])  # fmt: skip
-    text = _table(tmp_path, lambda cells, data, config: costs.first_calls(cells, data, "torch_native", config))
+    text = _table(tmp_path, _first_calls)
     assert "1.25 s, then 125 ms a call on net:small, breaks even after 8 calls" in text
     assert "never breaks even" in text
 
@@ -247,7 +274,7 @@ def test_first_call_pays_off_after_some_calls(tmp_path: Path) -> None:
 def test_unfinished_run_says_so(tmp_path: Path) -> None:
     cells = [make_cell("torch_native", FLAT), make_cell("mine", status="unsupported", reason="groups")]
     write_run(tmp_path, "20260101T000000-a", cells, finished=False)
-    text = facts.completeness(load.load(tmp_path).runs[-1])
+    text = standing.completeness(load.load(tmp_path).runs[-1])
     assert "UNFINISHED" in text
     assert "1 of 8 planned cells measured; without a time: 1 unsupported; 6 not reached" in text
 
@@ -258,25 +285,24 @@ def test_conformance_verdicts(tmp_path: Path) -> None:
         "20260101T000000-a",
         [make_cell("torch_native", FLAT), make_cell("mine", FLAT), make_cell("new", FLAT)],
     )
-    assert "not checked (there is no conformance.json" in facts.correctness(load.load(tmp_path))
+    assert "not checked (there is no conformance.json" in standing.correctness(load.load(tmp_path))
     verdicts = [{"backend": "torch_native", "verdict": "pass"}, {"backend": "mine", "verdict": "fail"}]
     (tmp_path / "conformance.json").write_text(json.dumps([{**v, "planned": 9, "executed": 9} for v in verdicts]))
     data = load.load(tmp_path)
-    assert facts.correctness(data) == "Correctness: 1 of 3 backends pass (torch_native); fail: mine; not checked: new."
-    assert not facts.is_right(data)
+    assert (
+        standing.correctness(data) == "Correctness: 1 of 3 backends pass (torch_native); fail: mine; not checked: new."
+    )
+    assert not standing.is_right(data)
     (tmp_path / "conformance.json").write_text(json.dumps([{**v, "verdict": "pass"} for v in verdicts]))
-    assert facts.is_right(load.load(tmp_path))
+    assert standing.is_right(load.load(tmp_path))
     write_run(tmp_path, "20260102T000000-b", [make_cell("mine", status="fail", reason="is off")])
-    assert not facts.is_right(load.load(tmp_path))
+    assert not standing.is_right(load.load(tmp_path))
     (tmp_path / "conformance.json").write_text('{"no": "list"}')
     with pytest.raises(ResultsError, match=r"conformance\.json"):
         load.load(tmp_path)
 
 
 def test_memory_of_columns() -> None:
-    frame = measures.columns_memory(pd.DataFrame({"layer": ["a"], "spec": ["n1c2h6w6_f4kh3kw3"]}), "float32")
-    assert frame.loc[0, "x_w_y_bytes"] == 4 * (2 * 36 + 4 * 2 * 9 + 4 * 16)
-    assert frame.loc[0, "columns_bytes"] == 4 * 18 * 16
-
-
-# -- the files -----------------------------------------------------------------------------------------------------
+    found = columns_memory("a", "n1c2h6w6_f4kh3kw3", "float32")
+    assert found.x_w_y_bytes == 4 * (2 * 36 + 4 * 2 * 9 + 4 * 16)
+    assert found.columns_bytes == 4 * 18 * 16
