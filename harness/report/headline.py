@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from harness.report import standing
+from harness.report.measured.grouping import grouped
 from harness.report.measured.load import Data, baseline, load
 from harness.report.measured.pairing import with_ratios
-from harness.report.measured.rows import grouped
 from harness.report.readme import Marks
 from harness.report.tables.summary import Summary, summaries
 from harness.results import words

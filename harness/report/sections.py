@@ -9,9 +9,10 @@ from harness.report import standing
 from harness.report.charts.drawing import Chart
 from harness.report.charts.ratios import ratio_charts
 from harness.report.charts.roofline import roofline_chart
+from harness.report.measured.grouping import by_op
 from harness.report.measured.load import Config, Data, baseline
 from harness.report.measured.pairing import with_ratios
-from harness.report.measured.rows import Row, by_op
+from harness.report.measured.rows import Row
 from harness.report.tables.first_calls import first_call_table, first_calls
 from harness.report.tables.memory import memory_table
 from harness.report.tables.speedups import claims_table, naive_table
@@ -93,8 +94,8 @@ class _Writer:
         return Section("How far from the machine's limits?", table.name, [table], [chart] if chart else [])
 
     def _speedups(self) -> Section:
-        make = (naive_table, claims_table)
-        tables = [of(self._rows, self._data, self._config) for of in make]
+        measured = self._rows, self._data, self._config
+        tables = [naive_table(*measured), claims_table(*measured)]
         return Section("How much faster than plain loops?", tables[0].name, tables)
 
     def _memory(self) -> Section:

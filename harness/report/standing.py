@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from harness.contract.status import CellStatus, Verdict
 from harness.geometry.spec import OPS
+from harness.report.measured.grouping import grouped
 from harness.report.measured.load import Data, order
-from harness.report.measured.rows import Row, grouped
+from harness.report.measured.rows import Row
 from harness.report.measured.runs import Run
 from harness.results import words
 

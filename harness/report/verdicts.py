@@ -19,7 +19,7 @@ class ConformanceVerdict(msgspec.Struct, frozen=True, kw_only=True):
     executed: int | None = None
 
 
-def read(path: Path) -> dict[str, ConformanceVerdict] | None:
+def read_verdicts(path: Path) -> dict[str, ConformanceVerdict] | None:
     """The verdicts by backend; None without a file. Raises `ResultsError` for a file that holds anything else."""
     if not path.exists():
         return None

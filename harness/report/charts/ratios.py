@@ -12,7 +12,8 @@ from matplotlib.ticker import FuncFormatter
 from harness.contract.status import CellStatus
 from harness.report.charts import drawing
 from harness.report.charts.drawing import NORMAL, SMALL, Chart, Look
-from harness.report.measured.rows import PairedRatio, Row, by_backend, by_spec, derived, unavailable
+from harness.report.measured.grouping import by_backend, by_spec, derived, unavailable
+from harness.report.measured.rows import PairedRatio, Row
 from harness.report.standing import spoken
 
 _MOST_LAYERS = 32

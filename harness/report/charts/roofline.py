@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from harness.report.charts import drawing
 from harness.report.charts.drawing import NORMAL, SMALL, Chart
-from harness.report.measured.rows import grouped
+from harness.report.measured.grouping import grouped
 from harness.report.tables.throughput import CONVOLUTIONS, Throughput
 from harness.results import words
 from harness.results.records import Ceilings
@@ -18,13 +18,9 @@ from harness.results.records import Ceilings
 _ROOF = "#555555"
 
 
-def roofline_chart(
-    found: Sequence[Throughput], ceilings: Ceilings, dtype: str, title: str, name: str
-) -> Chart | None:  # fmt: skip
+def roofline_chart(found: Sequence[Throughput], ceilings: Ceilings, dtype: str, title: str, name: str) -> Chart | None:
     """One dot per layer and backend, at its median time; None if nothing stands under the CPU's roofs."""
-    shown = [
-        t for t in found if t.op in CONVOLUTIONS and t.rates.compute_share is not None and not t.device
-    ]  # fmt: skip
+    shown = [t for t in found if t.op in CONVOLUTIONS and t.rates.compute_share is not None and not t.device]
     if not shown:
         return None
     ops = [op for op in CONVOLUTIONS if any(t.op == op for t in shown)]

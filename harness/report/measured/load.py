@@ -15,11 +15,10 @@ from msgspec.structs import replace
 from harness.contract import registry
 from harness.contract.status import CellStatus, Verdict
 from harness.geometry.spec import OPS
-from harness.report import verdicts
-from harness.report.measured import runs as run_files
-from harness.report.measured.rows import Row, grouped
-from harness.report.measured.runs import Run
-from harness.report.verdicts import ConformanceVerdict
+from harness.report.measured.grouping import grouped
+from harness.report.measured.rows import Row
+from harness.report.measured.runs import Run, of_every_machine, planned_specs
+from harness.report.verdicts import ConformanceVerdict, read_verdicts
 from harness.results import rates
 from harness.results.intervals import Interval, median_interval
 from harness.results.records import BackendFacts, Ceilings, Cell, Machine
@@ -94,7 +93,7 @@ def load(results: Path, machine: str | None = None) -> Data:
     """
     measured = {
         name: runs
-        for name, runs in run_files.of_every_machine(results / "runs").items()
+        for name, runs in of_every_machine(results / "runs").items()
         if any(cell.status is CellStatus.OK for run in runs for cell in run.cells)
     }
     if machine is not None and machine not in measured:
@@ -111,7 +110,7 @@ def load(results: Path, machine: str | None = None) -> Data:
         rows=_newest(runs),
         samples={(c.group, c.backend): c.samples for c in timed},
         backends={name: backends[name] for name in order(backends)},
-        verdicts=verdicts.read(results / "conformance.json"),
+        verdicts=read_verdicts(results / "conformance.json"),
     )
 
 
@@ -141,7 +140,7 @@ def _newest(runs: Sequence[Run]) -> list[Row]:
             newest[key] = run, c
     layers = grouped((c for run in runs for c in run.cells), lambda c: c.spec)
     names = {spec: " = ".join(dict.fromkeys(c.layer for c in found)) for spec, found in layers.items()}
-    specs = {spec: place for place, spec in enumerate(run_files.planned_specs(runs))}
+    specs = {spec: place for place, spec in enumerate(planned_specs(runs))}
     backends = {name: place for place, name in enumerate(order(c.backend for _, c in newest.values()))}
     ordered = sorted(newest.values(), key=lambda e: (OPS.index(e[1].op), specs[e[1].spec], backends[e[1].backend]))
     return [

@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from harness.contract.status import CellStatus
 from harness.results.intervals import Interval
 from harness.results.records import Cell
-
-_Item = TypeVar("_Item")
-_Key = TypeVar("_Key", bound=Hashable)
 
 
 class PairedRatio(NamedTuple):
@@ -76,52 +72,3 @@ def tidy(row: Row) -> TidyRow:
         pairs=ratio.pairs if ratio else 0, run=cell.run, commit=cell.commit, dirty=row.dirty,
         checked_points=cell.checked_points, repetitions=cell.repetitions,
     )  # fmt: skip
-
-
-def grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, list[_Item]]:
-    """The items by key, both in the order in which they first occur.
-
-    >>> grouped(["b1", "a1", "b2"], lambda text: text[0])
-    {'b': ['b1', 'b2'], 'a': ['a1']}
-    """
-    found: dict[_Key, list[_Item]] = {}
-    for item in items:
-        found.setdefault(key(item), []).append(item)
-    return found
-
-
-def by_op(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The rows of each op."""
-    return grouped(rows, lambda row: str(row.cell.op))
-
-
-def by_spec(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The rows of each geometry."""
-    return grouped(rows, lambda row: row.cell.spec)
-
-
-def by_backend(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The rows of each backend."""
-    return grouped(rows, lambda row: row.cell.backend)
-
-
-def unavailable(rows: Iterable[Row]) -> dict[str, str]:
-    """Backends that are unavailable in every cell, with the reason: named once below a table instead of in each row."""
-    return {
-        name: own[0].cell.reason
-        for name, own in by_backend(rows).items()
-        if all(row.cell.status is CellStatus.UNAVAILABLE for row in own)
-    }
-
-
-def columns_of(rows: Iterable[Row]) -> list[str]:
-    """The backends that get a column: all but those that are unavailable throughout."""
-    rows = list(rows)
-    gone = unavailable(rows)
-    return [name for name in by_backend(rows) if name not in gone]
-
-
-def derived(rows: Iterable[Row]) -> set[str]:
-    """The backends whose measured cells were completed by the harness."""
-    timed = by_backend(row for row in rows if row.seconds)
-    return {name for name, own in timed.items() if not any(row.cell.native for row in own)}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from harness.contract.status import Verdict
 from harness.geometry.spec import OPS
 from harness.report.measured.load import Data
 from harness.report.standing import NOT_CHECKED
-from harness.report.tables.table import Table, TableCell, cell, kind_of
+from harness.report.tables.table import Kind, Table, TableCell, cell
 from harness.results import words
 from harness.results.records import BackendFacts
 
@@ -32,7 +33,7 @@ def backends_table(data: Data) -> Table:
         [
             cell(b.backend),
             cell("available") if b.available else TableCell(("unavailable", b.reason), "missing"),
-            TableCell((b.verdict, _cases(b, data)), kind_of(data.verdict(b.backend))),
+            TableCell((b.verdict, _cases(b, data)), _kind(data.verdict(b.backend))),
             cell(b.info),
             cell(b.native),
             cell(words.duration(b.load_seconds) if b.load_seconds else "", "", b.load_seconds),
@@ -59,3 +60,9 @@ def _cases(row: BackendRow, data: Data) -> str:
     found = (data.verdicts or {}).get(row.backend)
     counted = found and row.available and found.executed is not None
     return f"{found.executed} of {found.planned} cases" if found and counted else ""
+
+
+def _kind(verdict: Verdict | None) -> Kind:
+    """How a verdict looks; None: never checked."""
+    kinds: dict[str, Kind] = {"bold red": "fail", "green": "faster"}
+    return kinds.get(verdict.colour, "missing") if verdict else "missing"

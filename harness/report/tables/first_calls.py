@@ -9,8 +9,9 @@ from statistics import median
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness.report.measured.grouping import by_op, columns_of
 from harness.report.measured.load import Config, Data
-from harness.report.measured.rows import Row, by_op, columns_of
+from harness.report.measured.rows import Row
 from harness.report.tables.table import NEVER, Table, TableCell, cell
 from harness.results import words
 
@@ -32,13 +33,13 @@ def first_calls(rows: Sequence[Row], data: Data, base: str) -> list[FirstCall]:
     """The newest record of each op and backend whose first call in a fresh process was timed."""
     newest: dict[tuple[str, str], FirstCall] = {}
     for row in sorted(rows, key=lambda row: row.cell.run):
-        cell_ = row.cell
-        if row.seconds is None or not cell_.first_in_process or cell_.first_seconds is None:
+        c = row.cell
+        if row.seconds is None or not c.first_in_process or c.first_seconds is None:
             continue
-        newest.pop((cell_.op, cell_.backend), None)  # the newer record takes a newer place as well
-        newest[cell_.op, cell_.backend] = FirstCall(
-            op=cell_.op, backend=cell_.backend, layer=cell_.layer, run=cell_.run, group=cell_.group,
-            first_seconds=cell_.first_seconds, seconds=row.seconds.median,
+        newest.pop((c.op, c.backend), None)  # the newer record takes a newer place as well
+        newest[c.op, c.backend] = FirstCall(
+            op=c.op, backend=c.backend, layer=c.layer, run=c.run, group=c.group,
+            first_seconds=c.first_seconds, seconds=row.seconds.median,
         )  # fmt: skip
     return [replace(mine, break_even_calls=_break_even(mine, newest, base, data)) for mine in newest.values()]
 

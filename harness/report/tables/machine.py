@@ -69,9 +69,7 @@ def _rows(c: Ceilings) -> list[CeilingRow]:
     threads, allocator = (None, "") if c.backend else (c.threads, c.allocator)
 
     def row(ceiling: str, value: float | None, unit: str, device: str = device) -> CeilingRow:
-        return CeilingRow(
-            device=device, threads=threads, allocator=allocator, ceiling=ceiling, value=value, unit=unit
-        )  # fmt: skip
+        return CeilingRow(device=device, threads=threads, allocator=allocator, ceiling=ceiling, value=value, unit=unit)
 
     how = "read + write" if c.backend else "one thread, read + write"
     return [

@@ -12,9 +12,10 @@ from statistics import median
 from msgspec import Struct
 
 from harness.geometry.spec import Op
+from harness.report.measured.grouping import by_op, columns_of, derived
 from harness.report.measured.load import Config, Data
 from harness.report.measured.pairing import speedups, with_ratios
-from harness.report.measured.rows import Row, by_op, columns_of, derived
+from harness.report.measured.rows import Row
 from harness.report.standing import spoken
 from harness.report.tables.table import Table, TableCell, cell
 from harness.report.tables.throughput import CONVOLUTIONS

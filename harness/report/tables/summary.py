@@ -10,8 +10,9 @@ from statistics import geometric_mean
 
 from msgspec import Struct
 
+from harness.report.measured.grouping import by_op, columns_of, grouped
 from harness.report.measured.load import Config
-from harness.report.measured.rows import Row, by_op, columns_of, grouped
+from harness.report.measured.rows import Row
 from harness.report.tables.table import Kind, Table, TableCell, absent_notes, cell
 from harness.results import words
 

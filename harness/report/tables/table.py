@@ -13,8 +13,9 @@ from typing import Literal
 import msgspec
 import pandas as pd
 
-from harness.contract.status import CellStatus, Verdict
-from harness.report.measured.rows import Row, unavailable
+from harness.contract.status import CellStatus
+from harness.report.measured.grouping import unavailable
+from harness.report.measured.rows import Row
 from harness.report.standing import spoken
 from harness.results import words
 from harness.results.writing import write_atomically
@@ -78,16 +79,10 @@ def missing_cell(row: Row) -> TableCell:
     text = f"{spoken(status)}: {reason}" if reason else spoken(status)
     if status is CellStatus.OVER_BUDGET and predicted is not None:
         text = f"over budget: predicted {words.duration(predicted, 2)} a call"
-    return TableCell((text,), kind_of(status), f"{status}: {reason}")
+    return TableCell((text,), "fail" if status.is_bad else "missing", f"{status}: {reason}")
 
 
 NEVER = TableCell(("not tried",), "missing", "no run file has this cell")
-
-
-def kind_of(status: CellStatus | Verdict | None) -> Kind:
-    """How a status looks; None is what was never asked."""
-    kinds: dict[str, Kind] = {"bold red": "fail", "green": "faster"}
-    return kinds.get(status.colour, "missing") if status else "missing"
 
 
 def absent_notes(rows: Iterable[Row]) -> list[str]:

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from harness.geometry.spec import ConvSpec, Op
+from harness.report.measured.grouping import columns_of, grouped
 from harness.report.measured.load import Config, Data
-from harness.report.measured.rows import Row, columns_of, grouped
+from harness.report.measured.rows import Row
 from harness.report.tables.table import Table, TableCell, cell
 from harness.results import words
 from harness.results.rates import Rates, rates
@@ -39,16 +40,16 @@ def throughputs(rows: Sequence[Row], data: Data, config: Config) -> list[Through
     """One record per cell that has a time."""
     cpu, devices = data.cpu_ceilings(config), data.device_ceilings()
     found = []
-    for cell_, took in ((row.cell, row.seconds) for row in rows):
+    for c, took in ((row.cell, row.seconds) for row in rows):
         if took is None:
             continue
-        backend, own = data.backends.get(cell_.backend), devices.get(cell_.backend)
+        backend, own = data.backends.get(c.backend), devices.get(c.backend)
         on_cpu = backend is None or backend.info.get("device", "cpu").startswith("cpu")
         limits = own or (cpu if on_cpu else None)
-        spec, numerics = ConvSpec.parse(cell_.spec), backend.numerics if backend else None
+        spec, numerics = ConvSpec.parse(c.spec), backend.numerics if backend else None
         found.append(Throughput(
-            op=cell_.op, layer=cell_.layer, spec=cell_.spec, backend=cell_.backend, dtype=cell_.dtype,
-            seconds=took.median, rates=rates(cell_.op, spec, cell_.dtype, took.median, limits, numerics),
+            op=c.op, layer=c.layer, spec=c.spec, backend=c.backend, dtype=c.dtype,
+            seconds=took.median, rates=rates(c.op, spec, c.dtype, took.median, limits, numerics),
             device=own.device if own else "",
         ))  # fmt: skip
     return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.report.measured.grouping import by_spec, columns_of, derived
 from harness.report.measured.load import Config
-from harness.report.measured.rows import Row, by_spec, columns_of, derived, tidy
+from harness.report.measured.rows import Row, tidy
 from harness.report.tables.table import NEVER, Kind, Table, TableCell, absent_notes, missing_cell
 from harness.results import words
 

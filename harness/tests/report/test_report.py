@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from msgspec.structs import replace
 
 from harness import report
-from harness.geometry.spec import ConvSpec
-from harness.report import standing
 from harness.report.measured import load
 from harness.report.measured.pairing import with_ratios
 from harness.report.measured.rows import Row, TidyRow, tidy
@@ -22,13 +18,9 @@ from harness.report.tables.memory import columns_memory
 from harness.report.tables.speedups import claims_table
 from harness.report.tables.summary import summary_table
 from harness.report.tables.table import Table
-from harness.report.tables.throughput import throughput_table, throughputs
 from harness.report.tables.times import times_table
 from harness.results import words
-from harness.results.writing import ResultsError
-from harness.tests.helpers.plugins import called
-from harness.tests.helpers.runfiles import CPU, FLAT, SPECS, make_cell, write_run
-from harness.timing.plan import Plan
+from harness.tests.helpers.runfiles import FLAT, make_cell, write_run
 
 Make = Callable[[list[Row], load.Data, load.Config], Table]
 
@@ -53,25 +45,11 @@ def _times(rows: list[Row], data: load.Data, config: load.Config) -> Table:
     return times_table(rows, "conv2d", load.baseline(rows), config)
 
 
-def _throughput(rows: list[Row], data: load.Data, config: load.Config) -> Table:
-    return throughput_table(rows, throughputs(rows, data, config), data, config)
-
-
 def _first_calls(rows: list[Row], data: load.Data, config: load.Config) -> Table:
     return first_call_table(rows, first_calls(rows, data, "torch_native"), "torch_native", config)
 
 
 # -- what counts ---------------------------------------------------------------------------------------------------
-
-
-def test_another_batch_is_part_of_the_plan_and_of_the_command_that_repeats_it(tmp_path: Path) -> None:
-    write_run(tmp_path, "20260101T000000-a", [make_cell("mine", FLAT)])
-    data = load.load(tmp_path)
-    (measured,) = data.runs
-    assert "--batch" not in standing.commands(measured)[0]  # nor did plans of before have it
-    plan = Plan("quick", [], [called("mine")], batch=32).record()
-    measured.header = replace(measured.header, plan=replace(measured.header.plan, batch=plan.batch))
-    assert "--batch 32" in standing.commands(measured)[0]
 
 
 def test_ratios_pair_samples_of_the_same_round(tmp_path: Path) -> None:
@@ -217,37 +195,6 @@ def test_derived_ops_carry_a_dagger(tmp_path: Path) -> None:
     assert "| layer | torch_native (baseline) | mine † |" in _table(tmp_path, _times)
 
 
-def test_share_above_its_ceiling_is_flagged(tmp_path: Path) -> None:
-    spec = ConvSpec.parse(SPECS["net:large"])
-    fast, slow = spec.flops("conv2d") / 150e9, spec.flops("conv2d") / 50e9
-    write_run(
-        tmp_path,
-        "20260101T000000-a",
-        [make_cell("torch_native", [fast] * 6, "net:large"), make_cell("mine", [slow] * 6, "net:large")],
-    )
-    text = _table(tmp_path, _throughput)
-    assert "150 % compute, above its ceiling" in text
-    assert "50 % compute, 50.0 GFLOP/s" in text
-
-
-def test_without_a_product_ceiling_nothing_is_said_to_bind(tmp_path: Path) -> None:
-    write_run(
-        tmp_path, "20260101T000000-a", [make_cell("mine", FLAT)], ceilings=replace(CPU, matmul_gflops={"float64": 1.0})
-    )
-    assert "of memory (no ceiling of the product)" in _table(tmp_path, _throughput)
-
-
-def test_copy_ceiling_depends_on_the_size(tmp_path: Path) -> None:
-    spec = ConvSpec.parse(SPECS["net:large"])
-    seconds = spec.min_bytes("im2col", "float32") / 10e9
-    cells = [make_cell("mine", [seconds] * 6, "net:large", op="im2col")]
-    write_run(tmp_path, "20260101T000000-a", cells)
-    assert "10 % memory, no arithmetic, 10.0 GB/s (10 % of cache)" in _table(tmp_path, _throughput)
-    small = replace(CPU, copy_bytes={"cache": 1024, "dram": 2**28})
-    write_run(tmp_path, "20260102T000000-b", cells, ceilings=small)
-    assert "50 % memory, no arithmetic, 10.0 GB/s (50 % of dram)" in _table(tmp_path, _throughput)
-
-
 def test_claims_are_tested_on_paired_ratios_only(tmp_path: Path) -> None:
     cells = [make_cell("naive_loops", [300.0] * 6), make_cell("numpy_fancy", [1.0] * 6)]
     write_run(tmp_path, "20260101T000000-a", cells)
@@ -269,37 +216,6 @@ def test_first_call_pays_off_after_some_calls(tmp_path: Path) -> None:
     text = _table(tmp_path, _first_calls)
     assert "1.25 s, then 125 ms a call on net:small, breaks even after 8 calls" in text
     assert "never breaks even" in text
-
-
-def test_unfinished_run_says_so(tmp_path: Path) -> None:
-    cells = [make_cell("torch_native", FLAT), make_cell("mine", status="unsupported", reason="groups")]
-    write_run(tmp_path, "20260101T000000-a", cells, finished=False)
-    text = standing.completeness(load.load(tmp_path).runs[-1])
-    assert "UNFINISHED" in text
-    assert "1 of 8 planned cells measured; without a time: 1 unsupported; 6 not reached" in text
-
-
-def test_conformance_verdicts(tmp_path: Path) -> None:
-    write_run(
-        tmp_path,
-        "20260101T000000-a",
-        [make_cell("torch_native", FLAT), make_cell("mine", FLAT), make_cell("new", FLAT)],
-    )
-    assert "not checked (there is no conformance.json" in standing.correctness(load.load(tmp_path))
-    verdicts = [{"backend": "torch_native", "verdict": "pass"}, {"backend": "mine", "verdict": "fail"}]
-    (tmp_path / "conformance.json").write_text(json.dumps([{**v, "planned": 9, "executed": 9} for v in verdicts]))
-    data = load.load(tmp_path)
-    assert (
-        standing.correctness(data) == "Correctness: 1 of 3 backends pass (torch_native); fail: mine; not checked: new."
-    )
-    assert not standing.is_right(data)
-    (tmp_path / "conformance.json").write_text(json.dumps([{**v, "verdict": "pass"} for v in verdicts]))
-    assert standing.is_right(load.load(tmp_path))
-    write_run(tmp_path, "20260102T000000-b", [make_cell("mine", status="fail", reason="is off")])
-    assert not standing.is_right(load.load(tmp_path))
-    (tmp_path / "conformance.json").write_text('{"no": "list"}')
-    with pytest.raises(ResultsError, match=r"conformance\.json"):
-        load.load(tmp_path)
 
 
 def test_memory_of_columns() -> None:

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 from harness import report
+from harness.contract.status import CellStatus
 from harness.report.charts import drawing
 from harness.report.charts.ratios import ratio_charts
-from harness.report.measured.rows import PairedRatio, Row
+from harness.report.measured.rows import PairedRatio, Row, TidyRow
 from harness.results.intervals import Interval
 from harness.results.writing import ResultsError
 from harness.tests.helpers.runfiles import FLAT, MACHINE, SPECS, make_cell, write_run
@@ -93,6 +94,8 @@ def test_every_table_has_csv_and_markdown(written: Path) -> None:
         lines = (written / "tables" / f"{name}.md").read_text().splitlines()
         pipes = {re.sub(r"\\\|", "", line).count("|") for line in lines if line.startswith("|")}
         assert len(pipes) == 1, name
+    times = pd.read_csv(written / "tables" / "times-conv2d-float32-t1-steady.csv")
+    assert list(times.columns) == list(TidyRow.__struct_fields__)
 
 
 def test_many_layers_make_several_small_figures() -> None:
@@ -108,6 +111,29 @@ def test_many_layers_make_several_small_figures() -> None:
     charts = ratio_charts(rows, "backend_0", "conv2d\nmachine", "name")
     assert [chart.name for chart in charts] == ["name-1", "name-2", "name-3"]
     assert all(chart.png.startswith(b"\x89PNG") and len(chart.png) < 200_000 for chart in charts)
+
+
+def test_what_has_no_ratio_is_a_letter_that_the_foot_explains(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(drawing, "foot", lambda figure, lines: said.extend(lines))
+    one = Interval(1.0, 1.0, 1.0)
+    missing = [status for status in CellStatus if status not in (CellStatus.OK, CellStatus.UNAVAILABLE)]
+    rows = [
+        Row(cell=make_cell("base", FLAT), seconds=one, ratio=PairedRatio(1, 1, 1, 11)),
+        Row(cell=make_cell("alone", FLAT), seconds=one),
+        Row(cell=make_cell("untried", FLAT, "net:large"), seconds=one, ratio=PairedRatio(2, 2, 2, 9)),
+        *(Row(cell=make_cell(f"b_{status}", status=status)) for status in missing),
+        Row(cell=make_cell("gone", status="unavailable", reason="no CUDA")),
+    ]
+    ratio_charts(rows, "base", "conv2d\nmachine", "name")
+    counted, letters, gone = said
+    assert counted.startswith("n = 9 to 11 pairs")
+    signs = set(letters.partition(": ")[2].split(", "))
+    assert signs == {
+        "F = fail", "C = crashed", "H = hung", "b = over budget", "u = unsupported", "? = not tried",
+        "n = no time of the baseline in the same measurement",
+    }  # fmt: skip
+    assert gone == "unavailable here: gone"
 
 
 def test_colours_do_not_depend_on_what_was_measured() -> None:
