@@ -135,9 +135,7 @@ def _newest(runs: Sequence[Run]) -> list[Row]:
     newest: dict[tuple[str, ...], tuple[Run, Cell]] = {}
     for run in runs:
         for c in run.cells:
-            key = (c.backend, c.op, c.dtype, c.spec, str(c.threads), c.allocator)
-            newest.pop(key, None)  # the newer record takes a newer place as well
-            newest[key] = run, c
+            newest[c.backend, c.op, c.dtype, c.spec, str(c.threads), c.allocator] = run, c
     layers = grouped((c for run in runs for c in run.cells), lambda c: c.spec)
     names = {spec: " = ".join(dict.fromkeys(c.layer for c in found)) for spec, found in layers.items()}
     specs = {spec: place for place, spec in enumerate(planned_specs(runs))}

@@ -80,6 +80,7 @@ def test_a_share_of_the_copy_is_of_large_layers_of_memory_and_of_the_backend_its
         _row("resnet50:3", 0.5, op="im2col", a_share=0.2, a_bound="memory"),
         _row("resnet50:4", 0.5, **large, a_share=0.3, a_bound="compute"),
         _row("resnet50:5", 0.5, **large),
+        _row("resnet50:6", 0.5, a="theirs", b="others", **large, b_share=0.2, b_bound="memory"),
         _row("vgg:6", 0.5, **large, a_share=0.1, a_bound="memory"),
     ]  # fmt: skip
     _write(tmp_path, "a", shares)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from harness.contract.status import Verdict
 from harness.report import standing
 from harness.report.measured import load
+from harness.report.tables.backends import backends_table
 from harness.report.verdicts import read_verdicts
 from harness.results.writing import ResultsError
 from harness.tests.helpers.plugins import called
@@ -34,6 +35,22 @@ def test_unfinished_run_says_so(tmp_path: Path) -> None:
     text = standing.completeness(load.load(tmp_path).runs[-1])
     assert "UNFINISHED" in text
     assert "1 of 8 planned cells measured; without a time: 1 unsupported; 6 not reached" in text
+
+
+def test_a_finished_run_says_so(tmp_path: Path) -> None:
+    write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT)])
+    text = standing.completeness(load.load(tmp_path).runs[-1])
+    assert text == "Run 20260101T000000-a is finished: 1 of 4 planned cells measured; 3 not reached."
+
+
+def test_a_backend_shows_the_cases_of_its_verdict_where_they_are_known(tmp_path: Path) -> None:
+    write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT), make_cell("mine", FLAT)])
+    verdicts = [{"backend": "torch_native", "verdict": "pass", "planned": 9, "executed": 8},
+                {"backend": "mine", "verdict": "fail"}]  # fmt: skip
+    (tmp_path / "conformance.json").write_text(json.dumps(verdicts))
+    (right, wrong) = (row[2] for row in backends_table(load.load(tmp_path)).rows)
+    assert (right.text, right.kind) == ("pass, 8 of 9 cases", "faster")
+    assert (wrong.text, wrong.kind) == ("fail", "fail")
 
 
 def test_conformance_verdicts(tmp_path: Path) -> None:
