@@ -11,6 +11,7 @@ import numpy as np
 from harness.contract.protocol import CompleteBackend
 from harness.results.machine import blas
 from harness.results.records import Ceilings
+from harness.telling import named
 from harness.timing.clock import Timed, interleave
 
 _CACHE_BYTES, _DRAM_BYTES = 2 * 2**20, 256 * 2**20
@@ -39,8 +40,7 @@ def of_device(backend: CompleteBackend, threads: int, allocator: str) -> Ceiling
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the ceilings are lost then, not the measurement
-        text = f"ceilings() raised {type(error).__name__}: {' '.join(str(error).split())}"
-        return nothing(backend.name, threads, allocator, text)
+        return nothing(backend.name, threads, allocator, f"ceilings() raised {named(error)}")
 
 
 def nothing(backend: str, threads: int, allocator: str, reason: str) -> Ceilings:

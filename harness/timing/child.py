@@ -13,20 +13,20 @@ from harness.timing.group import MeasuringChild
 from harness.timing.plan import Group
 
 
-class Load(Struct, frozen=True, tag=True):
+class Load(Struct, frozen=True, tag_field="kind", tag=True):
     """Load one backend; answered by `BackendFacts`."""
 
     target: Target
 
 
-class MeasureCpu(Struct, frozen=True, tag=True):
+class MeasureCpu(Struct, frozen=True, tag_field="kind", tag=True):
     """Answered by the `Ceilings` of the CPU."""
 
     threads: int
     allocator: str
 
 
-class MeasureDevice(Struct, frozen=True, tag=True):
+class MeasureDevice(Struct, frozen=True, tag_field="kind", tag=True):
     """Answered by the `Ceilings` of a backend's own device, if it measures them."""
 
     backend: str
@@ -34,7 +34,7 @@ class MeasureDevice(Struct, frozen=True, tag=True):
     allocator: str
 
 
-class MeasureGroup(Struct, frozen=True, tag=True):
+class MeasureGroup(Struct, frozen=True, tag_field="kind", tag=True):
     """Answered by a `Cell` for every backend, and `At` in between."""
 
     group: Group

@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.contract.protocol import Array, CompleteBackend
 from harness.geometry.spec import ConvSpec, Op
+from harness.telling import named
 from harness.timing.clock import LONG_CALL, seconds
 
 _CACHE_BYTES = 256 * 2**20  # more than four times the last-level cache of any card; an H200 has 60 MB
@@ -106,4 +107,4 @@ def input_sets(backend: CompleteBackend, arrays: Sequence[Array], first: list[An
 
 def raised(error: BaseException) -> str:
     """What a call raised, in one line."""
-    return f"raised {type(error).__name__}: {' '.join(str(error).split())}"
+    return f"raised {named(error)}"
