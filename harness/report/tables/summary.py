@@ -47,9 +47,8 @@ def summary_table(rows: Sequence[Row], base: str, config: Config) -> Table:
     """Op x backend: the mean in words; how many layers are faster, the same and slower; the worst layer."""
     found = summaries(rows, base)
     names = [name for name in columns_of(rows) if name != base]
-    shown = [[cell(op)] for op in by_op(rows)]
-    for line, of_op in zip(shown, grouped(found, lambda summary: summary.op).values(), strict=False):
-        line += [_summary_cell(summary) for summary in of_op]
+    of_op = grouped(found, lambda summary: summary.op)
+    shown = [[cell(op), *map(_summary_cell, of_op.get(op, []))] for op in by_op(rows)]
     notes = [
         f"Geometric mean of time / time of {base} over the layers that both were measured on together; then how many "
         "layers are faster, the same (the interval of the ratio holds 1) and slower, and the worst layer.",
