@@ -1,1 +1,1 @@
-"""The questions: one function a check, which raises what is wrong."""
+"""The questions: one function a check, which raises `Failed` with what is wrong; files are named as families of ids."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 # The modules of checks register themselves, in the order in which they are run and shown.
-import conformance.checks.form  # isort: skip
+import conformance.checks.contract_form  # isort: skip
 import conformance.checks.values  # isort: skip
-import conformance.checks.laws  # isort: skip
-import conformance.checks.relations  # isort: skip
-import conformance.checks.memory  # isort: skip
-import conformance.checks.sequences  # isort: skip
+import conformance.checks.law_between_ops  # isort: skip
+import conformance.checks.law_between_geometries  # isort: skip
+import conformance.checks.contract_memory  # isort: skip
+import conformance.checks.contract_sequences  # isort: skip
 import conformance.checks.external  # isort: skip
 import conformance.run.grid  # isort: skip
 import conformance.run.search  # isort: skip
