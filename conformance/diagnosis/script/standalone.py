@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.checks.under_test import RecordedCall
 from conformance.diagnosis.script.faults import proofs
-from conformance.diagnosis.script.setup import conditions, loading, setting
+from conformance.diagnosis.script.preparation import conditions, loading, setting
 from harness.contract.protocol import Numerics
 from harness.contract.targets import Target
 
