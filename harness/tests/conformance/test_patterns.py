@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -122,6 +123,61 @@ def test_the_likely_mistake_is_named(op: Op, text: str, change: object) -> None:
     else:
         made = change(*arrays)  # type: ignore[operator]
     assert text in mistakes.likely(RecordedCall(op, _SPEC, arrays, CallResult(result=made)))
+
+
+_SPOILT: list[tuple[Op, str, Callable[[Array], Array]]] = [
+    ("conv2d", "the first image is given in place of every image", lambda y: np.broadcast_to(y[:1], y.shape).copy()),
+    ("im2col", "the images are reversed", lambda columns: columns[::-1]),
+    ("conv2d", "the filters are reversed", lambda y: y[:, ::-1]),
+    ("col2im", "the pixels are reversed", lambda x: x[..., ::-1, ::-1]),
+    ("conv2d", "the last two axes of the result are swapped", lambda y: y.swapaxes(-1, -2)),
+    ("im2col", "the rows and positions of the columns are swapped", lambda columns: columns.swapaxes(-1, -2)),
+    ("conv2d", "the right values are returned in another shape", lambda y: y.reshape(2, -1)),
+    ("conv2d_weight_grad", "the first two axes of the kernel are swapped", lambda w: _in_memory(w.swapaxes(0, 1), w)),
+    ("conv2d_input_grad", "the result is laid out channels last", lambda x: _in_memory(np.moveaxis(x, 1, -1), x)),
+    ("im2col", "the columns are laid out in Fortran order", lambda columns: _in_memory(_six_axes(columns).T, columns)),
+]
+
+
+def _in_memory(a: Array, like: Array) -> Array:
+    """The elements of `a` in their order, in the shape of another array."""
+    return np.ascontiguousarray(a).reshape(like.shape)
+
+
+def _six_axes(columns: Array) -> Array:
+    return columns.reshape(_SPEC.batch, _SPEC.in_channels, *_SPEC.kernel_size, *_SPEC.output_size)
+
+
+@pytest.mark.parametrize(("op", "when", "spoil"), _SPOILT)
+def test_a_rearranged_result_is_named(op: Op, when: str, spoil: Callable[[Array], Array]) -> None:
+    arrays = data.exact(op, _SPEC, "float64", "0")
+    made = spoil(by_taps.run(op, _SPEC, *arrays))
+    said = mistakes.likely(RecordedCall(op, _SPEC, arrays, CallResult(result=made)))
+    assert said == f"this is exactly what you get when {when}"
+
+
+@pytest.mark.parametrize(
+    ("op", "when", "spoil"),
+    [
+        ("conv2d", "the result is rounded towards zero", lambda spec, *a: np.trunc(by_taps.run("conv2d", spec, *a))),
+        (
+            "conv2d",
+            "the inputs are rounded to half precision",
+            lambda spec, *a: by_taps.run("conv2d", spec, *(x.astype("f2") for x in a)),
+        ),
+        (
+            "col2im",
+            "overlapping windows are averaged instead of being added",
+            lambda spec, *a: by_taps.run("col2im", spec, *a) / np.maximum(by_taps.term_count("col2im", spec, *a), 1),
+        ),
+    ],
+)
+def test_of_real_numbers_nobody_says_exactly(op: Op, when: str, spoil: Callable[..., Array]) -> None:
+    spec = replace(_SPEC, stride=(1, 1))
+    arrays = data.real(op, spec, "float32", "0")
+    made = spoil(spec, *arrays).astype("f4")
+    said = mistakes.likely(RecordedCall(op, spec, arrays, CallResult(result=made)))
+    assert said == f"this is what you get when {when}"
 
 
 @pytest.mark.parametrize(

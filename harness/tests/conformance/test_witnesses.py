@@ -1,4 +1,4 @@
-"""Libraries agree with the oracle, a vote names the odd one out, and the comparison of libraries lists who disagrees."""
+"""Libraries agree with the oracle, a vote names the odd one out, and the comparison lists who disagrees."""
 
 from __future__ import annotations
 
