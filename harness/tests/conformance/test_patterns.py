@@ -125,6 +125,16 @@ def test_the_likely_mistake_is_named(op: Op, text: str, change: object) -> None:
     assert text in mistakes.likely(RecordedCall(op, _SPEC, arrays, CallResult(result=made)))
 
 
+def test_a_misread_geometry_may_have_all_positions_of_the_right_one() -> None:
+    """Without padding the last windows reach beyond the image; they may be filled with zeros instead of left out."""
+    arrays = data.exact("conv2d", _SPEC, "float64", "0")
+    made = by_taps.run("conv2d", misread(padding=(0, 0, 0, 1)), *arrays)
+    assert made.shape == _SPEC.y_shape
+    assert "when the padding is ignored" in mistakes.likely(
+        RecordedCall("conv2d", _SPEC, arrays, CallResult(result=made))
+    )
+
+
 _SPOILT: list[tuple[Op, str, Callable[[Array], Array]]] = [
     ("conv2d", "the first image is given in place of every image", lambda y: np.broadcast_to(y[:1], y.shape).copy()),
     ("im2col", "the images are reversed", lambda columns: columns[::-1]),
