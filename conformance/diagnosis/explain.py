@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.checks.under_test import RecordedCall
 from conformance.diagnosis import pattern, script, witnesses
-from conformance.run.outcome import CaseResult
+from conformance.run.results import CaseResult
 from harness.contract.targets import Target
 
 

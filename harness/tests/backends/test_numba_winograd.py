@@ -12,8 +12,9 @@ numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import winograd  # noqa: E402
+from conformance.cases.selection import Selection  # noqa: E402
 from conformance.run import engine  # noqa: E402
-from conformance.run.plan import Selection, plan  # noqa: E402
+from conformance.run.plan import plan  # noqa: E402
 from harness.calls.in_process import InProcess  # noqa: E402
 from harness.calls.thread_limits import thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402

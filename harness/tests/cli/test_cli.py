@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.run.outcome import BackendResult, CaseResult
 
 from conformance.checks.under_test import BackendUnderTest
 from conformance.run import engine
-from conformance.run.outcome import BackendResult, CaseResult
 from harness.cli import main
 from harness.contract import registry
 from harness.geometry.spec import OPS

@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from conformance.run.outcome import STATUSES
 
 from conformance.cases.specs import DISTINCT
 from conformance.reports import summary
 from conformance.reports.junit import failures, junit
 from conformance.reports.page import page, picture
 from conformance.run import engine
-from conformance.run.outcome import STATUSES
 from harness.geometry.spec import ConvSpec
 from harness.results.run_files import Record, ResultsError
 from harness.tests.helpers import faulty
