@@ -16,7 +16,7 @@ from harness.contract.status import Verdict
 from harness.results import ratios
 from harness.results.run_files import Record
 
-_COLOURS = {**{verdict: verdict.colour for verdict in Verdict}, "available": "green"}
+_COLOURS: dict[str, str] = {"available": "green", **{verdict.value: verdict.colour for verdict in Verdict}}
 _LINE_EVERY = 10.0  # seconds between plain lines
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from conformance.checks import external
-from harness.tests.cli.test_cli import call, harness, stored
 from harness.tests.helpers.plugins import Write, edited
+from harness.tests.helpers.program import call, harness, stored
 
 _FEW = ("--check", "contract.dtype", "--ops", "im2col", "--dtype", "float32")
 
