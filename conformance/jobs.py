@@ -11,15 +11,18 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from msgspec import Struct, structs
 
 from conformance import job
 from conformance.cases.case import SelectionError
+from conformance.cases.shard import Shard
 from conformance.reports.merging import merge
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options
 from harness.calls.worker import Worker, WorkerDied, WorkerError
+from harness.contract.status import Verdict
 from harness.contract.targets import Target
 
 
@@ -40,6 +43,13 @@ class JobProgress:
 Progress = Callable[[JobProgress], None]
 
 
+class _Answer(NamedTuple):
+    """What one process found: a report a backend, or none if it was interrupted before it had a plan."""
+
+    reports: list[BackendReport]
+    interrupted: bool
+
+
 def run(
     jobs: int, options: Options, targets: Sequence[Target], named: bool, libraries: Sequence[str], progress: Progress
 ) -> tuple[list[BackendReport], bool]:
@@ -56,14 +66,27 @@ def run(
             part = pickle.dumps(replace(options, selection=selection))
             started.append(_Job(number, job.Work(part, list(targets), named, list(libraries)), events))
         interrupted = _wait(started, events, progress)
-        parts = [_reports(one, interrupted) for one in started]
+        answers = [_answer(one, interrupted) for one in started]
     finally:
         for one in started:
             one.worker.close()
-    if not all(len(part) == len(targets) for part, _ in parts):  # interrupted before there was anything to report
+    parts = [answer.reports for answer in answers if answer.reports]
+    if not parts:  # interrupted before there was anything to report
         raise KeyboardInterrupt
-    whole = [merge([part[k] for part, _ in parts]) for k in range(len(targets))]
-    return [structs.replace(one, shard=shard.label) for one in whole], interrupted or any(cut for _, cut in parts)
+    whole = [_joined(same, jobs, shard) for same in zip(*parts, strict=True)]
+    return whole, interrupted or any(answer.interrupted for answer in answers)
+
+
+def _joined(parts: Sequence[BackendReport], jobs: int, shard: Shard) -> BackendReport:
+    """One report of those of one backend. Where the user interrupted a process before it had a plan, one is missing."""
+    whole = structs.replace(merge(parts), shard=shard.label)
+    missing = jobs - len(parts)
+    if not missing or whole.verdict is Verdict.UNAVAILABLE:
+        return whole
+    cut = f"{missing} of {jobs} parts were interrupted before they began"
+    return structs.replace(
+        whole, verdict=Verdict.worst((whole.verdict, Verdict.INCOMPLETE)), cut="; ".join(filter(None, (whole.cut, cut)))
+    )
 
 
 class _Job:
@@ -113,12 +136,12 @@ def _wait(started: Sequence[_Job], events: queue.Queue[JobProgress], progress: P
     return interrupted
 
 
-def _reports(ended: _Job, interrupted: bool) -> tuple[list[BackendReport], bool]:
+def _answer(ended: _Job, interrupted: bool) -> _Answer:
     answer = ended.answer
     if isinstance(answer, job.Finished):
-        return pickle.loads(answer.reports), answer.interrupted
+        return _Answer(pickle.loads(answer.reports), answer.interrupted)
     if isinstance(answer, job.WrongCall):
         raise SelectionError(answer.text)
     if interrupted:
-        return [], True
+        return _Answer([], True)
     raise JobFailed(f"a job failed:\n{answer.traceback}" if isinstance(answer, job.Broken) else f"a job {answer}")
