@@ -28,6 +28,7 @@ from conformance.run.suite_run import Options, SuiteRun
 from harness.calls.in_process import InProcess
 from harness.contract.adapter import complete
 from harness.contract.protocol import DTYPES, BackendUnavailable
+from harness.contract.status import Verdict
 from harness.contract.targets import Target, resolve
 from harness.geometry.spec import Op
 
@@ -63,7 +64,7 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether it passed: everything planned was executed and is right."""
-        return self.verdict == "pass"
+        return self.record.verdict is Verdict.PASS
 
     @property
     def counts(self) -> dict[str, int]:

@@ -122,7 +122,7 @@ def render(reports: Sequence[BackendReport], title: str = "Conformance of im2col
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.globals.update(
-        statuses=Status, counted=Status.counted(), picture=picture, share=share, of=_of, percent=percent
+        Status=Status, Verdict=Verdict, counted=Status.counted(), picture=picture, share=share, of=_of, percent=percent
     )
     return environment.get_template("page.html.j2").render(
         title=printable_text(title), facts=_facts(clean), backends=clean, asked=asked, families=_FAMILIES,
