@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
@@ -31,11 +32,10 @@ from harness.tests.helpers.plugins import called
 _SLICE = Shard(7, 500)
 
 
-def suite_run(kind: type[faulty.Right], **selection: object) -> SuiteRun:
+def suite_run(kind: type[faulty.Right], known: Sequence[xfails.Known] = (), **selection: object) -> SuiteRun:
     """A run over one faulty backend, planned."""
-    made = SuiteRun(Options(Selection(**selection)))  # type: ignore[arg-type]
-    backend = faulty.load(kind)
-    made.backends.append(BackendRun(called("faulty"), plan(backend, made.options.selection), backend))
+    made = SuiteRun(Options(Selection(**selection), known=known))  # type: ignore[arg-type]
+    made.add_open(called("faulty"), faulty.load(kind))
     return made
 
 
@@ -233,9 +233,7 @@ def known(kind: type[faulty.Right], *lines: str, tmp_path: object, pattern: str 
     """A run with a file of known failures."""
     path = tmp_path / "known.txt"  # type: ignore[operator]
     path.write_text("\n".join(lines))
-    made = suite_run(kind, pattern=pattern)
-    made.options = replace(made.options, known=xfails.read(path))
-    xfails.mark(made.backends[0].result, made.options.known)
+    made = suite_run(kind, xfails.read(path), pattern=pattern)
     made.run()
     return made.backends[0].result
 
