@@ -1,18 +1,11 @@
-"""The suite as a call: `report = conformance.check("mine.py")`, for scripts, notebooks and other test frameworks.
-
-A live object is always called in this process, so one that crashes takes the caller with it.
-"""
+"""The suite as a call: `report = conformance.check("mine.py")`, for scripts, notebooks and other test frameworks."""
 
 from __future__ import annotations
 
-import inspect
 import os
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, get_args
 
 import msgspec
@@ -21,18 +14,16 @@ from msgspec import structs
 from conformance.cases.case import SelectionError
 from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.diagnosis import witnesses
+from conformance.opening import opened
 from conformance.reports import junit, page, summary
 from conformance.run import versions, xfails
 from conformance.run.records import BackendReport, CheckReport
-from conformance.run.suite_run import Options, SuiteRun
-from harness.calls.in_process import InProcess
-from harness.contract.adapter import complete
-from harness.contract.protocol import DTYPES, BackendUnavailable
+from conformance.run.suite_run import Options
+from harness.contract.protocol import DTYPES
 from harness.contract.status import Verdict
-from harness.contract.targets import Target, resolve
 from harness.geometry.spec import Op
 
-Known = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
+KnownFailures = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
 _SHOWN = 5  # failures in the text of an error
 
 
@@ -115,7 +106,7 @@ def check(
     ops: Sequence[str] | str = (),
     dtypes: Sequence[str] | str = (),
     check: str = "",
-    xfails: Known = None,
+    xfails: KnownFailures = None,
     as_of: str = "",
     budget: float | None = None,
     isolate: bool = True,
@@ -142,7 +133,7 @@ class Choice:
     ops: Sequence[str] | str = ()
     dtypes: Sequence[str] | str = ()
     check: str = ""  # a pattern of check ids or case ids
-    xfails: Known = None
+    xfails: KnownFailures = None
     as_of: str = ""
     budget: float | None = None
     isolate: bool = True
@@ -163,7 +154,7 @@ class Choice:
         return Options(selection, budget, isolate=self.isolate, known=known_failures(self.xfails))
 
 
-def known_failures(source: Known) -> list[xfails.Known]:
+def known_failures(source: KnownFailures) -> list[xfails.KnownFailure]:
     """The lines of a file, or the entries of a dict of patterns and reasons. Raises `XfailsError`."""
     if source is None:
         return []
@@ -172,60 +163,7 @@ def known_failures(source: Known) -> list[xfails.Known]:
     for pattern, reason in source.items():
         if not str(reason).strip():
             raise xfails.XfailsError(f"known failure {pattern!r} needs a reason")
-    return [xfails.Known(pattern, reason, number) for number, (pattern, reason) in enumerate(source.items(), 1)]
-
-
-def opened(backend: Any, options: Options) -> SuiteRun:
-    """A run of this one backend, planned. Its target is empty if it is a live object that no shell could name."""
-    suite_run = SuiteRun(options)
-    if isinstance(backend, str | os.PathLike):
-        suite_run.add(resolve(os.fspath(backend)))
-        return suite_run
-    name, place = _name(backend), address(backend)
-    target = Target(place, name, place)
-    try:
-        caller = InProcess(complete(backend() if inspect.isclass(backend) else backend, name, place or name))
-    except Exception as reason:
-        if not isinstance(reason, ImportError) and not _says_unavailable(reason):
-            raise
-        suite_run.add_unavailable(target, str(reason))
-    else:
-        suite_run.add_open(target, caller)
-    return suite_run
-
-
-def address(backend: Any) -> str:
-    """How a shell could name a live object: by the file or package where it is a global; empty if it is none."""
-    module = backend if isinstance(backend, ModuleType) else sys.modules.get(getattr(backend, "__module__", ""))
-    file = getattr(module, "__file__", None)
-    if module is None or file is None:
-        return ""
-    if module is backend:
-        return shortest(file)
-    name = next((name for name, value in vars(module).items() if value is backend), "")
-    if not name:
-        return ""
-    return f"{module.__name__}:{name}" if module.__package__ else f"{shortest(file)}:{name}"
-
-
-def _name(backend: Any) -> str:
-    """Its own name if it has one as the contract wants it, else that of its module or class."""
-    own = getattr(backend, "name", None)
-    if isinstance(own, str) and re.fullmatch(r"[a-z0-9_]+", own):
-        return own
-    named = backend if inspect.isclass(backend) or inspect.ismodule(backend) else type(backend)
-    return re.sub(r"[^a-z0-9_]", "_", named.__name__.rpartition(".")[2].lower())
-
-
-def shortest(file: str) -> str:
-    """A path from here if it is below, else the whole path."""
-    path = Path(file).resolve()
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def _says_unavailable(error: Exception) -> bool:
-    return any(kind.__name__ == BackendUnavailable.__name__ for kind in type(error).__mro__)
+    return [xfails.KnownFailure(pattern, reason, number) for number, (pattern, reason) in enumerate(source.items(), 1)]
 
 
 def _among(what: str, words: Sequence[str] | str, allowed: Sequence[Any]) -> list[Any]:

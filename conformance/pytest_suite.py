@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from conformance import api
+from conformance import api, opening
 from conformance.cases.selection import DEFAULT_TIER, matches
 from conformance.diagnosis import explain
 from conformance.reports import summary
@@ -36,7 +36,7 @@ class Suite:
 
     def __init__(self, backend: Any, **choice: Any) -> None:
         """Raises what `conformance.check` raises for a backend that is none."""
-        self.suite_run = api.opened(backend, api.Choice(**choice).options())
+        self.suite_run = opening.opened(backend, api.Choice(**choice).options())
         atexit.register(self.suite_run.close)
         (self.backend,) = self.suite_run.backends
         self.known = self.suite_run.options.known
@@ -131,7 +131,7 @@ class ConformanceSuite:
     ops: ClassVar[Sequence[str] | str] = ()
     dtypes: ClassVar[Sequence[str] | str] = ()
     check: ClassVar[str] = ""
-    xfails: ClassVar[api.Known] = None
+    xfails: ClassVar[api.KnownFailures] = None
     as_of: ClassVar[str] = ""
     isolate: ClassVar[bool] = True
     seed: ClassVar[int] = 0
@@ -175,7 +175,7 @@ def parametrize_checks(backend: Any, **choice: Any) -> Callable[[Function], Func
 def _beside(kind: type, given: Any, is_path: bool) -> Any:
     """A relative path is meant from the file of the test, wherever pytest was started."""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return api.shortest(str(Path(file).parent / given)) if is_path and file else given
+    return opening.shortest(str(Path(file).parent / given)) if is_path and file else given
 
 
 def _suite_of(kind: type[ConformanceSuite]) -> Suite:

@@ -36,7 +36,7 @@ class Options:
     budget: float = float("inf")
     deadline: float = DEADLINE
     isolate: bool = True
-    known: Sequence[xfails.Known] = ()
+    known: Sequence[xfails.KnownFailure] = ()
     threads: int = 1  # of every library, in the grid
 
 

@@ -23,7 +23,7 @@ class XfailsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFailure:
     """One line: a pattern of case ids (or a check), and why it fails."""
 
     pattern: str
@@ -39,7 +39,7 @@ class Known:
         return not any(c in self.pattern for c in "*?[") and self.pattern.count("/") >= 3
 
 
-def read(path: Path) -> list[Known]:
+def read(path: Path) -> list[KnownFailure]:
     """The lines of a file. Raises `XfailsError` naming the line that has no reason, or the file that is none."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -52,11 +52,11 @@ def read(path: Path) -> list[Known]:
             continue
         if not mark or not reason:
             raise XfailsError(f"{path} line {number}: {pattern!r} needs a reason, as in: {pattern}  # why it fails")
-        known.append(Known(pattern, reason, number))
+        known.append(KnownFailure(pattern, reason, number))
     return known
 
 
-def mark(result: BackendResult, known: Sequence[Known]) -> None:
+def mark(result: BackendResult, known: Sequence[KnownFailure]) -> None:
     """Before the run: note the reason with every case that is known to fail."""
     for case_result in result.cases:
         for one in known:
@@ -64,7 +64,7 @@ def mark(result: BackendResult, known: Sequence[Known]) -> None:
                 case_result.known_reason = one.reason
 
 
-def settle_counted(result: BackendResult, known: Sequence[Known]) -> None:
+def settle_counted(result: BackendResult, known: Sequence[KnownFailure]) -> None:
     """After the grid and the search: the failures that they found and that are known."""
     for case_counts in result.counted:
         for case_result in case_counts.kept:
@@ -75,7 +75,7 @@ def settle_counted(result: BackendResult, known: Sequence[Known]) -> None:
             case_counts.counts[Status.XFAIL] += case_counts.counts.pop(Status.FAIL, 0)
 
 
-def settle(result: BackendResult, known: Sequence[Known]) -> None:
+def settle(result: BackendResult, known: Sequence[KnownFailure]) -> None:
     """After the run: failures found by search or grid that are known, globs that failed somewhere, stale lines."""
     settle_counted(result, known)
     for one in known:
@@ -93,7 +93,7 @@ def settle(result: BackendResult, known: Sequence[Known]) -> None:
             case_result.detail = passed_after_all(case_result)
 
 
-def meaningless(result: BackendResult, known: Sequence[Known]) -> Iterator[str]:
+def meaningless(result: BackendResult, known: Sequence[KnownFailure]) -> Iterator[str]:
     """Known failures that match nothing or never fail, as sentences; those with cases that did not run are left out."""
     for one in known:
         if any(fnmatch.fnmatchcase(c.key.check_id, one.pattern.split("/")[0]) for c in result.counted):

@@ -18,7 +18,7 @@ from conformance.run import engine, grid_run, search
 from conformance.run.records import BackendReport, CheckReport
 from conformance.run.results import CheckKey
 from conformance.run.suite_run import Options, SuiteRun
-from conformance.run.xfails import Known
+from conformance.run.xfails import KnownFailure
 from harness.contract.status import Status, Verdict
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
@@ -118,7 +118,7 @@ def test_a_group_that_runs_again_calls_the_backend_again() -> None:
 
 
 def test_a_group_of_a_higher_tier_knows_what_is_known_to_fail() -> None:
-    known = [Known(f"{grid.CHECK_ID}/im2col/*", "single rows", 1)]
+    known = [KnownFailure(f"{grid.CHECK_ID}/im2col/*", "single rows", 1)]
     kind = faults_tiers.FAULTS["dilation_lost_on_a_single_row"][0]
     made = SuiteRun(
         Options(Selection(ops=["im2col"], tier=2, shard=Shard(1, 1000), pattern=grid.CHECK_ID), known=known)

@@ -32,7 +32,7 @@ from harness.tests.helpers.plugins import called
 _SLICE = Shard(7, 500)
 
 
-def suite_run(kind: type[faulty.Right], known: Sequence[xfails.Known] = (), **selection: object) -> SuiteRun:
+def suite_run(kind: type[faulty.Right], known: Sequence[xfails.KnownFailure] = (), **selection: object) -> SuiteRun:
     """A run over one faulty backend, planned."""
     made = SuiteRun(Options(Selection(**selection), known=known))  # type: ignore[arg-type]
     made.add_open(called("faulty"), faulty.load(kind))
