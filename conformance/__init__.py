@@ -1,6 +1,6 @@
 """The conformance suite: a function of the backend, in plain Python, with pytest as one of its fronts.
 
-Surprising fact: importing the package costs nothing; the suite is loaded when `conformance.check` is first asked for.
+Importing the package costs nothing; the suite is loaded when `conformance.check` is first asked for.
 """
 
 from __future__ import annotations

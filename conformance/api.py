@@ -1,35 +1,29 @@
-"""The suite as a call: `report = conformance.check("mine.py")`, for scripts, notebooks and other test frameworks.
-
-Surprising fact: a live object is always called in this process, so one that crashes takes the caller with it.
-"""
+"""The suite as a call: `report = conformance.check("mine.py")`, for scripts, notebooks and other test frameworks."""
 
 from __future__ import annotations
 
-import inspect
 import os
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, get_args
 
+import msgspec
+from msgspec import structs
+
 from conformance.cases.case import SelectionError
+from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.diagnosis.libraries import witnesses
-from conformance.reports import junit, page
+from conformance.opening import opened
+from conformance.reports import junit, page, summary
 from conformance.run import versions, xfails
-from conformance.run.outcome import BackendResult, Status
-from conformance.run.plan import DEFAULT_TIER, TIERS, Selection
-from conformance.run.suite_run import BackendRun, Options, SuiteRun
-from harness.calls.in_process import InProcess
-from harness.contract.adapter import complete
-from harness.contract.protocol import DTYPES, BackendUnavailable
-from harness.contract.targets import Target, resolve
+from conformance.run.records import BackendReport, CheckReport
+from conformance.run.suite_run import Options
+from harness.contract.protocol import DTYPES
+from harness.contract.status import Verdict
 from harness.geometry.spec import Op
 
-Known = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
-_BAD: tuple[Status, ...] = ("fail", "xpass", "mistrusted")
+KnownFailures = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
 _SHOWN = 5  # failures in the text of an error
 
 
@@ -45,30 +39,36 @@ class ConformanceError(AssertionError):
 class Report:
     """What became of one backend: the object that `harness check --json` writes, and questions to it."""
 
-    found: dict[str, Any] = field(repr=False)
+    record: BackendReport = field(repr=False)
+
+    @property
+    def found(self) -> dict[str, Any]:
+        """The object of `harness check --json`, a new one each time."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.record)
+        return plain
 
     @property
     def verdict(self) -> str:
         """pass, fail, incomplete or unavailable."""
-        return str(self.found["verdict"])
+        return str(self.record.verdict)
 
     @property
     def ok(self) -> bool:
         """Whether it passed: everything planned was executed and is right."""
-        return self.verdict == "pass"
+        return self.record.verdict is Verdict.PASS
 
     @property
     def counts(self) -> dict[str, int]:
         """Cases by status."""
-        return dict(self.found["counts"])
+        return {str(status): count for status, count in self.record.counts.items()}
 
     @property
     def failures(self) -> list[str]:
         """The first failures of every check, op and dtype, each with the command that runs it alone."""
         return [
-            f"{failure['status']} {failure['case']}: {failure['text']}\n  repro: {failure['repro']}"
-            for group in self.found["checks"] if not group["optional"]
-            for failure in group["failures"] if failure["status"] in _BAD
+            f"{failure.status} {failure.case}: {failure.text}\n  repro: {failure.repro}"
+            for group in self.record.checks if not group.optional
+            for failure in group.failures if failure.status.is_bad
         ]  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -77,18 +77,19 @@ class Report:
 
     def html(self) -> str:
         """A self-contained HTML page."""
-        return page.page([self.found])
+        return page.render([self.record])
 
     def junit(self) -> str:
         """JUnit XML."""
-        return junit.junit([self.found])
+        return junit.junit([self.record])
 
     def text(self) -> str:
         """Verdict, counts, reason and the first failures, for people."""
-        o, failures = self.found, self.failures
-        counts = ", ".join(f"{n} {status}" for status, n in o["counts"].items() if n)
-        lines = [f"{o['backend']}: {o['verdict']}, {o['executed']} of {o['planned']} planned cases executed ({counts})"]
-        lines += [o["reason"]] if o["reason"] else []
+        record, failures = self.record, self.failures
+        counts = ", ".join(f"{n} {status}" for status, n in record.counts.items() if n)
+        executed = f"{record.executed} of {record.planned} planned cases executed ({counts})"
+        lines = [f"{record.backend}: {record.verdict}, {executed}"]
+        lines += [record.reason] if record.reason else []
         lines += failures[:_SHOWN]
         return "\n".join([*lines, f"and {len(failures) - _SHOWN} more"] if len(failures) > _SHOWN else lines)
 
@@ -105,7 +106,7 @@ def check(
     ops: Sequence[str] | str = (),
     dtypes: Sequence[str] | str = (),
     check: str = "",
-    xfails: Known = None,
+    xfails: KnownFailures = None,
     as_of: str = "",
     budget: float | None = None,
     isolate: bool = True,
@@ -116,35 +117,44 @@ def check(
     Raises `RegistryError` or `AdapterError` if it is no backend, `SelectionError` if the options select nothing, and
     `XfailsError` if a known failure has no reason. What the backend does wrong is in the report.
     """
-    made = options(tier=tier, ops=ops, dtypes=dtypes, check=check, xfails=xfails, as_of=as_of, isolate=isolate,
-                   seed=seed, budget=float("inf") if budget is None else budget)  # fmt: skip
-    session = opened(backend, made)
-    try:
-        session.run()
-        (found,) = session.objects(witnesses.at_hand())
-    finally:
-        session.close()
-    return Report(found if session.entries[0].target.text else _without_commands(found))
+    choice = Choice(tier=tier, ops=ops, dtypes=dtypes, check=check, xfails=xfails, as_of=as_of, budget=budget,
+                    isolate=isolate, seed=seed)  # fmt: skip
+    with opened(backend, choice.options()) as suite_run:
+        suite_run.run()
+        (record,) = summary.reports(suite_run, witnesses.at_hand())
+        return Report(record if suite_run.backends[0].target.text else _without_commands(record))
 
 
-def options(
-    *, tier: int = DEFAULT_TIER, ops: Sequence[str] | str = (), dtypes: Sequence[str] | str = (), check: str = "",
-    xfails: Known = None, as_of: str = "", isolate: bool = True, seed: int = 0, budget: float = float("inf"),
-) -> Options:  # fmt: skip
-    """The options of a run in plain values, each looked at as the command line would."""
-    if tier not in TIERS:
-        raise SelectionError(f"tier must be among {', '.join(map(str, TIERS))}, got {tier!r}")
-    if not budget > 0:
-        raise SelectionError(f"budget must be more than 0 seconds, got {budget!r}")
-    chosen: list[Op] = _among("op", ops, get_args(Op))
-    selection = Selection(
-        ops=chosen, dtypes=_among("dtype", dtypes, DTYPES), check=check, seed=seed, tier=tier,
-        suite=versions.require(as_of),
-    )  # fmt: skip
-    return Options(selection, budget, isolate=isolate, known=known_failures(xfails))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The options of a run as a script or a test class gives them: plain values, named as those of `check`."""
+
+    tier: int = DEFAULT_TIER
+    ops: Sequence[str] | str = ()
+    dtypes: Sequence[str] | str = ()
+    check: str = ""  # a pattern of check ids or case ids
+    xfails: KnownFailures = None
+    as_of: str = ""
+    budget: float | None = None
+    isolate: bool = True
+    seed: int = 0
+
+    def options(self) -> Options:
+        """Each value looked at as the command line would. Raises `SelectionError` or `XfailsError`."""
+        if self.tier not in TIERS:
+            raise SelectionError(f"tier must be among {', '.join(map(str, TIERS))}, got {self.tier!r}")
+        budget = float("inf") if self.budget is None else self.budget
+        if not budget > 0:
+            raise SelectionError(f"budget must be more than 0 seconds, got {budget!r}")
+        ops: list[Op] = _among("op", self.ops, get_args(Op))
+        selection = Selection(
+            ops=ops, dtypes=_among("dtype", self.dtypes, DTYPES), pattern=self.check, seed=self.seed, tier=self.tier,
+            suite=versions.require(self.as_of),
+        )  # fmt: skip
+        return Options(selection, budget, isolate=self.isolate, known=known_failures(self.xfails))
 
 
-def known_failures(source: Known) -> list[xfails.Known]:
+def known_failures(source: KnownFailures) -> list[xfails.KnownFailure]:
     """The lines of a file, or the entries of a dict of patterns and reasons. Raises `XfailsError`."""
     if source is None:
         return []
@@ -153,62 +163,7 @@ def known_failures(source: Known) -> list[xfails.Known]:
     for pattern, reason in source.items():
         if not str(reason).strip():
             raise xfails.XfailsError(f"known failure {pattern!r} needs a reason")
-    return [xfails.Known(pattern, reason, number) for number, (pattern, reason) in enumerate(source.items(), 1)]
-
-
-def opened(backend: Any, made: Options) -> SuiteRun:
-    """A session of this one backend, planned. Its target is empty if it is a live object that no shell could name."""
-    session = SuiteRun(made)
-    if isinstance(backend, str | os.PathLike):
-        session.add(resolve(os.fspath(backend)), named=True)
-        return session
-    name, place = _name(backend), address(backend)
-    target = Target(place, name, place)
-    try:
-        observer = InProcess(complete(backend() if inspect.isclass(backend) else backend, name, place or name))
-    except Exception as reason:
-        if not isinstance(reason, ImportError) and not _says_unavailable(reason):
-            raise
-        session.entries.append(
-            BackendRun(target, BackendResult(name, made.selection.narrowed, unavailable=str(reason)))
-        )
-        return session
-    session.enter(target, observer)
-    return session
-
-
-def address(backend: Any) -> str:
-    """How a shell could name a live object: by the file or package where it is a global; empty if it is none."""
-    module = backend if isinstance(backend, ModuleType) else sys.modules.get(getattr(backend, "__module__", ""))
-    file = getattr(module, "__file__", None)
-    if module is None or file is None:
-        return ""
-    if module is backend:
-        return shortest(file)
-    name = next((name for name, value in vars(module).items() if value is backend), "")
-    if not name:
-        return ""
-    return f"{module.__name__}:{name}" if module.__package__ else f"{shortest(file)}:{name}"
-
-
-def _name(backend: Any) -> str:
-    """Its own name if it has one as the contract wants it, else that of its module or class."""
-    own = getattr(backend, "name", None)
-    if isinstance(own, str) and re.fullmatch(r"[a-z0-9_]+", own):
-        return own
-    named = backend if inspect.isclass(backend) or inspect.ismodule(backend) else type(backend)
-    return re.sub(r"[^a-z0-9_]", "_", named.__name__.rpartition(".")[2].lower())
-
-
-def shortest(file: str) -> str:
-    """A path from here if it is below, else the whole path."""
-    path = Path(file).resolve()
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def _says_unavailable(error: Exception) -> bool:
-    return any(kind.__name__ == BackendUnavailable.__name__ for kind in type(error).__mro__)
+    return [xfails.KnownFailure(pattern, reason, number) for number, (pattern, reason) in enumerate(source.items(), 1)]
 
 
 def _among(what: str, words: Sequence[str] | str, allowed: Sequence[Any]) -> list[Any]:
@@ -219,11 +174,16 @@ def _among(what: str, words: Sequence[str] | str, allowed: Sequence[Any]) -> lis
     return chosen
 
 
-def _without_commands(found: dict[str, Any]) -> dict[str, Any]:
+def _without_commands(record: BackendReport) -> BackendReport:
     """For a backend that no shell could name: the call in Python instead of each command, and no script."""
-    name = found["backend"]
-    for group in found["checks"]:
-        for failure in group["failures"]:
-            failure |= {"repro": f"conformance.check({name}, check={failure['case']!r})", "pytest": "", "script": ""}
-        group["repro"] = group["failures"][0]["repro"] if group["repro"] else ""
-    return found
+
+    def group_without(group: CheckReport) -> CheckReport:
+        failures = [
+            structs.replace(
+                failure, repro=f"conformance.check({record.backend}, check={failure.case!r})", pytest="", script=""
+            )
+            for failure in group.failures
+        ]
+        return structs.replace(group, failures=failures, repro=failures[0].repro if group.repro else "")
+
+    return structs.replace(record, checks=[group_without(group) for group in record.checks])

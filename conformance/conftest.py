@@ -1,13 +1,13 @@
 """Options of the pytest front: `pytest --pyargs conformance --backend TARGET` (repeatable; default: all registered).
 
-Surprising fact: with --pyargs pytest reads no conftest before its options; `conformance.pytest_entry` mends that.
+With --pyargs pytest reads no conftest before its options; `conformance.pytest_entry` mends that.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from conformance.run.plan import DEFAULT_TIER
+from conformance.cases.selection import DEFAULT_TIER
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,6 +1,6 @@
 """What pytest loads wherever this package is installed: it does nothing unless asked for `--pyargs conformance`.
 
-Surprising fact: pytest loads the conftest of a package given by --pyargs only after it has refused unknown options.
+pytest loads the conftest of a package given by --pyargs only after it has refused unknown options.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The suite for a test tree of one's own: `class TestMine(ConformanceSuite): backend = "mine.py"`, or a decorator.
 
-Surprising fact: there is neither plugin nor fixture. pytest asks the class itself (its method `pytest_generate_tests`)
-for one test per check, op and dtype, and hands each a `GroupCheck` to call.
+There is neither plugin nor fixture: pytest asks the class itself (its method `pytest_generate_tests`) for one test per
+check, op and dtype, and hands each a `GroupCheck` to call.
 
 Every test judges all of its own cases, so one that passed has left nothing out. Which tests ran at all no test can
 know: pytest-xdist, -k and --lf choose outside of it, and pytest itself counts what they left.
@@ -10,7 +10,6 @@ know: pytest-xdist, -k and --lf choose outside of it, and pytest itself counts w
 from __future__ import annotations
 
 import atexit
-import fnmatch
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,18 +19,16 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from conformance import api
-from conformance.checks.under_test import BackendUnderTest
+from conformance import api, opening
+from conformance.cases.selection import DEFAULT_TIER, matches
 from conformance.diagnosis import explain
 from conformance.reports import summary
-from conformance.run import grid, search, xfails
+from conformance.run import xfails
 from conformance.run.engine import KEPT
-from conformance.run.judge import judge
-from conformance.run.outcome import BackendResult, CaseCounts, CaseResult, CheckResult
-from conformance.run.plan import DEFAULT_TIER, matches
+from conformance.run.results import CaseResult, CheckKey, CheckResult
+from harness.contract.status import Status
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-_RED = ("fail", "mistrusted", "not_run")
 
 
 class Suite:
@@ -39,44 +36,41 @@ class Suite:
 
     def __init__(self, backend: Any, **choice: Any) -> None:
         """Raises what `conformance.check` raises for a backend that is none."""
-        options = api.options(**choice)
-        session = api.opened(backend, options)
-        atexit.register(session.close)
-        (entry,) = session.entries
-        self.outcome, self.target, self.observer = entry.outcome, entry.target, entry.observer
-        self.known, self.seed = list(options.known), options.selection.seed
-        self.subject = None if entry.observer is None else BackendUnderTest(entry.observer)
+        self.suite_run = opening.opened(backend, api.Choice(**choice).options())
+        atexit.register(self.suite_run.close)
+        (self.backend,) = self.suite_run.backends
+        self.known = self.suite_run.options.known
+
+    @property
+    def name(self) -> str:
+        """What the backend is called."""
+        return self.backend.result.backend
+
+    @property
+    def unavailable(self) -> str:
+        """Why the backend cannot run here; empty if it can."""
+        return self.backend.result.unavailable
 
     def checks(self) -> list[GroupCheck]:
         """One for every check, op and dtype; a single one that skips if the backend is unavailable."""
-        tallies = {tally.key: tally for tally in self.outcome.tallies}
-        if self.outcome.unavailable:
-            return [GroupCheck(self, None, None)]
-        return [GroupCheck(self, group, tallies.get(group.key)) for group in self.outcome.groups()]
+        if self.unavailable:
+            return [GroupCheck(self, None)]
+        return [GroupCheck(self, group.key) for group in self.backend.result.groups()]
 
     def parameters(self, prefix: str = "") -> list[Any]:
         """The same as parameters for pytest, with ids such as `values.exact/col2im/float32`."""
-        return [pytest.param(check, id=f"{prefix}{check}") for check in self.checks()]
+        return [pytest.param(group, id=f"{prefix}{group}") for group in self.checks()]
 
     def left_out(self) -> Iterator[str]:
         """What a pass needs and the plan lacks, and known failures that are none: each as a sentence."""
-        as_planned = [replace(p, status="pass" if p.status != "unsupported" else p.status) for p in self.outcome.cases]
-        plan = BackendResult(self.outcome.backend, self.outcome.narrowed, as_planned, self.outcome.tallies)
-        if not plan.planned and not any(p.optional for p in as_planned):
+        result = self.backend.result
+        refused = Status.UNSUPPORTED
+        as_planned = [replace(c, status=refused if c.status is refused else Status.PASS) for c in result.cases]
+        plan = replace(result, cases=as_planned)
+        if not plan.planned and not plan.asks_optional:
             yield "nothing is left to run: the backend refuses every case"
         yield from plan.omissions()
-        for one in self.known:
-            yield from self._stale(one)
-
-    def _stale(self, one: xfails.Known) -> Iterator[str]:
-        cases = [p for p in self.outcome.cases if matches(one.pattern, p.case)]
-        ran = [p.status for p in cases if p.status != "unsupported"]
-        if any(fnmatch.fnmatchcase(tally.key[0], one.pattern.split("/")[0]) for tally in self.outcome.tallies):
-            return  # means cases that are known only once they have failed
-        if not cases and not self.outcome.narrowed:
-            yield f"known failure {one.pattern!r} (line {one.line}) matches no case"
-        elif ran and not one.is_exact and set(ran) <= {"pass", "xpass"}:
-            yield f"known failure {one.pattern!r} (line {one.line}) passes in every case: remove the line"
+        yield from xfails.meaningless(result, self.known)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,78 +78,44 @@ class GroupCheck:
     """All cases of one check, op and dtype. Calling it passes, fails, skips (refused) or xfails (known to fail)."""
 
     suite: Suite
-    group: CheckResult | None
-    tally: CaseCounts | None
+    key: CheckKey | None
 
     def __str__(self) -> str:
-        return "unavailable" if self.group is None else "/".join(self.group.key)
+        return "unavailable" if self.key is None else str(self.key)
 
     __repr__ = __str__
 
     def __call__(self) -> None:
         """Judge the cases and tell pytest."""
-        if self.group is None:
-            pytest.skip(f"{self.suite.outcome.backend} is unavailable: {self.suite.outcome.unavailable}")
-        cases = self._judged(self.group.cases) + (self._searched(self.tally) if self.tally else [])
-        if self.group.optional:
-            bad = [p for p in cases if p.status in _RED]
-            pytest.skip("optional, never part of the verdict: " + (self._text(bad, cases) if bad else "pass"))
-        bad = [p for p in cases if p.status in _RED or (p.status == "xpass" and self._is_exact(p))]
+        if self.key is None:
+            pytest.skip(f"{self.suite.name} is unavailable: {self.suite.unavailable}")
+        group = self.suite.suite_run.run_group(self.suite.backend, self.key)
+        bad = [case_result for case_result in group.cases if self._is_red(case_result)]
+        if group.optional:
+            pytest.skip("optional, never part of the verdict: " + (self._text(bad, group) if bad else "pass"))
         if bad:
-            pytest.fail(self._text(bad, cases), pytrace=False)
-        known = Counter(p.expected for p in cases if p.status == "xfail")
+            pytest.fail(self._text(bad, group), pytrace=False)
+        known = Counter(c.known_reason for c in group.cases if c.status is Status.XFAIL)
         if known:
             pytest.xfail("; ".join(f"{n} known to fail: {reason}" for reason, n in known.items()))
-        return self._skip_if_refused(cases)
+        if not group.planned:
+            pytest.skip("; ".join(f"{n} cases refused: {reason}" for reason, n in group.refusals.items()))
 
-    def _judged(self, cases: Sequence[CaseResult]) -> list[CaseResult]:
-        assert self.suite.subject is not None
-        explained = 0
-        for planned in cases:
-            decided_by_the_plan = planned.status in ("unsupported", "fail") and not planned.seconds
-            if decided_by_the_plan:
-                continue
-            judge(self.suite.subject, planned)
-            if planned.status in ("fail", "mistrusted") and explained < KEPT:
-                explained += 1
-                planned.calls = self.suite.subject.calls
-        return list(cases)
+    def _is_red(self, case_result: CaseResult) -> bool:
+        """Whether it fails the test. What passed although listed does if its very id is listed, not by a pattern."""
+        if case_result.status is Status.XPASS:
+            return any(one.is_exact and matches(one.pattern, case_result.case) for one in self.suite.known)
+        return case_result.status.is_bad or case_result.status is Status.NOT_RUN
 
-    def _searched(self, tally: CaseCounts) -> list[CaseResult]:
-        """The cases of a higher tier that failed; the rest are counted in the tally."""
-        assert self.suite.observer is not None
-        tally.counts.clear()
-        tally.kept.clear()
-        part = BackendResult(self.suite.outcome.backend, True, tallies=[tally])
-        if tally.key[0] == grid.CHECK:
-            grid.run([(self.suite.observer, part)])
-        else:
-            search.run(self.suite.observer, part, self.suite.seed)
-        for planned in tally.kept:
-            planned.expected = next((k.reason for k in self.suite.known if matches(k.pattern, planned.case)), "")
-            planned.status = "xfail" if planned.expected else "fail"
-        return tally.kept
-
-    def _is_exact(self, planned: CaseResult) -> bool:
-        """Whether the very case is listed; a pattern need not fail in every case that it matches."""
-        return any(k.is_exact and matches(k.pattern, planned.case) for k in self.suite.known)
-
-    def _skip_if_refused(self, cases: Sequence[CaseResult]) -> None:
-        assert self.group is not None
-        refusals = self.tally.refusals if self.tally else Counter(p.detail for p in cases if p.status == "unsupported")
-        planned = self.tally.counts.total() if self.tally else len(cases)
-        if refusals and refusals.total() == planned:
-            pytest.skip("; ".join(f"{n} cases refused: {reason}" for reason, n in refusals.items()))
-
-    def _text(self, bad: Sequence[CaseResult], cases: Sequence[CaseResult]) -> str:
-        total = self.tally.planned if self.tally else len(cases)
-        blocks = [[f"{self.suite.outcome.backend}: {len(bad)} of {total} cases of {self}"]]
-        for planned in bad[:KEPT]:
-            told = explain.explain(planned, self.suite.target)
-            known = f"is known to fail ({planned.expected}), and passed: remove the line"
-            text = known if planned.status == "xpass" else planned.detail
-            repro = f"repro: {summary.repro(planned.case, self.suite.target)}" if self.suite.target.text else ""
-            blocks.append([f"{planned.status} {planned.case}", text, told.pattern, *told.picture, repro])
+    def _text(self, bad: Sequence[CaseResult], group: CheckResult) -> str:
+        target = self.suite.backend.target
+        blocks = [[f"{self.suite.name}: {len(bad)} of {group.total} cases of {self}"]]
+        for case_result in bad[:KEPT]:
+            told = explain.explain(case_result, target)
+            passed = case_result.status is Status.XPASS
+            text = xfails.passed_after_all(case_result) if passed else case_result.detail
+            repro = f"repro: {summary.repro(case_result.case, target)}" if target.text else ""
+            blocks.append([f"{case_result.status} {case_result.case}", text, told.pattern, *told.picture, repro])
         return "\n\n".join("\n".join(line for line in block if line) for block in blocks)
 
 
@@ -171,7 +131,7 @@ class ConformanceSuite:
     ops: ClassVar[Sequence[str] | str] = ()
     dtypes: ClassVar[Sequence[str] | str] = ()
     check: ClassVar[str] = ""
-    xfails: ClassVar[api.Known] = None
+    xfails: ClassVar[api.KnownFailures] = None
     as_of: ClassVar[str] = ""
     isolate: ClassVar[bool] = True
     seed: ClassVar[int] = 0
@@ -191,8 +151,8 @@ class ConformanceSuite:
         A pattern of known failures is judged only where all cases that it matches ran in this process.
         """
         suite = _suite_of(type(self))
-        if suite.outcome.unavailable:
-            pytest.skip(suite.outcome.unavailable)
+        if suite.unavailable:
+            pytest.skip(suite.unavailable)
         texts = list(suite.left_out())
         if texts:
             pytest.fail("incomplete: " + "; ".join(texts), pytrace=False)
@@ -215,7 +175,7 @@ def parametrize_checks(backend: Any, **choice: Any) -> Callable[[Function], Func
 def _beside(kind: type, given: Any, is_path: bool) -> Any:
     """A relative path is meant from the file of the test, wherever pytest was started."""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return api.shortest(str(Path(file).parent / given)) if is_path and file else given
+    return opening.shortest(str(Path(file).parent / given)) if is_path and file else given
 
 
 def _suite_of(kind: type[ConformanceSuite]) -> Suite:

@@ -1,6 +1,6 @@
 """The ONNX project's own test vectors for Conv and Col2Im in two dimensions, read from an installed `onnx` package.
 
-Surprising fact: importing ONNX's case modules calls `np.random.seed(0)`, so the caller's generator is put back.
+Importing ONNX's case modules calls `np.random.seed(0)`, so the caller's generator is put back.
 `collect_testcases` is never called: it leaves a filter behind that changes what every later call returns.
 """
 

@@ -23,6 +23,15 @@ class Shard:
             raise SelectionError(f"--shard must be I/N with 1 <= I <= N, got {text!r}")
         return cls(int(index), int(count))
 
+    @property
+    def label(self) -> str:
+        """`I/N` for reports; empty for the whole."""
+        return f"{self.index}/{self.count}" if self.count > 1 else ""
+
+    def part(self, number: int, parts: int) -> Shard:
+        """Part `number` of this one's `parts`, from 1: those of N * parts whose remainder modulo N is ours."""
+        return Shard(self.index + (number - 1) * self.count, self.count * parts)
+
     def holds(self, text: str) -> bool:
         """Whether this shard has the case or geometry with that text."""
         return self.count == 1 or zlib.crc32(text.encode()) % self.count == self.index - 1

@@ -14,6 +14,7 @@ from conformance.cases.case import Case
 from harness.calls.memory_layouts import MEMORY_LAYOUTS
 from harness.geometry.spec import OPS, ConvSpec, Op
 
+CHECK_ID = "values.random"
 MOST_WORK = 20_000  # multiply-adds of a case, so that plain Python loops can follow
 
 
@@ -63,8 +64,8 @@ def _spec(axes: Sequence[tuple[int, ...]], batch: int, groups: int, inputs: int,
 
 
 @st.composite
-def cases(draw: st.DrawFn, check: str, ops: Sequence[Op] = OPS, dtypes: Sequence[str] = ("float32",)) -> Case:
-    """Cases of a check: op, dtype, geometry, layout, with or without bias, data."""
+def cases(draw: st.DrawFn, ops: Sequence[Op] = OPS, dtypes: Sequence[str] = ("float32",)) -> Case:
+    """Cases of tier 3: op, dtype, geometry, layout, with or without bias, data."""
     op, dtype = draw(st.sampled_from(list(ops))), draw(st.sampled_from(list(dtypes)))
     bias = op != "conv2d" or not draw(st.booleans())
-    return Case(check, op, dtype, draw(geometries()), bias, draw(layouts()), draw(st.integers(0, 999)))
+    return Case(CHECK_ID, op, dtype, draw(geometries()), bias, draw(layouts()), draw(st.integers(0, 999)))

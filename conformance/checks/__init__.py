@@ -10,4 +10,5 @@ import conformance.checks.law_between_geometries  # isort: skip
 import conformance.checks.contract_memory  # isort: skip
 import conformance.checks.contract_sequences  # isort: skip
 import conformance.checks.external  # isort: skip
+import conformance.checks.higher_tiers  # isort: skip
 import conformance.checks.errors  # noqa: F401  # isort: skip

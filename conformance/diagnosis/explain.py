@@ -10,7 +10,7 @@ import numpy as np
 from conformance.checks.under_test import RecordedCall
 from conformance.diagnosis import mistakes, vote, where
 from conformance.diagnosis.script.standalone import standalone
-from conformance.run.outcome import CaseResult
+from conformance.run.results import CaseResult
 from harness.contract.targets import Target
 
 

@@ -5,94 +5,77 @@ A run is never green by omission: where nothing failed and the verdict is still 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 from xml.etree import ElementTree as ET
 
-# All that XML 1.0 forbids, lone surrogates included, which no UTF-8 file can hold either.
-Record = dict[str, Any]
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from conformance.reports.printing import printable
+from conformance.run.records import BackendReport, CheckReport, FailureReport
+from harness.contract.status import Status, Verdict
+
 _ELEMENTS = {
-    "fail": "failure", "xpass": "failure", "mistrusted": "error", "not_run": "error",
-    "xfail": "skipped", "unsupported": "skipped",
+    Status.FAIL: "failure", Status.XPASS: "failure", Status.MISTRUSTED: "error", Status.NOT_RUN: "error",
+    Status.XFAIL: "skipped", Status.UNSUPPORTED: "skipped",
 }  # fmt: skip
+_NOT_PASSED = {Verdict.UNAVAILABLE: "skipped", Verdict.FAIL: "failure", Verdict.INCOMPLETE: "error"}
 _PROPERTIES = ("suite_version", "verdict", "tier", "seed", "isolated", "cut", "planned", "executed")
 
 
-def junit(objects: Sequence[Record]) -> str:
-    """The XML of the objects of `harness check --json`."""
+def junit(reports: Sequence[BackendReport]) -> str:
+    """The XML of the reports of a run."""
     root = ET.Element("testsuites", name="im2col-harness conformance")
-    for found in printable(list(objects)):
-        root.append(_suite(found))
+    for report in printable(reports):
+        root.append(_suite(report))
     _count(root, sum(float(suite.get("time", 0)) for suite in root))
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def printable(value: Any) -> Any:
-    """A JSON value with every character that XML forbids replaced: texts of backends may hold anything."""
-    if isinstance(value, str):
-        return _FORBIDDEN.sub("\ufffd", value)
-    if isinstance(value, dict):
-        return {printable(key): printable(item) for key, item in value.items()}
-    return [printable(item) for item in value] if isinstance(value, list) else value
-
-
-def failures(group: Record) -> list[Record]:
-    """The failures of a group with all fields; of a file older than `failures`, its diagnoses."""
-    empty = {"case": "", "status": group["status"], "pattern": "", "picture": [], "witnesses": "", "repro": "",
-             "pytest": "", "script": ""}  # fmt: skip
-    if group.get("failures"):
-        return [{**empty, "text": "", **failure} for failure in group["failures"]]
-    texts = group.get("diagnosis") or ()
-    return [{**empty, "text": text, "repro": "" if i else group.get("repro", "")} for i, text in enumerate(texts)]
-
-
-def _suite(found: Record) -> ET.Element:
-    suite = ET.Element("testsuite", name=found["backend"])
+def _suite(report: BackendReport) -> ET.Element:
+    suite = ET.Element("testsuite", name=report.backend)
     properties = ET.SubElement(suite, "properties")
     for name in _PROPERTIES:
-        if name in found:
-            ET.SubElement(properties, "property", name=name, value=str(found[name]))
-    suite.extend(_testcase(found["backend"], group) for group in found["checks"])
+        value = getattr(report, name)
+        if value is not None:
+            ET.SubElement(properties, "property", name=name, value=str(value))
+    suite.extend(_testcase(report.backend, check_report) for check_report in report.checks)
     green = not any(suite.iter("failure")) and not any(suite.iter("error"))
-    if green and found["verdict"] != "pass":
-        suite.append(_verdict(found))
-    _count(suite, found["seconds"])
+    if green and report.verdict is not Verdict.PASS:
+        suite.append(_verdict(report))
+    _count(suite, report.seconds)
     return suite
 
 
-def _testcase(backend: str, group: Record) -> ET.Element:
-    family, name = group["id"].partition(".")[0], f"{group['id']}/{group['op']}/{group['dtype']}"
-    time = f"{group.get('seconds', 0):.3f}"
-    case = ET.Element("testcase", classname=f"{backend}.{family}", name=name, time=time)
-    status, shown = group["status"], failures(group)
+def _testcase(backend: str, found: CheckReport) -> ET.Element:
+    family, name = found.id.partition(".")[0], f"{found.id}/{found.op}/{found.dtype}"
+    case = ET.Element("testcase", classname=f"{backend}.{family}", name=name, time=f"{found.seconds or 0:.3f}")
+    status, shown = found.status, found.shown_failures
     if status in _ELEMENTS:
         element = _ELEMENTS[status]
-        message = (shown[0]["text"] if shown and status != "unsupported" else "") or group["reason"] or status
-        if group.get("optional") and element != "skipped":
+        first = shown[0].text if shown and status is not Status.UNSUPPORTED else ""
+        message = first or found.reason or str(status)
+        if found.optional and element != "skipped":
             element, message = "skipped", f"optional, never part of the verdict: {status}: {message}"
         text = "\n\n".join("\n".join(_lines(failure)) for failure in shown)
-        ET.SubElement(case, element, message=message, type=status).text = text or group["reason"]
-    elif group["reason"]:
-        ET.SubElement(case, "system-out").text = group["reason"]
+        ET.SubElement(case, element, message=message, type=str(status)).text = text or found.reason
+    elif found.reason:
+        ET.SubElement(case, "system-out").text = found.reason
     return case
 
 
-def _lines(failure: Record) -> Iterator[str]:
-    if failure["case"] and failure["case"] not in failure["text"]:
-        yield failure["case"]
-    yield from (failure[key] for key in ("text", "pattern", "witnesses") if failure[key])
-    yield from (f"{key}: {failure[key]}" for key in ("repro", "pytest") if failure[key])
+def _lines(failure: FailureReport) -> Iterator[str]:
+    if failure.case and failure.case not in failure.text:
+        yield failure.case
+    yield from (text for text in (failure.text, failure.pattern, failure.witnesses) if text)
+    commands = {"repro": failure.repro, "pytest": failure.pytest}
+    yield from (f"{name}: {command}" for name, command in commands.items() if command)
 
 
-def _verdict(found: Record) -> ET.Element:
+def _verdict(report: BackendReport) -> ET.Element:
     """The testcase of a backend that is no pass although no testcase says so."""
-    element = {"unavailable": "skipped", "fail": "failure"}.get(found["verdict"], "error")
-    reason = "; ".join(text for text in (found["reason"], found.get("cut", "")) if text) or "nothing was executed"
-    case = ET.Element("testcase", classname=f"{found['backend']}.verdict", name="verdict", time="0.000")
-    ET.SubElement(case, element, message=f"{found['verdict']}: {reason}", type=found["verdict"]).text = reason
+    reason = "; ".join(text for text in (report.reason, report.cut) if text) or "nothing was executed"
+    case = ET.Element("testcase", classname=f"{report.backend}.verdict", name="verdict", time="0.000")
+    kind = str(report.verdict)
+    ET.SubElement(case, _NOT_PASSED[report.verdict], message=f"{kind}: {reason}", type=kind).text = reason
     return case
 
 

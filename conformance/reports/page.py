@@ -8,26 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from conformance.reports.junit import failures, printable
+from conformance.reports.printing import printable, printable_text
+from conformance.run.records import BackendReport, CheckReport, FailureReport
+from harness.contract.status import Status, Verdict
 from harness.results.writing import ResultsError
 
-Record = dict[str, Any]
-# Worst first: a cell is judged by the first that occurs in it.
-WORDS = {
-    "fail": "FAIL", "xpass": "XPASS", "mistrusted": "mistrusted", "not_run": "not run", "xfail": "xfail",
-    "pass": "pass", "unsupported": "refused",
-}  # fmt: skip
-_MEANINGS = {
-    "fail": "a wrong result, or an error where none was announced",
-    "xpass": "passes although listed as a known failure: remove it from the list",
-    "mistrusted": "not counted: the expected result could not tell right from wrong",
-    "not_run": "planned and not executed",
-    "xfail": "fails as listed in the known failures",
-    "pass": "every executed case is right",
-    "unsupported": "the backend says that it does not do this (“unsupported” in the JSON)",
-}
 _FAMILIES = {
     "values": "results against the definition",
     "law": "identities between the operations",
@@ -52,59 +38,59 @@ class PlaneDrawing:
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
-    """All that one check says about one backend; `groups` has one entry an op and dtype."""
+    """All that one check says about one backend; `groups` has one report an op and dtype."""
 
     anchor: str
     backend: str
-    check: str
-    groups: Sequence[Record]
+    check_id: str
+    groups: Sequence[CheckReport]
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         """The worst of the groups."""
-        return worst(self.groups)
+        return Status.worst(group.status for group in self.groups)
 
     @property
     def cases(self) -> str:
         """How many were executed, and of how many where some were not."""
-        return _of(sum(g["executed"] for g in self.groups), sum(g["planned"] for g in self.groups))
+        return _of(sum(group.executed for group in self.groups), sum(group.planned for group in self.groups))
 
     @property
     def more(self) -> str:
         """How far the status reaches, where it does not hold for all alike."""
-        same = sum(g["status"] == self.status for g in self.groups)
-        if self.status not in ("pass", "unsupported"):
+        same = sum(group.status is self.status for group in self.groups)
+        if self.status not in (Status.PASS, Status.UNSUPPORTED):
             return f"in {same} of {len(self.groups)}"
-        refused = any("refused: " in g["reason"] for g in self.groups)
-        return "part refused" if refused and self.status == "pass" else ""
+        refused = any("refused: " in group.reason for group in self.groups)
+        return "part refused" if refused and self.status is Status.PASS else ""
 
     @property
     def ops(self) -> list[str]:
         """Rows of the small table."""
-        return list(dict.fromkeys(g["op"] for g in self.groups))
+        return list(dict.fromkeys(group.op for group in self.groups))
 
     @property
     def dtypes(self) -> list[str]:
         """Columns of the small table."""
-        return list(dict.fromkeys(g["dtype"] for g in self.groups))
+        return list(dict.fromkeys(group.dtype for group in self.groups))
 
-    def at(self, op: str, dtype: str) -> Record | None:
+    def at(self, op: str, dtype: str) -> CheckReport | None:
         """The group of an op and dtype."""
-        return next((g for g in self.groups if (g["op"], g["dtype"]) == (op, dtype)), None)
+        return next((group for group in self.groups if (group.op, group.dtype) == (op, dtype)), None)
 
     @property
     def reasons(self) -> dict[str, list[str]]:
         """Each reason once, with the ops and dtypes that it holds for: refusals repeat a lot."""
         found: dict[str, list[str]] = {}
         for group in self.groups:
-            if group["reason"]:
-                found.setdefault(group["reason"], []).append(f"{group['op']} {group['dtype']}")
+            if group.reason:
+                found.setdefault(group.reason, []).append(f"{group.op} {group.dtype}")
         return found
 
     @property
-    def failures(self) -> list[Record]:
+    def failures(self) -> list[FailureReport]:
         """What failed, in the order of the groups."""
-        return [failure for group in self.groups for failure in failures(group)]
+        return [failure for group in self.groups for failure in group.shown_failures]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +106,8 @@ class Matrix:
             yield from (cell for row in rows.values() for cell in row if cell)
 
 
-def page(objects: Sequence[Record], title: str = "Conformance of im2col, col2im and convolution") -> str:
-    """The HTML of the objects of `harness check --json`. Raises `ResultsError` if jinja2 is missing."""
+def render(reports: Sequence[BackendReport], title: str = "Conformance of im2col, col2im and convolution") -> str:
+    """The HTML of the reports of a run. Raises `ResultsError` if jinja2 is missing."""
     try:
         import jinja2
     except ModuleNotFoundError as error:
@@ -129,37 +115,34 @@ def page(objects: Sequence[Record], title: str = "Conformance of im2col, col2im 
             raise
         text = "the page needs jinja2, which is not installed: pip install 'im2col-harness[report]'"
         raise ResultsError(text) from error
-    clean = printable(list(objects))
-    asked = [found for found in clean if found["checks"]]
+    clean = printable(reports)
+    asked = [report for report in clean if report.checks]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("conformance.reports", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
-    environment.globals.update(words=WORDS, picture=picture, share=share, of=_of, percent=percent, worst=worst)
+    environment.globals.update(
+        Status=Status, Verdict=Verdict, counted=Status.counted(), picture=picture, share=share, of=_of, percent=percent
+    )
     return environment.get_template("page.html.j2").render(
-        title=printable(title), facts=_facts(clean), backends=clean, asked=asked, meanings=_MEANINGS,
-        families=_FAMILIES, verdicts=_verdicts(clean), required=matrix(asked, False), optional=matrix(asked, True),
+        title=printable_text(title), facts=_facts(clean), backends=clean, asked=asked, families=_FAMILIES,
+        verdicts=_verdicts(clean), required=matrix(asked, False), optional=matrix(asked, True),
     )  # fmt: skip
 
 
-def matrix(objects: Sequence[Record], optional: bool) -> Matrix:
+def matrix(reports: Sequence[BackendReport], optional: bool) -> Matrix:
     """The checks of all backends that are, or are not, optional."""
     anchor = "optional" if optional else "matrix"
     table: dict[str, dict[str, list[MatrixCell | None]]] = {name: {} for name in _FAMILIES}
-    ids = dict.fromkeys(g["id"] for o in objects for g in o["checks"] if bool(g.get("optional")) == optional)
-    for row, check in enumerate(ids):
+    ids = dict.fromkeys(group.id for report in reports for group in report.checks if group.optional == optional)
+    for row, check_id in enumerate(ids):
         cells: list[MatrixCell | None] = []
-        for column, found in enumerate(objects):
-            groups = [g for g in found["checks"] if g["id"] == check and bool(g.get("optional")) == optional]
-            cells.append(MatrixCell(f"{anchor}-{row}-{column}", found["backend"], check, groups) if groups else None)
-        table.setdefault(check.partition(".")[0], {})[check] = cells
+        for column, report in enumerate(reports):
+            groups = [group for group in report.checks if group.id == check_id and group.optional == optional]
+            place = f"{anchor}-{row}-{column}"
+            cells.append(MatrixCell(place, report.backend, check_id, groups) if groups else None)
+        table.setdefault(check_id.partition(".")[0], {})[check_id] = cells
     return Matrix(anchor, {family: rows for family, rows in table.items() if rows})
-
-
-def worst(groups: Sequence[Record]) -> str:
-    """The status that stands for all."""
-    found = {group["status"] for group in groups}
-    return next(status for status in WORDS if status in found)
 
 
 def picture(rows: Sequence[str]) -> PlaneDrawing:
@@ -173,13 +156,12 @@ def picture(rows: Sequence[str]) -> PlaneDrawing:
     return PlaneDrawing(width, height, scale, wrong, right, label)
 
 
-def share(group: Record) -> str:
+def share(used: float | None) -> str:
     """How much of the error allowance was used, in words; empty where nothing was rounded or nothing is known.
 
-    >>> share({"used": 0.031}), share({"used": 0.0004}), share({})
+    >>> share(0.031), share(0.0004), share(None)
     ('3 % of the allowance', '0.04 % of the allowance', '')
     """
-    used = group.get("used")
     if used is None:
         return ""
     return (
@@ -200,22 +182,19 @@ def _of(part: int, whole: int) -> str:
     return f"{part}" if part == whole else f"{part} of {whole}"
 
 
-def _facts(objects: Sequence[Record]) -> list[str]:
+def _facts(reports: Sequence[BackendReport]) -> list[str]:
     """The conditions of the run; more than one value where saved runs of different ones are shown together."""
-    names = {"suite_version": "suite", "tier": "tier", "seed": "seed"}
     found = []
-    for key, name in names.items():
-        values = dict.fromkeys(str(o[key]) for o in objects if key in o)
+    for name, attribute in (("suite", "suite_version"), ("tier", "tier"), ("seed", "seed")):
+        values = dict.fromkeys(str(v) for v in (getattr(report, attribute) for report in reports) if v is not None)
         found += [f"{name} {' and '.join(values)}"] if values else []
-    apart = {o["isolated"] for o in objects if "isolated" in o}
-    found += (
-        ["each backend in a process of its own" if apart == {True} else "in one process"] if len(apart) == 1 else []
-    )
+    isolated = {report.isolated for report in reports} - {None}
+    if len(isolated) == 1:
+        found.append("each backend in a process of its own" if isolated == {True} else "in one process")
     return found
 
 
-def _verdicts(objects: Sequence[Record]) -> str:
-    words = {"pass": "passed", "fail": "failed", "incomplete": "incomplete", "unavailable": "unavailable"}
-    counts = {word: sum(o["verdict"] == verdict for o in objects) for verdict, word in words.items()}
-    said = [f"{count} {word}" for word, count in counts.items() if count]
-    return f"{len(objects)} backend{'s' * (len(objects) != 1)}: {', '.join(said)}." if said else "No backend."
+def _verdicts(reports: Sequence[BackendReport]) -> str:
+    counts = {verdict: sum(report.verdict is verdict for report in reports) for verdict in Verdict.counted()}
+    said = [f"{count} {verdict.marker}" for verdict, count in counts.items() if count]
+    return f"{len(reports)} backend{'s' * (len(reports) != 1)}: {', '.join(said)}." if said else "No backend."

@@ -1,4 +1,4 @@
-"""Runs a plan: one case after the other, whatever the backend does, the most telling first if time is short."""
+"""Runs one case, and a plan: case after case, whatever the backend does, the most telling first if time is short."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from conformance.cases.case import SelectionError
+import numpy as np
+
 from conformance.checks.registration import check_of
-from conformance.checks.under_test import BackendUnderTest
-from conformance.run.judge import judge
-from conformance.run.outcome import BackendResult, CaseResult, Key
-from conformance.run.plan import Selection, claimed_dtypes, in_tier_0, plan
+from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted, NotRun, Refused
+from conformance.run.plan import in_tier_0
+from conformance.run.results import BackendResult, CaseResult, CheckKey
 from harness.calls.caller import Caller
+from harness.contract.status import Status
 
-__all__ = ["BackendResult", "CaseResult", "Selection", "SelectionError", "claimed_dtypes", "judge", "plan", "run"]
-
-KEPT = 3  # failures of a group that are explained
-
-Progress = Callable[[CaseResult], None]
+KEPT = 3  # failures of a check, op and dtype that are explained
+_IF_KNOWN = {Status.FAIL: Status.XFAIL, Status.PASS: Status.XPASS}
 
 
 def run(
-    backend: Caller,
-    outcome: BackendResult,
-    progress: Progress = lambda planned: None,
+    caller: Caller,
+    result: BackendResult,
+    progress: Callable[[CaseResult], None] = lambda case_result: None,
     budget: float = float("inf"),
     standing: bool | None = None,
 ) -> BackendResult:
@@ -32,34 +30,61 @@ def run(
 
     `standing` restricts it to the checks with geometries of their own, or to those of the higher tiers.
     """
-    subject, start = BackendUnderTest(backend), time.monotonic()
-    explained: Counter[Key] = Counter()
+    subject, start = BackendUnderTest(caller), time.monotonic()
+    explained: Counter[CheckKey] = Counter()
     waiting = [
-        planned
-        for planned in outcome.cases
-        if planned.status == "not_run" and standing in (None, check_of(planned.case).standing)
+        case_result
+        for case_result in result.cases
+        if case_result.status is Status.NOT_RUN and standing in (None, check_of(case_result.case).standing)
     ]
     try:
-        for done, planned in enumerate(waiting if budget == float("inf") else telling_first(waiting)):
+        for done, case_result in enumerate(waiting if budget == float("inf") else telling_first(waiting)):
             if time.monotonic() - start > budget:
-                outcome.cuts.append(f"{len(waiting) - done} of {len(waiting)} cases were cut by the budget")
+                result.cuts.append(f"{len(waiting) - done} of {len(waiting)} cases were cut by the budget")
                 break
-            judge(subject, planned)
-            if planned.status in ("fail", "mistrusted") and explained[planned.key] < KEPT:
-                explained[planned.key] += 1
-                planned.calls = subject.calls
-            progress(planned)
+            judge(subject, case_result)
+            needs_explaining = case_result.status in (Status.FAIL, Status.MISTRUSTED)
+            if needs_explaining and explained[case_result.key] < KEPT:
+                explained[case_result.key] += 1
+                case_result.calls = subject.calls
+            progress(case_result)
     finally:
-        outcome.seconds += time.monotonic() - start
-    return outcome
+        result.seconds += time.monotonic() - start
+    return result
 
 
 def telling_first(cases: Sequence[CaseResult]) -> Iterable[CaseResult]:
     """Tier 0, then one case of every group in turn: a run that is cut off has seen something of everything."""
-    groups: dict[Key, list[CaseResult]] = defaultdict(list)
-    for planned in cases:
-        if not in_tier_0(planned.case):
-            groups[planned.key].append(planned)
-    yield from (planned for planned in cases if in_tier_0(planned.case))
+    groups: dict[CheckKey, list[CaseResult]] = defaultdict(list)
+    for case_result in cases:
+        if not in_tier_0(case_result.case):
+            groups[case_result.key].append(case_result)
+    yield from (case_result for case_result in cases if in_tier_0(case_result.case))
     for turn in range(max(map(len, groups.values()), default=0)):
         yield from (group[turn] for group in groups.values() if turn < len(group))
+
+
+def judge(subject: BackendUnderTest, case_result: CaseResult) -> None:
+    """Run one case. NumPy's floating-point warnings are silent: non-finite data is on purpose."""
+    subject.begin()
+    start = time.monotonic()
+    with np.errstate(all="ignore"):
+        case_result.status, case_result.detail = _asked(subject, case_result)
+    case_result.numerics = subject.backend.numerics
+    case_result.seconds, case_result.used = time.monotonic() - start, subject.used
+    if case_result.known_reason:
+        case_result.status = _IF_KNOWN.get(case_result.status, case_result.status)
+
+
+def _asked(subject: BackendUnderTest, case_result: CaseResult) -> tuple[Status, str]:
+    try:
+        check_of(case_result.case).run(subject, case_result.case)
+    except Failed as failure:
+        return Status.FAIL, str(failure)
+    except Mistrusted as doubt:
+        return Status.MISTRUSTED, str(doubt)
+    except Refused as refusal:
+        return Status.UNSUPPORTED, str(refusal)
+    except NotRun as reason:
+        return Status.NOT_RUN, str(reason)
+    return Status.PASS, ""

@@ -5,67 +5,81 @@ The plan is computed first, so that a run which executed less cannot pass for a 
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-# Those of the higher tiers register themselves too.
-import conformance.run.grid  # isort: skip
-import conformance.run.search  # isort: skip
-import conformance.run.layers  # noqa: F401  # isort: skip
+from conformance.cases import full_size, grid, strategies
 from conformance.cases.case import Case, CaseError, SelectionError
-from conformance.cases.shard import WHOLE, Shard
+from conformance.cases.selection import EVERYTHING, Selection, matches
+from conformance.cases.shard import Shard
 from conformance.cases.specs import DISTINCT
-from conformance.checks.registration import CHECKS, check_of
+from conformance.checks.registration import CHECKS, Check, check_of
 from conformance.run import versions
-from conformance.run.outcome import BackendResult, CaseResult
+from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey
 from harness.calls.caller import Caller
 from harness.contract.protocol import DTYPES
-from harness.geometry.spec import ConvSpec, Op
+from harness.contract.status import Status
+from harness.geometry.spec import OPS, Op
+from harness.results.machine import available_memory
 
-TIERS = range(5)
-DEFAULT_TIER = 1
+FULL_SIZE = 4  # the tier of real layers
+RANDOM_CASES = 1000  # of an op and dtype
 _TIER0 = ("contract.type", "contract.shape", "contract.dtype", "values.exact", "values.real")
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What the user asked for; empty means everything."""
-
-    ops: Sequence[Op] = ()
-    dtypes: Sequence[str] = ()
-    specs: Sequence[ConvSpec] = ()
-    check: str = ""
-    seed: int = 0
-    tier: int = DEFAULT_TIER
-    shard: Shard = WHOLE
-    suite: str = ""  # an older suite version, whose checks alone are planned
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether the plan is less than the whole suite. The first shard holds all of tier 0, so it is judged whole."""
-        return bool(self.ops or self.dtypes or self.specs or self.check or self.shard.index > 1)
-
-    def means(self, check: str) -> bool:
-        """Whether a check without geometries of its own is asked for."""
-        return not self.check or _names(self.check, check)
-
-
-EVERYTHING = Selection()
-
-
-def plan(backend: Caller, selection: Selection | None = None) -> BackendResult:
-    """All cases for `backend`, the refused ones marked, tier 0 first. Raises `SelectionError` if there is none."""
-    selection = selection or EVERYTHING
-    outcome = BackendResult(backend.name, selection.narrowed)
-    chosen = list(_selected(backend, selection))
+def plan(caller: Caller, selection: Selection = EVERYTHING) -> BackendResult:
+    """All standing cases, the refused ones marked, tier 0 first. Raises `SelectionError` if no case is selected."""
+    result = BackendResult(caller.name, selection.narrowed)
+    chosen = list(_selected(caller, selection))
     chosen.sort(key=lambda case: not in_tier_0(case))  # stable: otherwise the order of the checks
-    outcome.cases += [_planned(backend, case) for case in chosen]
-    if not outcome.cases and selection.shard.count == 1 and not _in_higher_tier(selection):
+    result.cases += [_case_result(caller, case) for case in chosen]
+    if not result.cases and selection.shard.count == 1 and not _in_higher_tier(selection):
         raise SelectionError(_nothing_selected(selection))
-    return outcome
+    return result
+
+
+def plan_higher_tiers(caller: Caller, result: BackendResult, selection: Selection) -> None:
+    """Add tiers 2 to 4. They have no geometries of the user's; a pattern plans those whose check it means."""
+    if selection.specs:
+        return
+    shard, dtypes = selection.shard, selection.dtypes or claimed_dtypes(caller)
+    if selection.tier >= 2 and selection.means(grid.CHECK_ID):
+        plan_grid(result, selection.ops, selection.dtypes, shard)
+    if selection.tier >= 3 and selection.means(strategies.CHECK_ID):
+        plan_random(result, selection.ops, dtypes, -(-RANDOM_CASES // shard.count))
+    if selection.tier >= FULL_SIZE and shard.index == 1:
+        plan_full_size(caller, result, selection)
+
+
+def plan_grid(result: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], shard: Shard) -> None:
+    """The whole grid for each op and dtype (float32 alone, if none is asked for)."""
+    total = grid.size(shard)
+    for op in ops or OPS:
+        for dtype in dtypes or ("float32",):
+            result.counted.append(CaseCounts.of(CheckKey(grid.CHECK_ID, op, dtype), total))
+
+
+def plan_random(result: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], count: int = RANDOM_CASES) -> None:
+    """`count` random cases for each op and dtype."""
+    for op in ops or OPS:
+        result.counted += [CaseCounts.of(CheckKey(strategies.CHECK_ID, op, dtype), count) for dtype in dtypes]
+
+
+def plan_full_size(caller: Caller, result: BackendResult, selection: Selection) -> None:
+    """The cases of tier 4, refusals marked; what this machine has no memory for goes to the notes."""
+    room = available_memory()
+    for case in full_size.full_size_cases(selection.ops, selection.dtypes):
+        if not selection.means(case.check):
+            continue
+        needed = full_size.bytes_needed(case)
+        if needed > room:
+            result.notes.append(f"{case} was left out: it needs {needed / 2**30:.0f} GiB of {room / 2**30:.0f} free")
+            continue
+        reason = caller.unsupported(case.op, case.spec, case.dtype)
+        result.cases.append(
+            CaseResult(case) if reason is None else CaseResult(case, Status.UNSUPPORTED, reason)
+        )  # fmt: skip
 
 
 def in_tier_0(case: Case) -> bool:
@@ -73,46 +87,47 @@ def in_tier_0(case: Case) -> bool:
     return case.check in _TIER0 and case.spec in DISTINCT
 
 
-def claimed_dtypes(backend: Caller) -> list[str]:
+def claimed_dtypes(caller: Caller) -> list[str]:
     """float32 and float64, which every backend is asked for, and whatever else it claims for im2col."""
-    return [d for d in DTYPES if d in ("float32", "float64") or _claims(backend, d)]
+    return [d for d in DTYPES if d in ("float32", "float64") or _claims(caller, d)]
 
 
-def matches(pattern: str, case: Case) -> bool:
-    """Whether a pattern means the case: by its check or by its whole id, exactly or as a glob."""
-    text = str(case)
-    return pattern in ("", text) or fnmatch.fnmatchcase(case.check, pattern) or fnmatch.fnmatchcase(text, pattern)
-
-
-def _claims(backend: Caller, dtype: str) -> bool:
+def _claims(caller: Caller, dtype: str) -> bool:
     try:
-        return backend.unsupported("im2col", DISTINCT[0], dtype) is None
+        return caller.unsupported("im2col", DISTINCT[0], dtype) is None
     except (Exception, SystemExit):
         return False  # asked again for float32, where it counts
 
 
-def _selected(backend: Caller, selection: Selection) -> Iterable[Case]:
-    exact_id = _as_case(selection.check)
+def _selected(caller: Caller, selection: Selection) -> Iterable[Case]:
+    exact_id = _as_case(selection.pattern)
     if exact_id is not None:
-        return [exact_id] if _agrees(exact_id, selection) else []
-    return (case for case in _all_cases(backend, selection) if matches(selection.check, case))
+        return [exact_id] if selection.agrees(exact_id) else []
+    return (case for case in _standing_cases(caller, selection) if matches(selection.pattern, case))
 
 
-def _all_cases(backend: Caller, selection: Selection) -> Iterator[Case]:
-    dtypes = selection.dtypes or claimed_dtypes(backend)
-    for check in (check for parts in CHECKS.values() for check in parts):
-        if (check.optional and not _names(selection.check, check.id)) or not versions.in_suite(
-            check.id, selection.suite
-        ):
+def _standing_cases(caller: Caller, selection: Selection) -> Iterator[Case]:
+    dtypes = selection.dtypes or claimed_dtypes(caller)
+    for registered in _registered():
+        left_out = registered.optional and not selection.names(registered.id)
+        if left_out or not versions.in_suite(registered.id, selection.suite):
             continue
-        for op in check.ops:
+        if not (registered.standing or selection.specs):
+            continue
+        for op in registered.ops:
             if selection.ops and op not in selection.ops:
                 continue
             for dtype in dtypes:
-                if np.dtype(dtype).kind in check.kinds and (check.standing or selection.specs):
-                    for case in check.cases(op, dtype, selection.specs or None, selection.seed):
+                if np.dtype(dtype).kind in registered.kinds:
+                    for case in registered.cases(op, dtype, selection.specs or None, selection.seed):
                         if _in_tier(case, selection.tier) and _in_shard(case, selection.shard):
                             yield case
+
+
+def _registered() -> Iterator[Check]:
+    """Every check, in the order in which they are run and shown; several of one id judge different ops."""
+    for several in CHECKS.values():
+        yield from several
 
 
 def _in_tier(case: Case, tier: int) -> bool:
@@ -125,14 +140,7 @@ def _in_shard(case: Case, shard: Shard) -> bool:
 
 def _in_higher_tier(selection: Selection) -> bool:
     """Whether the selection is of a check that only the higher tiers plan."""
-    return selection.tier > 1 and any(
-        _names(selection.check, check.id) and not check.standing for parts in CHECKS.values() for check in parts
-    )
-
-
-def _names(pattern: str, check: str) -> bool:
-    """Whether a pattern (of ids or of checks) asks for a check by name."""
-    return bool(pattern) and fnmatch.fnmatchcase(check, pattern.split("/", maxsplit=1)[0])
+    return selection.tier > 1 and any(selection.names(r.id) and not r.standing for r in _registered())
 
 
 def _as_case(text: str) -> Case | None:
@@ -143,36 +151,28 @@ def _as_case(text: str) -> Case | None:
         return None
     if case.check not in CHECKS:
         return None
-    check = check_of(case)
-    if not check.fits(case.op, case.spec) or np.dtype(case.dtype).kind not in check.kinds:
+    registered = check_of(case)
+    if not registered.fits(case.op, case.spec) or np.dtype(case.dtype).kind not in registered.kinds:
         raise SelectionError(f"check {case.check!r} cannot judge this geometry and dtype: {case}")
     return case
 
 
-def _agrees(case: Case, selection: Selection) -> bool:
-    return (
-        (not selection.ops or case.op in selection.ops)
-        and (not selection.dtypes or case.dtype in selection.dtypes)
-        and (not selection.specs or case.spec in selection.specs)
-    )
-
-
-def _planned(backend: Caller, case: Case) -> CaseResult:
+def _case_result(caller: Caller, case: Case) -> CaseResult:
     """The case as planned: to be run, refused with a reason, or failed because asking raised."""
-    check = check_of(case)
-    planned = CaseResult(case, optional=check.optional)
+    registered = check_of(case)
+    case_result = CaseResult(case, optional=registered.optional)
     try:
-        for op in (case.op, *check.needs):
-            reason = backend.unsupported(op, case.spec, case.dtype)
+        for op in (case.op, *registered.needs):
+            reason = caller.unsupported(op, case.spec, case.dtype)
             if reason is not None:
-                planned.status, planned.detail = "unsupported", reason
+                case_result.status, case_result.detail = Status.UNSUPPORTED, reason
                 break
     except (Exception, SystemExit) as error:
-        planned.status = "fail"
-        planned.detail = f"unsupported({case.op!r}, ..) raised {type(error).__name__}: {error}"
-    return planned
+        case_result.status = Status.FAIL
+        case_result.detail = f"unsupported({case.op!r}, ..) raised {type(error).__name__}: {error}"
+    return case_result
 
 
 def _nothing_selected(selection: Selection) -> str:
-    pattern = f" --check {selection.check!r}" if selection.check else ""
+    pattern = f" --check {selection.pattern!r}" if selection.pattern else ""
     return f"no case is selected by{pattern or ' these options'}; checks are {', '.join(CHECKS)}"

@@ -1,30 +1,31 @@
-"""One run of the suite over several backends: opens them, plans all tiers, runs them stage by stage, sums up.
+"""One run of the suite over several backends: opens them, plans all tiers, runs them stage by stage, or group by group.
 
 Built-in backends are called in this process, up to tier 3; every other one in a child of its own, unless that is
-switched off.
+switched off. The command line, `conformance.check` and pytest all run this.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from conformance.reports import summary
-from conformance.run import engine, grid, layers, search, xfails
-from conformance.run.outcome import BackendResult
-from conformance.run.plan import EVERYTHING, Selection
+from conformance.cases import grid, strategies
+from conformance.cases.selection import EVERYTHING, Selection
+from conformance.run import engine, grid_run, search, xfails
+from conformance.run.plan import FULL_SIZE, plan, plan_higher_tiers
+from conformance.run.results import BackendResult, CheckKey, CheckResult
 from harness.calls.caller import Caller
 from harness.calls.in_child import DEADLINE, MEMORY, InChild
 from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
-from harness.contract.targets import Target
+from harness.contract.targets import RegistryError, Target
 from harness.results.machine import available_memory
 
-_FULL_SIZE = 4  # the tier of real layers
-Progress = Callable[[int, str], None]
+Progress = Callable[[int, str], None]  # how many cases more are done, and of which check
+_Stage = Callable[[float], None]  # runs for so many seconds at most
+_Ready = tuple[Caller, BackendResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,127 +36,146 @@ class Options:
     budget: float = float("inf")
     deadline: float = DEADLINE
     isolate: bool = True
-    known: Sequence[xfails.Known] = ()
+    known: Sequence[xfails.KnownFailure] = ()
     threads: int = 1  # of every library, in the grid
 
 
 @dataclass(slots=True)
 class BackendRun:
-    """One backend of the run. `observer` is None if it is unavailable."""
+    """One backend of the run: its plan, which becomes its result. `caller` is None if it is unavailable."""
 
     target: Target
-    outcome: BackendResult
-    observer: Caller | None = None
+    result: BackendResult
+    caller: Caller | None = None
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether it is called in a child."""
+        return isinstance(self.caller, InChild)
 
 
 @dataclass(slots=True)
 class SuiteRun:
-    """The backends and their plans. `run` may be interrupted; `objects` then tells what is finished."""
+    """The backends and their plans. `run` may be interrupted: the results then tell what is finished.
+
+    A context manager, which ends the children.
+    """
 
     options: Options
-    entries: list[BackendRun] = field(default_factory=list)
+    backends: list[BackendRun] = field(default_factory=list)
+
+    def __enter__(self) -> SuiteRun:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     @property
     def planned(self) -> int:
         """Cases to run, of all backends."""
-        return sum(entry.outcome.planned for entry in self.entries)
+        return sum(backend.result.planned for backend in self.backends)
 
-    def add(self, target: Target, named: bool) -> None:
+    def add_all(self, targets: Iterable[Target], named: bool) -> None:
+        """Open all and plan their runs. Raises `RegistryError` if one was named and is none."""
+        for target in targets:
+            self.add(target, named)
+
+    def add(self, target: Target, named: bool = True) -> None:
         """Open a backend and plan its run. Raises `RegistryError` if it was named and is none."""
-        selection = self.options.selection
         try:
-            observer = open_backend(target, self.options)
-        except (BackendUnavailable, registry.RegistryError) as reason:
-            if named and isinstance(reason, registry.RegistryError):
+            caller = _opened(target, self.options)
+        except (BackendUnavailable, RegistryError) as reason:
+            if named and isinstance(reason, RegistryError):
                 raise
-            text = str(reason)
-            self.entries.append(BackendRun(target, BackendResult(target.name, selection.narrowed, unavailable=text)))
-            return
-        self.enter(target, observer)
+            self.add_unavailable(target, str(reason))
+        else:
+            self.add_open(target, caller)
 
-    def enter(self, target: Target, observer: Caller) -> None:
+    def add_unavailable(self, target: Target, reason: str) -> None:
+        """A backend that this machine cannot run."""
+        narrowed = self.options.selection.narrowed
+        self.backends.append(BackendRun(target, BackendResult(target.name, narrowed, unavailable=reason)))
+
+    def add_open(self, target: Target, caller: Caller) -> None:
         """Plan the run of a backend that is open already."""
-        selection = self.options.selection
-        outcome = engine.plan(observer, selection)
-        self.entries.append(BackendRun(target, outcome, observer))
-        _plan_higher_tiers(observer, outcome, selection)
-        xfails.mark(outcome, list(self.options.known))
+        result = plan(caller, self.options.selection)
+        self.backends.append(BackendRun(target, result, caller))
+        plan_higher_tiers(caller, result, self.options.selection)
+        xfails.mark(result, self.options.known)
 
-    def run(self, progress: Progress = lambda cases, text: None) -> None:
-        """Stage by stage: the standing cases of every backend, the grid for all at once, search, full-size layers."""
+    def run(self, progress: Progress = lambda cases, check_id: None) -> None:
+        """Stage by stage, each with its share of the budget; then what is known to fail is settled."""
         end = time.monotonic() + self.options.budget
-        ready = [(e.observer, e.outcome) for e in self.entries if e.observer is not None]
-        shard, seed = self.options.selection.shard, self.options.selection.seed
-        gridded = [(b, o) for b, o in ready if any(t.key[0] == grid.CHECK for t in o.tallies)]
-        stages: list[Callable[[float], None]] = []
-        for backend, outcome in ready:
-            stages.append(_standing(backend, outcome, progress, True))
-        if gridded:
-            told, threads = (lambda n: progress(n, grid.CHECK)), self.options.threads
-            stages.append(lambda budget: grid.run(gridded, shard, told, budget, threads))
-        for backend, outcome in ready:
-            if any(t.key[0] == search.CHECK for t in outcome.tallies):
-                stages.append(_searching(backend, outcome, seed, progress))
-            stages.append(_standing(backend, outcome, progress, False))
+        ready = [(backend.caller, backend.result) for backend in self.backends if backend.caller is not None]
+        stages = self._stages(ready, progress)
         for number, stage in enumerate(stages):
             stage(max(end - time.monotonic(), 0) / (len(stages) - number))
-        for _, outcome in ready:
-            xfails.settle(outcome, list(self.options.known))
+        for _, result in ready:
+            xfails.settle(result, self.options.known)
 
-    def objects(self, libraries: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """The `check` JSON of every backend, in the order given; `libraries` are asked about failures."""
-        selection = self.options.selection
-        shard = f"{selection.shard.index}/{selection.shard.count}" if selection.shard.count > 1 else ""
-        return [
-            summary.to_json(
-                entry.outcome, entry.target, libraries, tier=selection.tier, seed=selection.seed,
-                isolated=isinstance(entry.observer, InChild), shard=shard,
-            )
-            for entry in self.entries
-        ]  # fmt: skip
+    def run_until_interrupted(self, progress: Progress) -> bool:
+        """The same, and whether the user interrupted: what is finished is kept."""
+        try:
+            self.run(progress)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def run_group(self, backend: BackendRun, key: CheckKey) -> CheckResult:
+        """Only the cases of one check, op and dtype, again if they ran before. The backend must be available."""
+        assert backend.caller is not None, f"{backend.target.name} is unavailable"
+        part = backend.result.only(key)
+        for case_result in part.cases:
+            case_result.forget()
+        for case_counts in part.counted:
+            case_counts.forget()
+        for stage in self._stages([(backend.caller, part)], lambda cases, check_id: None):
+            stage(float("inf"))
+        xfails.settle_counted(part, self.options.known)
+        (group,) = part.groups()
+        return group
 
     def close(self) -> None:
         """End the children."""
-        for entry in self.entries:
-            if isinstance(entry.observer, InChild):
-                entry.observer.close()
+        for backend in self.backends:
+            if isinstance(backend.caller, InChild):
+                backend.caller.close()
+
+    def _stages(self, ready: Sequence[_Ready], progress: Progress) -> list[_Stage]:
+        """The standing cases of every backend, the grid for all at once, then of each search and full-size layers."""
+        stages = [_cases(caller, result, progress, standing=True) for caller, result in ready]
+        gridded = [(caller, result) for caller, result in ready if grid_run.is_planned(result)]
+        if gridded:
+            stages.append(self._grid(gridded, progress))
+        for caller, result in ready:
+            if search.planned(result):
+                stages.append(self._search(caller, result, progress))
+            stages.append(_cases(caller, result, progress, standing=False))
+        return stages
+
+    def _grid(self, gridded: Sequence[_Ready], progress: Progress) -> _Stage:
+        shard, threads = self.options.selection.shard, self.options.threads
+        return lambda budget: grid_run.run(gridded, shard, lambda n: progress(n, grid.CHECK_ID), budget, threads)
+
+    def _search(self, caller: Caller, result: BackendResult, progress: Progress) -> _Stage:
+        seed = self.options.selection.seed
+        return lambda budget: search.run(caller, result, seed, lambda n: progress(n, strategies.CHECK_ID), budget)
 
 
-def open_backend(target: Target, options: Options) -> Caller:
+def _cases(caller: Caller, result: BackendResult, progress: Progress, *, standing: bool) -> _Stage:
+    def stage(budget: float) -> None:
+        engine.run(caller, result, lambda case_result: progress(1, case_result.case.check), budget, standing)
+
+    return stage
+
+
+def _opened(target: Target, options: Options) -> Caller:
     """The backend, in this process if it is built in or isolation is off, else in a child.
 
     Tier 4 runs every backend in a child that may fill the memory there is: its layers need more than the usual limit,
     and one that runs out must not take the run with it.
     """
-    full_size = options.selection.tier >= _FULL_SIZE
+    full_size = options.selection.tier >= FULL_SIZE
     if not options.isolate or (target.is_builtin and not full_size):
         return InProcess(registry.load(target))
     return InChild(target, options.deadline, available_memory() if full_size else MEMORY)
-
-
-def _plan_higher_tiers(observer: Caller, outcome: BackendResult, selection: Selection) -> None:
-    """Tiers above 1 have no geometries of the user's; a pattern plans those whose check it means."""
-    if selection.specs:
-        return
-    dtypes = selection.dtypes or engine.claimed_dtypes(observer)
-    if selection.tier >= 2 and selection.means(grid.CHECK):
-        grid.plan(outcome, selection.ops, selection.dtypes, selection.shard)
-    if selection.tier >= 3 and selection.means(search.CHECK):
-        search.plan(outcome, selection.ops, dtypes, -(-search.EXAMPLES // selection.shard.count))
-    if selection.tier >= _FULL_SIZE and selection.shard.index == 1:
-        checks = [name for name in layers.CHECKS if selection.means(name)]
-        layers.plan(observer, outcome, checks, selection.ops, selection.dtypes)
-
-
-def _standing(backend: Caller, outcome: BackendResult, progress: Progress, standing: bool) -> Callable[[float], None]:
-    def stage(budget: float) -> None:
-        engine.run(backend, outcome, lambda planned: progress(1, planned.case.check), budget, standing)
-
-    return stage
-
-
-def _searching(backend: Caller, outcome: BackendResult, seed: int, progress: Progress) -> Callable[[float], None]:
-    def stage(budget: float) -> None:
-        search.run(backend, outcome, seed, lambda n: progress(n, search.CHECK), budget)
-
-    return stage

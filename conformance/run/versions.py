@@ -27,8 +27,8 @@ def require(version: str) -> str:
     return version
 
 
-def in_suite(check: str, version: str) -> bool:
+def in_suite(check_id: str, version: str) -> bool:
     """Whether that version of the suite (empty: the current one) has the check."""
     if version in ("", SUITE_VERSION):
         return True
-    return any(check in ids and first <= version for first, ids in _SINCE.items())
+    return any(check_id in ids and first <= version for first, ids in _SINCE.items())

@@ -8,11 +8,14 @@ An exact id that passes is as loud as a failure. A glob must fail in at least on
 
 from __future__ import annotations
 
+import fnmatch
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.run.outcome import BackendResult
-from conformance.run.plan import matches
+from conformance.cases.selection import matches
+from conformance.run.results import BackendResult, CaseResult
+from harness.contract.status import Status
 
 
 class XfailsError(ValueError):
@@ -20,12 +23,15 @@ class XfailsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFailure:
     """One line: a pattern of case ids (or a check), and why it fails."""
 
     pattern: str
     reason: str
     line: int
+
+    def __str__(self) -> str:
+        return f"known failure {self.pattern!r} (line {self.line})"
 
     @property
     def is_exact(self) -> bool:
@@ -33,7 +39,7 @@ class Known:
         return not any(c in self.pattern for c in "*?[") and self.pattern.count("/") >= 3
 
 
-def read(path: Path) -> list[Known]:
+def read(path: Path) -> list[KnownFailure]:
     """The lines of a file. Raises `XfailsError` naming the line that has no reason, or the file that is none."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -46,37 +52,60 @@ def read(path: Path) -> list[Known]:
             continue
         if not mark or not reason:
             raise XfailsError(f"{path} line {number}: {pattern!r} needs a reason, as in: {pattern}  # why it fails")
-        known.append(Known(pattern, reason, number))
+        known.append(KnownFailure(pattern, reason, number))
     return known
 
 
-def mark(outcome: BackendResult, known: list[Known]) -> None:
+def mark(result: BackendResult, known: Sequence[KnownFailure]) -> None:
     """Before the run: note the reason with every case that is known to fail."""
-    for planned in outcome.cases:
+    for case_result in result.cases:
         for one in known:
-            if planned.status == "not_run" and matches(one.pattern, planned.case):
-                planned.expected = one.reason
+            if case_result.status is Status.NOT_RUN and matches(one.pattern, case_result.case):
+                case_result.known_reason = one.reason
 
 
-def settle(outcome: BackendResult, known: list[Known]) -> None:
+def settle_counted(result: BackendResult, known: Sequence[KnownFailure]) -> None:
+    """After the grid and the search: the failures that they found and that are known."""
+    for case_counts in result.counted:
+        for case_result in case_counts.kept:
+            reason = next((one.reason for one in known if matches(one.pattern, case_result.case)), "")
+            if reason and case_result.status is Status.FAIL:
+                case_result.status, case_result.known_reason = Status.XFAIL, reason
+        if case_counts.kept and all(case_result.status is Status.XFAIL for case_result in case_counts.kept):
+            case_counts.counts[Status.XFAIL] += case_counts.counts.pop(Status.FAIL, 0)
+
+
+def settle(result: BackendResult, known: Sequence[KnownFailure]) -> None:
     """After the run: failures found by search or grid that are known, globs that failed somewhere, stale lines."""
-    for tally in outcome.tallies:
-        for planned in tally.kept:
-            reason = next((one.reason for one in known if matches(one.pattern, planned.case)), "")
-            if reason and planned.status == "fail":
-                planned.status, planned.expected = "xfail", reason
-        if tally.kept and all(planned.status == "xfail" for planned in tally.kept):
-            tally.counts["xfail"] += tally.counts.pop("fail", 0)
+    settle_counted(result, known)
     for one in known:
-        every = [planned for planned in outcome.cases if matches(one.pattern, planned.case)]
-        kept = [p for tally in outcome.tallies for p in tally.kept if matches(one.pattern, p.case)]
+        every = [case_result for case_result in result.cases if matches(one.pattern, case_result.case)]
+        kept = [c for case_counts in result.counted for c in case_counts.kept if matches(one.pattern, c.case)]
         if not every and not kept:
-            if not outcome.narrowed:
-                outcome.stale.append(f"known failure {one.pattern!r} (line {one.line}) matches no case")
-        elif not one.is_exact and any(p.status == "xfail" for p in every + kept):
-            for planned in every:
-                if planned.status == "xpass":
-                    planned.status = "pass"
-    for planned in outcome.cases:
-        if planned.status == "xpass":
-            planned.detail = f"is known to fail ({planned.expected}), and passed: remove the line"
+            if not result.narrowed:
+                result.stale.append(f"{one} matches no case")
+        elif not one.is_exact and any(case_result.status is Status.XFAIL for case_result in every + kept):
+            for case_result in every:
+                if case_result.status is Status.XPASS:
+                    case_result.status = Status.PASS
+    for case_result in result.cases:
+        if case_result.status is Status.XPASS:
+            case_result.detail = passed_after_all(case_result)
+
+
+def meaningless(result: BackendResult, known: Sequence[KnownFailure]) -> Iterator[str]:
+    """Known failures that match nothing or never fail, as sentences; those with cases that did not run are left out."""
+    for one in known:
+        if any(fnmatch.fnmatchcase(c.key.check_id, one.pattern.split("/")[0]) for c in result.counted):
+            continue  # means cases that are known only once they have failed
+        cases = [case_result for case_result in result.cases if matches(one.pattern, case_result.case)]
+        ran = {case_result.status for case_result in cases} - {Status.UNSUPPORTED}
+        if not cases and not result.narrowed:
+            yield f"{one} matches no case"
+        elif ran and not one.is_exact and ran <= {Status.PASS, Status.XPASS}:
+            yield f"{one} passes in every case: remove the line"
+
+
+def passed_after_all(case_result: CaseResult) -> str:
+    """What is said of a case that is listed and passed."""
+    return f"is known to fail ({case_result.known_reason}), and passed: remove the line"

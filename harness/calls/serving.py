@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import IO, Any
 
 from msgspec import Struct
 
@@ -22,9 +22,7 @@ Answers = Iterable[tuple[Struct, pipe.Arrays]]
 def serve(requests: Any, answer: Callable[[Any, list[Array | None]], Answers]) -> None:
     """Take over stdin and stdout, and answer every request, one of the Structs of the union `requests`."""
     own_packages.come_first()
-    out, given = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
-    os.dup2(2, 1)  # from here on, print() of any library goes to stderr
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    given, out = take_over()
     messages = pipe.decoder(requests)
     while (message := pipe.read(given, messages)) is not None:
         try:
@@ -35,3 +33,11 @@ def serve(requests: Any, answer: Callable[[Any, list[Array | None]], Answers]) -
             pipe.write(out, pipe.Error(type(error).__name__, str(error)))
             continue
         pipe.write(out, pipe.Done())
+
+
+def take_over() -> tuple[IO[bytes], IO[bytes]]:
+    """The streams from and to the parent; stdin is empty from here on, and print() of any library goes to stderr."""
+    out, given = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    return given, out

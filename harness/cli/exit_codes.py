@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
-from harness.contract.status import CellStatus
+from harness.contract.status import CellStatus, Verdict
 from harness.results.records import Cell
 
 
-def of_verdicts(verdicts: Iterable[tuple[str, bool]]) -> int:
-    """From (verdict, whether the backend was named) of every backend."""
-    found = list(verdicts)
-    if any(verdict == "fail" for verdict, _ in found):
+def of_verdicts(verdicts: Collection[Verdict], named: bool) -> int:
+    """From the verdicts on all backends, and whether the user named them."""
+    if Verdict.FAIL in verdicts:
         return 1
-    short = any(verdict == "incomplete" or (verdict == "unavailable" and named) for verdict, named in found)
+    short = Verdict.INCOMPLETE in verdicts or (named and Verdict.UNAVAILABLE in verdicts)
     return 3 if short else 0
 
 

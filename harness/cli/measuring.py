@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from conformance.run.plan import Selection
+from conformance.cases.selection import Selection
 from conformance.run.suite_run import Options
-from harness.cli.commands.check import check_here
+from harness.cli.suite_progress import run_here
+from harness.contract.status import Status
 from harness.timing.plan import Plan
 
 
@@ -17,8 +17,8 @@ def without_wrong_ones(plan: Plan) -> Plan:
     for target in plan.backends:
         if not target.is_builtin:
             selection = Selection(ops=plan.ops, dtypes=plan.dtypes, tier=0)
-            ((found,), _) = check_here(Options(selection), [target], True, ())
-            failed: Sequence[str] = [c["diagnosis"][0] for c in found["checks"] if c["status"] == "fail"]
+            ((report,), _) = run_here(Options(selection), [target], named=True)
+            failed = [found.diagnosis[0] for found in report.checks if found.status is Status.FAIL]
             if failed:
                 barred[target.name] = f"not timed, it fails tier 0 of the conformance suite: {failed[0]}"
     return replace(plan, barred=barred)

@@ -48,6 +48,16 @@ class Status(_Ranked):
         "unsupported", "the backend says that it does not do this (“unsupported” in the JSON)", "dim", "refused",
     )  # fmt: skip
 
+    @property
+    def is_bad(self) -> bool:
+        """Whether somebody has to look into it: the backend is wrong, or a list or a case of ours is."""
+        return self in (Status.FAIL, Status.XPASS, Status.MISTRUSTED)
+
+    @classmethod
+    def counted(cls) -> tuple[Status, ...]:
+        """All, in the order in which counts are told: what was found without and then with a known failure, doubts."""
+        return (cls.PASS, cls.FAIL, cls.UNSUPPORTED, cls.XFAIL, cls.XPASS, cls.MISTRUSTED, cls.NOT_RUN)
+
 
 class Verdict(_Ranked):
     """What a run of the suite says of a backend."""
@@ -56,6 +66,11 @@ class Verdict(_Ranked):
     INCOMPLETE = "incomplete", "nothing is wrong, but not all that was planned was executed", "yellow", "incomplete"
     UNAVAILABLE = "unavailable", "it cannot run on this machine", "dim", "unavailable"
     PASS = "pass", "everything that was planned was executed and is right", "green", "passed"
+
+    @classmethod
+    def counted(cls) -> tuple[Verdict, ...]:
+        """All, in the order in which backends are counted: what passed first."""
+        return (cls.PASS, cls.FAIL, cls.INCOMPLETE, cls.UNAVAILABLE)
 
 
 class CellStatus(_Ranked):

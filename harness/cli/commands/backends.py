@@ -13,6 +13,7 @@ from harness.calls.in_process import InProcess
 from harness.cli import terminal
 from harness.contract import registry, targets
 from harness.contract.protocol import BackendUnavailable
+from harness.contract.status import Verdict
 from harness.geometry.spec import OPS
 
 
@@ -37,7 +38,7 @@ def backends(as_json: Annotated[bool, typer.Option("--json", help="print JSON")]
         print(json.dumps([asdict(one) for one in found], indent=2))
         return
     rows = [
-        [b.backend, "available" if b.available else "unavailable", ", ".join(b.dtypes), b.derived,
+        [b.backend, "available" if b.available else Verdict.UNAVAILABLE, ", ".join(b.dtypes), b.derived,
          b.reason or ", ".join(f"{k} {v}" for k, v in b.info.items())]
         for b in found
     ]  # fmt: skip

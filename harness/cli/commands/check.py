@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from conformance.cases.case import SelectionError
+from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.cases.shard import Shard
 from conformance.checks import external
 from conformance.diagnosis.libraries import witnesses
 from conformance.reports import junit, page, summary
-from conformance.run import jobs as several
 from conformance.run import versions, xfails
-from conformance.run.plan import DEFAULT_TIER, Selection
-from conformance.run.suite_run import Options, SuiteRun
+from conformance.run.suite_run import Options
 from harness.calls.in_child import DEADLINE
-from harness.cli import exit_codes, terminal
+from harness.cli import check_table, exit_codes
 from harness.cli.options import Backends, Dtypes, JsonFile, Ops, chosen_dtypes, chosen_ops
+from harness.cli.suite_progress import run_here, run_in_jobs
 from harness.contract import targets
-from harness.contract.targets import Target
 from harness.geometry.spec import ConvSpec
 from harness.results.writing import require_writable, write_atomically
 
@@ -41,7 +38,9 @@ def check(
     tier: Annotated[
         int,
         typer.Option(
-            min=0, max=4, help="0 discriminating, 1 standing, 2 exhaustive grid, 3 random search, 4 full-size layers"
+            min=TIERS[0],
+            max=TIERS[-1],
+            help="0 discriminating, 1 standing, 2 exhaustive grid, 3 random search, 4 full-size layers",
         ),
     ] = DEFAULT_TIER,
     budget: Annotated[float | None, typer.Option(min=0.01, help="seconds in all, the most telling cases first")] = None,
@@ -61,46 +60,33 @@ def check(
     """Is it right? Runs the conformance suite; without a name, on every registered backend."""
     selection = Selection(
         ops=chosen_ops(ops), dtypes=chosen_dtypes(dtype), specs=[ConvSpec.parse(s) for s in shape or []],
-        check=pattern, seed=seed, tier=tier, shard=Shard.parse(shard), suite=versions.require(as_of),
+        pattern=pattern, seed=seed, tier=tier, shard=Shard.parse(shard), suite=versions.require(as_of),
     )  # fmt: skip
-    files = [file for file in (json_file, junit_file, html_file) if file]
+    _require_files(json_file, junit_file, html_file)
+    exclusions = xfails.read(known) if known else []
+    options = Options(selection, float("inf") if budget is None else budget, deadline, isolate, exclusions, threads)
+    asked, named = targets.resolve_all(names or targets.names()), bool(names)
+    libraries = witnesses.installed() if html_file else witnesses.at_hand()
+    if jobs > 1:
+        reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
+    else:
+        reports, interrupted = run_here(options, asked, named, libraries)
+    if json_file:
+        write_atomically(json_file, summary.as_text(reports, lines=json_file.suffix == ".jsonl"))
+    if junit_file:
+        write_atomically(junit_file, junit.junit(reports))
+    if html_file:
+        write_atomically(html_file, page.render(reports))
+    check_table.show(reports, [f"left out: {name}: {why}" for name, why in external.skipped().items()])
+    if interrupted:
+        raise KeyboardInterrupt
+    raise typer.Exit(exit_codes.of_verdicts([report.verdict for report in reports], named))
+
+
+def _require_files(*given: Path | None) -> None:
+    """Every file can be written, and each is another. Raises `ResultsError` or `SelectionError`."""
+    files = [file for file in given if file]
     for file in files:
         require_writable(file)
     if len({file.resolve() for file in files}) < len(files):
         raise SelectionError(f"--json, --junit and --html need a file each, got {', '.join(map(str, files))}")
-    exclusions = xfails.read(known) if known else []
-    options = Options(selection, float("inf") if budget is None else budget, deadline, isolate, exclusions, threads)
-    asked = targets.resolve_all(names or targets.names())
-    if jobs > 1:
-        objects, interrupted = several.run(jobs, selection.shard, asked, sys.argv[1:])
-    else:
-        libraries = witnesses.installed() if html_file else witnesses.at_hand()
-        objects, interrupted = check_here(options, asked, bool(names), libraries)
-    if json_file:
-        write_atomically(json_file, summary.as_text(objects, lines=json_file.suffix == ".jsonl"))
-    if junit_file:
-        write_atomically(junit_file, junit.junit(objects))
-    if html_file:
-        write_atomically(html_file, page.page(objects))
-    terminal.show_checks(objects, [f"left out: {name}: {why}" for name, why in external.skipped().items()])
-    if interrupted:
-        raise KeyboardInterrupt
-    raise typer.Exit(exit_codes.of_verdicts((o["verdict"], bool(names)) for o in objects))
-
-
-def check_here(
-    options: Options, asked: Sequence[Target], named: bool, libraries: Sequence[str]
-) -> tuple[list[dict[str, Any]], bool]:
-    """Run the suite in this process, with a progress bar: the objects, and whether the user interrupted."""
-    session, interrupted = SuiteRun(options), False
-    try:
-        for target in asked:
-            session.add(target, named)
-        with terminal.Ticker("check", session.planned) as ticker:
-            try:
-                session.run(lambda cases, text: ticker.step(text, cases))
-            except KeyboardInterrupt:
-                interrupted = True
-        return session.objects(libraries), interrupted
-    finally:
-        session.close()

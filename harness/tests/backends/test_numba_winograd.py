@@ -12,8 +12,9 @@ numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import winograd  # noqa: E402
+from conformance.cases.selection import Selection  # noqa: E402
 from conformance.run import engine  # noqa: E402
-from conformance.run.plan import Selection, plan  # noqa: E402
+from conformance.run.plan import plan  # noqa: E402
 from harness.calls.in_process import InProcess  # noqa: E402
 from harness.calls.thread_limits import thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402
@@ -75,7 +76,7 @@ def test_the_suite_passes_on_dense_3x3_kernels(check: str) -> None:
     """Laws, NaN and infinity, strides, poisoned memory, threads: all but the check of the empty batch."""
     specs = [ConvSpec.parse(text) for text in ("n2c3h6w7_f4kh3kw3", "n2c6h5w6_f4kh3kw3_pt1pb0pl2pr1_g2")]
     backend = InProcess(registry.load("numba_winograd"))
-    outcome = engine.run(backend, plan(backend, Selection(ops=_CONV, specs=specs, check=check)))
+    outcome = engine.run(backend, plan(backend, Selection(ops=_CONV, specs=specs, pattern=check)))
     assert outcome.verdict == "pass", [(str(p.case), p.detail) for p in outcome.cases if p.status != "pass"][:3]
     assert outcome.executed == outcome.planned >= 16
 

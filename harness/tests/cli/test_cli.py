@@ -6,79 +6,23 @@ Most tests run the real program in a process of its own; those that must break t
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
-import subprocess
-import sys
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from conformance.checks.under_test import BackendUnderTest
-from conformance.run import engine
-from conformance.run.outcome import BackendResult, CaseResult
-from harness.cli import main
-from harness.contract import registry
+from conformance.run import engine, suite_run
+from conformance.run.results import BackendResult, CaseResult
+from harness.contract import targets
 from harness.geometry.spec import OPS
 from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write, edited
+from harness.tests.helpers.program import assert_one_line, at_start, call, harness, shell, stored
 
 _SPEC = "n1c3h12w11_f4kh3kw2"
 _ONE_LAYER = ("--shapes", _SPEC, "--ops", "im2col", "--pairs", "3")
 _FEW = ("--check", "contract.dtype", "--ops", "im2col", "--dtype", "float32")
 _OWN_UNAVAILABLE = "class BackendUnavailable(Exception):\n    pass\n\n\nraise BackendUnavailable('no such card')\n"
-_BIN = str(Path(sys.executable).parent)
-
-_BODY = "def im2col(x, spec):\n"
-
-Done = subprocess.CompletedProcess[str]
-
-
-def harness(folder: Path, *arguments: object) -> Done:
-    """Run the program in `folder`. Ctrl-C is on, even if a shell started these tests in the background without it."""
-    command = [sys.executable, "-m", "harness", *map(str, arguments)]
-    on = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=120, preexec_fn=on
-    )  # fmt: skip
-
-
-def shell(folder: Path, line: str) -> Done:
-    """Run a line as a user would paste it, with `harness` on the PATH."""
-    environment = {**os.environ, "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(
-        ["sh", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
-
-
-def at_start(statement: str) -> str:
-    """The right plug-in with a statement before all others of im2col."""
-    return edited(_BODY, f"{_BODY}    {statement}\n")
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
-    """Run `main` in this process; gives the exit code."""
-    monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main.main()
-    return ended.value.code
-
-
-def stored(path: Path) -> Any:
-    """The JSON in a file."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def assert_one_line(done: Done, *words: str) -> None:
-    """Exit code 2 and one line on stderr, which says all of `words`; nothing on stdout."""
-    lines = done.stderr.splitlines()
-    assert (done.returncode, len(lines), done.stdout) == (2, 1, ""), done.stderr
-    assert lines[0].startswith("harness: ")
-    assert [w for w in words if w not in lines[0]] == []
-
-
 # -- a right backend -----------------------------------------------------------------------------------------------
 
 
@@ -91,7 +35,7 @@ def test_a_right_plugin_passes_for_every_op(write: Write, tmp_path: Path) -> Non
     assert found["planned"] == found["executed"] == found["counts"]["pass"] > 1000
     assert {c["op"] for c in found["checks"]} == set(OPS)
     assert f"{found['executed']} of {found['planned']}" in done.stdout
-    # The keys are the contract of DESIGN section 6; `reason` says why a backend is unavailable or incomplete.
+    # Scripts rely on the keys; `reason` says why a backend is unavailable or incomplete.
     assert set(found) == {"schema", "backend", "suite_version", "verdict", "reason", "planned", "executed", "counts",
                           "seconds", "checks", "total", "tier", "seed", "isolated", "shard", "cut"}  # fmt: skip
     assert found["isolated"]
@@ -114,7 +58,7 @@ def test_backends_lists_all_and_claims(tmp_path: Path) -> None:
     done = harness(tmp_path, "backends", "--json")
     found = {b["backend"]: b for b in json.loads(done.stdout)}
     assert done.returncode == 0
-    assert list(found) == registry.names()
+    assert list(found) == targets.names()
     assert {"naive_loops", "numpy_fancy", "matlab_loop", "numba_tiled", "numba_winograd", "cupy_kernels",
             "torch_native", "torch_native_cuda"} <= set(found)  # fmt: skip
     assert found["numpy_fancy"]["available"]
@@ -197,16 +141,16 @@ BREAKAGES = {
 }
 
 
-@pytest.mark.parametrize(("source", "check"), BREAKAGES.values(), ids=BREAKAGES)
-def test_a_breakage_fails_and_its_repro_fails_again(write: Write, tmp_path: Path, source: str, check: str) -> None:
+@pytest.mark.parametrize(("source", "check_id"), BREAKAGES.values(), ids=BREAKAGES)
+def test_a_breakage_fails_and_its_repro_fails_again(write: Write, tmp_path: Path, source: str, check_id: str) -> None:
     write("it's broken/bad.py", source)
-    selection = ("--ops", "im2col,col2im", "--dtype", "float32", "--check", check)
+    selection = ("--ops", "im2col,col2im", "--dtype", "float32", "--check", check_id)
     done = harness(tmp_path, "check", "it's broken/bad.py", *selection)
     assert done.returncode == 1, done.stderr
     repros = [line.partition("repro: ")[2] for line in done.stdout.splitlines() if "repro: " in line]
     assert repros, done.stdout
     assert repros[0].startswith("harness check ")
-    assert f"--check {check}/" in repros[0]
+    assert f"--check {check_id}/" in repros[0]
     again = shell(tmp_path, f"{repros[0]} --json again.json")
     assert again.returncode == 1, again.stderr
     (found,) = stored(tmp_path / "again.json")
@@ -252,7 +196,7 @@ def test_an_unavailable_backend_that_was_not_named_is_no_failure(
     write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     card = str(write("card.py", _OWN_UNAVAILABLE))
-    monkeypatch.setattr(registry, "names", lambda: ["numpy_fancy", card])
+    monkeypatch.setattr(targets, "names", lambda: ["numpy_fancy", card])
     assert call(monkeypatch, "check", *_FEW) == 0
     assert "no such card" in capsys.readouterr().out
 
@@ -260,11 +204,13 @@ def test_an_unavailable_backend_that_was_not_named_is_no_failure(
 def test_a_broken_registered_backend_does_not_hide_the_others(
     write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """DESIGN section 4; here a plug-in package that cannot be imported, while nobody named it."""
+    """Here a plug-in package that cannot be imported, while nobody named it."""
     broken = str(write("broken.py", "raise KeyError('lost')\n"))
-    monkeypatch.setattr(registry, "names", lambda: ["numpy_fancy", broken])
-    call(monkeypatch, "check", *_FEW)
-    assert "numpy_fancy" in capsys.readouterr().out
+    monkeypatch.setattr(targets, "names", lambda: ["numpy_fancy", broken])
+    assert call(monkeypatch, "check", *_FEW) == 0
+    shown = capsys.readouterr().out
+    assert "numpy_fancy  pass" in shown
+    assert "lost" in shown
 
 
 @pytest.mark.parametrize("body", ["raise KeyError('x')", "raise SystemExit(0)", "return 5"])
@@ -294,7 +240,7 @@ def test_a_fault_of_the_harness_keeps_its_traceback(
     def plan(*arguments: object) -> BackendResult:
         raise RuntimeError("the planner broke")
 
-    monkeypatch.setattr(engine, "plan", plan)
+    monkeypatch.setattr(suite_run, "plan", plan)
     assert call(monkeypatch, "check", "numpy_fancy") == 4
     text = capsys.readouterr().err
     assert "Traceback" in text
@@ -307,11 +253,11 @@ def test_an_interruption_keeps_what_is_finished(
 ) -> None:
     judged, judge = [], engine.judge
 
-    def interrupted(subject: BackendUnderTest, planned: CaseResult) -> None:
-        judged.append(planned)
+    def interrupted(subject: BackendUnderTest, case_result: CaseResult) -> None:
+        judged.append(case_result)
         if len(judged) == 5:
             raise KeyboardInterrupt
-        judge(subject, planned)
+        judge(subject, case_result)
 
     monkeypatch.setattr(engine, "judge", interrupted)
     out = tmp_path / "out.json"

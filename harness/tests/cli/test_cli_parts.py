@@ -1,4 +1,4 @@
-"""Runs in parts and other forms: several processes, shards, JSON lines, an older suite, what a machine cannot check."""
+"""Runs in parts and other forms: shards, JSON lines, an older suite, what a machine cannot check."""
 
 from __future__ import annotations
 
@@ -8,25 +8,10 @@ from pathlib import Path
 import pytest
 
 from conformance.checks import external
-from harness.tests.cli.test_cli import call, harness, stored
 from harness.tests.helpers.plugins import Write, edited
+from harness.tests.helpers.program import call, harness
 
 _FEW = ("--check", "contract.dtype", "--ops", "im2col", "--dtype", "float32")
-
-
-def test_two_processes_find_what_one_finds(write: Write, tmp_path: Path) -> None:
-    write("plus_one.py", edited("columns[:, :, u, v] = padded", "columns[:, :, u, v] = 1 + padded"))
-    counts = []
-    for jobs in (1, 2):
-        out = tmp_path / f"{jobs}.json"
-        done = harness(
-            tmp_path, "check", "plus_one.py", "--ops", "im2col", "--dtype", "float32", "--jobs", jobs, "--json", out
-        )
-        assert done.returncode == 1, done.stderr
-        (found,) = stored(out)
-        counts.append((found["planned"], found["executed"], found["total"], found["counts"]))
-        assert found["shard"] == ""
-    assert counts[0] == counts[1]
 
 
 def test_json_lines_hold_one_group_a_line(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Every wrong input is refused by the right exception, which names the argument; and `errors.*` sees who refuses none.
 
-Surprising fact: a subclass of the exception would fail here. Callers tell geometry from arrays by the type alone.
+A subclass of the exception fails here: callers tell geometry from arrays by the type alone.
 """
 
 from __future__ import annotations

@@ -8,26 +8,30 @@ import time
 import numpy as np
 import pytest
 
-from conformance.cases.case import Case, CaseError
+from conformance.cases.case import Case, CaseError, SelectionError
+from conformance.cases.selection import Selection
 from conformance.cases.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.checks import external
 from conformance.checks.registration import CHECKS, asks
 from conformance.checks.under_test import BackendUnderTest, Failed
 from conformance.reports import summary
 from conformance.run import engine
-from conformance.run.outcome import BackendResult, CaseResult
+from conformance.run.plan import claimed_dtypes, plan
+from conformance.run.results import BackendResult, CaseResult
+from conformance.run.suite_run import BackendRun
 from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.contract.protocol import DTYPES
+from harness.contract.status import Status
 from harness.geometry.spec import OPS, ConvSpec
 from harness.tests.helpers import faults_laws, faults_tiers, faulty
 from harness.tests.helpers.plugins import called
 
 
 def test_the_right_backend_passes() -> None:
-    outcome = engine.run(*_planned(faulty.Right))
-    assert outcome.verdict == "pass", [p for p in outcome.cases if p.status != "pass"][:3]
-    assert outcome.planned == outcome.executed == outcome.counts["pass"] > 1000
+    result = engine.run(*_planned(faulty.Right))
+    assert result.verdict == "pass", [p for p in result.cases if p.status != "pass"][:3]
+    assert result.planned == result.executed == result.counts[Status.PASS] > 1000
 
 
 @pytest.mark.parametrize("name", faulty.FAULTS)
@@ -35,9 +39,9 @@ def test_every_fault_is_first_seen_by_its_check(name: str) -> None:
     kind, intended = faulty.FAULTS[name]
     if intended in external.skipped():
         pytest.skip(external.skipped()[intended])
-    outcome = engine.run(*_planned(kind))
-    assert faulty.first_to_see(outcome) == intended
-    assert outcome.verdict == "fail"
+    result = engine.run(*_planned(kind))
+    assert faulty.first_to_see(result) == intended
+    assert result.verdict == "fail"
 
 
 def test_results_cached_by_identity_are_seen() -> None:
@@ -53,7 +57,7 @@ def test_every_check_is_the_first_to_see_some_fault() -> None:
 
 @pytest.mark.parametrize("name", ["truncated_to_integers", "computed_in_half_precision"])
 def test_whole_numbers_alone_would_not_do(name: str) -> None:
-    assert engine.run(*_planned(faulty.FAULTS[name][0], check="values.exact")).verdict == "pass"
+    assert engine.run(*_planned(faulty.FAULTS[name][0], pattern="values.exact")).verdict == "pass"
 
 
 def test_one_tier_0_case_an_op_sees_every_value_fault() -> None:
@@ -61,15 +65,15 @@ def test_one_tier_0_case_an_op_sees_every_value_fault() -> None:
     for name, (kind, intended) in faulty.FAULTS.items():
         if intended == "values.exact" and name != "cached_by_shape":  # caches need several calls to be wrong
             backend = faulty.load(kind)
-            outcome = engine.run(backend, engine.plan(backend, engine.Selection(check=intended, specs=DISTINCT)))
-            assert outcome.verdict == "fail", name
+            result = engine.run(backend, plan(backend, Selection(pattern=intended, specs=DISTINCT)))
+            assert result.verdict == "fail", name
 
 
 def test_work_stays_within_limits() -> None:
     backend = faulty.load(faulty.Right)
     total: dict[tuple[str, str], int] = {}
-    for planned in engine.plan(backend).cases:
-        case = planned.case
+    for case_result in plan(backend).cases:
+        case = case_result.case
         work = case.spec.work(case.op)
         assert work <= MAX_WORK, case
         total[case.op, case.dtype] = total.get((case.op, case.dtype), 0) + work
@@ -80,7 +84,7 @@ def test_work_stays_within_limits() -> None:
 @pytest.mark.parametrize(("name", "limit"), [("numpy_fancy", 2.0), ("naive_loops", 25.0)])
 def test_time_stays_within_limits(name: str, limit: float) -> None:
     backend = InProcess(registry.load(name))
-    best = min(engine.run(backend, engine.plan(backend)).seconds for _ in range(2 if limit < 5 else 1))
+    best = min(engine.run(backend, plan(backend)).seconds for _ in range(2 if limit < 5 else 1))
     assert best < limit
 
 
@@ -89,13 +93,14 @@ def test_refusals_are_counted_apart_and_are_no_pass() -> None:
         def unsupported(self, op: str, spec: ConvSpec, dtype: str) -> str | None:
             return "groups" if spec.groups > 1 else None if dtype == "float32" else f"dtype {dtype}"
 
-    outcome = engine.run(*_planned(NoGroups))
-    assert outcome.counts["unsupported"] > 0
-    assert outcome.planned == outcome.executed == outcome.counts["pass"]
-    assert outcome.planned + outcome.counts["unsupported"] == len(outcome.cases)
-    assert outcome.verdict == "incomplete"  # all three discriminating geometries are grouped, so none was executed
-    assert any("im2col in float32" in text for text in outcome.omissions())
-    reasons = {c["reason"] for c in summary.to_json(outcome, called("x"))["checks"] if c["status"] == "unsupported"}
+    result = engine.run(*_planned(NoGroups))
+    assert result.counts[Status.UNSUPPORTED] > 0
+    assert result.planned == result.executed == result.counts[Status.PASS]
+    assert result.planned + result.counts[Status.UNSUPPORTED] == len(result.cases)
+    assert result.verdict == "incomplete"  # all three discriminating geometries are grouped, so none was executed
+    assert any("im2col in float32" in text for text in result.omissions())
+    report = summary.backend_report(BackendRun(called("x"), result))
+    reasons = {c.reason for c in report.checks if c.status is Status.UNSUPPORTED}
     assert any("cases refused: dtype float64" in reason for reason in reasons)
 
 
@@ -112,8 +117,8 @@ def test_refusing_everything_is_incomplete() -> None:
         def unsupported(self, op: str, spec: ConvSpec, dtype: str) -> str | None:
             return "not today"
 
-    outcome = engine.run(*_planned(Nothing))
-    assert (outcome.verdict, outcome.planned, outcome.executed) == ("incomplete", 0, 0)
+    result = engine.run(*_planned(Nothing))
+    assert (result.verdict, result.planned, result.executed) == ("incomplete", 0, 0)
 
 
 def test_raising_where_not_refused_is_a_failure() -> None:
@@ -121,9 +126,9 @@ def test_raising_where_not_refused_is_a_failure() -> None:
         def run(self, op: str, spec: ConvSpec, *arrays: object) -> object:
             raise NotImplementedError("groups")
 
-    outcome = engine.run(*_planned(Raises, check="values.exact"))
-    assert outcome.counts["fail"] == outcome.planned > 0
-    assert "raised NotImplementedError: groups" in outcome.cases[0].detail
+    result = engine.run(*_planned(Raises, pattern="values.exact"))
+    assert result.counts[Status.FAIL] == result.planned > 0
+    assert "raised NotImplementedError: groups" in result.cases[0].detail
 
 
 def test_a_backend_that_exits_does_not_end_the_run() -> None:
@@ -131,27 +136,27 @@ def test_a_backend_that_exits_does_not_end_the_run() -> None:
         def run(self, op: str, spec: ConvSpec, *arrays: object) -> object:
             sys.exit(0)
 
-    assert engine.run(*_planned(Exits, check="contract.dtype")).verdict == "fail"
+    assert engine.run(*_planned(Exits, pattern="contract.dtype")).verdict == "fail"
 
 
 def test_an_interrupted_run_is_incomplete() -> None:
-    backend, outcome = _planned(faulty.Right)
+    backend, result = _planned(faulty.Right)
 
-    def stop(planned: CaseResult) -> None:
+    def stop(case_result: CaseResult) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        engine.run(backend, outcome, stop)
-    assert (outcome.executed, outcome.verdict) == (1, "incomplete")
+        engine.run(backend, result, stop)
+    assert (result.executed, result.verdict) == (1, "incomplete")
 
 
 def test_mistrusted_cases_make_a_run_incomplete() -> None:
     """Windows that lie wholly in padding expect zeros, which a backend of zeros would give as well."""
     blind = ConvSpec.parse("n1c1h1w1_f1kh1kw1_sh9sw9_pt4pb4pl4pr4")
     backend = faulty.load(faulty.Right)
-    plan = engine.plan(backend, engine.Selection(ops=["im2col"], specs=[blind], check="values.exact"))
-    assert engine.run(backend, plan).verdict == "incomplete"
-    assert plan.counts["mistrusted"] == plan.planned == 2
+    result = plan(backend, Selection(ops=["im2col"], specs=[blind], pattern="values.exact"))
+    assert engine.run(backend, result).verdict == "incomplete"
+    assert result.counts[Status.MISTRUSTED] == result.planned == 2
 
 
 def test_extra_dtypes_are_checked_only_if_claimed() -> None:
@@ -160,26 +165,26 @@ def test_extra_dtypes_are_checked_only_if_claimed() -> None:
             return None if dtype in ("float32", "int64") else "no"
 
     backend = faulty.load(Integers)
-    assert engine.claimed_dtypes(backend) == ["float32", "float64", "int64"]
-    assert engine.run(backend, engine.plan(backend)).verdict == "pass"
-    assert engine.claimed_dtypes(faulty.load(faulty.Right)) == ["float32", "float64"]
+    assert claimed_dtypes(backend) == ["float32", "float64", "int64"]
+    assert engine.run(backend, plan(backend)).verdict == "pass"
+    assert claimed_dtypes(faulty.load(faulty.Right)) == ["float32", "float64"]
     assert set(DTYPES) > {"int64", "float16"}
 
 
 def test_case_ids_round_trip_and_rerun_alone() -> None:
     backend = faulty.load(faulty.Right)
-    for planned in engine.plan(backend).cases[::7]:
-        text = str(planned.case)
-        assert Case.parse(text) == planned.case
-        assert [p.case for p in engine.plan(backend, engine.Selection(check=text)).cases] == [planned.case]
+    for case_result in plan(backend).cases[::7]:
+        text = str(case_result.case)
+        assert Case.parse(text) == case_result.case
+        assert [p.case for p in plan(backend, Selection(pattern=text)).cases] == [case_result.case]
 
 
 def test_an_id_outside_the_plan_runs_too() -> None:
     backend = faulty.load(faulty.Right)
     text = "values.exact/conv2d/float32/n1c2h9w8_f3kh4kw2_sh3sw2/bias=0/seed=7"
-    outcome = engine.run(backend, engine.plan(backend, engine.Selection(check=text)))
-    assert [str(p.case) for p in outcome.cases] == [text]
-    assert outcome.verdict == "pass"
+    result = engine.run(backend, plan(backend, Selection(pattern=text)))
+    assert [str(p.case) for p in result.cases] == [text]
+    assert result.verdict == "pass"
 
 
 @pytest.mark.parametrize(
@@ -194,8 +199,8 @@ def test_wrong_case_ids_are_refused(text: str) -> None:
 
 
 def test_nothing_selected_is_an_error() -> None:
-    with pytest.raises(engine.SelectionError, match="no case is selected by --check 'nope'"):
-        engine.plan(faulty.load(faulty.Right), engine.Selection(check="nope"))
+    with pytest.raises(SelectionError, match="no case is selected by --check 'nope'"):
+        plan(faulty.load(faulty.Right), Selection(pattern="nope"))
 
 
 def test_seeds_change_the_data() -> None:
@@ -208,10 +213,8 @@ def test_seeds_change_the_data() -> None:
 
     for seed in (0, 1, 1):
         backend = faulty.load(Remembers)
-        selection = engine.Selection(
-            ops=["im2col"], dtypes=["float32"], check="values.exact", specs=DISTINCT[:1], seed=seed
-        )
-        engine.run(backend, engine.plan(backend, selection))
+        selection = Selection(ops=["im2col"], dtypes=["float32"], pattern="values.exact", specs=DISTINCT[:1], seed=seed)
+        engine.run(backend, plan(backend, selection))
     first, second, third = Remembers.seen
     assert first != second
     assert second == third
@@ -233,14 +236,14 @@ def test_geometries_are_valid_distinct_and_named() -> None:
         assert spec.padding[0] != spec.padding[1] or spec.padding[2] != spec.padding[3]
 
 
-def test_the_subject_never_hands_out_shared_inputs() -> None:
+def test_the_backend_under_test_never_hands_out_shared_inputs() -> None:
     """A backend that spoils its inputs must not spoil those of the next."""
     spoiler, right = faulty.load(faulty.FAULTS["input_zeroed"][0]), faulty.load(faulty.Right)
-    engine.run(spoiler, engine.plan(spoiler, engine.Selection(check="contract.*")))
-    assert engine.run(right, engine.plan(right, engine.Selection(check="contract.*"))).verdict == "pass"
+    engine.run(spoiler, plan(spoiler, Selection(pattern="contract.*")))
+    assert engine.run(right, plan(right, Selection(pattern="contract.*"))).verdict == "pass"
 
 
-def test_the_subject_reports_form_before_values() -> None:
+def test_the_backend_under_test_reports_form_before_values() -> None:
     subject = BackendUnderTest(faulty.load(faulty.FAULTS["extra_axis"][0]))
     spec = DISTINCT[0]
     with pytest.raises(Failed, match="returned shape"):
@@ -251,10 +254,10 @@ def test_a_hundred_cases_take_no_time() -> None:
     """The suite's own cost, on the fastest backend, is what limits how often people run it."""
     backend = faulty.load(faulty.Right)
     start = time.monotonic()
-    engine.plan(backend)
+    plan(backend)
     assert time.monotonic() - start < 1.0
 
 
-def _planned(kind: type[faulty.Right], check: str = "") -> tuple[InProcess, BackendResult]:
+def _planned(kind: type[faulty.Right], pattern: str = "") -> tuple[InProcess, BackendResult]:
     backend = faulty.load(kind)
-    return backend, engine.plan(backend, engine.Selection(check=check))
+    return backend, plan(backend, Selection(pattern=pattern))

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import pytest
 
+from conformance.cases import full_size, grid, strategies
 from conformance.cases.case import SelectionError
-from conformance.cases.shard import Shard
+from conformance.cases.selection import Selection
+from conformance.cases.shard import WHOLE, Shard
 from conformance.cases.specs import DISTINCT
-from conformance.reports import summary
-from conformance.run import engine, grid, layers, search, xfails
-from conformance.run.outcome import BackendResult
-from conformance.run.plan import Selection, plan
+from conformance.checks import higher_tiers
+from conformance.reports.merging import merge
+from conformance.reports.summary import backend_report
+from conformance.run import engine, grid_run, search, xfails
+from conformance.run.plan import plan, plan_full_size, plan_grid, plan_random
+from conformance.run.results import BackendResult
 from conformance.run.suite_run import BackendRun, Options, SuiteRun
 from harness.calls.in_process import InProcess
 from harness.contract import registry
+from harness.contract.status import Status
 from harness.contract.targets import resolve
 from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, ConvSpec
@@ -26,11 +32,10 @@ from harness.tests.helpers.plugins import called
 _SLICE = Shard(7, 500)
 
 
-def session(kind: type[faulty.Right], **selection: object) -> SuiteRun:
+def suite_run(kind: type[faulty.Right], known: Sequence[xfails.KnownFailure] = (), **selection: object) -> SuiteRun:
     """A run over one faulty backend, planned."""
-    made = SuiteRun(Options(Selection(**selection)))  # type: ignore[arg-type]
-    backend = faulty.load(kind)
-    made.entries.append(BackendRun(called("faulty"), plan(backend, made.options.selection), backend))
+    made = SuiteRun(Options(Selection(**selection), known=known))  # type: ignore[arg-type]
+    made.add_open(called("faulty"), faulty.load(kind))
     return made
 
 
@@ -39,11 +44,11 @@ def session(kind: type[faulty.Right], **selection: object) -> SuiteRun:
 
 def test_tier_0_is_a_second_of_distinct_cases_with_real_numbers() -> None:
     backend = InProcess(registry.load("numpy_fancy"))
-    outcome = engine.run(backend, plan(backend, Selection(tier=0)))
-    assert outcome.verdict == "pass"
-    assert outcome.seconds < 1
-    assert {p.case.spec for p in outcome.cases} == set(DISTINCT)
-    assert {"values.real", "values.exact", "contract.dtype"} <= {p.case.check for p in outcome.cases}
+    result = engine.run(backend, plan(backend, Selection(tier=0)))
+    assert result.verdict == "pass"
+    assert result.seconds < 1
+    assert {p.case.spec for p in result.cases} == set(DISTINCT)
+    assert {"values.real", "values.exact", "contract.dtype"} <= {p.case.check for p in result.cases}
 
 
 def test_tier_0_comes_first() -> None:
@@ -58,36 +63,36 @@ def test_tier_0_comes_first() -> None:
 def test_the_grid_is_every_pair_of_settings_once() -> None:
     assert len(grid.settings()) == 594
     assert grid.size() == 352_836
-    assert len({grid._text(*pair) for pair in grid._pairs(Shard())}) == 352_836
+    assert len({grid.text_of(*pair) for pair in grid.pairs(Shard())}) == 352_836
 
 
 def test_shards_share_the_grid_out() -> None:
-    parts = [set(grid._pairs(Shard(k, 3))) for k in (1, 2, 3)]
+    parts = [set(grid.pairs(Shard(k, 3))) for k in (1, 2, 3)]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 352_836
     assert min(map(len, parts)) > 100_000
 
 
 @pytest.mark.parametrize("name", ["numpy_fancy", "numba_tiled", "torch_native", "matlab_loop", "naive_loops"])
 def test_a_slice_of_the_grid(name: str) -> None:
-    backend, outcome = InProcess(registry.load(name)), BackendResult(name, True)
+    backend, result = InProcess(registry.load(name)), BackendResult(name, True)
     shard = _SLICE if name != "naive_loops" else Shard(7, 5000)
-    grid.plan(outcome, (), (), shard)
-    assert outcome.counts["not_run"] == outcome.planned == 6 * grid.size(shard) > 300
-    grid.run([(backend, outcome)], shard)
-    assert outcome.counts["pass"] == outcome.planned, [p.detail for t in outcome.tallies for p in t.kept][:3]
-    assert outcome.verdict == "pass"
+    plan_grid(result, (), (), shard)
+    assert result.counts[Status.NOT_RUN] == result.planned == 6 * grid.size(shard) > 300
+    grid_run.run([(backend, result)], shard)
+    assert result.counts[Status.PASS] == result.planned, [p.detail for t in result.counted for p in t.kept][:3]
+    assert result.verdict == "pass"
 
 
 def test_the_grid_sees_what_the_standing_plan_does_not() -> None:
     backend = faulty.load(faults_tiers.FAULTS["dilation_lost_on_a_single_row"][0])
     assert engine.run(backend, plan(backend)).verdict == "pass"
-    outcome = BackendResult("faulty", True)
-    grid.plan(outcome, ["im2col"], [], _SLICE)
-    grid.run([(backend, outcome)], _SLICE)
-    assert outcome.verdict == "fail"
-    case = outcome.tallies[0].kept[0].case
-    again = engine.run(backend, plan(backend, Selection(check=str(case))))
-    assert again.counts["fail"] == 1
+    result = BackendResult("faulty", True)
+    plan_grid(result, ["im2col"], [], _SLICE)
+    grid_run.run([(backend, result)], _SLICE)
+    assert result.verdict == "fail"
+    case = result.counted[0].kept[0].case
+    again = engine.run(backend, plan(backend, Selection(pattern=str(case))))
+    assert again.counts[Status.FAIL] == 1
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -98,38 +103,38 @@ def test_the_grid_runs_on_as_many_threads_as_asked_for(threads: int, monkeypatch
         asked.append(number)
         return nullcontext()
 
-    monkeypatch.setattr(grid, "thread_limit", limit)
-    made = SuiteRun(Options(Selection(tier=2, shard=_SLICE, check=grid.CHECK, ops=["im2col"]), threads=threads))
+    monkeypatch.setattr(grid_run, "thread_limit", limit)
+    made = SuiteRun(Options(Selection(tier=2, shard=_SLICE, pattern=grid.CHECK_ID, ops=["im2col"]), threads=threads))
     made.add(resolve("numpy_fancy"), True)
     made.run()
     assert asked == [threads]
-    assert made.entries[0].outcome.verdict == "pass"
+    assert made.backends[0].result.verdict == "pass"
 
 
 def test_a_grid_that_is_cut_is_incomplete() -> None:
-    backend, outcome = faulty.load(faulty.Right), BackendResult("faulty", True)
-    grid.plan(outcome, ["im2col"], [])
-    grid.run([(backend, outcome)], budget=0.2)
-    assert outcome.verdict == "incomplete"
-    assert "geometries of the grid were cut by the budget" in outcome.reason
-    assert 0 < outcome.executed < outcome.planned == 352_836
+    backend, result = faulty.load(faulty.Right), BackendResult("faulty", True)
+    plan_grid(result, ["im2col"], [], WHOLE)
+    grid_run.run([(backend, result)], budget=0.2)
+    assert result.verdict == "incomplete"
+    assert "geometries of the grid were cut by the budget" in result.reason
+    assert 0 < result.executed < result.planned == 352_836
 
 
 # -- search --------------------------------------------------------------------------------------------------------
 
 
 def test_search_finds_and_shrinks() -> None:
-    backend, outcome = faulty.load(faults_tiers.FAULTS["long_strides_cut"][0]), BackendResult("faulty", True)
+    backend, result = faulty.load(faults_tiers.FAULTS["long_strides_cut"][0]), BackendResult("faulty", True)
     assert engine.run(backend, plan(backend)).verdict == "pass"
-    search.plan(outcome, ["im2col"], ["float32"])
-    search.run(backend, outcome)
-    assert outcome.verdict == "fail"
-    (found,) = outcome.tallies[0].kept
+    plan_random(result, ["im2col"], ["float32"])
+    search.run(backend, result)
+    assert result.verdict == "fail"
+    (found,) = result.counted[0].kept
     spec = found.case.spec
     assert (spec.batch, spec.stride[0], found.case.layout) == (3, 11, "C")
     assert (spec.groups, spec.in_channels, spec.stride[1], spec.kernel_size) == (1, 1, 1, (1, 1))
-    again = engine.run(backend, plan(backend, Selection(check=str(found.case))))
-    assert again.counts["fail"] == 1
+    again = engine.run(backend, plan(backend, Selection(pattern=str(found.case))))
+    assert again.counts[Status.FAIL] == 1
 
 
 def test_search_is_decided_by_its_seed() -> None:
@@ -143,20 +148,20 @@ def test_search_is_decided_by_its_seed() -> None:
     runs = []
     for seed in (1, 1, 2):
         Remembers.seen = []
-        outcome = BackendResult("faulty", True)
-        search.plan(outcome, ["im2col"], ["float32"], 30)
-        search.run(faulty.load(Remembers), outcome, seed)
+        result = BackendResult("faulty", True)
+        plan_random(result, ["im2col"], ["float32"], 30)
+        search.run(faulty.load(Remembers), result, seed)
         runs.append(Remembers.seen)
-        assert outcome.counts["pass"] == outcome.planned == 30
+        assert result.counts[Status.PASS] == result.planned == 30
     assert runs[0] == runs[1] != runs[2]
 
 
 def test_a_layout_that_fails_alone_is_what_is_left() -> None:
     """A backend that reads a Fortran array front to back; the geometry shrinks, the layout stays."""
-    backend, outcome = faulty.load(faulty.FAULTS["strides_ignored"][0]), BackendResult("faulty", True)
-    search.plan(outcome, ["im2col"], ["float32"])
-    search.run(backend, outcome)
-    assert outcome.tallies[0].kept[0].case.layout == "F"
+    backend, result = faulty.load(faulty.FAULTS["strides_ignored"][0]), BackendResult("faulty", True)
+    plan_random(result, ["im2col"], ["float32"])
+    search.run(backend, result)
+    assert result.counted[0].kept[0].case.layout == "F"
 
 
 # -- full size -----------------------------------------------------------------------------------------------------
@@ -164,32 +169,34 @@ def test_a_layout_that_fails_alone_is_what_is_left() -> None:
 
 def test_layers_are_sampled_at_full_size(monkeypatch: pytest.MonkeyPatch) -> None:
     small = [Layer("small", ConvSpec.parse("n2c8h40w42_f4kh3kw3"))]
-    monkeypatch.setattr(layers, "read_layers", lambda name: small)
-    monkeypatch.setattr(layers, "LARGE_SPEC", ConvSpec.parse("n1c1h240w250_f1kh3kw3"))
+    monkeypatch.setattr(full_size, "read_layers", lambda name: small)
+    monkeypatch.setattr(full_size, "LARGE_SPEC", ConvSpec.parse("n1c1h240w250_f1kh3kw3"))
     for kind, seen in (
         (faulty.Right, set()),
         (faults_tiers.FAULTS["last_rows_missing_in_large_results"][0], {"values.layer", "contract.large_index"}),
         (faults_tiers.FAULTS["index_wraps_around"][0], {"contract.large_index"}),
     ):
         backend = faulty.load(kind)
-        outcome = plan(backend, Selection(ops=["im2col"], dtypes=["float32"], tier=0))
-        layers.plan(backend, outcome, layers.CHECKS, ["im2col"], ["float32"])
-        engine.run(backend, outcome)
-        assert {p.case.check for p in outcome.cases if p.status == "fail"} == seen
-        assert outcome.counts["not_run"] == 0
+        selection = Selection(ops=["im2col"], dtypes=["float32"], tier=0)
+        result = plan(backend, selection)
+        plan_full_size(backend, result, selection)
+        engine.run(backend, result)
+        assert {p.case.check for p in result.cases if p.status == "fail"} == seen
+        assert result.counts[Status.NOT_RUN] == 0
 
 
 def test_a_layer_that_takes_too_long_is_planned_and_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = InProcess(registry.load("naive_loops"))
-    outcome = plan(backend, Selection(ops=["im2col"], dtypes=["float32"], tier=0))
-    monkeypatch.setattr(layers, "_LONGEST", 0.001)
-    wanted = replace(layers.LARGE_SPEC, input_size=(200, 200))
-    monkeypatch.setattr(layers, "LARGE_SPEC", wanted)
-    monkeypatch.setattr(layers, "read_layers", lambda name: [])
-    layers.plan(backend, outcome, layers.CHECKS, ["im2col"], ["float32"])
-    engine.run(backend, outcome)
-    assert outcome.verdict == "incomplete"
-    assert "predicted" in outcome.cases[-1].detail
+    selection = Selection(ops=["im2col"], dtypes=["float32"], tier=0)
+    result = plan(backend, selection)
+    monkeypatch.setattr(higher_tiers, "_LONGEST", 0.001)
+    wanted = replace(full_size.LARGE_SPEC, input_size=(200, 200))
+    monkeypatch.setattr(full_size, "LARGE_SPEC", wanted)
+    monkeypatch.setattr(full_size, "read_layers", lambda name: [])
+    plan_full_size(backend, result, selection)
+    engine.run(backend, result)
+    assert result.verdict == "incomplete"
+    assert "predicted" in result.cases[-1].detail
 
 
 # -- budget, shards, known failures ----------------------------------------------------------------------------------
@@ -197,12 +204,12 @@ def test_a_layer_that_takes_too_long_is_planned_and_not_run(monkeypatch: pytest.
 
 def test_a_budget_runs_the_telling_cases_first_and_says_what_it_cut() -> None:
     backend = faulty.load(faulty.Right)
-    outcome = engine.run(backend, plan(backend), budget=0.3)
-    assert outcome.verdict == "incomplete"
-    assert "were cut by the budget" in outcome.reason
-    done = {p.case.check for p in outcome.cases if p.status == "pass"}
+    result = engine.run(backend, plan(backend), budget=0.3)
+    assert result.verdict == "incomplete"
+    assert "were cut by the budget" in result.reason
+    done = {p.case.check for p in result.cases if p.status == "pass"}
     assert {"values.exact", "values.real"} <= done
-    assert all(p.status == "pass" for p in outcome.cases if p.case.check == "values.real" and p.case.spec in DISTINCT)
+    assert all(p.status == "pass" for p in result.cases if p.case.check == "values.real" and p.case.spec in DISTINCT)
 
 
 def test_shards_hold_every_case_once() -> None:
@@ -210,10 +217,10 @@ def test_shards_hold_every_case_once() -> None:
     whole = [str(p.case) for p in plan(backend).cases]
     parts = [str(p.case) for k in (1, 2, 3) for p in plan(backend, Selection(shard=Shard(k, 3))).cases]
     assert sorted(parts) == sorted(whole)
-    outcomes = [engine.run(backend, plan(backend, Selection(shard=Shard(k, 2), tier=1))) for k in (1, 2)]
-    merged = summary.merge([summary.to_json(o, called("faulty")) for o in outcomes])
-    assert (merged["verdict"], merged["executed"], merged["planned"]) == ("pass", len(whole), len(whole))
-    assert sum(group["executed"] for group in merged["checks"]) == len(whole)
+    results = [engine.run(backend, plan(backend, Selection(shard=Shard(k, 2), tier=1))) for k in (1, 2)]
+    merged = merge([backend_report(BackendRun(called("faulty"), result)) for result in results])
+    assert (merged.verdict, merged.executed, merged.planned) == ("pass", len(whole), len(whole))
+    assert sum(group.executed for group in merged.checks) == len(whole)
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2"])
@@ -222,15 +229,13 @@ def test_wrong_shards_are_refused(text: str) -> None:
         Shard.parse(text)
 
 
-def known(kind: type[faulty.Right], *lines: str, tmp_path: object, check: str = "") -> BackendResult:
+def known(kind: type[faulty.Right], *lines: str, tmp_path: object, pattern: str = "") -> BackendResult:
     """A run with a file of known failures."""
     path = tmp_path / "known.txt"  # type: ignore[operator]
     path.write_text("\n".join(lines))
-    made = session(kind, check=check)
-    made.options = replace(made.options, known=xfails.read(path))
-    xfails.mark(made.entries[0].outcome, list(made.options.known))
+    made = suite_run(kind, xfails.read(path), pattern=pattern)
     made.run()
-    return made.entries[0].outcome
+    return made.backends[0].result
 
 
 def test_known_failures_are_no_failures(tmp_path: object) -> None:
@@ -240,25 +245,25 @@ def test_known_failures_are_no_failures(tmp_path: object) -> None:
         "values.real/*/float*  # sums are truncated, https://example.org/1",
         "values.random  # same",
     )
-    outcome = known(kind, *lines, "law.*   # nothing known", tmp_path=tmp_path, check="[vl]a*")
-    assert outcome.counts["xfail"] > 10
-    assert outcome.counts["xpass"] > 0  # no law fails
-    outcome = known(kind, *lines, tmp_path=tmp_path, check="[vl]a*")
-    assert outcome.counts["fail"] == outcome.counts["xpass"] == 0
-    assert outcome.verdict == "pass"
+    result = known(kind, *lines, "law.*   # nothing known", tmp_path=tmp_path, pattern="[vl]a*")
+    assert result.counts[Status.XFAIL] > 10
+    assert result.counts[Status.XPASS] > 0  # no law fails
+    result = known(kind, *lines, tmp_path=tmp_path, pattern="[vl]a*")
+    assert result.counts[Status.FAIL] == result.counts[Status.XPASS] == 0
+    assert result.verdict == "pass"
 
 
 def test_a_known_failure_that_passes_is_loud(tmp_path: object) -> None:
     exact = str(plan(faulty.load(faulty.Right)).cases[0].case)
-    outcome = known(faulty.Right, f"{exact}  # was broken", tmp_path=tmp_path)
-    assert (outcome.verdict, outcome.counts["xpass"]) == ("fail", 1)
-    assert "is known to fail (was broken), and passed" in outcome.cases[0].detail
+    result = known(faulty.Right, f"{exact}  # was broken", tmp_path=tmp_path)
+    assert (result.verdict, result.counts[Status.XPASS]) == ("fail", 1)
+    assert "is known to fail (was broken), and passed" in result.cases[0].detail
 
 
 def test_a_known_failure_that_matches_nothing_is_loud(tmp_path: object) -> None:
-    outcome = known(faulty.Right, "values.exact/im2col/int8/*  # gone", tmp_path=tmp_path)
-    assert outcome.verdict == "incomplete"
-    assert "matches no case" in outcome.reason
+    result = known(faulty.Right, "values.exact/im2col/int8/*  # gone", tmp_path=tmp_path)
+    assert result.verdict == "incomplete"
+    assert "matches no case" in result.reason
 
 
 def test_a_known_failure_needs_a_reason(tmp_path: object) -> None:
@@ -266,11 +271,11 @@ def test_a_known_failure_needs_a_reason(tmp_path: object) -> None:
         known(faulty.Right, "values.exact", tmp_path=tmp_path)
 
 
-def test_sessions_plan_all_tiers_before_they_run() -> None:
+def test_a_suite_run_plans_all_tiers_before_it_runs() -> None:
     made = SuiteRun(Options(Selection(tier=4, dtypes=["float32"])))
     made.add(resolve("numpy_fancy"), named=True)
-    keys = {t.key for t in made.entries[0].outcome.tallies}
-    assert {(grid.CHECK, op, "float32") for op in OPS} <= keys
-    assert {(search.CHECK, op, "float32") for op in OPS} <= keys
-    assert any(p.case.check == layers.LAYER for p in made.entries[0].outcome.cases)
-    assert made.entries[0].outcome.verdict == "incomplete"
+    keys = {t.key for t in made.backends[0].result.counted}
+    assert {(grid.CHECK_ID, op, "float32") for op in OPS} <= keys
+    assert {(strategies.CHECK_ID, op, "float32") for op in OPS} <= keys
+    assert any(p.case.check == full_size.LAYER for p in made.backends[0].result.cases)
+    assert made.backends[0].result.verdict == "incomplete"

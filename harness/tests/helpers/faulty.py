@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from conformance.checks.registration import CHECKS
-from conformance.run.outcome import BackendResult
+from conformance.run.results import BackendResult
 from harness.calls.in_process import InProcess
 from harness.contract.adapter import complete
 from harness.contract.protocol import Array

@@ -1,0 +1,63 @@
+"""The grid of tier 2: every pair of settings of the two axes, from the smallest up: 352,836 geometries.
+
+One axis has 594 settings (size to 5, kernel and stride to 3, pads to 2 on each side, dilation to 2). A loop bound, a
+border or a remainder that is wrong for some small geometry has no place left to hide.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+
+from conformance.cases.shard import WHOLE, Shard
+from harness.geometry.spec import ConvSpec
+
+CHECK_ID = "values.grid"
+Setting = tuple[int, int, int, int, int, int]  # input size, kernel, stride, pad before, pad after, dilation
+_CHANNELS = ((2, 2, 1), (2, 4, 2), (3, 3, 3))  # C, F, G
+_STEP = 131_071  # prime to the number of geometries: consecutive steps land far apart
+
+
+@lru_cache(maxsize=1)
+def settings() -> list[Setting]:
+    """All settings of one axis whose dilated kernel fits; a kernel of one tap has no dilation."""
+    every = product(range(1, 6), range(1, 4), range(1, 4), range(3), range(3), (1, 2))
+    return [s for s in every if (s[1] - 1) * s[5] + 1 <= s[0] + s[3] + s[4] and (s[1] > 1 or s[5] == 1)]
+
+
+def spec_of(rows: Setting, columns: Setting) -> ConvSpec:
+    """The geometry of two settings, N = 2; channels, filters and groups by a hash of the settings' text."""
+    c, f, g = _CHANNELS[zlib.crc32(text_of(rows, columns).encode()) % len(_CHANNELS)]
+    (h, kh, sh, pt, pb, dh), (w, kw, sw, pl, pr, dw) = rows, columns
+    return ConvSpec(
+        batch=2, in_channels=c, out_channels=f, groups=g, input_size=(h, w), kernel_size=(kh, kw), stride=(sh, sw),
+        padding=(pt, pb, pl, pr), dilation=(dh, dw),
+    )  # fmt: skip
+
+
+def geometries(shard: Shard = WHOLE) -> Iterator[ConvSpec]:
+    """All geometries of a shard, small and large mixed, so that a run that is cut has seen a fair sample."""
+    return (spec_of(rows, columns) for rows, columns in pairs(shard))
+
+
+@lru_cache(maxsize=4)
+def size(shard: Shard = WHOLE) -> int:
+    """How many geometries a shard has: 352,836 in all."""
+    return len(settings()) ** 2 if shard.count == 1 else sum(1 for _ in pairs(shard))
+
+
+def pairs(shard: Shard) -> Iterator[tuple[Setting, Setting]]:
+    """The settings of rows and columns of every geometry of a shard."""
+    axis = settings()
+    count = len(axis) ** 2
+    for k in range(count):
+        row, column = divmod(k * _STEP % count, len(axis))
+        if shard.holds(text_of(axis[row], axis[column])):
+            yield axis[row], axis[column]
+
+
+def text_of(rows: Setting, columns: Setting) -> str:
+    """What a geometry is hashed by: its shard and its channels depend on it, so it must never change."""
+    return f"{rows}{columns}"

@@ -1,0 +1,58 @@
+"""What the user asked for: ops, dtypes, geometries, a pattern of checks or case ids, a tier, a part."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from conformance.cases.case import Case
+from conformance.cases.shard import WHOLE, Shard
+from harness.geometry.spec import ConvSpec, Op
+
+TIERS = range(5)
+DEFAULT_TIER = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the user asked for; empty means everything."""
+
+    ops: Sequence[Op] = ()
+    dtypes: Sequence[str] = ()
+    specs: Sequence[ConvSpec] = ()
+    pattern: str = ""  # of check ids or of case ids
+    seed: int = 0
+    tier: int = DEFAULT_TIER
+    shard: Shard = WHOLE
+    suite: str = ""  # an older suite version, whose checks alone are planned
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the plan is less than the whole suite. The first shard holds all of tier 0, so it is judged whole."""
+        return bool(self.ops or self.dtypes or self.specs or self.pattern or self.shard.index > 1)
+
+    def means(self, check_id: str) -> bool:
+        """Whether a check without geometries of its own is asked for."""
+        return not self.pattern or self.names(check_id)
+
+    def names(self, check_id: str) -> bool:
+        """Whether the pattern is there, and asks for the check by name."""
+        return bool(self.pattern) and fnmatch.fnmatchcase(check_id, self.pattern.split("/", maxsplit=1)[0])
+
+    def agrees(self, case: Case) -> bool:
+        """Whether a case that was given by its id is among what else was asked for."""
+        return (
+            (not self.ops or case.op in self.ops)
+            and (not self.dtypes or case.dtype in self.dtypes)
+            and (not self.specs or case.spec in self.specs)
+        )
+
+
+EVERYTHING = Selection()
+
+
+def matches(pattern: str, case: Case) -> bool:
+    """Whether a pattern means the case: by its check or by its whole id, exactly or as a glob."""
+    text = str(case)
+    return pattern in ("", text) or fnmatch.fnmatchcase(case.check, pattern) or fnmatch.fnmatchcase(text, pattern)

@@ -1,0 +1,103 @@
+"""Questions of tiers 2 to 4: `values.grid`, `values.random`, `values.layer` and `contract.large_index`.
+
+No array of a full-size case is ever made here: the backend's process makes its own inputs, and the pointwise oracle
+asks for the few elements that the sampled results need.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from conformance.cases import case_data, full_size, grid, strategies
+from conformance.cases.case import Case
+from conformance.checks.registration import asks
+from conformance.checks.under_test import BackendUnderTest, Failed, NotRun
+from harness.calls.caller import Conditions
+from harness.calls.memory_layouts import representable
+from harness.contract.protocol import Array
+from harness.oracle import by_taps, data, pointwise
+from harness.oracle.comparing import mismatch, share_used
+from harness.oracle.gate import sample_points
+from harness.results.words import duration
+from harness.timing.predict import predict
+
+_LONGEST = 100.0  # seconds that a call may be predicted to take
+
+
+@asks(grid.CHECK_ID, ())
+def grid_(subject: BackendUnderTest, case: Case) -> None:
+    """One geometry of the grid, or any other, on whole numbers from a pool."""
+    arrays = data.pooled(case.op, case.spec, case.dtype, str(case.spec))
+    difference = grid_difference(subject, case, arrays, by_taps.run(case.op, case.spec, *arrays))
+    if difference:
+        raise Failed(difference)
+
+
+def grid_difference(subject: BackendUnderTest, case: Case, arrays: Sequence[Array], expected: Array) -> str:
+    """How the result differs, or nothing. Raises `Failed` if there is no result of the right form."""
+    subject.begin()
+    got = subject.run(case.op, case.spec, *arrays)
+    return "" if np.array_equal(got, expected) else str(mismatch(got, expected) or "")
+
+
+@asks(strategies.CHECK_ID, ())
+def random(subject: BackendUnderTest, case: Case) -> None:
+    """Whole numbers in the case's memory layout, exact; real numbers too where the dtype has them, within the bound."""
+    arrays = [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
+    got = subject.run(case.op, case.spec, *arrays, conditions=Conditions(layout=case.layout))
+    difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
+    if difference:
+        raise Failed(f"on {case.layout} inputs: {difference}" if case.layout != "C" else str(difference))
+    if case.dtype.startswith("float"):
+        expected, allowed = case_data.real_expected(case, subject.backend.numerics)
+        got = subject.run(case.op, case.spec, *case_data.real_inputs(case))
+        subject.used = share_used(got, expected, allowed)
+        difference = mismatch(got, expected, allowed)
+        if difference:
+            raise Failed(f"on real numbers: {difference}")
+
+
+def _at_full_size(subject: BackendUnderTest, case: Case) -> None:
+    """Sampled elements of the result are what the pointwise oracle says; the first and the last are among them."""
+    op, spec, seed = case.op, case.spec, str(case.spec)
+    predicted = predict(op, spec, lambda probe: _seconds(subject, Case(case.check, op, case.dtype, probe)), _LONGEST)
+    if predicted > _LONGEST:
+        raise NotRun(f"predicted {duration(predicted, 2)} a call, the limit is {duration(_LONGEST, 2)}")
+    points = sample_points(op, spec)
+    got = subject.sample(op, spec, case.dtype, seed, points)
+    arguments = data.lazy(op, spec, case.dtype, seed)
+    wrong = [k for k, point in enumerate(points) if got[k] != pointwise.at(op, spec, arguments, point)]
+    if wrong:
+        point = points[wrong[0]]
+        expected = pointwise.at(op, spec, arguments, point)
+        raise Failed(
+            f"{len(wrong)} of {len(points)} sampled elements differ, first at {list(point)}: "
+            f"got {float(got[wrong[0]]):.9g}, expected {expected}"
+        )
+
+
+@asks(full_size.LAYER, ())
+def layer(subject: BackendUnderTest, case: Case) -> None:
+    """A layer of a real network."""
+    _at_full_size(subject, case)
+
+
+@asks(full_size.LARGE_INDEX, (), ops=full_size.LARGE_OPS, fits=lambda op, spec: spec == full_size.LARGE_SPEC)
+def large_index(subject: BackendUnderTest, case: Case) -> None:
+    """A result of more than 2^31 elements: a 32-bit index wraps around in its last rows."""
+    _at_full_size(subject, case)
+
+
+def _seconds(subject: BackendUnderTest, case: Case) -> float:
+    """How long a call takes, here or in its process, from a second call if the first is short."""
+    took = 0.0
+    for _ in range(2):
+        start = time.monotonic()
+        subject.sample(case.op, case.spec, case.dtype, str(case.spec), sample_points(case.op, case.spec))
+        took = time.monotonic() - start
+        if took > 1:
+            break
+    return took

@@ -1,0 +1,124 @@
+"""One process of a run that several share: it opens, plans and runs its part, and answers with progress and reports.
+
+`jobs` is the parent's side.
+"""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import time
+import traceback
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from conformance.cases.case import SelectionError
+from conformance.reports import summary
+from conformance.run.suite_run import SuiteRun
+from harness.calls import pipe
+from harness.calls.serving import take_over
+from harness.contract import own_packages
+from harness.contract.targets import RegistryError, Target
+
+_TELL_EVERY = 0.2  # seconds
+
+
+class Work(Struct, frozen=True, tag_field="kind", tag=True):
+    """What to run. `options` are pickled `Options`: JSON has no endless budget."""
+
+    options: bytes
+    targets: list[Target]
+    named: bool  # whether the user named the targets
+    libraries: list[str]  # asked about failures
+
+
+class Planned(Struct, frozen=True, tag_field="kind", tag=True):
+    """How many cases this process will run."""
+
+    cases: int
+
+
+class Step(Struct, frozen=True, tag_field="kind", tag=True):
+    """How many cases more are done, and of which check the last one is."""
+
+    cases: int
+    check_id: str
+
+
+class Finished(Struct, frozen=True, tag_field="kind", tag=True):
+    """What is finished. `reports` is a pickled list of `BackendReport`: JSON cannot hold all that backends say."""
+
+    reports: bytes
+    interrupted: bool
+
+
+class WrongCall(Struct, frozen=True, tag_field="kind", tag=True):
+    """The user asked for something that there is not: nothing was run."""
+
+    text: str
+
+
+class Broken(Struct, frozen=True, tag_field="kind", tag=True):
+    """The harness itself failed."""
+
+    traceback: str
+
+
+Replies = Planned | Step | Finished | WrongCall | Broken
+Tell = Callable[[Struct], None]
+
+
+class _Steps:
+    """Counts finished cases, and tells the parent a few times a second."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell, self._cases, self._last = tell, 0, time.monotonic()
+
+    def add(self, cases: int, check_id: str) -> None:
+        self._cases += cases
+        if time.monotonic() - self._last >= _TELL_EVERY:
+            told, self._cases, self._last = self._cases, 0, time.monotonic()
+            self._tell(Step(told, check_id))
+
+
+def answer(work: Work, tell: Tell) -> Struct:
+    """Run the part; what became of it, whatever happens. Ctrl-C keeps what is finished."""
+    try:
+        with SuiteRun(pickle.loads(work.options)) as suite_run:
+            suite_run.add_all(work.targets, work.named)
+            tell(Planned(suite_run.planned))
+            interrupted = suite_run.run_until_interrupted(_Steps(tell).add)
+            return Finished(pickle.dumps(summary.reports(suite_run, work.libraries)), interrupted)
+    except (SelectionError, RegistryError) as error:
+        return WrongCall(_encodable(str(error)))
+    except KeyboardInterrupt:
+        return Finished(pickle.dumps([]), True)
+    except Exception:
+        return Broken(_encodable(traceback.format_exc()))
+
+
+def main() -> None:
+    """Answer the parent's one request."""
+    own_packages.come_first()
+    given, out = take_over()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _once)
+    request = pipe.read(given, pipe.decoder(Work))
+    if request is not None:
+        pipe.write(out, answer(request[0], lambda message: pipe.write(out, message)))
+        pipe.write(out, pipe.Done())
+
+
+def _once(*of_signal: object) -> None:
+    """A second Ctrl-C must not spoil the report of what is finished; the parent can end this process at any time."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Puts the reports of the parts of a run together: of several processes, or of several machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import structs
+
+from conformance.reports.summary import SHOWN
+from conformance.run.records import BackendReport, CheckReport
+from harness.contract.status import Status, Verdict
+
+
+def merge(parts: Sequence[BackendReport]) -> BackendReport:
+    """One report of those that the shards of a run gave for a backend; the first holds all of tier 0."""
+    checks: dict[tuple[str, str, str], CheckReport] = {}
+    for check_report in (check_report for part in parts for check_report in part.checks):
+        key = (check_report.id, check_report.op, check_report.dtype)
+        checks[key] = _joined(checks[key], check_report) if key in checks else check_report
+    return structs.replace(
+        parts[0],
+        counts={status: sum(part.counts[status] for part in parts) for status in Status.counted()},
+        planned=sum(part.planned for part in parts),
+        executed=sum(part.executed for part in parts),
+        total=sum(part.total or 0 for part in parts),
+        seconds=round(max(part.seconds for part in parts), 3),
+        reason=_once(part.reason for part in parts),
+        cut=_once(part.cut for part in parts),
+        verdict=Verdict.worst(part.verdict for part in parts),
+        checks=list(checks.values()),
+    )
+
+
+def _joined(a: CheckReport, b: CheckReport) -> CheckReport:
+    worst = a if Status.worst((a.status, b.status)) is a.status else b
+    return structs.replace(
+        a,
+        status=worst.status,
+        repro=worst.repro,
+        planned=a.planned + b.planned,
+        executed=a.executed + b.executed,
+        seconds=(a.seconds or 0.0) + (b.seconds or 0.0),
+        reason=_once((a.reason, b.reason)),
+        diagnosis=(a.diagnosis + b.diagnosis)[:SHOWN],
+        failures=(a.failures + b.failures)[:SHOWN],
+        used=max((used for used in (a.used, b.used) if used is not None), default=None),
+    )
+
+
+def _once(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(text for text in texts if text))

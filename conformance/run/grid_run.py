@@ -1,0 +1,106 @@
+"""Runs the grid of tier 2 over all backends side by side: expected arrays are made once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.cases import grid
+from conformance.cases.case import Case
+from conformance.cases.shard import WHOLE, Shard
+from conformance.checks.higher_tiers import grid_difference
+from conformance.checks.under_test import BackendUnderTest, Failed
+from conformance.run.results import BackendResult, CaseCounts, CaseResult
+from harness.calls.caller import Caller
+from harness.calls.thread_limits import thread_limit
+from harness.contract.protocol import Array
+from harness.contract.status import Status
+from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps, data
+
+_KEPT = 20  # failures kept of an op
+_REPORT_EVERY = 5000  # cases
+
+
+@dataclass(slots=True)
+class _OnGrid:
+    """One backend on the grid, and the counts of each op and dtype."""
+
+    subject: BackendUnderTest
+    counted: dict[tuple[Op, str], CaseCounts]
+
+    def step(self, op: Op, dtype: str, spec: ConvSpec, arrays: tuple[Array, ...], expected: Array) -> None:
+        case_counts = self.counted[op, dtype]
+        start = time.monotonic()
+        case = Case(grid.CHECK_ID, op, dtype, spec)
+        try:
+            reason = self.subject.backend.unsupported(op, spec, dtype)
+            difference = "" if reason is not None else grid_difference(self.subject, case, arrays, expected)
+        except (Exception, SystemExit) as error:
+            reason, difference = None, str(error) if isinstance(error, Failed) else f"unsupported raised {error!r}"
+        if reason is not None:
+            case_counts.counts[Status.UNSUPPORTED] += 1
+            case_counts.refusals[reason] += 1
+        elif difference:
+            case_counts.counts[Status.FAIL] += 1
+            if len(case_counts.kept) < _KEPT:
+                case_counts.kept.append(CaseResult(case, Status.FAIL, difference, calls=self.subject.calls))
+        else:
+            case_counts.counts[Status.PASS] += 1
+        case_counts.seconds += time.monotonic() - start
+
+
+def run(
+    backends: Sequence[tuple[Caller, BackendResult]],
+    shard: Shard = WHOLE,
+    progress: Callable[[int], None] = lambda cases: None,
+    budget: float = float("inf"),
+    threads: int = 1,
+) -> None:
+    """All backends over what their results plan of the grid.
+
+    On one thread unless asked otherwise: for arrays this small, starting threads is all that is felt.
+    """
+    every = [_OnGrid(BackendUnderTest(caller), _planned(result)) for caller, result in backends]
+    pairs = list(dict.fromkeys(pair for one in every for pair in one.counted))
+    start, waiting = time.monotonic(), 0
+    try:
+        with np.errstate(all="ignore"), thread_limit(threads):
+            for spec in grid.geometries(shard):
+                if time.monotonic() - start > budget:
+                    break
+                _one(spec, pairs, every)
+                waiting += len(pairs) * len(every)
+                if waiting >= _REPORT_EVERY:
+                    progress(waiting)
+                    waiting = 0
+        progress(waiting)
+    finally:
+        for one, (_, result) in zip(every, backends, strict=True):
+            for case_counts in one.counted.values():
+                case_counts.settle()
+            result.seconds += sum(case_counts.seconds for case_counts in one.counted.values())
+            cut = max((case_counts.counts[Status.NOT_RUN] for case_counts in one.counted.values()), default=0)
+            if cut and budget < float("inf"):
+                result.cuts.append(f"{cut} geometries of the grid were cut by the budget")
+
+
+def is_planned(result: BackendResult) -> bool:
+    """Whether the plan of a backend has the grid."""
+    return bool(_planned(result))
+
+
+def _planned(result: BackendResult) -> dict[tuple[Op, str], CaseCounts]:
+    return {(c.key.op, c.key.dtype): c for c in result.counted if c.key.check_id == grid.CHECK_ID}
+
+
+def _one(spec: ConvSpec, pairs: Sequence[tuple[Op, str]], every: Sequence[_OnGrid]) -> None:
+    text = str(spec)
+    for op, dtype in pairs:
+        arrays = data.pooled(op, spec, dtype, text)
+        expected = by_taps.run(op, spec, *arrays)
+        for one in every:
+            one.step(op, dtype, spec, arrays, expected)

@@ -1,0 +1,76 @@
+"""What is published of a run of the suite: the objects of `harness check --json`, as typed records.
+
+A file that was written by an older version lacks the newer fields; their defaults say that nothing is known.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from harness.contract.status import Status, Verdict
+from harness.geometry.spec import Op
+
+SCHEMA = 1
+
+
+class FailureReport(Struct, frozen=True, kw_only=True):
+    """One case that failed: what is wrong, in words and as a picture, and how to see it again."""
+
+    case: str = ""
+    status: Status
+    text: str = ""
+    pattern: str = ""
+    picture: list[str] = field(default_factory=list)  # rows of one plane of the result, `#` where it is wrong
+    witnesses: str = ""
+    repro: str = ""
+    pytest: str = ""
+    script: str = ""
+
+
+class CheckReport(Struct, frozen=True, kw_only=True):
+    """All cases of one check, op and dtype."""
+
+    id: str
+    op: Op
+    dtype: str
+    status: Status
+    planned: int
+    executed: int
+    reason: str
+    repro: str = ""
+    diagnosis: list[str] = field(default_factory=list)
+    seconds: float | None = None
+    optional: bool = False
+    used: float | None = None  # the largest share of an error allowance
+    failures: list[FailureReport] = field(default_factory=list)
+
+    @property
+    def shown_failures(self) -> list[FailureReport]:
+        """The first failures; of a file older than `failures`, its diagnoses."""
+        if self.failures:
+            return self.failures
+        return [
+            FailureReport(status=self.status, text=text, repro="" if i else self.repro)
+            for i, text in enumerate(self.diagnosis)
+        ]
+
+
+class BackendReport(Struct, frozen=True, kw_only=True):
+    """One backend: its verdict, how many cases ended how, and every check."""
+
+    schema: int
+    backend: str
+    suite_version: str
+    verdict: Verdict
+    reason: str
+    planned: int
+    executed: int
+    total: int | None = None
+    counts: dict[Status, int]
+    seconds: float
+    tier: int | None = None
+    seed: int | None = None
+    isolated: bool | None = None
+    shard: str = ""
+    cut: str = ""
+    checks: list[CheckReport]

@@ -1,0 +1,217 @@
+"""What became of a plan: cases, counts and the verdict, which cannot be green by omission."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from conformance.cases.case import Case
+from conformance.cases.specs import DISTINCT
+from conformance.checks.under_test import RecordedCall
+from harness.contract.protocol import Numerics
+from harness.contract.status import Status, Verdict
+from harness.geometry.spec import Op
+
+_REASONS = 2  # why cases were not run, of a backend in one line
+
+
+class CheckKey(NamedTuple):
+    """What cases are put together by, in reports and under pytest."""
+
+    check_id: str
+    op: Op
+    dtype: str
+
+    def __str__(self) -> str:
+        return "/".join(self)
+
+
+@dataclass(slots=True)
+class CaseResult:
+    """One case of the plan and what became of it; `detail` is the reason or the diagnosis."""
+
+    case: Case
+    status: Status = Status.NOT_RUN
+    detail: str = ""
+    optional: bool = False  # reported, never part of the verdict
+    known_reason: str = ""  # why it is known to fail, if it is
+    seconds: float = 0.0
+    used: float | None = None  # share of the error allowance
+    calls: list[RecordedCall] = field(default_factory=list)  # kept for the first failures of a check, op and dtype
+    numerics: Numerics = "gemm"  # of the backend: the algorithm class that its error bound is for
+
+    @property
+    def key(self) -> CheckKey:
+        """Check, op and dtype."""
+        return CheckKey(self.case.check, self.case.op, self.case.dtype)
+
+    def forget(self) -> None:
+        """Be as planned again; what the plan decided, without running it, stays."""
+        if self.seconds:
+            self.status, self.detail, self.seconds, self.used, self.calls = Status.NOT_RUN, "", 0.0, None, []
+
+
+@dataclass(slots=True)
+class CaseCounts:
+    """Cases too many to keep one by one: how many were planned, what became of them, and those that failed."""
+
+    key: CheckKey
+    planned: int  # the refused ones included
+    counts: Counter[Status] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    kept: list[CaseResult] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, key: CheckKey, planned: int) -> CaseCounts:
+        """As planned: nothing was run."""
+        return cls(key, planned, Counter({Status.NOT_RUN: planned}))
+
+    def settle(self) -> None:
+        """What was planned and has no result was not run."""
+        self.counts[Status.NOT_RUN] = 0
+        self.counts[Status.NOT_RUN] = self.planned - self.counts.total()
+
+    def forget(self) -> None:
+        """Be as planned again."""
+        self.counts, self.refusals, self.kept, self.seconds = Counter(), Counter(), [], 0.0
+        self.settle()
+
+
+@dataclass(slots=True)
+class CheckResult:
+    """All cases of one check, op and dtype."""
+
+    key: CheckKey
+    cases: list[CaseResult] = field(default_factory=list)
+    counts: Counter[Status] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    @property
+    def optional(self) -> bool:
+        """Whether it is left out of the verdict."""
+        return any(case_result.optional for case_result in self.cases)
+
+    @property
+    def status(self) -> Status:
+        """The worst that occurs."""
+        return Status.worst(status for status, count in self.counts.items() if count) if self.total else Status.NOT_RUN
+
+    @property
+    def total(self) -> int:
+        """All cases, those that the backend refuses included."""
+        return self.counts.total()
+
+    @property
+    def planned(self) -> int:
+        """Cases to execute: all but those that the backend refuses."""
+        return self.total - self.counts[Status.UNSUPPORTED]
+
+    @property
+    def executed(self) -> int:
+        """Cases that ran to a result."""
+        return self.planned - self.counts[Status.NOT_RUN]
+
+
+@dataclass(slots=True)
+class BackendResult:
+    """The plan of one backend, with results, and how long it took in seconds."""
+
+    backend: str
+    narrowed: bool
+    cases: list[CaseResult] = field(default_factory=list)
+    counted: list[CaseCounts] = field(default_factory=list)  # of the higher tiers
+    seconds: float = 0.0
+    unavailable: str = ""
+    cuts: list[str] = field(default_factory=list)  # what the budget cut off
+    stale: list[str] = field(default_factory=list)  # known failures that match nothing
+    notes: list[str] = field(default_factory=list)  # what is not part of the plan on this machine, and why
+
+    @property
+    def counts(self) -> dict[Status, int]:
+        """How many cases ended in each status, the optional ones left out."""
+        found = Counter(case_result.status for case_result in self.cases if not case_result.optional)
+        for case_counts in self.counted:
+            found.update(case_counts.counts)
+        return {status: found[status] for status in Status.counted()}
+
+    @property
+    def total(self) -> int:
+        """All cases, those that the backend refuses included."""
+        return sum(self.counts.values())
+
+    @property
+    def planned(self) -> int:
+        """Cases to execute: all but those that the backend refuses."""
+        return self.total - self.counts[Status.UNSUPPORTED]
+
+    @property
+    def executed(self) -> int:
+        """Cases that ran to a result."""
+        return self.planned - self.counts[Status.NOT_RUN]
+
+    @property
+    def asks_optional(self) -> bool:
+        """Whether an optional check was asked for by name."""
+        return any(case_result.optional for case_result in self.cases)
+
+    @property
+    def verdict(self) -> Verdict:
+        """fail if any case failed; pass only if all that had to run did, and enough of the contract is claimed."""
+        if self.unavailable:
+            return Verdict.UNAVAILABLE
+        counts = self.counts
+        if counts[Status.FAIL] or counts[Status.XPASS]:
+            return Verdict.FAIL
+        nothing = not self.planned and not self.asks_optional
+        short = counts[Status.NOT_RUN] or counts[Status.MISTRUSTED] or nothing or self.stale
+        return Verdict.INCOMPLETE if short or self.omissions() else Verdict.PASS
+
+    def omissions(self) -> list[str]:
+        """What a pass needs and this run lacks; a plan that the user narrowed is judged by itself."""
+        if self.narrowed:
+            return []
+        ran = (Status.PASS, Status.FAIL, Status.XFAIL, Status.XPASS)
+        executed = {(c.case.op, c.case.dtype) for c in self.cases if c.case.spec in DISTINCT and c.status in ran}
+        claimed = {(c.case.op, c.case.dtype) for c in self.cases if c.status is not Status.UNSUPPORTED}
+        compulsory: set[tuple[Op, str]] = {("im2col", "float32"), ("col2im", "float32")}
+        return [
+            f"no discriminating case of {op} in {dtype} was executed"
+            for op, dtype in sorted((claimed | compulsory) - executed)
+        ]
+
+    @property
+    def reason(self) -> str:
+        """Why it is unavailable or incomplete, as far as counts do not say it."""
+        if self.unavailable:
+            return self.unavailable
+        waiting = (c for c in self.cases if c.status is Status.NOT_RUN and not c.optional)
+        not_run = dict.fromkeys(case_result.detail for case_result in waiting if case_result.detail)
+        return "; ".join([*(self.cuts or self.omissions()), *list(not_run)[:_REASONS], *self.stale, *self.notes])
+
+    def only(self, key: CheckKey) -> BackendResult:
+        """The same cases and counts, not copies, of one check, op and dtype alone."""
+        cases = [case_result for case_result in self.cases if case_result.key == key]
+        counted = [case_counts for case_counts in self.counted if case_counts.key == key]
+        return BackendResult(self.backend, True, cases, counted)
+
+    def groups(self) -> Iterable[CheckResult]:
+        """Cases by check, op and dtype, in the order of the plan."""
+        table: dict[CheckKey, CheckResult] = {}
+        for case_result in self.cases:
+            group = table.setdefault(case_result.key, CheckResult(case_result.key))
+            group.cases.append(case_result)
+            group.counts[case_result.status] += 1
+            group.seconds += case_result.seconds
+            if case_result.status is Status.UNSUPPORTED:
+                group.refusals[case_result.detail] += 1
+        for case_counts in self.counted:
+            group = table.setdefault(case_counts.key, CheckResult(case_counts.key))
+            group.cases += case_counts.kept
+            group.counts.update(case_counts.counts)
+            group.refusals.update(case_counts.refusals)
+            group.seconds += case_counts.seconds
+        return table.values()

@@ -1,0 +1,37 @@
+"""Runs the suite for a command, here or in several processes, and shows how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conformance import jobs
+from conformance.reports import summary
+from conformance.run.records import BackendReport
+from conformance.run.suite_run import Options, SuiteRun
+from harness.cli.terminal import Ticker
+from harness.contract.targets import Target
+
+
+def run_here(
+    options: Options, asked: Sequence[Target], named: bool, libraries: Sequence[str] = ()
+) -> tuple[list[BackendReport], bool]:
+    """Run the suite in this process, with a progress bar: the reports, and whether the user interrupted."""
+    with SuiteRun(options) as suite_run:
+        suite_run.add_all(asked, named)
+        with Ticker("check", suite_run.planned) as ticker:
+            interrupted = suite_run.run_until_interrupted(lambda cases, check_id: ticker.step(check_id, cases))
+        return summary.reports(suite_run, libraries), interrupted
+
+
+def run_in_jobs(
+    count: int, options: Options, asked: Sequence[Target], named: bool, libraries: Sequence[str]
+) -> tuple[list[BackendReport], bool]:
+    """The same in `count` processes, with plain lines: one terminal has no room for several bars."""
+    tickers: dict[int, Ticker] = {}
+
+    def progress(one: jobs.JobProgress) -> None:
+        what = f"job {one.number} of {count}: check"
+        ticker = tickers.setdefault(one.number, Ticker(what, one.planned, bar=False))
+        ticker.step(one.check_id, one.cases)
+
+    return jobs.run(count, options, asked, named, libraries, progress)
