@@ -70,16 +70,20 @@ Tell = Callable[[Struct], None]
 
 
 class _Steps:
-    """Counts finished cases, and tells the parent a few times a second."""
+    """Counts finished cases, and tells the parent a few times a second, and of the last ones."""
 
     def __init__(self, tell: Tell) -> None:
-        self._tell, self._cases, self._last = tell, 0, time.monotonic()
+        self._tell, self._cases, self._check_id, self._last = tell, 0, "", time.monotonic()
 
     def add(self, cases: int, check_id: str) -> None:
-        self._cases += cases
+        self._cases, self._check_id = self._cases + cases, check_id
         if time.monotonic() - self._last >= _TELL_EVERY:
-            told, self._cases, self._last = self._cases, 0, time.monotonic()
-            self._tell(Step(told, check_id))
+            self.tell()
+
+    def tell(self) -> None:
+        told, self._cases, self._last = self._cases, 0, time.monotonic()
+        if told:
+            self._tell(Step(told, self._check_id))
 
 
 def answer(work: Work, tell: Tell) -> Struct:
@@ -88,7 +92,9 @@ def answer(work: Work, tell: Tell) -> Struct:
         with SuiteRun(pickle.loads(work.options)) as suite_run:
             suite_run.add_all(work.targets, work.named)
             tell(Planned(suite_run.planned))
-            interrupted = suite_run.run_until_interrupted(_Steps(tell).add)
+            steps = _Steps(tell)
+            interrupted = suite_run.run_until_interrupted(steps.add)
+            steps.tell()
             return Finished(pickle.dumps(summary.reports(suite_run, work.libraries)), interrupted)
     except (SelectionError, RegistryError) as error:
         return WrongCall(_encodable(str(error)))

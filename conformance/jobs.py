@@ -124,7 +124,7 @@ def _wait(started: Sequence[_Job], events: queue.Queue[JobProgress], progress: P
     They then report what is finished. A second Ctrl-C does not wait for that.
     """
     interrupted = False
-    while any(one.is_running for one in started):
+    while any(one.is_running for one in started) or not events.empty():
         try:
             progress(events.get(timeout=0.1))
         except queue.Empty:

@@ -88,8 +88,12 @@ class SuiteRun:
             if named and isinstance(reason, RegistryError):
                 raise
             self.add_unavailable(target, str(reason))
-        else:
+            return
+        try:
             self.add_open(target, caller)
+        except BaseException:  # a wrong selection, Ctrl-C: nobody else knows the child
+            _close(caller)
+            raise
 
     def add_unavailable(self, target: Target, reason: str) -> None:
         """A backend that this machine cannot run."""
@@ -138,8 +142,7 @@ class SuiteRun:
     def close(self) -> None:
         """End the children."""
         for backend in self.backends:
-            if isinstance(backend.caller, InChild):
-                backend.caller.close()
+            _close(backend.caller)
 
     def _stages(self, ready: Sequence[_Ready], progress: Progress) -> list[_Stage]:
         """The standing cases of every backend, the grid for all at once, then of each search and full-size layers."""
@@ -167,6 +170,11 @@ def _cases(caller: Caller, result: BackendResult, progress: Progress, *, standin
         engine.run(caller, result, lambda case_result: progress(1, case_result.case.check), budget, standing)
 
     return stage
+
+
+def _close(caller: Caller | None) -> None:
+    if isinstance(caller, InChild):
+        caller.close()
 
 
 def _opened(target: Target, options: Options) -> Caller:

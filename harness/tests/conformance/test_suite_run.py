@@ -9,6 +9,7 @@ import pytest
 
 import conformance
 from conformance.cases import full_size, grid, strategies
+from conformance.cases.case import SelectionError
 from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
 from conformance.pytest_suite import GroupCheck, Suite
@@ -19,11 +20,12 @@ from conformance.run.records import BackendReport, CheckReport
 from conformance.run.results import CheckKey
 from conformance.run.suite_run import Options, SuiteRun
 from conformance.run.xfails import KnownFailure
+from harness.calls.in_child import InChild
 from harness.contract.status import Status, Verdict
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.tests.helpers import faults_tiers, faulty
-from harness.tests.helpers.plugins import called
+from harness.tests.helpers.plugins import GOOD, Write, called
 
 _PART = Shard(1, 5000)  # of the grid some 70 geometries, of the search a single case
 _HIGHER = {grid.CHECK_ID, strategies.CHECK_ID, full_size.LAYER, full_size.LARGE_INDEX}
@@ -127,6 +129,20 @@ def test_a_group_of_a_higher_tier_knows_what_is_known_to_fail() -> None:
     group = made.run_group(made.backends[0], CheckKey(grid.CHECK_ID, "im2col", "float32"))
     assert group.status is Status.XFAIL
     assert {case_result.known_reason for case_result in group.cases} == {"single rows"}
+
+
+def test_a_wrong_selection_leaves_no_child(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[InChild] = []
+
+    def close(self: InChild) -> None:
+        ended.append(self)
+
+    monkeypatch.setattr(InChild, "close", close)
+    with pytest.raises(SelectionError):
+        conformance.check(str(write("good.py", GOOD)), check="nope")
+    (child,) = ended
+    monkeypatch.undo()
+    child.close()
 
 
 class Refusing(faulty.FAULTS["averaged_overlap"][0]):  # type: ignore[misc]
