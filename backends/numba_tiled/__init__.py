@@ -11,11 +11,11 @@ from importlib.metadata import version
 
 from numba import get_num_threads
 
-from backends.numba_tiled.cache import forget_other_versions
+from backends.numba_tiled.launch.cache import forget_other_versions
 
 forget_other_versions()  # before Numba loads anything
 
-from backends.numba_tiled.dispatch import (  # noqa: E402
+from backends.numba_tiled.ops.dispatch import (  # noqa: E402
     col2im,
     conv2d,
     conv2d_bias_grad,
@@ -23,7 +23,7 @@ from backends.numba_tiled.dispatch import (  # noqa: E402
     conv2d_weight_grad,
     im2col,
 )
-from backends.numba_tiled.simd import BYTES  # noqa: E402
+from backends.numba_tiled.simd.registers import BYTES  # noqa: E402
 from harness import ConvSpec, Op  # noqa: E402
 
 __all__ = [
