@@ -1,11 +1,17 @@
 """Bands of padded planes: what a convolution with one channel a group reads, laid out in the first-level cache.
 
-Such a convolution does a multiply-add per element that it loads and no more, so all hangs on where it loads from. A
-band is some rows of the result and what they read; small planes are laid out several at a time, large ones a band at
+Such a convolution does a multiply-add for each element that it loads and no more, so all hangs on where it loads from.
+A band is some rows of the result and what they read; small planes are laid out several at a time, large ones a band at
 a time, so that what is laid out and what is computed from it stay in the cache together: x is read once (twice where
 bands meet), the result written once.
 
-Rows and columns are kept apart by their remainder modulo the stride, as in `geometry`, but each pair of remainders
+    plane of x       band 0     band 1     band 2
+    . . . . . .      rows 0     rows 2     rows 4       a 3x3 kernel, bands of 2 rows of the result:
+    . a b c d .      to 3       to 5       to 7         each reads 4 rows of the padded plane
+    . e f g h .
+     ...
+
+Rows and columns are kept apart by their remainder modulo the stride, as in `layout.planes`, but each pair of remainders
 (phase) is a plane of its own, one plane behind the other: [phase][plane][height][width]. Neighbours in the result
 are neighbours in memory and one row follows the other without a gap, so kernels may run over the rows as if they were
 one: of `width` columns a few are no results.
@@ -18,7 +24,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from backends.numba_tiled.layout.rows import clear
+from backends.numba_tiled.launch.arguments import round_up
+from backends.numba_tiled.layout.rows import Rows, clear
+from backends.numba_tiled.simd.registers import BYTES
 from backends.numba_tiled.simd.vector import evens, lanes, load_between, load_every, odds, store
 
 _ROOM = 32 << 10  # bytes a band and its results may take: most of a first-level cache
@@ -49,9 +57,16 @@ class Fit(NamedTuple):
     run: int  # elements from one result in scratch memory to the next: whole vectors
 
 
-def fit(rows: int, columns: int, span: int, width: int, laid: int, made: int, lanes: int, itemsize: int) -> Fit:
-    """For `rows` rows that read `span` rows more, `laid` planes to lay out and `made` runs to hold for a result."""
-    most = _ROOM // itemsize
+class Fill(NamedTuple):
+    """What is in scratch memory for one result."""
+
+    laid: int  # planes that are laid out
+    made: int  # runs that are computed
+
+
+def fit(rows: int, columns: int, span: int, width: int, fill: Fill, itemsize: int) -> Fit:
+    """For results of `rows` by `columns`, in rows of `width`, which read `span` rows more."""
+    most, lanes, (laid, made) = _ROOM // itemsize, BYTES // itemsize, fill
     whole = laid * (rows + span) * width + made * _run(rows, width, columns, lanes)
     if whole <= most:
         return Fit(most // whole, rows, 1, _run(rows, width, columns, lanes))
@@ -62,7 +77,8 @@ def fit(rows: int, columns: int, span: int, width: int, laid: int, made: int, la
 
 
 def _run(rows: int, width: int, columns: int, lanes: int) -> int:
-    return -(-((rows - 1) * width + columns) // lanes) * lanes
+    """Elements from the first result to the last, in whole vectors."""
+    return round_up((rows - 1) * width + columns, lanes)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -94,31 +110,32 @@ def lay_out(to, source, start, planes, apart, row, bands, fresh):
             at = start + (first + above * sh) * bands.w + offset
             for q in range((width - 1) // n * n, -1, -n):
                 _strip(
-                    to, place + above * width + q, height * width, width, bands.phase, together, source, at + q * sw,
-                    apart, sh * bands.w, planes, below - above, sw, low - q * together, high - q * together,
+                    to, Rows(place + above * width + q, height * width, width), bands.phase, source,
+                    Rows(at + q * sw, apart, sh * bands.w), planes, below - above, sw, low - q * together,
+                    high - q * together,
                 )  # fmt: skip
             place += together * bands.phase
 
 
 @njit(nogil=True, error_model="numpy")
-def _strip(to, i, size, width, phase, together, source, j, apart, pitch, planes, rows, step, low, high):
+def _strip(to, target, phase, source, origin, planes, rows, step, low, high):
     """A vector of every row of every plane: lanes low <= lane < high are source[j + lane * step], the others zero.
 
-    With two phases together, these are limits of elements of the source.
+    Rows begin where `target` and `origin` (`Rows`) say. With step 2 the odd elements go to the next phase, `phase` on,
+    and the limits are those of elements of the source.
     """
-    n = lanes(to)
-    if step == 1:
-        for k in range(planes):
+    n, width, pitch = lanes(to), target.row, origin.row
+    for k in range(planes):
+        i, j = target.begin + k * target.plane, origin.begin + k * origin.plane
+        if step == 1:
             for r in range(rows):
-                store(to, i + k * size + r * width, load_between(source, j + k * apart + r * pitch, low, high))
-    elif together == 2:
-        for k in range(planes):
+                store(to, i + r * width, load_between(source, j + r * pitch, low, high))
+        elif step == 2:
             for r in range(rows):
-                at = j + k * apart + r * pitch
+                at = j + r * pitch
                 near, far = load_between(source, at, low, high), load_between(source, at + n, low - n, high - n)
-                store(to, i + k * size + r * width, evens(near, far))
-                store(to, i + phase + k * size + r * width, odds(near, far))
-    else:
-        for k in range(planes):
+                store(to, i + r * width, evens(near, far))
+                store(to, i + phase + r * width, odds(near, far))
+        else:
             for r in range(rows):
-                store(to, i + k * size + r * width, load_every(source, j + k * apart + r * pitch, step, low, high))
+                store(to, i + r * width, load_every(source, j + r * pitch, step, low, high))

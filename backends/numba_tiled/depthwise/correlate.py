@@ -1,10 +1,14 @@
 """The gradient of depthwise weights: one dot product of dy with the shifted plane for each tap.
 
 TAPS sums stay in registers while a run of dy goes by: one load of dy serves them all, and taps that neighbour in threes
-share their loads of x. As in `stencil` a run goes over the rows of a band as if they were one; dy is laid out as wide
-as x, with zeros between its rows. There they meet pixels that the tap must not read, and zero times an infinite one
-would be NaN: where a sum is not finite it is formed again row by row, from the right pixels alone. x and dy are read
-once, dw alone is written.
+share their loads of x.
+
+    dy   | a b c d | ...          sum of tap 0 += a b c d * x[tap 0 ...]
+                                  sum of tap 1 += a b c d * x[tap 1 ...]     ... 9 of them, a 3x3 kernel at once
+
+As in `stencil` a run goes over the rows of a band as if they were one; dy is laid out as wide as x, with zeros between
+its rows. There they meet pixels that the tap must not read, and zero times an infinite one would be NaN: where a sum is
+not finite it is formed again row by row, from the right pixels alone. x and dy are read once, dw alone is written.
 
 The sums of each band are added up apart, so rounding grows with the number of bands and images, not of pixels. A
 filter belongs to one thread, which takes the images in their order.
@@ -21,17 +25,21 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.depthwise.bands import lay_out
-from backends.numba_tiled.layout.rows import clear
-from backends.numba_tiled.simd.registers import Vec, first, int_of, multiply_add, read, shuffle, sum_of_lanes
 from backends.numba_tiled.launch.spread import spread
-from backends.numba_tiled.simd.vector import lanes, load, load_first, moved, pointer, total
+from backends.numba_tiled.layout.rows import clear
+from backends.numba_tiled.simd.emit import first, int_of, multiply_add, read, shuffle, sum_of_lanes
+from backends.numba_tiled.simd.pointers import moved, pointer
+from backends.numba_tiled.simd.registers import Vec
+from backends.numba_tiled.simd.vector import lanes, load, load_first, total
 
 TAPS = 9  # sums in registers: a 3x3 kernel at once
 
 
 class Correlation(NamedTuple):
-    """The gradient of depthwise weights."""
+    """The gradient of depthwise weights. Sizes in elements."""
 
+    batch: int
+    channels: int  # of x
     together: int  # channels at a time
     multiplier: int  # filters of a channel
     oh: int
@@ -43,6 +51,15 @@ class Correlation(NamedTuple):
     threes: int  # so many taps come in threes of neighbours, and first
     taps: np.ndarray  # where they are in the planes
     weights: np.ndarray  # which
+
+
+class Lists(NamedTuple):
+    """The two lists of a correlation, as pointers."""
+
+    depth: int  # taps
+    threes: int
+    taps: Any
+    weights: Any
 
 
 @intrinsic
@@ -154,46 +171,57 @@ def _dots(x, places, threes, dy, rows, columns, pitch):
 
 
 @njit(nogil=True, error_model="numpy")
-def _share(t, threads, dy, x, dw, batch, channels, c, of_x, of_dy, buffer):
-    """Part t of the channels."""
+def _add_plane(dw, x, dy, rows, columns, width, lists):
+    """dw[tap] += the sum of dy * x shifted by the tap, for all taps; `rows` rows of `columns`, `width` apart in both."""
+    tap = 0
+    while tap < lists.depth:
+        threes = tap < lists.threes
+        step, end = (3, lists.threes) if threes else (1, lists.depth)
+        places = _places(lists.taps, tap, step, end - step)
+        high, wide = 1, (rows - 1) * width + columns  # all rows as one
+        sums = _no_sums(x)
+        while wide > 0:
+            sums = _dots(x, places, threes, dy, high, wide, width)
+            if high == rows or total(_times_zero(sums)) == 0:
+                wide = 0
+            else:
+                high, wide = rows, columns  # once more, row by row
+        _add_totals(dw, 0, lists.weights, tap, sums, end - tap)
+        tap = min(tap + TAPS, end)
+
+
+@njit(nogil=True, error_model="numpy")
+def _share(t, threads, dy, x, dw, c, of_x, of_dy, buffer):
+    """Thread t's part of the channels.
+
+    own | planes of x, a band | dy, a band |      a thread's part of the scratch memory
+        0                     laid
+    """
     own = moved(pointer(buffer), t * (buffer.size // threads))
     x, dy, dw, laid = pointer(x), pointer(dy), pointer(dw), moved(own, c.laid)
-    taps, weights = pointer(c.taps), pointer(c.weights)
+    lists = Lists(c.depth, c.threes, pointer(c.taps), pointer(c.weights))
     size, image, pixels, width = of_x.height * of_x.width, of_x.h * of_x.w, c.oh * c.ow, of_x.width
-    blocks = (channels + c.together - 1) // c.together
+    blocks = (c.channels + c.together - 1) // c.together
     begin = t * blocks // threads
     for block in range(begin, (t + 1) * blocks // threads):
         channel = block * c.together
-        planes = min(c.together, channels - channel)
+        planes = min(c.together, c.channels - channel)
         clear(dw, channel * c.multiplier * c.depth, planes * c.multiplier * c.depth)
-        for item in range(batch * c.bands):
-            unit, row = item // c.bands * channels + channel, item % c.bands * c.rows
+        for item in range(c.batch * c.bands):
+            unit, row = item // c.bands * c.channels + channel, item % c.bands * c.rows
             rows = min(c.rows, c.oh - row)
             fresh = c.bands > 1 or (block == begin and item == 0)
             lay_out(own, x, unit * image, planes, image, row, of_x, fresh)
             for m in range(c.multiplier):
                 lay_out(laid, dy, (unit * c.multiplier + m) * pixels, planes, c.multiplier * pixels, row, of_dy, fresh)
                 for k in range(planes):
-                    of_plane = moved(own, k * size)
-                    of_filter = moved(laid, k * of_dy.height * width)
-                    to, tap = ((channel + k) * c.multiplier + m) * c.depth, 0
-                    while tap < c.depth:
-                        threes = tap < c.threes
-                        step, end = (3, c.threes) if threes else (1, c.depth)
-                        places = _places(taps, tap, step, end - step)
-                        high, wide = 1, (rows - 1) * width + c.ow
-                        sums = _no_sums(x)
-                        while wide > 0:
-                            sums = _dots(of_plane, places, threes, of_filter, high, wide, width)
-                            if high == rows or total(_times_zero(sums)) == 0:
-                                wide = 0
-                            else:
-                                high, wide = rows, c.ow
-                        _add_totals(dw, to, weights, tap, sums, end - tap)
-                        tap = min(tap + TAPS, end)
+                    to = moved(dw, ((channel + k) * c.multiplier + m) * c.depth)
+                    _add_plane(
+                        to, moved(own, k * size), moved(laid, k * of_dy.height * width), rows, c.ow, width, lists
+                    )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def correlate(dy, x, dw, threads, batch, channels, c, of_x, of_dy, buffer):
-    """dw[f][tap] of all filters."""
-    spread(_share, threads, (dy, x, dw, batch, channels, c, of_x, of_dy, buffer))
+def correlate(dy, x, dw, threads, c, of_x, of_dy, buffer):
+    """dw[f][tap] of all filters. Arrays are flat, `buffer` is scratch."""
+    spread(_share, threads, (dy, x, dw, c, of_x, of_dy, buffer))

@@ -1,7 +1,11 @@
 """One compiled function on several threads, each with its number.
 
-A loop over `prange` in every kernel would do, but Numba compiles the body of such a loop twice over. So there is one
-such loop, over calls through a pointer; what is called is compiled once.
+A loop over `prange` in every kernel would do, but Numba compiles the body of such a loop twice over. So this package
+has one such loop, over calls through a pointer; what is called is compiled once.
+
+    spread(share, threads, (x, y, plan))       share(0, threads, x, y, plan)   on one thread
+                                          ->   share(1, threads, x, y, plan)   on another, at the same time
+                                               ...                             each takes its part of the work
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from backends.numba_tiled.simd.registers import I64
+from backends.numba_tiled.simd.emit import I64, Value
 
 _CALLED = ir.FunctionType(ir.VoidType(), [I64, I64, I64])  # with the address of its arguments, t and threads
 
@@ -22,7 +26,7 @@ _CALLED = ir.FunctionType(ir.VoidType(), [I64, I64, I64])  # with the address of
 def _kept(typing: Any, arguments: Any) -> Any:
     """The address of a tuple, for as long as the function runs that asks for it."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Value:
         return builder.ptrtoint(cgutils.alloca_once_value(builder, values[0]), I64)
 
     return types.intp(arguments), generate
@@ -34,7 +38,7 @@ def _address_of(typing: Any, share: Any, arguments: Any) -> Any:
     result = share.dispatcher.get_compile_result(types.void(types.intp, types.intp, *arguments.types))
     compiled = result._asdict()
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Value:
         function = ir.Function(builder.module, _CALLED, builder.module.get_unique_name("share"))
         function.linkage = "internal"
         inner = ir.IRBuilder(function.append_basic_block())
@@ -44,7 +48,7 @@ def _address_of(typing: Any, share: Any, arguments: Any) -> Any:
         wanted = compiled["signature"]
         context.call_conv.call_function(
             inner, called, wanted.return_type, wanted.args, [function.args[1], function.args[2], *several]
-        )  # what is shared raises nothing
+        )  # the status is ignored: no share raises anything
         inner.ret_void()
         context.add_linking_libs([compiled["library"]])
         return builder.ptrtoint(function, I64)
@@ -56,7 +60,7 @@ def _address_of(typing: Any, share: Any, arguments: Any) -> Any:
 def _call(typing: Any, address: Any, kept: Any, t: Any, threads: Any) -> Any:
     """Call what `_address_of` made."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Value:
         builder.call(builder.inttoptr(values[0], _CALLED.as_pointer()), values[1:])
         return context.get_dummy_value()
 

@@ -1,6 +1,8 @@
-"""Scratch memory that is kept: fresh memory costs a page fault every 4 KiB, more than most layers take to compute.
+"""Memory for results, which is fresh, and for scratch, which is kept from call to call.
 
-Every calling thread has its own, so calls from several threads do not meet. It grows to the largest call and stays.
+Fresh memory costs a page fault every 4 KiB, more than most layers take to compute, so only what is handed out is fresh.
+Every calling thread has scratch of its own, so calls from several threads do not meet. It grows to the largest call and
+stays.
 """
 
 from __future__ import annotations
@@ -11,6 +13,11 @@ import numpy as np
 
 _ALIGN = 64  # bytes: a line, and a vector
 _kept = threading.local()
+
+
+def fresh(shape: tuple[int, ...] | int, dtype: np.dtype) -> np.ndarray:
+    """An array for a result, with anything in it."""
+    return np.empty(shape, dtype)
 
 
 def scratch(name: str, count: int, dtype: np.dtype) -> np.ndarray:

@@ -1,10 +1,19 @@
-"""Fills padded planes, see `geometry`."""
+"""Lays images out as padded planes.
+
+Of each phase, rows above the image, rows of it and rows below; `planes` has the drawing:
+
+    . . . . .        above: cleared
+    . a b c d        `take`: zeros, every SW-th element of a row of the image, zeros
+    . e f g h
+    . . . . . .      below: cleared, to the end of the last row
+"""
 
 from __future__ import annotations
 
 from numba import njit
 
-from backends.numba_tiled.layout.rows import clear_rows, take
+from backends.numba_tiled.layout.rows import Rows, clear_rows
+from backends.numba_tiled.layout.strided import take
 
 _TOGETHER = 1 << 13  # elements of planes for which sizes are worked out once
 
@@ -24,8 +33,8 @@ def _fill(to, place, x, source, count, planes, row, rows):
             start = source + (first + above * sh) * planes.w + offset
             clear_rows(to, place, planes.size, count, above * planes.row)
             take(
-                to, place + above * planes.row, planes.size, planes.row, width, x, start, planes.h * planes.w,
-                sh * planes.w, count, below - above, sw, low, high,
+                to, Rows(place + above * planes.row, planes.size, planes.row), width,
+                x, Rows(start, planes.h * planes.w, sh * planes.w), count, below - above, sw, low, high,
             )  # fmt: skip
             end = place + below * planes.row
             clear_rows(to, end, planes.size, count, (height - below) * planes.row + width - planes.row)
@@ -34,7 +43,10 @@ def _fill(to, place, x, source, count, planes, row, rows):
 
 @njit(nogil=True, error_model="numpy")
 def fill_planes(to, x, images, channel, channels, sources, planes, row, rows):
-    """The planes of `channels` channels from `channel` on, of `images` images of `sources` channels."""
+    """The planes of `channels` channels from `channel` on, of `images` images of `sources` channels.
+
+    They hold what output rows row <= p < row + rows read.
+    """
     if channels == sources:  # one image follows the other
         images, channels = 1, images * channels
     together = max(_TOGETHER // planes.size, 1)

@@ -1,11 +1,27 @@
-"""What follows from a spec alone, as the named tuples that compiled functions take; kept for the next call.
+"""Padded planes: an image laid out so that every tap of a convolution reads it at a fixed distance.
 
-Padded planes: an image laid out so that every tap of a convolution reads it at a fixed distance. Pixel (p, q) of the
-output reads, for tap (u, v), row p * SH + u * DH and column q * SW + v * DW of the padded image. A plane is kept in
-parts, one for each pair of remainders modulo SH and SW (`phases`; those that no tap reads are left out, so that a 1x1
-kernel with stride 2 keeps a quarter). Then the tap's element is at `taps[k]` + p * row + q: whatever the stride,
-neighbours in the output are neighbours in memory, and padding is zeros that are there. Zeros on the right of a row are
-also those on the left of the next, so `row` is less than the width.
+Pixel (p, q) of the output reads, for tap (u, v), row p * SH + u * DH and column q * SW + v * DW of the padded image.
+With stride 1 a plane is the padded image, and tap (u, v) of pixel (p, q) is at (p + u * DH) * row + q + v * DW. A 4x4
+image, a 3x3 kernel, padding 1 (a dot is a zero):
+
+    . . . . .
+    . a b c d        row = 5: the zero on the right of a row is also the one on the left of the next;
+    . e f g h                 the last row has one more
+    . i j k l
+    . m n o p        tap (2, 1) of pixel (0, 0) is i, of (0, 1) j, of (0, 2) k: neighbours in the output
+    . . . . . .      are neighbours in memory, and padding is zeros that are there
+
+With a stride a plane is kept in parts, one for each pair of remainders (`phases`) of row and column modulo SH and SW.
+The same image with stride 2, whose output is 2x2:
+
+    rows 0, 2, 4:  . . .  . . .      rows 1, 3, 5:  . b d  a c .
+                   . f h  e g .                     . j l  i k .
+                   . n p  m o .                     . . .  . . .
+    columns:       0,2,4  1,3,5                     0,2,4  1,3,5
+
+Tap (2, 1) is in the phase of rows 0 and columns 1, one row down: of pixel (0, 0) it is e, of (0, 1) g: again
+neighbours. So a tap is a distance, `taps[k]`, and its element is at taps[k] + p * row + q whatever stride and dilation
+are. Phases that no tap reads are left out: a 1x1 kernel with stride 2 keeps a quarter of the image.
 """
 
 from __future__ import annotations
@@ -15,37 +31,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backends.numba_tiled.layout.window import window
 from harness import ConvSpec
 
 _LINE = 16  # float32 in a line of a cache
-SIZES = 6  # numbers that describe a region
-
-
-class Window(NamedTuple):
-    """A spec as plain numbers; `top` and `left` are the padding, the other two sides follow from the sizes."""
-
-    h: int
-    w: int
-    kh: int
-    kw: int
-    oh: int
-    ow: int
-    sh: int
-    sw: int
-    top: int
-    left: int
-    dh: int
-    dw: int
 
 
 class Planes(NamedTuple):
     """Padded planes of the channels of a group. Sizes in elements; the last two are arrays of phases."""
 
-    h: int  # the image
+    h: int  # of the image
     w: int
     sh: int
     sw: int
-    top: int  # negative: rows of the image that are left out
+    top: int  # padding; negative: rows of the image that are left out
     left: int
     channels: int
     row: int  # between vertical neighbours of the output
@@ -58,143 +57,54 @@ class Planes(NamedTuple):
     column_phases: np.ndarray
 
 
-class Counts(NamedTuple):
-    """`sources` and `results` are all channels of what is read and of what is written."""
+class Axis(NamedTuple):
+    """What planes are made from, for rows or for columns."""
 
-    batch: int
-    groups: int
-    sources: int
-    results: int
-    taps: int  # of the kernel
-
-
-@lru_cache(maxsize=256)
-def window(spec: ConvSpec) -> Window:
-    """Of a spec."""
-    top, _, left, _ = spec.padding
-    return Window(
-        *spec.input_size, *spec.kernel_size, *spec.output_size, *spec.stride, top, left, *spec.dilation
-    )  # fmt: skip
+    size: int  # of the image
+    stride: int
+    padding: int  # before the image; negative: what is left out
+    results: int  # of the output, that are laid out at a time
+    reach: int  # steps from a result to the farthest element that it reads in its phase
+    phases: list[int]
 
 
 @lru_cache(maxsize=256)
 def planes_of_x(spec: ConvSpec, rows: int) -> tuple[Planes, np.ndarray]:
-    """Of x, for `rows` rows of the output at a time, and where tap k = (c, u, v) is in them."""
+    """Planes of x, for `rows` rows of the output at a time, and where tap k = (c, u, v) is in them."""
     g, channels = window(spec), spec.in_channels // spec.groups
-    row_places, row_phases = _axis(g.kh, g.sh, g.dh)
-    column_places, column_phases = _axis(g.kw, g.sw, g.dw)
-    reach, width = (g.kh - 1) * g.dh // g.sh, g.ow + (g.kw - 1) * g.dw // g.sw
-    is_image = (g.top, g.left, g.sh, g.sw, g.oh + reach, width) == (0, 0, 1, 1, g.h, g.w)
-    planes = _planes(
-        g.h, g.w, g.sh, g.sw, g.top, g.left, channels, rows, reach, width, g.ow, is_image, row_phases,
-        column_phases,
-    )  # fmt: skip
-    down = np.array([slot * len(column_phases) * planes.part + steps * planes.row for slot, steps in row_places])
-    right = np.array([slot * planes.part + steps for slot, steps in column_places])
-    kernel = np.add.outer(down, right).ravel()
+    row_places, row_phases = _places(g.kh, g.sh, g.dh)
+    column_places, column_phases = _places(g.kw, g.sw, g.dw)
+    down = Axis(g.h, g.sh, g.top, rows, (g.kh - 1) * g.dh // g.sh, row_phases)
+    right = Axis(g.w, g.sw, g.left, g.ow, (g.kw - 1) * g.dw // g.sw, column_phases)
+    is_image = (g.top, g.left, g.sh, g.sw) == (0, 0, 1, 1) and (g.oh + down.reach, g.ow + right.reach) == (g.h, g.w)
+    planes = laid_out(down, right, channels, is_image)
+    u = np.array([slot * len(column_phases) * planes.part + steps * planes.row for slot, steps in row_places])
+    v = np.array([slot * planes.part + steps for slot, steps in column_places])
+    kernel = np.add.outer(u, v).ravel()
     return planes, np.add.outer(np.arange(channels) * planes.size, kernel).ravel()
 
 
-@lru_cache(maxsize=256)
-def sight_of_x(spec: ConvSpec) -> list[tuple[int, np.ndarray]]:
-    """The taps of a channel, and whether row p of the output sees the image by row u of the kernel; see `skip`."""
-    g = window(spec)
-    read = np.add.outer(np.arange(g.oh) * g.sh - g.top, np.arange(g.kh) * g.dh)
-    return [(spec.taps, (read >= 0) & (read < g.h))]
-
-
-def _planes(
-    h: int, w: int, sh: int, sw: int, top: int, left: int, channels: int, rows: int, reach: int, width: int,
-    pixels: int, is_image: bool, row_phases: list[int], column_phases: list[int],
-) -> Planes:  # fmt: skip
-    """With the distances between rows, phases and channels; a row has `pixels` results."""
-    shared = width - pixels
-    for phase in column_phases:
-        low = min(max(-((phase - left) // sw), 0), width)
-        high = min(max((w - 1 - phase + left) // sw + 1, low), width)
+def laid_out(down: Axis, right: Axis, channels: int, is_image: bool) -> Planes:
+    """Planes with the distances between rows, phases and channels."""
+    width = right.results + right.reach
+    shared = right.reach  # columns that are zero at the end of a row and at the beginning of the next
+    for phase in right.phases:
+        low = min(max(-((phase - right.padding) // right.stride), 0), width)
+        high = min(max((right.size - 1 - phase + right.padding) // right.stride + 1, low), width)
         shared = min(shared, low, width - high)
     row = width - shared
-    part = (rows + reach) * row + shared
-    size = h * w if is_image else len(row_phases) * len(column_phases) * part
+    part = (down.results + down.reach) * row + shared
+    size = down.size * right.size if is_image else len(down.phases) * len(right.phases) * part
     if not is_image:  # an odd number of lines, so that channels do not meet in the same sets of a cache
         size = -(-size // _LINE) * _LINE
         size += _LINE if size // _LINE % 2 == 0 else 0
     return Planes(
-        h, w, sh, sw, top, left, channels, row, part, size, reach, width, is_image, np.array(row_phases),
-        np.array(column_phases),
+        down.size, right.size, down.stride, right.stride, down.padding, right.padding, channels, row, part, size,
+        down.reach, width, is_image, np.array(down.phases), np.array(right.phases),
     )  # fmt: skip
 
 
-@lru_cache(maxsize=64)
-def counting(count: int) -> np.ndarray:
-    """0, 1, ... count - 1."""
-    return np.arange(count)
-
-
-def _axis(kernel: int, stride: int, dilation: int) -> tuple[list[tuple[int, int]], list[int]]:
-    """For every tap (which of the phases, steps within it), and the phases that are read."""
+def _places(kernel: int, stride: int, dilation: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """For every tap of an axis (which of the phases, steps within it), and the phases that are read."""
     phases = sorted({u * dilation % stride for u in range(kernel)})
     return [(phases.index(u * dilation % stride), u * dilation // stride) for u in range(kernel)], phases
-
-
-class Regions(NamedTuple):
-    """Rectangles of a result, each with taps of its own. See `regions`."""
-
-    count: int
-    sizes: np.ndarray  # SIZES of each: first row, rows, first column, columns, taps, taps of those before
-    taps: np.ndarray  # where they are in the planes, region by region
-    across: np.ndarray  # and in the weights
-
-
-def one_region(rows: int, columns: int, taps: np.ndarray) -> Regions:
-    """All of a result, by all taps in the order of the weights."""
-    return Regions(1, np.array([0, rows, 0, columns, taps.size, 0]), taps, counting(taps.size))
-
-
-class Remainders(NamedTuple):
-    """The image by the remainders (a, b) of its padded rows and columns modulo the stride, see `input_grad`.
-
-    Every pair has rows * columns pixels, of which some are outside the image.
-    """
-
-    rows: int
-    columns: int
-    first: int  # of the rows: they begin at padded row first * SH
-
-
-@lru_cache(maxsize=256)
-def remainders(spec: ConvSpec, laid_out: int) -> tuple[Planes, Remainders, Regions]:
-    """The planes of dy, for `laid_out` rows of a remainder at a time, and the remainders: a region for each pair."""
-    g, filters, channels = window(spec), spec.out_channels // spec.groups, spec.in_channels // spec.groups
-    first, beside = g.top // g.sh, g.left // g.sw
-    rows, columns = (g.top + g.h - 1) // g.sh - first + 1, (g.left + g.w - 1) // g.sw - beside + 1
-    down, right = (g.kh - 1) * g.dh // g.sh, (g.kw - 1) * g.dw // g.sw  # steps of the farthest tap
-    is_image = (g.sh, g.sw, down, right, rows + down, columns + right) == (1, 1, first, beside, g.oh, g.ow)
-    planes = _planes(
-        g.oh, g.ow, 1, 1, down - first, right - beside, filters, laid_out, down, columns + right, columns,
-        is_image, [0], [0],
-    )  # fmt: skip
-    sizes: list[int] = []
-    taps, across = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for a in range(g.sh):
-        for b in range(g.sw):
-            own = [(u, v) for u in range(g.kh) for v in range(g.kw) if (u * g.dh % g.sh, v * g.dw % g.sw) == (a, b)]
-            sizes += [0, rows, 0, columns, filters * len(own), sum(map(len, taps))]
-            places = [(down - u * g.dh // g.sh) * planes.row + right - v * g.dw // g.sw for u, v in own]
-            taps.append(np.add.outer(np.arange(filters) * planes.size, np.array(places, np.int64)).ravel())
-            which = np.array([u * g.kw + v for u, v in own], np.int64)
-            across.append(np.add.outer(np.arange(filters) * channels * spec.taps, which).ravel())
-    regions = Regions(g.sh * g.sw, np.array(sizes), np.concatenate(taps), np.concatenate(across))
-    return planes, Remainders(rows, columns, first), regions
-
-
-@lru_cache(maxsize=256)
-def sight_of_dy(spec: ConvSpec) -> list[tuple[int, np.ndarray]]:
-    """For every pair of remainders, its taps of a filter, and whether its row r sees dy by the rows of its taps."""
-    g, (planes, parts, regions) = window(spec), remainders(spec, 1)
-    counts, found = regions.sizes[4::SIZES] // planes.channels, []
-    for a in range(g.sh):
-        steps = np.array([u * g.dh // g.sh for u in range(g.kh) if u * g.dh % g.sh == a], np.int64)
-        read = np.subtract.outer(np.arange(parts.rows) + parts.first, steps)
-        found += [(int(count), (read >= 0) & (read < g.oh)) for count in counts[a * g.sw : (a + 1) * g.sw]]
-    return found

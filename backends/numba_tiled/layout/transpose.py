@@ -1,6 +1,11 @@
-"""A matrix turned over, as much as a register's width at a time.
+"""A matrix transposed in registers, a square of lanes x lanes at a time.
 
-The lanes of as many vectors are zipped log2 of that many times, in registers: rows become columns.
+    source   a0 a1 a2 a3 ...        to   a0 b0 c0 d0
+             b0 b1 b2 b3 ...             a1 b1 c1 d1
+             c0 c1 c2 c3 ...             a2 b2 c2 d2
+             d0 d1 d2 d3 ...             ...
+
+Rows are loaded as vectors; `emit.transposed` says how their lanes change places.
 """
 
 from __future__ import annotations
@@ -11,8 +16,11 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from backends.numba_tiled.simd.registers import Vec, int_of, shuffle, write, write_first
-from backends.numba_tiled.simd.vector import get, lanes, load_first, put
+from backends.numba_tiled.simd import emit
+from backends.numba_tiled.simd.emit import int_of, write, write_first
+from backends.numba_tiled.simd.pointers import get, moved, put
+from backends.numba_tiled.simd.registers import Vec
+from backends.numba_tiled.simd.vector import lanes, load_first
 
 
 @intrinsic
@@ -35,32 +43,24 @@ def _append(typing: Any, rows: Any, row: Any) -> Any:
 
 
 @intrinsic
-def _store_turned(typing: Any, p: Any, i: Any, pitch: Any, rows: Any, most: Any) -> Any:
-    """The rows side by side, element by element, as one stream of `most` elements; its vector k at p[i + k * pitch]."""
+def _store_transposed(typing: Any, p: Any, i: Any, pitch: Any, rows: Any, most: Any) -> Any:
+    """Column k of the rows to p[i + k * pitch ...]; of all columns, one after the other, the first `most` elements."""
     vec = rows.dtype
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         n = vec.lanes
-        low = [lane for k in range(n // 2) for lane in (k, n + k)]
-        high = [lane for k in range(n // 2, n) for lane in (k, n + k)]
-        streams = [[row] for row in cgutils.unpack_tuple(builder, arguments[3], rows.count)]
-        while len(streams) > 1:
-            half = len(streams) // 2
-            streams = [
-                [shuffle(builder, a, b, order) for a, b in zip(one, two, strict=True) for order in (low, high)]
-                for one, two in zip(streams[:half], streams[half:], strict=True)
-            ]
+        columns = emit.transposed(builder, cgutils.unpack_tuple(builder, arguments[3], rows.count))
         places = [arguments[1]]
-        for _ in streams[0][1:]:
+        for _ in columns[1:]:
             places.append(builder.add(places[-1], arguments[2]))
         addresses = [builder.gep(arguments[0], [place]) for place in places]
         whole = builder.icmp_signed(">=", arguments[4], int_of(n * rows.count))
         with builder.if_else(whole) as (all_of_it, some):
             with all_of_it:
-                for value, address in zip(streams[0], addresses, strict=True):
+                for value, address in zip(columns, addresses, strict=True):
                     write(builder, vec, value, address)
             with some:
-                for k, (value, address) in enumerate(zip(streams[0], addresses, strict=True)):
+                for k, (value, address) in enumerate(zip(columns, addresses, strict=True)):
                     write_first(builder, vec, value, address, builder.sub(arguments[4], int_of(k * n)))
         return context.get_dummy_value()
 
@@ -68,25 +68,28 @@ def _store_turned(typing: Any, p: Any, i: Any, pitch: Any, rows: Any, most: Any)
 
 
 @njit(nogil=True, error_model="numpy")
-def turn_rows(turned, to, width, source, place, rows, pitch, count):
-    """turned[to + k * width + m] = source[place + m * pitch + k] for m < rows, k < count; 0 for the other m < lanes."""
-    n = lanes(turned)
+def transpose_rows(to, to_pitch, source, pitch, rows, count):
+    """to[k * to_pitch + m] = source[m * pitch + k] for m < rows, k < count; 0 for rows <= m < lanes.
+
+    `rows` is at most the number of lanes, and whole vectors are written but for the last column.
+    """
+    n = lanes(to)
     for k in range(0, count, n):
-        several = _zero_rows(turned)
+        square = _zero_rows(to)
         for m in range(n):
-            several = _append(several, load_first(source, place + m * pitch + k, count - k if m < rows else 0))
-        _store_turned(turned, to + k * width, width, several, (count - k) * n)
+            square = _append(square, load_first(source, m * pitch + k, count - k if m < rows else 0))
+        _store_transposed(to, k * to_pitch, to_pitch, square, (count - k) * n)
 
 
 @njit(nogil=True, error_model="numpy")
-def turn_all(turned, to, width, source, place, pitch, rows, count):
-    """turned[to + k * width + m] = source[place + m * pitch + k] for m < rows, k < count, and nothing else."""
-    n = lanes(turned)
+def transpose(to, to_pitch, source, pitch, rows, count):
+    """to[k * to_pitch + m] = source[m * pitch + k] for m < rows, k < count, and nothing else."""
+    n = lanes(to)
     for m in range(0, rows, n):
-        first = min(m, rows - n)  # the last ones overlap those before
+        first = min(m, rows - n)  # the last square overlaps the one before
         if first < 0:
             for i in range(rows):
                 for k in range(count):
-                    put(turned, to + k * width + i, get(source, place + i * pitch + k))
+                    put(to, k * to_pitch + i, get(source, i * pitch + k))
         else:
-            turn_rows(turned, to + first, width, source, place + first * pitch, n, pitch, count)
+            transpose_rows(moved(to, first), to_pitch, moved(source, first * pitch), pitch, n, count)

@@ -1,23 +1,30 @@
-"""Elements kept apart by their remainder modulo a stride, and woven together again: flat passes without a mask.
+"""Elements sorted by their remainder modulo a stride (`unweave`), and woven together again (`weave`).
 
-One pass over a whole buffer moves the last binary digit of every index to its front: even elements, then odd ones. As
-many passes as the stride has factors of two take any number of rows apart at once, because the row pitch is a multiple
-of the stride; an odd factor that is left is dealt out in one pass. `weave` is the inverse. Each pass reads and writes
-the buffer once, in the caches; its sizes are rounded up so that every part is a number of whole vectors.
+A pass over a whole buffer puts even elements before odd ones; no masks, whatever the rows are. With stride 4:
+
+    start        0 1 2 3 4 5 6 7  8 9 a b c d e f       two rows of 8
+    one pass     0 2 4 6 8 a c e  1 3 5 7 9 b d f       even positions, then odd ones
+    two passes   0 4 8 c  1 5 9 d  2 6 a e  3 7 b f     the same once more: remainders 0, 1, 2, 3
+
+Any number of rows are taken apart at once, because the distance between rows is a multiple of the stride. As many
+passes as the stride has factors of two; an odd factor that is left is dealt out in one pass. Each pass reads and writes
+the buffer once, in the caches; sizes are rounded up, so that every part is a whole number of vectors.
 """
 
 from __future__ import annotations
 
 from numba import njit
 
-from backends.numba_tiled.simd.vector import evens, get, lanes, load, load_every, odds, put, store, zeros, zip_high, zip_low
+from backends.numba_tiled.simd.pointers import get, put
+from backends.numba_tiled.simd.vector import evens, lanes, load, load_every, odds, store, zeros, zip_high, zip_low
 
 
 @njit(nogil=True, error_model="numpy")
 def unweave(a, to, at, spare, gap, stride, parts):
-    """To a[to:] the first `parts` (1 or all) of the `stride` parts of a[at:], each of them `gap` long.
+    """Elements a[at:], sorted by their remainder modulo `stride`, to a[to:]: its first `parts` (1 or all) parts.
 
-    Between the passes they are in a[spare:] and a[spare + stride * gap:] in turn.
+    A part is `gap` elements long, a whole number of vectors. Between the passes the elements are in a[spare:] and in
+    a[spare + stride * gap:] in turn.
     """
     n, left, size, other = lanes(a), stride, stride * gap, spare + stride * gap
     while left > 1:
@@ -40,9 +47,10 @@ def unweave(a, to, at, spare, gap, stride, parts):
 
 @njit(nogil=True, error_model="numpy")
 def weave(a, at, spare, gap, stride, parts):
-    """The inverse; returns where the result is. Where there is but one part, the others are zeros, and need no memory.
+    """The inverse of `unweave`; returns where in `a` the result begins.
 
-    The passes go to a[spare:] and a[spare + stride * gap:] in turn.
+    With one part of several, the other parts are zeros and need no memory. The passes go to a[spare:] and to
+    a[spare + stride * gap:] in turn.
     """
     n, left, size, other = lanes(a), stride, parts * gap, spare + stride * gap
     while left > 1:

@@ -6,47 +6,37 @@ The mirror of im2col, for a block of image rows or, where the planes are small, 
    modulo SH, and their columns by theirs modulo SW, so that neighbours fall on neighbours;
 2. `weave` puts the columns of different remainders side by side, and the padding is left out.
 
-What is added up is kept in a register for the taps u that fall on the same remainder, as their rows are a fixed
-distance apart. Where a row has OW elements (1x1 kernels, patches), step 1 is over runs of rows. No two blocks write the
-same pixel, so there are no atomics, and the order of every sum is the same whatever the number of threads.
+Onto one row of the padded image, for a 3x3 kernel with stride 1, fall (a column's row p + u is the image's):
 
-Memory: columns are read once, the image is written once, all between stays in the L1 or L2 cache. Reading binds, and
-what it costs depends on the order: columns that exceed the caches are read in the order of memory, or prefetched in it
-(measured here: one run of memory 33 GB/s, three short runs side by side 15 GB/s).
+    tap column v = 0     a a a a          row p     of tap u = 0
+                         b b b b          row p - 1 of tap u = 1     the three are added up in a register:
+                         c c c c          row p - 2 of tap u = 2     a fixed distance apart in memory
+    tap column v = 1       d d d d        ... shifted by one
+    tap column v = 2         e e e e      ... by two
+
+What is added up is kept in a register for the taps u that fall on the same remainder. Where a row has OW elements (1x1
+kernels, patches), step 1 is over runs of rows. No two blocks write the same pixel, so there are no atomics, and the
+order of every sum is the same whatever the number of threads.
+
+Memory: columns are read once, the image is written once, all between stays in the L1 or L2 cache.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import gcd
 from typing import NamedTuple
 
 from numba import njit
 
-from backends.numba_tiled.layout.planes import Window
-from backends.numba_tiled.layout.rows import clear, clear_rows, copy, crop
 from backends.numba_tiled.launch.spread import spread
-from backends.numba_tiled.simd.vector import (
-    lanes,
-    load,
-    load_between,
-    load_first,
-    misaligned,
-    moved,
-    pointer,
-    prefetch,
-    store,
-    store_first,
-)
+from backends.numba_tiled.layout.rows import Rows, clear, clear_rows, copy, crop
 from backends.numba_tiled.layout.weave import weave
+from backends.numba_tiled.layout.window import Window
+from backends.numba_tiled.simd.pointers import misaligned, moved, pointer, prefetch
+from backends.numba_tiled.simd.vector import lanes, load, load_between, load_first, store, store_first
 
-BLOCK_BYTES = 32 << 10
-NARROW_CACHE, WIDE_CACHE = 6 << 20, 16 << 20  # bytes of columns that are taken to come from a cache
-NARROW_BLOCK_BYTES, WIDE_BLOCK_BYTES = 8 << 10, 512 << 10  # of other columns
 
-
-class Blocks(NamedTuple):
-    """How the work is cut. Sizes in elements."""
+class Cut(NamedTuple):
+    """How the work is cut into blocks. Sizes in elements."""
 
     planes: int  # at a time
     rows: int  # image rows at a time, a multiple of SH if there are more
@@ -63,49 +53,33 @@ class Blocks(NamedTuple):
     room: int  # of all buffers
 
 
-@lru_cache(maxsize=256)
-def blocks(g: Window, planes: int, threads: int, itemsize: int, lanes: int) -> Blocks:
-    """How to cut; the order of the sums must not follow from the number of threads."""
-    reach, width = (g.kw - 1) * g.dw // g.sw, -(-(g.w + g.left) // g.sw)
-    down, right = {u * g.dh % g.sh for u in range(g.kh)}, {v * g.dw % g.sw for v in range(g.kw)}
-    slots, parts = g.sh if max(down) else 1, g.sw if max(right) else 1
-    tight = reach == 0 and width <= g.ow
-    wide = g.ow >= 4 * lanes
-    # A wide row has room for whole vectors: a load that met the row before, just stored, would wait for it.
-    pitch = g.ow if tight else -(-max(width, reach + (-(-g.ow // lanes) * lanes if wide else g.ow)) // lanes) * lanes
-    apart = g.sh // gcd(g.sh, g.dh)
-    row = slots * parts * pitch * itemsize
-    # Columns that come from memory are better read in its order: tap by tap, with whole planes of wide rows in the L2
-    # cache, and prefetched for narrow ones. Others are added up in registers.
-    large = planes * g.kh * g.kw * g.oh * g.ow * itemsize > (WIDE_CACHE if wide else NARROW_CACHE)
-    large = large and not tight
-    block = BLOCK_BYTES
-    if large and wide:
-        block, apart = WIDE_BLOCK_BYTES, apart * -(-g.kh // apart)
-    elif large:  # small blocks, but no part of a plane
-        block = min(max(row * -(-g.h // g.sh), NARROW_BLOCK_BYTES), WIDE_BLOCK_BYTES)
-    most = max(block // row, -(-8 * lanes // g.ow)) * g.sh
-    rows = -(-g.h // -(-g.h // min(most, g.h)))
-    rows = min(-(-rows // g.sh) * g.sh, g.h)
-    together = 1
-    if rows == g.h and not wide:
-        together = min(max(block // (row * -(-rows // g.sh)), 1), max(-(-planes // threads), 1))
-    prefetched = large and not wide and rows == g.h
-    part = -(-together * -(-rows // g.sh) * pitch // lanes) * lanes
-    room = slots * parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 3 * lanes
-    is_copy = (g.kh, g.kw, g.sh, g.sw, g.top, g.left, g.oh, g.ow) == (1, 1, 1, 1, 0, 0, g.h, g.w)
-    alone = tight and len(down) == g.kh and len(right) == g.kw
-    return Blocks(together, rows, slots, parts, tight, wide, prefetched, alone, apart, pitch, part, is_copy, room)
+class Block(NamedTuple):
+    """Image rows first <= i < first + count of planes plane <= k < plane + planes."""
+
+    plane: int
+    planes: int
+    first: int
+    count: int
+
+
+class Terms(NamedTuple):
+    """What falls on rows of an image: term m of row r of plane k begins at begin + k * plane + r * row + m * term."""
+
+    begin: int
+    plane: int
+    row: int  # from one row to the next, and elements of a row
+    term: int
+    count: int  # of terms
 
 
 @njit(nogil=True, error_model="numpy")
-def _add_runs(to, i, to_step, source, j, step, planes, count, alone):
-    """to[i + k * to_step + q] += source[j + k * step + q] for q < count; of zeros if `alone`."""
+def _add_runs(to, onto, source, terms, m, planes, count, alone):
+    """Term m of `count` elements added onto each plane (`Rows`), as one run; onto zeros if `alone`."""
     n = lanes(to)
     whole = count - count % n
     rest = count - whole
     for k in range(planes):
-        a, b = i + k * to_step, j + k * step
+        a, b = onto.begin + k * onto.plane, terms.begin + k * terms.plane + m * terms.term
         for q in range(0, whole, n):
             value = load(source, b + q)
             store(to, a + q, value if alone else load(to, a + q) + value)
@@ -115,58 +89,61 @@ def _add_runs(to, i, to_step, source, j, step, planes, count, alone):
 
 
 @njit(nogil=True, error_model="numpy")
-def _add_strip(to, i, to_step, pitch, source, j, step, row, term, planes, rows, terms, low, high, ahead):
-    """One vector of every row: to[i + k * to_step + r * pitch] += source[j + k * step + r * row + m * term], m < terms.
+def _add_strip(to, onto, source, terms, planes, rows, low, high, ahead):
+    """One vector of every row: all terms added onto `onto` (`Rows`), of which lanes low <= lane < high are read.
 
-    Only lanes low <= lane < high are read; the mask is made once. For every vector that is read, one from `ahead` on is
-    prefetched, if that is not negative: this order of reads is not one that the CPU foresees.
+    The masks are made once. For every vector that is read, one from `ahead` on is prefetched, if that is not negative:
+    this order of reads is not one that the CPU foresees.
     """
     n = lanes(to)
     for k in range(planes):
         for r in range(rows):
-            a, b = i + k * to_step + r * pitch, j + k * step + r * row
+            a, b = onto.begin + k * onto.plane + r * onto.row, terms.begin + k * terms.plane + r * terms.row
             value = load(to, a)
-            for _ in range(terms):
+            for _ in range(terms.count):
                 if ahead >= 0:
                     prefetch(source, ahead)
                     ahead += n
                 value = value + load_between(source, b, low, high)
-                b += term
+                b += terms.term
             store(to, a, value)
 
 
 @njit(nogil=True, error_model="numpy")
-def _add_wide(to, i, to_step, pitch, source, j, step, row, term, planes, rows, terms):
-    """The same for whole rows, of `row` elements, one after the other: these the CPU foresees."""
-    n = lanes(to)
+def _add_wide(to, onto, source, terms, planes, rows):
+    """The same for whole rows, of `terms.row` elements, one after the other: these the CPU foresees."""
+    n, row, term = lanes(to), terms.row, terms.term
     whole = row - row % n
     for k in range(planes):
         for r in range(rows):
-            a, b = i + k * to_step + r * pitch, j + k * step + r * row
+            a, b = onto.begin + k * onto.plane + r * onto.row, terms.begin + k * terms.plane + r * row
             for q in range(0, whole, n):
                 value = load(to, a + q)
-                for m in range(terms):
+                for m in range(terms.count):
                     value = value + load(source, b + q + m * term)
                 store(to, a + q, value)
             if whole < row:
                 value = load(to, a + whole)
-                for m in range(terms):
+                for m in range(terms.count):
                     value = value + load_first(source, b + whole + m * term, row - whole)
                 store(to, a + whole, value)
 
 
 @njit(nogil=True, error_model="numpy")
-def _add_up(to, columns, plane, planes, first, count, height, part, g, b):
-    """to[slot][part][plane][row] = all that falls on image rows first <= i < first + count."""
-    n, above, size = lanes(to), first + g.top, g.oh * g.ow
-    step, to_step = g.kh * g.kw * size, height * b.pitch
-    ahead = (plane + planes) * step if b.prefetched else -1  # where the next planes' columns begin
-    for u in range(min(b.apart, g.kh)):  # taps u, u + apart, ... fall on rows of the same remainder
-        taps, ends = (g.kh - 1 - u) // b.apart + 1, b.apart * g.dh // g.sh
-        term = b.apart * g.kw * size - ends * g.ow
+def _add_up(to, columns, block, height, part, g, cut):
+    """to[slot][part][plane][row] += all that falls on the rows of a block."""
+    n, above, size, planes = lanes(to), block.first + g.top, g.oh * g.ow, block.planes
+    step, to_step = g.kh * g.kw * size, height * cut.pitch
+    ahead = (block.plane + planes) * step if cut.prefetched else -1  # where the next planes' columns begin
+    for u in range(min(cut.apart, g.kh)):  # taps u, u + apart, ... fall on rows of the same remainder
+        taps, ends = (g.kh - 1 - u) // cut.apart + 1, cut.apart * g.dh // g.sh
+        term = cut.apart * g.kw * size - ends * g.ow
         slot, steps = (u * g.dh - above) % g.sh, (u * g.dh - above) // g.sh
-        p, last = -steps, (count - 1 - slot) // g.sh - steps  # row of the window for the block's first and last row
-        slot = slot if b.slots > 1 else 0
+        p, last = (
+            -steps,
+            (block.count - 1 - slot) // g.sh - steps,
+        )  # row of the window for the block's first and last row
+        slot = slot if cut.slots > 1 else 0
         while p <= last:  # as many rows as the same taps fall on
             low, high = max((p - g.oh) // ends + 1, 0), min(p // ends + 1, taps)
             if low >= taps:
@@ -177,70 +154,70 @@ def _add_up(to, columns, plane, planes, first, count, height, part, g, b):
             end = min(end, g.oh + low * ends)
             for v in range(g.kw if high > low else 0):
                 shift = v * g.dw // g.sw
-                place = (slot * b.parts + v * g.dw % g.sw) * part + (p + steps) * b.pitch
-                source = ((plane * g.kh + u + low * b.apart) * g.kw + v) * size + (p - low * ends) * g.ow
-                if b.tight:
-                    for tap in range(high - low):
-                        own, rows = source + tap * term, end - p
-                        _add_runs(to, place, to_step, columns, own, step, planes, rows * g.ow, b.alone)
+                place = (slot * cut.parts + v * g.dw % g.sw) * part + (p + steps) * cut.pitch
+                source = ((block.plane * g.kh + u + low * cut.apart) * g.kw + v) * size + (p - low * ends) * g.ow
+                onto, terms = Rows(place, to_step, cut.pitch), Terms(source, step, g.ow, term, high - low)
+                if cut.tight:
+                    for m in range(high - low):
+                        _add_runs(to, onto, columns, terms, m, planes, (end - p) * g.ow, cut.alone)
                     continue
-                if b.wide:
-                    _add_wide(
-                        to, place + shift, to_step, b.pitch, columns, source, step, g.ow, term, planes, end - p,
-                        high - low,
-                    )  # fmt: skip
+                if cut.wide:
+                    _add_wide(to, Rows(place + shift, to_step, cut.pitch), columns, terms, planes, end - p)
                     continue
                 for j in range(shift // n * n, shift + g.ow, n):
                     _add_strip(
-                        to, place + j, to_step, b.pitch, columns, source + j - shift, step, g.ow, term, planes, end - p,
-                        high - low, shift - j, shift + g.ow - j, ahead,
+                        to, Rows(place + j, to_step, cut.pitch), columns,
+                        Terms(source + j - shift, step, g.ow, term, high - low), planes, end - p, shift - j,
+                        shift + g.ow - j, ahead,
                     )  # fmt: skip
                     ahead += planes * (end - p) * (high - low) * n if ahead >= 0 else 0
             p = end
 
 
 @njit(nogil=True, error_model="numpy")
-def _block(columns, x, plane, planes, first, count, g, b, buffer):
-    """Image rows first <= i < first + count of some planes."""
-    n, height, row = lanes(x), (count + g.sh - 1) // g.sh, b.pitch * g.sw
-    part = (planes * height * b.pitch + n - 1) // n * n
-    clear(buffer, 0, b.slots * b.parts * part)
-    _add_up(buffer, columns, plane, planes, first, count, height, part, g, b)
+def _block(columns, x, block, g, cut, buffer):
+    """The image rows of a block."""
+    n, plane, planes, first, count = lanes(x), block.plane, block.planes, block.first, block.count
+    height, row = (count + g.sh - 1) // g.sh, cut.pitch * g.sw
+    part = (planes * height * cut.pitch + n - 1) // n * n
+    clear(buffer, 0, cut.slots * cut.parts * part)
+    _add_up(buffer, columns, block, height, part, g, cut)
     times, together = planes, 1
     if height * g.sh == g.h:  # rows of one remainder are equally far apart in all planes
         times, together = 1, planes
     for slot in range(g.sh):
         place, rows = (plane * g.h + first + slot) * g.w, together * ((count - slot + g.sh - 1) // g.sh)
-        if b.slots < g.sh and (first + g.top + slot) % g.sh > 0:  # no tap falls on these rows
+        if cut.slots < g.sh and (first + g.top + slot) % g.sh > 0:  # no tap falls on these rows
             for k in range(times):
                 clear_rows(x, place + k * g.h * g.w, g.sh * g.w, rows, g.w)
             continue
-        own = slot if b.slots > 1 else 0
-        at = weave(buffer, own * b.parts * part, b.slots * b.parts * b.part, part, g.sw, b.parts) + g.left
+        own = slot if cut.slots > 1 else 0
+        at = weave(buffer, own * cut.parts * part, cut.slots * cut.parts * cut.part, part, g.sw, cut.parts) + g.left
         for k in range(times):
             crop(x, place + k * g.h * g.w, g.sh * g.w, buffer, at + k * height * row, row, rows, g.w)
 
 
 @njit(nogil=True, error_model="numpy")
-def _share(t, threads, columns, x, planes, g, b, buffer):
+def _share(t, threads, columns, x, planes, g, cut, buffer):
+    """Thread t's part of the blocks."""
     own = moved(pointer(buffer), t * (buffer.size // threads))
     own = moved(own, (lanes(own) - misaligned(own, 0)) % lanes(own))
     columns, x = pointer(columns), pointer(x)
-    blocks, groups = (g.h + b.rows - 1) // b.rows, (planes + b.planes - 1) // b.planes
+    blocks, groups = (g.h + cut.rows - 1) // cut.rows, (planes + cut.planes - 1) // cut.planes
     items = groups * blocks
     for item in range(t * items // threads, (t + 1) * items // threads):
-        first, plane = item % blocks * b.rows, item // blocks * b.planes
-        count, together = min(b.rows, g.h - first), min(b.planes, planes - plane)
-        if b.is_copy:
+        first, plane = item % blocks * cut.rows, item // blocks * cut.planes
+        count, together = min(cut.rows, g.h - first), min(cut.planes, planes - plane)
+        if cut.is_copy:
             copy(x, first * g.w, columns, first * g.w, count * g.w)
         else:
-            _block(columns, x, plane, together, first, count, g, b, own)
+            _block(columns, x, Block(plane, together, first, count), g, cut, own)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def col2im(columns, x, threads, planes, g, b, buffer):
-    """All planes, some planes or some rows at a time; each thread has its part of `buffer`.
+def write_image(columns, x, threads, planes, g, cut, buffer):
+    """All planes of the image; each thread has its part of `buffer`.
 
-    `g` and `b` come as plain tuples, which cost a microsecond less a call.
+    `g` and `cut` come as plain tuples, which cost a microsecond less a call.
     """
-    spread(_share, threads, (columns, x, planes, Window(*g), Blocks(*b), buffer))
+    spread(_share, threads, (columns, x, planes, Window(*g), Cut(*cut), buffer))

@@ -2,103 +2,152 @@
 
 Pixel (r * SH + a, s * SW + b) of the padded image, for remainders (a, b), receives dy[r - u', s - v'] * w[u, v] from
 the taps with u * DH = u' * SH + a and v * DW = v' * SW + b, and from no others. So each pair of remainders is an
-implicit GEMM over its own taps, no product is with a zero that a stride stuffed in, and with stride 1 there is just
-one. The results are woven together at the end.
+implicit product over its own taps, none is with a zero that a stride stuffed in, and with stride 1 there is just one
+pair. The results are woven together at the end; with stride 2:
+
+    parts    (0,0): a a a   (0,1): b b b   (1,0): c c c   (1,1): d d d
+                    a a a          b b b          c c c          d d d
+    image    a b a b a b
+             c d c d c d
+             a b a b a b
+             c d c d c d
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from numba import njit
 
-from backends.numba_tiled.product.implicit_gemm import Pixels, multiply_share
-from backends.numba_tiled.layout.planes import SIZES
-from backends.numba_tiled.layout.fill import fill_planes
-from backends.numba_tiled.layout.rows import clear, copy, interleave
 from backends.numba_tiled.launch.spread import spread
-from backends.numba_tiled.simd.vector import get, moved, pointer
-from backends.numba_tiled.product.divide import share_of
+from backends.numba_tiled.layout.fill import fill_planes
+from backends.numba_tiled.layout.planes import Planes
+from backends.numba_tiled.layout.regions import Regions, after, tables_of
+from backends.numba_tiled.layout.remainders import Remainders
+from backends.numba_tiled.layout.rows import clear, copy
+from backends.numba_tiled.layout.strided import interleave
+from backends.numba_tiled.layout.window import Counts, Window
+from backends.numba_tiled.product.divide import Work, item_count, item_of, share_of
+from backends.numba_tiled.product.implicit_gemm import Reads, multiply_share
+from backends.numba_tiled.product.pixels import Pixels
+from backends.numba_tiled.product.room import Room, part_of
+from backends.numba_tiled.product.skipped_rows import seen_of
+from backends.numba_tiled.simd.pointers import Matrix, get, moved, pointer
+
+
+class Plan(NamedTuple):
+    """All that follows from a spec: what compiled functions are given."""
+
+    n: Counts
+    work: Work
+    g: Window
+    planes: Planes
+    remainders: Remainders
+    regions: Regions
+    room: Room
+
+
+class Arrays(NamedTuple):
+    """Scratch memory of all threads: `parts` are results not yet woven together, `rows` a row of the image each."""
+
+    parts: Any
+    rows: Any
+    memory: Any
+    segments: Any
+
+
+class _Data(NamedTuple):
+    """The arrays as pointers, and a thread's part of the scratch memory."""
+
+    dy: Any
+    size: int  # elements of dy
+    w: Any
+    x: Any
+    parts: Any
+    row: Any
 
 
 @njit(nogil=True, error_model="numpy")
-def _weave(parts, x, images, channel, channels, first_row, last_row, n, g, remainders, row, rows, buffer):
-    """Rows of the images from those of their remainders: parts[a][b][image][channel][r][s], from row `row` on.
+def _weave(data, item, first_row, last_row, n, g, remainders):
+    """The item's rows of x, from those of its remainders: parts[a][b][image][channel][r][s], a and b below SH and SW.
 
-    Of each image, `channels` channels are there, from `channel` on, of which first_row <= c < last_row are written.
+    Of the channels of its group, first_row <= c < last_row are written.
     """
-    size, items, lowest = rows * remainders.columns, images * channels, (row + remainders.first) * g.sh - g.top
-    for image in range(images):
+    parts, x, columns, channels = data.parts, data.x, remainders.columns, n.results // n.groups
+    size, several, lowest = item.rows * columns, item.images * channels, (item.row + remainders.first) * g.sh - g.top
+    for image in range(item.images):
         for c in range(first_row, last_row):
-            place, item = (channel + image * n.results + c) * g.h * g.w, image * channels + c
-            for i in range(max(lowest, 0), min(lowest + rows * g.sh, g.h)):
+            place = ((item.image + image) * n.results + item.group * channels + c) * g.h * g.w
+            for i in range(max(lowest, 0), min(lowest + item.rows * g.sh, g.h)):
                 a, r = (i - lowest) % g.sh, (i - lowest) // g.sh
-                source = (a * g.sw * items + item) * size + r * remainders.columns
+                source = (a * g.sw * several + image * channels + c) * size + r * columns
                 if g.sw == 1:
                     copy(x, place + i * g.w, parts, source, g.w)
                 else:
-                    interleave(buffer, 0, parts, source, items * size, g.sw, remainders.columns)
-                    copy(x, place + i * g.w, buffer, g.left % g.sw, g.w)
+                    interleave(data.row, 0, parts, source, several * size, g.sw, columns)
+                    copy(x, place + i * g.w, data.row, g.left % g.sw, g.w)
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
-def _item(
-    item, dy, w, x, n, work, g, planes, remainders, count, sizes, taps, across, parts, buffer, memory, segments, room,
-    runs,
-):  # fmt: skip
-    part, item = item % work.parts, item // work.parts
-    row, item = item % work.bands * work.rows, item // work.bands
-    chunks = (n.batch + work.images - 1) // work.images
-    image, group = item % chunks * work.images, item // chunks
-    rows, images = min(work.rows, remainders.rows - row), min(work.images, n.batch - image)
+def _item(number, data, n, work, g, planes, remainders, tables, own, runs):
+    """One item of work: the product of each pair of remainders, then all woven together."""
+    item = item_of(number, work, n.batch, remainders.rows)
+    rows, images = item.rows, item.images
     filters, channels = planes.channels, n.results // n.groups
-    source_channel, channel = image * n.sources + group * filters, image * n.results + group * channels
-    source, first, limit, apart = memory, 0, room.panel, filters * planes.size
+    source_channel, channel = (
+        item.image * n.sources + item.group * filters,
+        item.image * n.results + item.group * channels,
+    )
+    source, limit, apart = own.planes, own.limit, filters * planes.size
     if planes.is_image:
-        source, limit, apart = pointer(dy), dy.size, n.sources * planes.size
-        first = source_channel * planes.size + row * planes.row
+        first = source_channel * planes.size + item.row * planes.row
+        source, limit, apart = moved(data.dy, first), data.size - first, n.sources * planes.size
     else:
-        fill_planes(memory, pointer(dy), images, source_channel, filters, n.sources, planes, row, rows)
-    width, pairs = remainders.columns, g.sh * g.sw
-    for i in range(count):
-        top, high, left, wide = get(sizes, 0), min(get(sizes, 1), rows), get(sizes, 2), get(sizes, 3)
-        to, place, one, each = parts, i * images * channels * rows * width, rows * width, channels * rows * width
+        fill_planes(own.planes, data.dy, images, source_channel, filters, n.sources, planes, item.row, rows)
+    weights = Matrix(moved(data.w, item.group * filters * channels * n.taps), n.taps)
+    start, width, pairs = Matrix(own.zero, 0), remainders.columns, g.sh * g.sw
+    for i in range(tables.count):
+        top, high, left, wide = (
+            get(tables.sizes, 0),
+            min(get(tables.sizes, 1), rows),
+            get(tables.sizes, 2),
+            get(tables.sizes, 3),
+        )
+        # With several pairs each has a part of the scratch memory, [image][channel][row]; with one it is x itself.
+        to, one, each = moved(data.parts, i * images * channels * rows * width), rows * width, channels * rows * width
         if pairs == 1:
-            to, place = pointer(x), channel * g.h * g.w + (row + top) * width + left
+            to = moved(data.x, channel * g.h * g.w + (item.row + top) * width + left)
             one, each = g.h * g.w, n.results * g.h * g.w
         at = Pixels(images, high, wide, planes.row, apart, width, one, each, work.packed, False, planes.is_image)
-        depth = get(sizes, 4)
+        depth = get(tables.sizes, 4)
         if depth > 0:
             multiply_share(
-                part, work.parts, source, first, limit, taps, across, depth, pointer(w),
-                group * filters * channels * n.taps, n.taps, channels, pointer(room.zero), 0, to, place, at, i,
-                get(sizes, 5), row, memory, segments, room, runs,
+                item.part, work.parts, channels, Reads(source, limit, tables.taps, tables.across, depth), weights,
+                start, to, at, own, seen_of(runs, i, item.row, get(tables.sizes, 5)),
             )  # fmt: skip
-        else:
-            clear(to, place, images * channels * rows * width)
-        sizes, taps, across = moved(sizes, SIZES), moved(taps, depth), moved(across, depth)
+        else:  # no tap has these remainders
+            clear(to, 0, images * channels * rows * width)
+        tables = after(tables, depth)
     if pairs > 1:
-        first_row, last_row = share_of(part, work.parts, channels, work.block)
-        _weave(
-            parts, pointer(x), images, channel, channels, first_row, last_row, n, g, remainders, row,
-            rows, buffer,
-        )  # fmt: skip
+        first_row, last_row = share_of(item.part, work.parts, channels, work.block)
+        _weave(data, item, first_row, last_row, n, g, remainders)
 
 
 @njit(nogil=True, error_model="numpy")
-def _share(t, threads, dy, w, x, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room, runs):
-    items = n.groups * ((n.batch + work.images - 1) // work.images) * work.bands * work.parts
-    for item in range(t * items // threads, (t + 1) * items // threads):
-        _item(
-            item, dy, w, x, n, work, g, planes, remainders, regions.count, pointer(regions.sizes),
-            pointer(regions.taps), pointer(regions.across), moved(pointer(parts), t * (parts.size // threads)),
-            moved(pointer(buffer), t * (buffer.size // threads)), moved(pointer(memory), t * room.size),
-            moved(pointer(segments), t * (segments.size // threads)), room, runs,
-        )  # fmt: skip
+def _share(t, threads, dy, w, x, p, arrays, runs):
+    """Thread t's part of the items."""
+    n, work, g, planes, remainders = p.n, p.work, p.g, p.planes, p.remainders
+    data = _Data(
+        pointer(dy), dy.size, pointer(w), pointer(x), moved(pointer(arrays.parts), t * (arrays.parts.size // threads)),
+        moved(pointer(arrays.rows), t * (arrays.rows.size // threads)),
+    )  # fmt: skip
+    own, tables = part_of(t, threads, p.room, arrays.memory, arrays.segments), tables_of(p.regions)
+    items = item_count(work, n.batch, n.groups)
+    for number in range(t * items // threads, (t + 1) * items // threads):
+        _item(number, data, n, work, g, planes, remainders, tables, own, runs)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def input_grad(dy, w, x, threads, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room, runs):
-    """From `parts` to `segments` it is scratch; see `multiply_share` for `runs`."""
-    spread(
-        _share, threads,
-        (dy, w, x, n, work, g, planes, remainders, regions, parts, buffer, memory, segments, room, runs),
-    )  # fmt: skip
+def input_grad(dy, w, x, threads, p, arrays, runs):
+    """dx of a plan, in x; arrays are flat."""
+    spread(_share, threads, (dy, w, x, p, arrays, runs))

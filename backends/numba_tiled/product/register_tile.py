@@ -1,12 +1,22 @@
-"""The micro-kernel: a tile of a matrix product that lives in registers.
+"""The micro-kernel: a tile of the matrix product C = A @ B whose sums stay in registers.
 
-A tile is FILTERS x (VECTORS * lanes) sums. One step of the depth loads VECTORS vectors of B and broadcasts FILTERS
-elements of A, for FILTERS * VECTORS multiply-adds: 24 of them for 11 loads with 32 registers, which keeps both FMA
-units of a core busy. Of 32 registers 24 hold sums, 3 hold B and the rest what is broadcast; of 16 (AVX2, SSE) 12 hold
-sums.
+A tile is FILTERS rows by VECTORS vectors. One step of the depth loads VECTORS vectors of B, broadcasts one element of
+each row of A, and does FILTERS * VECTORS multiply-adds:
 
-Neither operand has to be packed. The rows of A are at `places`, and a step reads the same distance from each of them:
-FILTERS streams, which the cache holds as well as one. B is read in runs of whole vectors wherever a table says.
+                             B, at `taps[i]`     | b b b b | b b b b | b b b b |      3 loads
+                                                      v         v         v
+    A, at `places[m]`    row 0   a -> a a a a    | + + + + | + + + + | + + + + |      8 broadcasts
+    + `across[i]`        row 1   a -> a a a a    | + + + + | + + + + | + + + + |
+                          ...                    |   ...   |   ...   |   ...   |
+                         row 7   a -> a a a a    | + + + + | + + + + | + + + + |      24 sums, never stored
+                                                                                      before the last step
+
+24 multiply-adds for 11 loads keep both FMA units of a core busy. Of 32 registers (AVX-512) 24 hold sums, 3 hold B and
+the rest what is broadcast; of 16 (AVX2, SSE) there are 4 rows, and 12 hold sums.
+
+Neither operand has to be packed. A row of A may begin anywhere (`places`), and a step reads at the same distance
+(`across`) from each of them: FILTERS streams of memory, which the cache holds as well as one. B is read in whole
+vectors wherever a table (`taps`) says.
 """
 
 from __future__ import annotations
@@ -18,8 +28,9 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from backends.numba_tiled.simd.registers import REGISTERS, Vec, broadcast, int_of, multiply_add, read, write
-from backends.numba_tiled.simd.vector import get
+from backends.numba_tiled.simd.emit import broadcast, int_of, multiply_add, read, write
+from backends.numba_tiled.simd.pointers import get
+from backends.numba_tiled.simd.registers import REGISTERS, Vec
 
 FILTERS, VECTORS = (8, 3) if REGISTERS == 32 else (4, 3)
 DEPTH = 288  # taps that are added up apart: those of a 3x3 kernel on 32 channels
@@ -27,7 +38,7 @@ DEPTH = 288  # taps that are added up apart: those of a 3x3 kernel on 32 channel
 
 @njit(nogil=True, error_model="numpy")
 def panel_of(i, vectors, panels):
-    """First vector of panel i, and how many it has: `vectors` in `panels` of about the same width."""
+    """First vector of panel i, and how many it has, where `vectors` are shared out to `panels` of about the same width."""
     first = i * vectors // panels
     return first, (i + 1) * vectors // panels - first
 
@@ -145,9 +156,10 @@ put_1, put_2, put_3 = _put_tile(1), _put_tile(2), _put_tile(3)
 
 @njit(nogil=True, error_model="numpy")
 def multiply_tile(vectors, depth, a, places, across, b, at, taps, start, begin, c, k, pitch, more):
-    """c (rows `pitch` apart, from k on) = or += the sum over i < depth of a[places + across[i]] * b[at + taps[i] ...].
+    """A tile of C = start + A @ B, or of C += A @ B (`more`): FILTERS rows, `vectors` (1 to 3) vectors wide.
 
-    It is `vectors` wide, and starts from start[begin] in its rows: zeros if it goes on with a sum (`more`).
+    Step i < depth takes a[places[m] + across[i]] of row m, and the vectors from b[at + taps[i]] on. Row m of C begins
+    at c[k + m * pitch], its sums with start[begin[m]]: that is zero if it goes on with a sum.
     """
     if vectors == 3:
         tile = start_3(start, begin)

@@ -1,8 +1,13 @@
 """SIMD vectors in Python: kernels are loops over `load`, `fma` and `store`, and compile to wide instructions.
 
 Numba vectorises a loop only where LLVM can prove that it may; the kernels here must not depend on that. A `Vec` holds
-as many elements of an array's type as a register has room for. Pointers are to flat contiguous arrays, positions count
-elements and are not checked: what is not there must be masked (`load_between`, `store_first`).
+as many elements of an array's type as a register has room for. What is not there in memory must be masked
+(`load_between`, `store_first`): lanes under a mask are neither read nor written.
+
+    a + i:           0   1   2   3   4   5   6   7
+    load             v0  v1  v2  v3  v4  v5  v6  v7
+    load_first 3     v0  v1  v2  0   0   0   0   0      the row ends after 3
+    load_between 2 6 0   0   v2  v3  v4  v5  0   0      it begins at 2: padding before, the next row behind
 """
 
 from __future__ import annotations
@@ -13,15 +18,13 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from backends.numba_tiled.simd.registers import (
-    BYTES,
+from backends.numba_tiled.simd import emit
+from backends.numba_tiled.simd.emit import (
     I32,
     I64,
     Value,
-    Vec,
     between,
     broadcast,
     call,
@@ -38,28 +41,9 @@ from backends.numba_tiled.simd.registers import (
     write_first,
     write_masked,
 )
+from backends.numba_tiled.simd.registers import BYTES, Vec
 
-# -- constants and scalars -------------------------------------------------------------------------------------------
-
-
-@intrinsic
-def pointer(typing: Any, a: Any) -> Any:
-    """The address of an array's first element. The array must outlive it."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        return context.make_array(signature.args[0])(context, builder, arguments[0]).data
-
-    return types.CPointer(a.dtype)(a), generate
-
-
-@intrinsic
-def moved(typing: Any, p: Any, i: Any) -> Any:
-    """The pointer to p[i]."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        return builder.gep(arguments[0], [arguments[1]])
-
-    return p(p, types.intp), generate
+# -- constants -------------------------------------------------------------------------------------------------------
 
 
 @intrinsic
@@ -77,7 +61,7 @@ def zeros(typing: Any, a: Any) -> Any:
 
 @intrinsic
 def fill(typing: Any, a: Any, i: Any) -> Any:
-    """Element i of `a` in every lane."""
+    """Element a[i] in every lane."""
     vec = Vec(a.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
@@ -85,50 +69,6 @@ def fill(typing: Any, a: Any, i: Any) -> Any:
         return broadcast(builder, vec, scalar)
 
     return vec(a, types.intp), generate
-
-
-@intrinsic
-def get(typing: Any, a: Any, i: Any) -> Any:
-    """a[i] for i >= 0, without Python's wrapping around, which costs a branch."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        return builder.load(builder.gep(arguments[0], [arguments[1]]))
-
-    return a.dtype(a, types.intp), generate
-
-
-@intrinsic
-def put(typing: Any, a: Any, i: Any, value: Any) -> Any:
-    """a[i] = value for i >= 0."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        builder.store(arguments[2], builder.gep(arguments[0], [arguments[1]]))
-        return context.get_dummy_value()
-
-    return types.void(a, types.intp, a.dtype), generate
-
-
-@intrinsic
-def misaligned(typing: Any, a: Any, i: Any) -> Any:
-    """How many elements a[i] is past a multiple of the vector width in memory."""
-    size = Vec(a.dtype).dtype.bitwidth // 8
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        address = builder.ptrtoint(builder.gep(arguments[0], [arguments[1]]), I64)
-        return builder.udiv(builder.and_(address, int_of(BYTES - 1)), int_of(size))
-
-    return types.intp(a, types.intp), generate
-
-
-@intrinsic
-def fence(typing: Any) -> Any:
-    """Streamed stores are seen by other threads before anything that follows."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return types.void(), generate
 
 
 # -- loads and stores ------------------------------------------------------------------------------------------------
@@ -240,19 +180,6 @@ def stream(typing: Any, a: Any, i: Any, value: Any) -> Any:
     return types.void(a, types.intp, vec), generate
 
 
-@intrinsic
-def prefetch(typing: Any, a: Any, i: Any) -> Any:
-    """Ask for the line of a[i], which may be outside, to be in the caches when it is loaded."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
-        place = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), cgutils.voidptr_t)
-        hints = [ir.Constant(I32, hint) for hint in (0, 3, 1)]  # to read; into the L1 cache; data
-        call(builder, "llvm.prefetch.p0", ir.VoidType(), [place, *hints])
-        return context.get_dummy_value()
-
-    return types.void(a, types.intp), generate
-
-
 # -- arithmetic and permutations -------------------------------------------------------------------------------------
 
 
@@ -289,5 +216,5 @@ def _permutation(lanes_of: Callable[[int], list[int]]) -> Any:
 
 evens = _permutation(lambda n: list(range(0, 2 * n, 2)))  # elements 0, 2, 4, ... of v followed by w
 odds = _permutation(lambda n: list(range(1, 2 * n, 2)))
-zip_low = _permutation(lambda n: [lane for k in range(n // 2) for lane in (k, n + k)])  # v0 w0 v1 w1 ...
-zip_high = _permutation(lambda n: [lane for k in range(n // 2, n) for lane in (k, n + k)])
+zip_low = _permutation(emit.zip_low)  # v0 w0 v1 w1 ...
+zip_high = _permutation(emit.zip_high)

@@ -1,22 +1,41 @@
-"""The gradient of the bias: the sum of dy over images and positions, one read of dy.
+"""conv2d_bias_grad: the sum of dy over images and positions, one read of dy.
 
-8 vectors of sums hide the latency of an addition. They are added up after every block of positions, so rounding grows
-with the number of blocks and images, not of pixels. A filter belongs to one thread.
+8 vectors of sums hide the latency of an addition:
+
+    dy[n, f]   | a | b | c | d | e | f | g | h | a | b | ...      vector k of dy is added to sum k modulo 8
+
+They are added up after every block of positions, so rounding grows with the number of blocks and images, not of pixels.
+A filter belongs to one thread.
 """
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
+from backends.numba_tiled.launch.arguments import flat
 from backends.numba_tiled.launch.spread import spread
-from backends.numba_tiled.simd.vector import lanes, load, load_first, moved, pointer, put, total, zeros
+from backends.numba_tiled.launch.threads import launch, thread_count
+from backends.numba_tiled.launch.workspace import fresh
+from backends.numba_tiled.simd.pointers import moved, pointer, put
+from backends.numba_tiled.simd.vector import lanes, load, load_first, total, zeros
+from harness import ConvSpec
 
 _BLOCK = 128  # vectors
+_NOT_WORTH_THREADS = 1 << 14  # elements to add up: to launch threads takes longer
+
+
+def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
+    """(N, F, OH, OW) -> (F,)."""
+    db = fresh(spec.out_channels, dy.dtype)
+    threads = thread_count() if dy.size >= _NOT_WORTH_THREADS else 1
+    launch(bias_grad, flat(dy), db, threads, spec.batch, spec.out_channels, spec.positions)
+    return db
 
 
 @njit(nogil=True, error_model="numpy")
 def _sum(p, count):
-    """Of p[:count], a few vectors at most."""
+    """The sum of p[:count], a block at most."""
     n, q = lanes(p), 0
     a, b, c, d, e, f, g, h = zeros(p), zeros(p), zeros(p), zeros(p), zeros(p), zeros(p), zeros(p), zeros(p)
     while q + 8 * n <= count:
@@ -34,7 +53,7 @@ def _sum(p, count):
 
 @njit(nogil=True, error_model="numpy")
 def _share(t, threads, dy, db, batch, filters, length):
-    """Part t of the filters: db[f] = the sum of dy[n, f, l] over n and l."""
+    """Thread t's part of the filters: db[f] = the sum of dy[n, f, l] over n and l."""
     dy, db = pointer(dy), pointer(db)
     block = _BLOCK * lanes(dy)
     for f in range(t * filters // threads, (t + 1) * filters // threads):
@@ -48,5 +67,5 @@ def _share(t, threads, dy, db, batch, filters, length):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def bias_grad(dy, db, threads, batch, filters, length):
-    """All parts."""
+    """db of all filters; `length` is the number of positions."""
     spread(_share, threads, (dy, db, batch, filters, length))
