@@ -172,7 +172,7 @@ def _dots(x, places, threes, dy, rows, columns, pitch):
 
 @njit(nogil=True, error_model="numpy")
 def _add_plane(dw, x, dy, rows, columns, width, lists):
-    """dw[tap] += the sum of dy * x shifted by the tap, for all taps; `rows` rows of `columns`, `width` apart in both."""
+    """dw[tap] += the sum of dy * x shifted by the tap, for all taps; rows of `columns` are `width` apart in both."""
     tap = 0
     while tap < lists.depth:
         threes = tap < lists.threes

@@ -1,4 +1,4 @@
-"""From specs to what `stencil` and `correlate` are given: bands, and lists of taps ordered for loads that they share."""
+"""From specs to what `stencil` and `correlate` are given: bands, and taps in the order in which they share loads."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def of_result(spec: ConvSpec, itemsize: int) -> tuple[Stencil, Bands, int]:
     laid = apart(len(bands.row_phases) * len(bands.column_phases) * bands.phase, itemsize)
     begin, places, weights = _by_neighbours([list(zip(taps, range(len(taps)), strict=True))], (3, 2, 1))
     s = Stencil(
-        units=spec.batch * spec.in_channels, channels=spec.out_channels, depth=spec.taps, together=f.together, sources=1,
-        results=multiplier, rows=f.rows, bands=f.bands, run=f.run, h=g.oh, w=g.ow, sh=1, sw=1, laid=laid, begin=begin,
-        taps=places, weights=weights,
+        units=spec.batch * spec.in_channels, channels=spec.out_channels, depth=spec.taps, together=f.together,
+        sources=1, results=multiplier, rows=f.rows, bands=f.bands, run=f.run, h=g.oh, w=g.ow, sh=1, sw=1, laid=laid,
+        begin=begin, taps=places, weights=weights,
     )  # fmt: skip
     return s, bands, laid + apart(f.together * f.run, itemsize)
 

@@ -69,6 +69,7 @@ def _call(typing: Any, address: Any, kept: Any, t: Any, threads: Any) -> Any:
 
 @njit(nogil=True, error_model="numpy", parallel={"prange": True, "fusion": False})
 def _on_threads(address, kept, threads):
+    """The one parallel loop: every turn of it is a thread's part of the work."""
     for t in prange(threads):
         _call(address, kept, t, threads)
 

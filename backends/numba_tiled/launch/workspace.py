@@ -12,7 +12,16 @@ import threading
 import numpy as np
 
 _ALIGN = 64  # bytes: a line, and a vector
-_kept = threading.local()
+
+
+class _Kept(threading.local):
+    """What a thread keeps: arrays by name and dtype. (Every thread that looks gets an empty one first.)"""
+
+    def __init__(self) -> None:
+        self.arrays: dict[tuple[str, np.dtype], np.ndarray] = {}
+
+
+_kept = _Kept()
 
 
 def fresh(shape: tuple[int, ...] | int, dtype: np.dtype) -> np.ndarray:
@@ -22,7 +31,7 @@ def fresh(shape: tuple[int, ...] | int, dtype: np.dtype) -> np.ndarray:
 
 def scratch(name: str, count: int, dtype: np.dtype) -> np.ndarray:
     """`count` elements, with anything in them, that the next call with this name and dtype may overwrite."""
-    arrays = _kept.__dict__
+    arrays = _kept.arrays
     held = arrays.get((name, dtype))
     if held is None or held.size < count:
         raw = np.empty(count * dtype.itemsize + _ALIGN, np.uint8)

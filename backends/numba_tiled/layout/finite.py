@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from backends.numba_tiled.simd.pointers import Pointer, pointer
+from backends.numba_tiled.simd.pointers import pointer
 from backends.numba_tiled.simd.vector import fma, lanes, load, load_first, total, zeros
 
 
@@ -15,7 +15,7 @@ def is_finite(a):
 
 
 @njit(nogil=True, error_model="numpy")
-def are_finite(p: Pointer, i: int, count: int) -> bool:
+def are_finite(p, i, count):
     """Whether none of p[i : i + count] is NaN or infinite: 0 times any of these is NaN."""
     n, zero = lanes(p), zeros(p)
     found = zero

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from backends.numba_tiled.layout.window import counting
-from backends.numba_tiled.simd.pointers import moved, pointer
+from backends.numba_tiled.simd.pointers import get, moved, pointer
 
 SIZES = 6  # numbers that describe a region
 
@@ -16,16 +16,27 @@ SIZES = 6  # numbers that describe a region
 class Regions(NamedTuple):
     """The regions of a result, as arrays."""
 
-    count: int
-    sizes: np.ndarray  # SIZES of each: first row, rows, first column, columns, taps, taps of the regions before
+    number: int  # of regions
+    sizes: np.ndarray  # SIZES of each, see `Region`
     taps: np.ndarray  # where the taps are in the planes, region by region
     across: np.ndarray  # and in a row of the weights
+
+
+class Region(NamedTuple):
+    """One region."""
+
+    row: int  # of the result, the first
+    rows: int
+    column: int
+    columns: int
+    taps: int
+    before: int  # taps of the regions before
 
 
 class Tables(NamedTuple):
     """The same as pointers: to count references to arrays takes longer than a small region does."""
 
-    count: int
+    number: int  # of regions
     sizes: Any
     taps: Any
     across: Any
@@ -39,12 +50,19 @@ def one_region(rows: int, columns: int, taps: np.ndarray) -> Regions:
 @njit(nogil=True, error_model="numpy")
 def tables_of(regions):
     """The tables of regions, which must outlive them."""
-    return Tables(regions.count, pointer(regions.sizes), pointer(regions.taps), pointer(regions.across))
+    return Tables(regions.number, pointer(regions.sizes), pointer(regions.taps), pointer(regions.across))
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@njit(nogil=True, error_model="numpy")
+def first_of(tables):
+    """The first region of the tables."""
+    sizes = tables.sizes
+    return Region(get(sizes, 0), get(sizes, 1), get(sizes, 2), get(sizes, 3), get(sizes, 4), get(sizes, 5))
+
+
+@njit(nogil=True, error_model="numpy")
 def after(tables, depth):
     """The tables from the next region on, where this one has `depth` taps."""
     return Tables(
-        tables.count, moved(tables.sizes, SIZES), moved(tables.taps, depth), moved(tables.across, depth)
+        tables.number, moved(tables.sizes, SIZES), moved(tables.taps, depth), moved(tables.across, depth)
     )  # fmt: skip

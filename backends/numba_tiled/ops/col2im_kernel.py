@@ -54,12 +54,12 @@ class Cut(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Image rows first <= i < first + count of planes plane <= k < plane + planes."""
+    """Image rows first <= i < first + rows of planes plane <= k < plane + planes."""
 
     plane: int
     planes: int
     first: int
-    count: int
+    rows: int
 
 
 class Terms(NamedTuple):
@@ -69,7 +69,7 @@ class Terms(NamedTuple):
     plane: int
     row: int  # from one row to the next, and elements of a row
     term: int
-    count: int  # of terms
+    terms: int
 
 
 @njit(nogil=True, error_model="numpy")
@@ -100,7 +100,7 @@ def _add_strip(to, onto, source, terms, planes, rows, low, high, ahead):
         for r in range(rows):
             a, b = onto.begin + k * onto.plane + r * onto.row, terms.begin + k * terms.plane + r * terms.row
             value = load(to, a)
-            for _ in range(terms.count):
+            for _ in range(terms.terms):
                 if ahead >= 0:
                     prefetch(source, ahead)
                     ahead += n
@@ -119,12 +119,12 @@ def _add_wide(to, onto, source, terms, planes, rows):
             a, b = onto.begin + k * onto.plane + r * onto.row, terms.begin + k * terms.plane + r * row
             for q in range(0, whole, n):
                 value = load(to, a + q)
-                for m in range(terms.count):
+                for m in range(terms.terms):
                     value = value + load(source, b + q + m * term)
                 store(to, a + q, value)
             if whole < row:
                 value = load(to, a + whole)
-                for m in range(terms.count):
+                for m in range(terms.terms):
                     value = value + load_first(source, b + whole + m * term, row - whole)
                 store(to, a + whole, value)
 
@@ -139,10 +139,8 @@ def _add_up(to, columns, block, height, part, g, cut):
         taps, ends = (g.kh - 1 - u) // cut.apart + 1, cut.apart * g.dh // g.sh
         term = cut.apart * g.kw * size - ends * g.ow
         slot, steps = (u * g.dh - above) % g.sh, (u * g.dh - above) // g.sh
-        p, last = (
-            -steps,
-            (block.count - 1 - slot) // g.sh - steps,
-        )  # row of the window for the block's first and last row
+        # Rows of the window for the block's first and last row.
+        p, last = -steps, (block.rows - 1 - slot) // g.sh - steps
         slot = slot if cut.slots > 1 else 0
         while p <= last:  # as many rows as the same taps fall on
             low, high = max((p - g.oh) // ends + 1, 0), min(p // ends + 1, taps)
@@ -177,7 +175,7 @@ def _add_up(to, columns, block, height, part, g, cut):
 @njit(nogil=True, error_model="numpy")
 def _block(columns, x, block, g, cut, buffer):
     """The image rows of a block."""
-    n, plane, planes, first, count = lanes(x), block.plane, block.planes, block.first, block.count
+    n, plane, planes, first, count = lanes(x), block.plane, block.planes, block.first, block.rows
     height, row = (count + g.sh - 1) // g.sh, cut.pitch * g.sw
     part = (planes * height * cut.pitch + n - 1) // n * n
     clear(buffer, 0, cut.slots * cut.parts * part)

@@ -15,7 +15,7 @@ from backends.numba_tiled.launch.threads import launch, thread_count
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.fill import fill_planes
 from backends.numba_tiled.layout.planes import Planes, planes_of_x
-from backends.numba_tiled.layout.regions import Regions, after, one_region, tables_of
+from backends.numba_tiled.layout.regions import Regions, after, first_of, one_region, tables_of
 from backends.numba_tiled.layout.sight import sight_of_x
 from backends.numba_tiled.layout.window import Counts, counts
 from backends.numba_tiled.product.cut_into_regions import regions_of_y
@@ -25,7 +25,7 @@ from backends.numba_tiled.product.pixels import Pixels
 from backends.numba_tiled.product.register_tile import VECTORS
 from backends.numba_tiled.product.room import Room, part_of, room, segments
 from backends.numba_tiled.product.skipped_rows import Runs, in_runs, seen_of, share_seen
-from backends.numba_tiled.simd.pointers import Matrix, from_row, get, moved, pointer
+from backends.numba_tiled.simd.pointers import Matrix, from_row, moved, pointer
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
 
@@ -111,23 +111,17 @@ def _item(number, data, n, work, planes, tables, height, width, own, runs):
     weights = Matrix(moved(data.w, item.group * filters * pitch), pitch)
     start = from_row(data.start, item.group * filters)
     y = moved(data.y, (item.image * n.results + item.group * filters) * area + item.row * width)
-    for region in range(tables.count):
-        top, high, left, wide = (
-            get(tables.sizes, 0),
-            min(get(tables.sizes, 1), rows),
-            get(tables.sizes, 2),
-            get(tables.sizes, 3),
-        )
-        depth = get(tables.sizes, 4)
+    for k in range(tables.number):
+        region = first_of(tables)
         at = Pixels(
-            images, high, wide, planes.row, apart, width, area, n.results * area, work.packed, work.dots,
-            planes.is_image,
+            images, min(region.rows, rows), region.columns, planes.row, apart, width, area, n.results * area,
+            work.packed, work.dots, planes.is_image,
         )  # fmt: skip
         multiply_share(
-            item.part, work.parts, filters, Reads(source, limit, tables.taps, tables.across, depth), weights, start,
-            moved(y, top * width + left), at, own, seen_of(runs, region, item.row, get(tables.sizes, 5)),
+            item.part, work.parts, filters, Reads(source, limit, tables.taps, tables.across, region.taps), weights,
+            start, moved(y, region.row * width + region.column), at, own, seen_of(runs, k, item.row, region.before),
         )  # fmt: skip
-        tables = after(tables, depth)
+        tables = after(tables, region.taps)
 
 
 @njit(nogil=True, error_model="numpy")

@@ -53,18 +53,18 @@ class Cut(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Output rows first <= p < first + count of planes plane <= k < plane + planes."""
+    """Output rows first <= p < first + rows of planes plane <= k < plane + planes."""
 
     plane: int
     planes: int
     first: int
-    count: int
+    rows: int
 
 
 @njit(nogil=True, error_model="numpy")
 def _pad(to, start, x, block, slot, g, cut):
     """to[start:] as [plane][row]: cut.pitch * SW elements each, the rows of one remainder, zeros outside the image."""
-    row, height = cut.pitch * g.sw, block.count + cut.reach
+    row, height = cut.pitch * g.sw, block.rows + cut.reach
     count, i = max(min(g.w, row - g.left), 0), block.first * g.sh + slot - g.top
     above = min(max((g.sh - 1 - i) // g.sh, 0), height)
     below = min(max((g.h - 1 - i) // g.sh + 1, above), height)
@@ -78,7 +78,7 @@ def _pad(to, start, x, block, slot, g, cut):
 @njit(nogil=True, error_model="numpy")
 def _block(x, columns, block, g, cut, buffer, streamed):
     """The columns of a block."""
-    n, plane, planes, first, count = lanes(x), block.plane, block.planes, block.first, block.count
+    n, plane, planes, first, count = lanes(x), block.plane, block.planes, block.first, block.rows
     height, source, place, pitch = count + cut.reach, x, (plane * g.h + first) * g.w, cut.pitch
     part = (planes * height * pitch + n - 1) // n * n
     if not cut.is_image:
@@ -125,10 +125,8 @@ def _share(t, threads, x, columns, planes, g, cut, buffer, streamed):
         count, together = min(cut.rows, g.oh - first), min(cut.planes, planes - plane)
         if cut.is_subset:
             source, to = (plane * g.h + first * g.sh) * g.w, (plane * g.oh + first) * g.ow
-            take(
-                columns, Rows(to, g.oh * g.ow, g.ow), g.ow, x, Rows(source, g.h * g.w, g.sh * g.w), together, count, g.sw,
-                0, g.ow,
-            )  # fmt: skip
+            origin = Rows(source, g.h * g.w, g.sh * g.w)
+            take(columns, Rows(to, g.oh * g.ow, g.ow), g.ow, x, origin, together, count, g.sw, 0, g.ow)
         else:
             _block(x, columns, Block(plane, together, first, count), g, cut, own, streamed)
     if streamed:

@@ -22,7 +22,7 @@ from numba import njit
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.fill import fill_planes
 from backends.numba_tiled.layout.planes import Planes
-from backends.numba_tiled.layout.regions import Regions, after, tables_of
+from backends.numba_tiled.layout.regions import Regions, after, first_of, tables_of
 from backends.numba_tiled.layout.remainders import Remainders
 from backends.numba_tiled.layout.rows import clear, copy
 from backends.numba_tiled.layout.strided import interleave
@@ -32,7 +32,7 @@ from backends.numba_tiled.product.implicit_gemm import Reads, multiply_share
 from backends.numba_tiled.product.pixels import Pixels
 from backends.numba_tiled.product.room import Room, part_of
 from backends.numba_tiled.product.skipped_rows import seen_of
-from backends.numba_tiled.simd.pointers import Matrix, get, moved, pointer
+from backends.numba_tiled.simd.pointers import Matrix, moved, pointer
 
 
 class Plan(NamedTuple):
@@ -106,28 +106,25 @@ def _item(number, data, n, work, g, planes, remainders, tables, own, runs):
         fill_planes(own.planes, data.dy, images, source_channel, filters, n.sources, planes, item.row, rows)
     weights = Matrix(moved(data.w, item.group * filters * channels * n.taps), n.taps)
     start, width, pairs = Matrix(own.zero, 0), remainders.columns, g.sh * g.sw
-    for i in range(tables.count):
-        top, high, left, wide = (
-            get(tables.sizes, 0),
-            min(get(tables.sizes, 1), rows),
-            get(tables.sizes, 2),
-            get(tables.sizes, 3),
-        )
+    for k in range(tables.number):
+        region = first_of(tables)
         # With several pairs each has a part of the scratch memory, [image][channel][row]; with one it is x itself.
-        to, one, each = moved(data.parts, i * images * channels * rows * width), rows * width, channels * rows * width
+        to, one, each = moved(data.parts, k * images * channels * rows * width), rows * width, channels * rows * width
         if pairs == 1:
-            to = moved(data.x, channel * g.h * g.w + (item.row + top) * width + left)
+            to = moved(data.x, channel * g.h * g.w + (item.row + region.row) * width + region.column)
             one, each = g.h * g.w, n.results * g.h * g.w
-        at = Pixels(images, high, wide, planes.row, apart, width, one, each, work.packed, False, planes.is_image)
-        depth = get(tables.sizes, 4)
-        if depth > 0:
+        at = Pixels(
+            images, min(region.rows, rows), region.columns, planes.row, apart, width, one, each, work.packed, False,
+            planes.is_image,
+        )  # fmt: skip
+        if region.taps > 0:
             multiply_share(
-                item.part, work.parts, channels, Reads(source, limit, tables.taps, tables.across, depth), weights,
-                start, to, at, own, seen_of(runs, i, item.row, get(tables.sizes, 5)),
+                item.part, work.parts, channels, Reads(source, limit, tables.taps, tables.across, region.taps), weights,
+                start, to, at, own, seen_of(runs, k, item.row, region.before),
             )  # fmt: skip
         else:  # no tap has these remainders
             clear(to, 0, images * channels * rows * width)
-        tables = after(tables, depth)
+        tables = after(tables, region.taps)
     if pairs > 1:
         first_row, last_row = share_of(item.part, work.parts, channels, work.block)
         _weave(data, item, first_row, last_row, n, g, remainders)

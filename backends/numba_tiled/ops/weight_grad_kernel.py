@@ -55,7 +55,7 @@ class Panels(NamedTuple):
     rows: int  # at a time
     parts: int  # of the channels of a group
     vectors: int  # of filters
-    count: int  # panels of vectors
+    panels: int  # of vectors
     kinds: int  # of tiles: one for every tap of the kernel, or one for all
     size: int  # elements
     dy: int  # where dy begins
@@ -151,11 +151,11 @@ def _add_tile(vectors, x, places, dy, zero, c, band, walk, width):
 def _transpose_dy(to, dy, band, channel, filters, n, g, cut):
     """The band's pixels of `filters` filters from `channel` on: [panel][image][pixel][filters of the panel]."""
     across, i, length, area = lanes(dy), 0, band.rows * g.ow, g.oh * g.ow
-    first, wide = panel_of(0, cut.vectors, cut.count)
+    first, wide = panel_of(0, cut.vectors, cut.panels)
     for vector in range(cut.vectors):
         if vector == first + wide:
             i += 1
-            first, wide = panel_of(i, cut.vectors, cut.count)
+            first, wide = panel_of(i, cut.vectors, cut.panels)
         rows = min(across, filters - vector * across)
         for one in range(band.images):
             own = ((first * band.images + one * wide) * length + vector - first) * across
@@ -165,20 +165,21 @@ def _transpose_dy(to, dy, band, channel, filters, n, g, cut):
 
 @njit(nogil=True, error_model="numpy")
 def _add_band(sums, data, laid, transposed, band, each, pitch, cut, width):
-    """All tiles of a band: panel by panel of filters, FILTERS taps at a time, each kind of tile. Rows have `width` pixels.
+    """All tiles of a band: panel by panel of filters, FILTERS taps at a time, each kind of tile.
 
-    There are `each` taps of a kind, `pitch` of them in the table of the places.
+    Rows have `width` pixels. There are `each` taps of a kind, `pitch` of them in the table of the places.
     """
     across = cut.vectors * lanes(sums)
-    for i in range(cut.count):
-        first, wide = panel_of(i, cut.vectors, cut.count)
+    for i in range(cut.panels):
+        first, wide = panel_of(i, cut.vectors, cut.panels)
         dy = moved(transposed, first * band.images * band.rows * width * lanes(sums))
         for k in range(0, each, FILTERS):
             for kind in range(cut.kinds):
                 places = places_of(data.taps, kind * pitch + k, kind * pitch + each - 1)
                 live = moved(data.live, 4 * kind)
                 walk = _Walk(
-                    max(get(live, 0) - band.row, 0), min(get(live, 1) - band.row, band.rows), get(live, 2), get(live, 3),
+                    max(get(live, 0) - band.row, 0), min(get(live, 1) - band.row, band.rows), get(live, 2),
+                    get(live, 3),
                 )  # fmt: skip
                 c = Matrix(moved(sums, (k * cut.kinds + kind) * across + first * lanes(sums)), cut.kinds * across)
                 _add_tile(wide, laid, places, dy, data.zero, c, band, walk, width)

@@ -56,5 +56,6 @@ def transposed_cycles(p: Product, depth: int, seen: float) -> float:
 
 
 def _vectors(positions: int, lanes: int, dots: bool) -> int:
+    """Vectors that `positions` take, without those few that are dot products."""
     rest = positions % lanes
     return positions // lanes + (rest > FEW if dots else rest > 0)

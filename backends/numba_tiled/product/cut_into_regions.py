@@ -44,7 +44,7 @@ class _Side(NamedTuple):
     """Some rows (or columns) of a result, and the taps of that axis that see the image from them."""
 
     first: int
-    count: int
+    size: int
     taps: list[int]
 
 
@@ -63,6 +63,7 @@ def regions_of_dx(spec: ConvSpec, whole: Planes, sizes: Sizes) -> tuple[Planes, 
 
 
 def _regions(spec: ConvSpec, whole: Planes, sizes: Sizes, reads: _Reads) -> tuple[Planes, Regions] | None:
+    """Every pair of a side of the rows and one of the columns; None if they are too many, or no less work."""
     if spec.stride != (1, 1):
         return None
     down, right, pitch = reads
@@ -72,7 +73,7 @@ def _regions(spec: ConvSpec, whole: Planes, sizes: Sizes, reads: _Reads) -> tupl
     lanes = BYTES // sizes.itemsize
     spent = sum(
         len(rows.taps) * len(columns.taps)
-        * packed_cycles(Product(sizes.filters, spec.batch, rows.count, columns.count, lanes))
+        * packed_cycles(Product(sizes.filters, spec.batch, rows.size, columns.size, lanes))
         for rows, columns in rectangles
     )  # fmt: skip
     if spent > _SMALLER * spec.taps * least_cycles(whole, sizes, whole.channels * spec.taps):

@@ -38,7 +38,7 @@ DEPTH = 288  # taps that are added up apart: those of a 3x3 kernel on 32 channel
 
 @njit(nogil=True, error_model="numpy")
 def panel_of(i, vectors, panels):
-    """First vector of panel i, and how many it has, where `vectors` are shared out to `panels` of about the same width."""
+    """First vector of panel i, and how many it has: `vectors` shared out to `panels` of about the same width."""
     first = i * vectors // panels
     return first, (i + 1) * vectors // panels - first
 
@@ -76,6 +76,8 @@ def places_of(typing: Any, table: Any, i: Any, last: Any) -> Any:
 
 
 def _start_tile(vectors: int) -> Any:
+    """An intrinsic that begins a tile."""
+
     @intrinsic
     def start_tile(typing: Any, p: Any, places: Any) -> Any:
         """p[places[m]] in all sums of row m."""
@@ -94,6 +96,8 @@ def _start_tile(vectors: int) -> Any:
 
 
 def _step(vectors: int) -> Any:
+    """An intrinsic that adds one step of the depth to a tile: the drawing above."""
+
     @intrinsic
     def step(typing: Any, tile: Any, a: Any, places: Any, i: Any, b: Any, j: Any) -> Any:
         """tile[m][n] += a[places[m] + i] * b[j + n * lanes ...].
@@ -124,6 +128,8 @@ def _step(vectors: int) -> Any:
 
 
 def _put_tile(vectors: int) -> Any:
+    """An intrinsic that stores a tile, or adds it to what is there."""
+
     @intrinsic
     def put_tile(typing: Any, tile: Any, c: Any, k: Any, pitch: Any, add: Any) -> Any:
         """c[k + m * pitch ...] = or += tile[m]."""

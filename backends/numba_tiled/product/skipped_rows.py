@@ -56,8 +56,9 @@ def seen_of(runs, part, row, before):
 
 
 def in_runs(taps: np.ndarray, channels: int, sights: list[Sight], panel: int, width: int) -> tuple[np.ndarray, Runs]:
-    """The taps of all parts, in runs where that pays. `panel` weights are packed side by side, rows have `width` pixels.
+    """The taps of all parts, in runs where that pays.
 
+    `panel` weights are packed side by side, and rows of the result have `width` pixels.
     A part is left as it is, as one run, if tiles of pixels are not of one row, or if everything sees the image.
     """
     orders, places, most, kernel_rows, lows, highs = [], [], [], [], [], []

@@ -1,1 +1,1 @@
-"""A SIMD vector as a Numba type: kernels are Python loops over `load`, `fma`, `store`, and compile to wide instructions."""
+"""A SIMD vector as a Numba type, so that kernels are Python loops over `load`, `fma` and `store`."""

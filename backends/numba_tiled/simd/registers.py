@@ -32,7 +32,7 @@ def _width(triple: str, features: list[str]) -> tuple[int, int]:
 BYTES, REGISTERS = _width(_TRIPLE, _FEATURES.split(","))
 
 
-class Vec(types.Type):
+class Vec(types.Type):  # type: ignore[misc]
     """As many elements of `dtype` (float32 or float64) as a register holds."""
 
     def __init__(self, dtype: types.Float) -> None:
@@ -57,6 +57,6 @@ class Vec(types.Type):
 
 
 @register_model(Vec)
-class _VecModel(models.PrimitiveModel):
+class _VecModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Vec) -> None:
         super().__init__(manager, kind, kind.llvm)

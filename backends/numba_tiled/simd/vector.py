@@ -185,11 +185,13 @@ def stream(typing: Any, a: Any, i: Any, value: Any) -> Any:
 
 @intrinsic
 def _plus(typing: Any, v: Any, w: Any) -> Any:
+    """v + w."""
     return v(v, w), lambda context, builder, signature, arguments: builder.fadd(*arguments)
 
 
 @overload(operator.add, strict=False)
 def _add(v: Any, w: Any) -> Any:
+    """Makes `v + w` of two vectors `_plus`."""
     return (lambda v, w: _plus(v, w)) if isinstance(v, Vec) and v == w else None  # noqa: PLW0108
 
 
@@ -206,15 +208,23 @@ def total(typing: Any, v: Any) -> Any:
 
 
 def _permutation(lanes_of: Callable[[int], list[int]]) -> Any:
+    """An intrinsic: some lanes of two vectors, named by their number of lanes."""
+
     @intrinsic
     def permute(typing: Any, v: Any, w: Any) -> Any:
+        """A vector made of lanes of v and w."""
         order = lanes_of(v.lanes)
-        return v(v, w), lambda context, builder, signature, arguments: shuffle(builder, *arguments, order)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
+            return shuffle(builder, arguments[0], arguments[1], order)
+
+        return v(v, w), generate
 
     return permute
 
 
-evens = _permutation(lambda n: list(range(0, 2 * n, 2)))  # elements 0, 2, 4, ... of v followed by w
-odds = _permutation(lambda n: list(range(1, 2 * n, 2)))
-zip_low = _permutation(emit.zip_low)  # v0 w0 v1 w1 ...
-zip_high = _permutation(emit.zip_high)
+#     v = v0 v1 v2 v3, w = w0 w1 w2 w3
+evens = _permutation(lambda n: list(range(0, 2 * n, 2)))  # v0 v2 w0 w2
+odds = _permutation(lambda n: list(range(1, 2 * n, 2)))  # v1 v3 w1 w3
+zip_low = _permutation(emit.zip_low)  # v0 w0 v1 w1
+zip_high = _permutation(emit.zip_high)  # v2 w2 v3 w3

@@ -1,4 +1,4 @@
-"""conv2d and its input gradient by Winograd's F(2x2, 3x3) where that is the faster way, else as `numba_tiled` does them.
+"""conv2d and its input gradient by Winograd's F(2x2, 3x3) where that is faster, else as `numba_tiled` does them.
 
 A 3x3 kernel with stride 1 and dilation 1 takes 16 products for 4 pixels instead of 36. It is other arithmetic than a
 sum of products, with other rounding, so it has a name and an error bound of its own and nobody gets it unasked.

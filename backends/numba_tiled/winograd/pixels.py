@@ -1,4 +1,4 @@
-"""Y: sums M of all frequencies, transformed back to pixels. Lanes are tiles side by side, results are woven in registers.
+"""Y: sums M of all frequencies, transformed back to pixels. Lanes are tiles side by side, woven together at the end.
 
 M     [frequency][filter][tile]
 y     a b a b a b ...      tile t has columns 2t (a) and 2t + 1 (b) of two rows
@@ -43,6 +43,7 @@ def _pixels(typing: Any, y: Any, i: Any, pitch: Any, count: Any, two: Any, m: An
         places.append([builder.gep(y, [builder.add(i, int_of(half * n))]) for half in range(2)])
 
         def put(row: int) -> None:
+            """Store a row of pixels: whole vectors without a mask."""
             with builder.if_else(builder.icmp_signed(">=", count, int_of(2 * n))) as (all_of_it, some):
                 with all_of_it:
                     for value, place in zip(woven[row], places[row], strict=True):

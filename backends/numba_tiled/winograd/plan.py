@@ -82,7 +82,7 @@ def _chunk(layer: _Layer) -> tuple[int, int]:
     whole = g.down * g.across
     sizes = [(1, rows) for rows in range(1, g.down + 1) if rows * g.across <= fit or rows == 1]
     sizes += [(images, g.down) for images in range(2, min(layer.batch, fit // whole) + 1)]
-    return min(sizes, key=lambda size: _cycles(layer, *size, 1))
+    return min(sizes, key=lambda size: _cycles(layer, size[0], size[1], 1))
 
 
 def _cycles(layer: _Layer, images: int, rows: int, parts: int) -> float:
