@@ -24,7 +24,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from backends.numba_tiled.depthwise.bands import lay_out
+from backends.numba_tiled.depthwise.bands import Bands, lay_out
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import clear
 from backends.numba_tiled.simd.emit import first, int_of, multiply_add, read, shuffle, sum_of_lanes
@@ -223,5 +223,5 @@ def _share(t, threads, dy, x, dw, c, of_x, of_dy, buffer):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def correlate(dy, x, dw, threads, c, of_x, of_dy, buffer):
-    """dw[f][tap] of all filters. Arrays are flat, `buffer` is scratch."""
-    spread(_share, threads, (dy, x, dw, c, of_x, of_dy, buffer))
+    """dw[f][tap] of all filters. Arrays are flat, `buffer` is scratch; the others come as plain tuples."""
+    spread(_share, threads, (dy, x, dw, Correlation(*c), Bands(*of_x), Bands(*of_dy), buffer))

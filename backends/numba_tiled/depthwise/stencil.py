@@ -25,7 +25,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from backends.numba_tiled.depthwise.bands import lay_out
+from backends.numba_tiled.depthwise.bands import Bands, lay_out
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import Rows
 from backends.numba_tiled.simd.emit import broadcast, int_of, multiply_add, read, shuffle, write
@@ -232,5 +232,5 @@ def _share(t, threads, source, w, start, y, s, bands, buffer):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def stencil(source, w, start, y, threads, s, bands, buffer):
-    """All results of a stencil, in y. Arrays are flat, `buffer` is scratch."""
-    spread(_share, threads, (source, w, start, y, s, bands, buffer))
+    """All results of a stencil, in y. Arrays are flat, `buffer` is scratch; `s` and `bands` come as plain tuples."""
+    spread(_share, threads, (source, w, start, y, Stencil(*s), Bands(*bands), buffer))

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from backends.numba_tiled.depthwise import convolve as depthwise
-from backends.numba_tiled.launch.arguments import flat
+from backends.numba_tiled.launch.arguments import flat, plain
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.launch.threads import launch, thread_count
 from backends.numba_tiled.launch.workspace import fresh, scratch
@@ -24,7 +24,7 @@ from backends.numba_tiled.product.implicit_gemm import Reads, multiply_share
 from backends.numba_tiled.product.pixels import Pixels
 from backends.numba_tiled.product.register_tile import VECTORS
 from backends.numba_tiled.product.room import Room, part_of, room, segments
-from backends.numba_tiled.product.skipped_rows import Runs, in_runs, seen_of, share_seen
+from backends.numba_tiled.product.skipped_rows import Runs, in_runs, runs_of, seen_of, share_seen
 from backends.numba_tiled.simd.pointers import Matrix, from_row, moved, pointer
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
@@ -63,17 +63,32 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
         depthwise.conv2d(flat(x), flat(w), start, flat(y), spec)
         return y
     threads = thread_count()
-    p, runs, y_shape = plan(spec, x.itemsize, threads)
+    p, runs, y_shape, size, zero = _arguments(spec, x.itemsize, threads)
     y = fresh(y_shape, x.dtype)
-    start = p.room.zero if b is None else flat(b)
-    memory = scratch("memory", threads * p.room.size, x.dtype)
+    start = zero if b is None else flat(b)
+    memory = scratch("memory", size, x.dtype)
     launch(forward, flat(x), flat(w), start, flat(y), threads, p, memory, segments(threads), runs)
     return y
 
 
+class _Arguments(NamedTuple):
+    """What a call needs to know: the plan and the runs in plain tuples."""
+
+    plan: tuple[Any, ...]
+    runs: tuple[Any, ...] | None
+    y_shape: tuple[int, ...]
+    size: int  # elements of scratch memory, of all threads
+    zero: np.ndarray
+
+
 @lru_cache(maxsize=256)
-def plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Plan, Runs | None, tuple[int, ...]]:
-    """The plan, the runs of taps if the product is a transposed one, and the shape of y."""
+def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
+    p, runs = plan(spec, itemsize, threads)
+    return _Arguments(plain(p), plain(runs) if runs else None, spec.y_shape, threads * p.room.size, p.room.zero)
+
+
+def plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Plan, Runs | None]:
+    """The plan, and the runs of taps if the product is a transposed one."""
     (height, width), filters = spec.output_size, spec.out_channels // spec.groups
     sizes = Sizes(spec.batch, spec.groups, filters, height, width, itemsize, threads)
     whole, _ = planes_of_x(spec, height)
@@ -92,7 +107,7 @@ def plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Plan, Runs | None
             regions = regions._replace(taps=taps)
     n = counts(spec, spec.in_channels, spec.out_channels)
     space = room(planes, work, spec.taps, filters, width, itemsize)
-    return Plan(n, work, planes, regions, space, height, width), runs, spec.y_shape
+    return Plan(n, work, planes, regions, space, height, width), runs
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
@@ -137,5 +152,9 @@ def _share(t, threads, x, w, start, y, p, memory, segments, runs):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def forward(x, w, start, y, threads, p, memory, segments, runs):
-    """y of a plan; arrays are flat. `start` is the bias or one zero, `memory` and `segments` are scratch."""
-    spread(_share, threads, (x, w, start, y, p, memory, segments, runs))
+    """y of a plan, which comes as plain tuples; `runs` too, or None. Arrays are flat.
+
+    `start` is the bias or one zero, `memory` and `segments` are scratch.
+    """
+    p = Plan(Counts(*p[0]), Work(*p[1]), Planes(*p[2]), Regions(*p[3]), Room(*p[4]), p[5], p[6])
+    spread(_share, threads, (x, w, start, y, p, memory, segments, runs_of(runs)))

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from backends.numba_tiled.depthwise import convolve as depthwise
-from backends.numba_tiled.launch.arguments import apart, flat, round_up
+from backends.numba_tiled.launch.arguments import apart, flat, plain, round_up
 from backends.numba_tiled.launch.threads import launch, thread_count
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.finite import is_finite
@@ -23,7 +24,7 @@ from backends.numba_tiled.layout.sight import sight_of_dy
 from backends.numba_tiled.layout.window import counts, window
 from backends.numba_tiled.ops.col2im import col2im
 from backends.numba_tiled.ops.conv2d import conv2d
-from backends.numba_tiled.ops.input_grad_kernel import Arrays, Plan, input_grad
+from backends.numba_tiled.ops.input_grad_kernel import Plan, input_grad
 from backends.numba_tiled.product.cut_into_regions import regions_of_dx
 from backends.numba_tiled.product.divide import Sizes, divide
 from backends.numba_tiled.product.register_tile import VECTORS
@@ -50,17 +51,32 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
     if _is_less_by_columns(spec):
         return _by_columns(dy, w, spec)
     threads, dtype = thread_count(), dy.dtype
-    p, runs, parts, row = plan(spec, dy.itemsize, threads)
+    p, runs, parts, row, size = _arguments(spec, dy.itemsize, threads)
     x = fresh(spec.x_shape, dtype)
-    arrays = Arrays(
-        scratch("parts", threads * parts, dtype), scratch("rows", threads * row, dtype),
-        scratch("memory", threads * p.room.size, dtype), segments(threads),
+    arrays = (
+        scratch("parts", parts, dtype), scratch("rows", row, dtype), scratch("memory", size, dtype), segments(threads),
     )  # fmt: skip
     launch(input_grad, flat(dy), flat(w), flat(x), threads, p, arrays, runs)
     return x
 
 
+class _Arguments(NamedTuple):
+    """What a call needs to know: the plan and the runs in plain tuples, elements of scratch memory of all threads."""
+
+    plan: tuple[Any, ...]
+    runs: tuple[Any, ...] | None
+    parts: int
+    row: int
+    size: int
+
+
 @lru_cache(maxsize=256)
+def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
+    p, runs, parts, row = plan(spec, itemsize, threads)
+    sizes = threads * parts, threads * row, threads * p.room.size
+    return _Arguments(plain(p), plain(runs) if runs else None, *sizes)
+
+
 def plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Plan, Runs | None, int, int]:
     """The plan, the runs of taps if the product is a transposed one, and a thread's elements of parts and of a row."""
     _, parts, _ = remainders(spec, 1)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from backends.numba_tiled.depthwise import convolve as depthwise
-from backends.numba_tiled.launch.arguments import flat, round_up
+from backends.numba_tiled.launch.arguments import flat, plain, round_up
 from backends.numba_tiled.launch.threads import launch, thread_count
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.planes import Planes, planes_of_x
@@ -34,14 +35,19 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
         depthwise.conv2d_weight_grad(flat(dy), flat(x), flat(dw), spec)
         return dw
     threads = thread_count()
-    p = plan(spec, dy.itemsize, threads)
+    p, size = _arguments(spec, dy.itemsize, threads)
     dw = fresh(spec.w_shape, dy.dtype)
-    memory = scratch("memory", threads * p.cut.size, dy.dtype)
-    launch(weight_grad, flat(dy), flat(x), flat(dw), threads, p, memory)
+    launch(weight_grad, flat(dy), flat(x), flat(dw), threads, p, scratch("memory", size, dy.dtype))
     return dw
 
 
 @lru_cache(maxsize=256)
+def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> tuple[tuple[Any, ...], int]:
+    """The plan in plain tuples, and elements of scratch memory of all threads."""
+    p = plan(spec, itemsize, threads)
+    return plain(p), threads * p.cut.size
+
+
 def plan(spec: ConvSpec, itemsize: int, threads: int) -> Plan:
     """What the compiled function is given."""
     whole, _ = planes_of_x(spec, spec.output_size[0])

@@ -223,5 +223,6 @@ def _share(t, threads, dy, x, dw, p, memory):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def weight_grad(dy, x, dw, threads, p, memory):
-    """dw of a plan; arrays are flat, `memory` is scratch."""
+    """dw of a plan, which comes as plain tuples; arrays are flat, `memory` is scratch."""
+    p = Plan(Counts(*p[0]), Panels(*p[1]), Window(*p[2]), Planes(*p[3]), p[4], p[5], p[6])
     spread(_share, threads, (dy, x, dw, p, memory))

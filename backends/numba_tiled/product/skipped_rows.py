@@ -44,6 +44,14 @@ class Seen(NamedTuple):
 
 
 @njit(nogil=True, error_model="numpy")
+def runs_of(runs):
+    """The record of runs that come as a plain tuple; None if there are none."""
+    if runs is not None:
+        return Runs(*runs)
+    return None
+
+
+@njit(nogil=True, error_model="numpy")
 def seen_of(runs, part, row, before):
     """The runs of a part from `row` on; its taps follow the first `before` of all. None if there are no runs."""
     if runs is not None:

@@ -60,7 +60,7 @@ def _convolve(
         np.zeros(max(3 * lanes, TAPS), dtype), counting(s.deep),
         _places(s.deep, s.tiles), np.zeros(items, np.uint8),
     )  # fmt: skip
-    launch(convolve, flat(source), flat(w), start, flat(result), threads, g, s, room)
+    launch(convolve, flat(source), flat(w), start, flat(result), threads, tuple(g), tuple(s), tuple(room))
     return None if room.spoilt.any() else result
 
 

@@ -208,5 +208,8 @@ def _share(t, threads, x, w, start, y, g, s, room):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def convolve(x, w, start, y, threads, g, s, room):
-    """All results, in y; arrays are flat. `start` is the bias of all filters, or nothing."""
-    spread(_share, threads, (x, w, start, y, g, s, room))
+    """All results, in y; arrays are flat. `start` is the bias of all filters, or nothing.
+
+    `g` (`Tiles`), `s` (`Cut`) and `room` (`Room`) come as plain tuples.
+    """
+    spread(_share, threads, (x, w, start, y, Tiles(*g), Cut(*s), Room(*room)))
