@@ -47,20 +47,20 @@ def one_region(rows: int, columns: int, taps: np.ndarray) -> Regions:
     return Regions(1, np.array([0, rows, 0, columns, taps.size, 0]), taps, counting(taps.size))
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def tables_of(regions):
     """The tables of regions, which must outlive them."""
     return Tables(regions.number, pointer(regions.sizes), pointer(regions.taps), pointer(regions.across))
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def first_of(tables):
     """The first region of the tables."""
     sizes = tables.sizes
     return Region(get(sizes, 0), get(sizes, 1), get(sizes, 2), get(sizes, 3), get(sizes, 4), get(sizes, 5))
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def after(tables, depth):
     """The tables from the next region on, where this one has `depth` taps."""
     return Tables(

@@ -57,7 +57,7 @@ class Item(NamedTuple):
     group: int
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def item_of(number, work, batch, height):
     """The item with a number; results have `height` rows."""
     part, number = number % work.parts, number // work.parts
@@ -67,7 +67,7 @@ def item_of(number, work, batch, height):
     return Item(part, row, min(work.rows, height - row), image, min(work.images, batch - image), group)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def item_count(work, batch, groups):
     """How many items there are."""
     return groups * ((batch + work.images - 1) // work.images) * work.bands * work.parts

@@ -26,7 +26,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 from backends.numba_tiled.product.divide import share_of
 from backends.numba_tiled.product.leftover_dots import add_dots, gather, rest_of
@@ -104,18 +105,28 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
                         store_tile(Matrix(moved(y, f * at.channel), at.channel), tile, rows, segments, found)
 
 
-@njit(nogil=True, error_model="numpy")
 def multiply_share(part, parts, filters, reads, weights, start, y, at, scratch, seen):
     """Part `part` of the rows (filters) of y = start + weights @ taps of planes.
 
     `reads` is `Reads`, `weights` and `start` are `Matrix` (of one column: the bias, or a zero for all), y points to the
     first result of filter 0, `at` is `Pixels`, `scratch` is of one thread. A transposed product needs `seen` (`Seen`);
-    for the others it is None: Numba leaves out what is not needed, and compiles it when it is.
+    for the others it is None. Compiled code gets the one or the other, and compiles no more than that.
     """
-    first_row, last_row = share_of(part, parts, filters, lanes(y) if seen is not None else FILTERS)
-    if seen is not None:
-        multiply_transposed(reads, seen, weights, start, first_row, last_row, y, at, scratch)
-    else:
+    raise NotImplementedError("a function for compiled code only")
+
+
+@overload(multiply_share, jit_options={"nogil": True, "error_model": "numpy"})
+def _way_of_product(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+    """Which of the two is compiled follows from the type of `seen`."""
+
+    def by_panels(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+        first_row, last_row = share_of(part, parts, filters, FILTERS)
         width = VECTORS * lanes(y)
         panels = (positions(at) + width - 1) // width * (1 if at.packed else at.images)
         _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch)
+
+    def along_filters(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+        first_row, last_row = share_of(part, parts, filters, lanes(y))
+        multiply_transposed(reads, seen, weights, start, first_row, last_row, y, at, scratch)
+
+    return by_panels if isinstance(seen, types.NoneType) else along_filters

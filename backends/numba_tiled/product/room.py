@@ -73,7 +73,7 @@ def segments(threads: int) -> np.ndarray:
     return scratch("segments", threads * 2 * TOGETHER, np.dtype(np.int64))
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def part_of(t, threads, room, memory, segments):
     """The scratch of thread t; the arrays must outlive it."""
     own = moved(pointer(memory), t * room.size)

@@ -102,7 +102,7 @@ def fence(typing: Any) -> Any:
     return types.void(), generate
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def from_row(matrix, r):
     """The rows of a matrix from row r on."""
     return Matrix(moved(matrix.p, r * matrix.pitch), matrix.pitch)
