@@ -1,5 +1,7 @@
-"""im2col as rows at a fixed distance: (planes, H, W) -> columns (planes, KH, KW, OH, OW), a plane being a channel of an
-image. Three steps for a block of output rows or, where the planes are small, for several planes at a time:
+"""im2col as rows at a fixed distance: (planes, H, W) -> columns (planes, KH, KW, OH, OW).
+
+A plane is a channel of an image. Three steps for a block of output rows or, where the planes are small, for several
+planes at a time:
 
 1. rows of the image into a buffer with room for the padding, which stays zero from one block to the next; rows are
    kept apart by their remainder modulo SH, then columns by theirs modulo SW (`unweave`), so that neighbours in the

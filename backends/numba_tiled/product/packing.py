@@ -1,6 +1,6 @@
 """A panel of pixels packed for the register tile, and a finished tile stored in the output.
 
-panel    [tap][pixel]     tap 0 | 3 vectors of pixels |     as wide as a tile; what tap k reads of all pixels of the
+panel    [tap][pixel]     tap 0 | 3 vectors of pixels |     as wide as a tile: what tap k reads for all pixels of the
                           tap 1 | 3 vectors of pixels |     panel is one stretch of memory
                            ...
 tile     [filter][pixel]  the sums of 8 filters, as wide

@@ -1,7 +1,7 @@
 """U: kernels, transformed. Lanes are neighbours in the depth of the product: the channels of one filter.
 
-w     g g g g g g g g g|g g g ...      9 taps of a channel, then those of the next; transposed in registers: tap 0 of
-                                       16 channels is one vector, tap 1 another
+w     g g g g g g g g g|g g g ...      9 taps of a channel, then those of the next; transposed in registers,
+                                       so that tap 0 of 16 channels is one vector, tap 1 another
 U     [frequency][filter][channel]
 """
 
