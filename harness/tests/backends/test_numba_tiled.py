@@ -237,7 +237,9 @@ def test_every_way_of_a_product_is_taken_by_some_layer_here() -> None:
         pytest.skip("not with these registers")
     forward, backward = ({text: plan(ConvSpec.parse(text), 4, 1) for text in (*TRANSPOSED, *IN_BANDS)}
                          for plan in (conv2d.plan, input_grad.plan))  # fmt: skip
-    assert forward[TRANSPOSED[1]][1].kernel_rows[0] > 1
+    runs = forward[TRANSPOSED[1]][1]
+    assert runs is not None
+    assert runs.kernel_rows[0] > 1
     assert backward[TRANSPOSED[-1]][0].work.transposed
     assert [forward[text][0].work.dots for text in IN_BANDS[-3:]] == [True] * 3
     assert forward[IN_BANDS[-1]][0].work.packed
