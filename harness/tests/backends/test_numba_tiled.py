@@ -6,9 +6,6 @@ same, and compiled code of an older version is not used.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +14,14 @@ import pytest
 numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
-from backends.numba_tiled import cache, dispatch, simd  # noqa: E402
+from backends.numba_tiled.launch import stale_code  # noqa: E402
+from backends.numba_tiled.ops import conv2d, input_grad, weight_grad  # noqa: E402
+from backends.numba_tiled.simd.registers import REGISTERS  # noqa: E402
 from harness.calls.thread_limits import thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
+from harness.tests.helpers.numba_child import child, narrow_registers  # noqa: E402
 
 SPECS = [
     "n2c3h12w11_f4kh3kw2", "n3c6h8w3_f9kh2kw2_sh1sw3_pt1pb0pl2pr2_dh2dw1_g3", "n2c9h9w10_f5kh3kw3_sh2sw2_pt1pb1pl1pr1",
@@ -41,12 +41,12 @@ SPECS = [
 ]  # fmt: skip
 
 # Lanes go along the filters: small images, in place or with rows of taps that see only padding, and several groups.
-TURNED = [
+TRANSPOSED = [
     "n9c64h9w9_f48kh2kw2", "n20c40h8w8_f70kh5kw5_pt2pb2pl2pr2", "n9c66h16w16_f96kh3kw3_sh2sw2_pt1pb1pl1pr1_g2",
     "n4c48h7w7_f48kh3kw3_pt1pb1pl1pr1", "n20c48h8w8_f48kh3kw3_pt2pb2pl2pr2_dh2dw2",
     "n16c48h15w15_f40kh3kw3_sh2sw2_pt1pb1pl1pr1", "n1c48h31w31_f64kh9kw9_sh2sw2_pt4pb4pl4pr4",
 ]  # fmt: skip
-SPECS += TURNED
+SPECS += TRANSPOSED
 
 # Large enough to be divided into bands, chunks of images and blocks of the reduction.
 IN_BANDS = [
@@ -73,7 +73,9 @@ _GUARDED = """
 import ctypes, mmap, sys
 import numpy as np
 from backends import numba_tiled
-from backends.numba_tiled import dispatch, winograd, workspace
+from backends.numba_tiled import winograd
+from backends.numba_tiled.launch import workspace
+from backends.numba_tiled.winograd import convolution, plan
 from harness.oracle import by_taps, data
 from harness.geometry.spec import OPS, ConvSpec
 
@@ -97,13 +99,13 @@ class Numpy:
     def __getattr__(self, name):
         return getattr(np, name)
 
-dispatch.np = winograd.np = workspace.np = Numpy()
+workspace.np = Numpy()  # results and scratch alike
 workspace._ALIGN = 8  # no gap between the end and the page
-winograd.applies = winograd.is_dense_3x3
+convolution.applies = plan.is_dense_3x3
 for text in sys.argv[3:]:
     spec = ConvSpec.parse(text)
     for op in OPS:
-        workspace._kept.__dict__.clear()
+        workspace._kept.arrays.clear()
         print(op, text, flush=True)
         arrays = []
         for a in data.exact(op, spec, sys.argv[2], text):
@@ -111,18 +113,10 @@ for text in sys.argv[3:]:
             arrays[-1][...] = a
         got = getattr(numba_tiled, op)(*arrays, spec)
         assert np.array_equal(got, by_taps.run(op, spec, *arrays)), "wrong"
-        if winograd.applies(spec) and op in ("conv2d", "conv2d_input_grad"):
+        if convolution.applies(spec) and op in ("conv2d", "conv2d_input_grad"):
             assert np.array_equal(getattr(winograd, op)(*arrays, spec), got), "wrong by Winograd"
 print("all of it")
 """
-
-
-def child(source: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run Python source in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", source, *arguments], env={**os.environ, **environment}, capture_output=True, text=True,
-        check=False, timeout=300, cwd=Path(numba_tiled.__file__).parents[2],
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -135,8 +129,8 @@ def test_nothing_outside_the_arrays_is_touched(side: str, dtype: str) -> None:
 @pytest.mark.parametrize("side", ["end", "start"])
 def test_nothing_outside_is_touched_where_arrays_exceed_the_caches(side: str) -> None:
     """These are read and written in other orders and past the caches; here every array is taken to be one."""
-    small = "c = sys.modules['backends.numba_tiled.col2im']\n"
-    small += "dispatch._CACHE = c.NARROW_CACHE = c.WIDE_CACHE = 0\nfor text in"
+    small = "from backends.numba_tiled.ops import col2im, im2col\n"
+    small += "im2col.CACHE_BYTES = col2im.NARROW_CACHE = col2im.WIDE_CACHE = 0\nfor text in"
     done = child(_GUARDED.replace("for text in", small, 1), side, "float32", *SPECS)
     assert done.stdout.splitlines()[-1] == "all of it", done.stdout.splitlines()[-1] + done.stderr[-1000:]
 
@@ -187,7 +181,7 @@ print("all of it")
 
 def test_four_threads_divide_a_layer_without_gaps() -> None:
     """Images, bands and filters are divided unevenly: what one thread leaves to another must be what that one does."""
-    done = child(_DIVIDED, *TURNED, *IN_BANDS, *SKIPPING, NUMBA_NUM_THREADS="4")
+    done = child(_DIVIDED, *TRANSPOSED, *IN_BANDS, *SKIPPING, NUMBA_NUM_THREADS="4")
     assert done.stdout == "all of it\n", done.stderr[-700:]
 
 
@@ -210,9 +204,9 @@ def test_taps_are_skipped_where_there_is_much_padding() -> None:
     """And not in a layer with a line of it, where regions would be too small."""
     much, little = (ConvSpec.parse(text) for text in (SKIPPING[3], IN_BANDS[0]))
     for spec, regions, kinds in ((much, 9, 9), (little, 1, 1)):
-        assert dispatch._forward_plan(spec, 4, 1)[2].count == regions
-        assert dispatch._input_grad_plan(spec, 4, 1)[3].count == regions
-        assert dispatch._weight_grad_plan(spec, 4, 1)[0].kinds == kinds
+        assert conv2d.plan(spec, 4, 1)[0].regions.number == regions
+        assert input_grad.plan(spec, 4, 1)[0].regions.number == regions
+        assert weight_grad.plan(spec, 4, 1).cut.kinds == kinds
 
 
 @pytest.mark.parametrize("text", SKIPPING[:4])
@@ -229,39 +223,32 @@ def test_a_pixel_that_is_not_finite_reaches_those_that_read_it(text: str) -> Non
             arrays[which][0, 1][place] = 1
 
 
-@pytest.mark.parametrize("text", TURNED)
-def test_products_are_turned_where_pixels_would_not_fill_the_lanes(text: str) -> None:
+@pytest.mark.parametrize("text", TRANSPOSED)
+def test_products_are_transposed_where_pixels_would_not_fill_the_lanes(text: str) -> None:
     """As for these sizes of registers; the other tests take these layers for such."""
-    if simd.REGISTERS != 32:
+    if REGISTERS != 32:
         pytest.skip("not with these registers")
-    assert dispatch._forward_plan(ConvSpec.parse(text), 4, 1)[0].turned
+    assert conv2d.plan(ConvSpec.parse(text), 4, 1)[0].work.transposed
 
 
 def test_every_way_of_a_product_is_taken_by_some_layer_here() -> None:
-    """Rows of padding left out, a turned input gradient with a stride, dot products, and packed panels with them."""
-    if simd.REGISTERS != 32:
+    """Rows of padding left out, a transposed input gradient with a stride, dot products, packed panels with them."""
+    if REGISTERS != 32:
         pytest.skip("not with these registers")
-    forward, backward = ({text: plan(ConvSpec.parse(text), 4, 1) for text in (*TURNED, *IN_BANDS)}
-                         for plan in (dispatch._forward_plan, dispatch._input_grad_plan))  # fmt: skip
-    assert forward[TURNED[1]][4].kernel_rows[0] > 1
-    assert backward[TURNED[-1]][0].turned
-    assert [forward[text][0].dots for text in IN_BANDS[-3:]] == [True] * 3
-    assert forward[IN_BANDS[-1]][0].packed
-
-
-def narrow_registers() -> dict[str, str]:
-    """The environment that makes Numba compile for AVX2, on purpose for a CPU that is not this one."""
-    if "avx2" not in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore"):
-        pytest.skip("this CPU has no AVX2")
-    features = (
-        "+avx,+avx2,+fma,+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+bmi,+bmi2,+lzcnt,+f16c,+cmov,+cx8,+fxsr,+mmx"
-    )
-    return {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features}
+    forward, backward = ({text: plan(ConvSpec.parse(text), 4, 1) for text in (*TRANSPOSED, *IN_BANDS)}
+                         for plan in (conv2d.plan, input_grad.plan))  # fmt: skip
+    runs = forward[TRANSPOSED[1]][1]
+    assert runs is not None
+    assert runs.kernel_rows[0] > 1
+    assert backward[TRANSPOSED[-1]][0].work.transposed
+    assert [forward[text][0].work.dots for text in IN_BANDS[-3:]] == [True] * 3
+    assert forward[IN_BANDS[-1]][0].work.packed
 
 
 def test_narrower_registers_give_the_same() -> None:
     source = (
-        "import sys, numpy as np\nfrom backends import numba_tiled\nfrom backends.numba_tiled.simd import BYTES\n"
+        "import sys, numpy as np\nfrom backends import numba_tiled\n"
+        "from backends.numba_tiled.simd.registers import BYTES\n"
         "from harness.oracle import by_taps, data\nfrom harness.geometry.spec import ConvSpec\n"
         "for text in sys.argv[1:]:\n    spec = ConvSpec.parse(text)\n"
         "    for op in ('im2col', 'col2im', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'conv2d_bias_grad'):\n"
@@ -273,16 +260,26 @@ def test_narrower_registers_give_the_same() -> None:
     assert done.stdout.split() == ["bytes", "32"], done.stderr[-1000:]
 
 
-def test_compiled_code_of_an_older_version_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_FOLDER", tmp_path)
-    source, compiled = tmp_path / "kernel.py", tmp_path / "__pycache__" / "kernel.f-1.py311.nbi"
+@pytest.mark.parametrize("room", [".", "product", "product/inner"])
+def test_compiled_code_of_an_older_version_is_forgotten(
+    room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever room a source lies in: what was compiled from it may lie in another."""
+    monkeypatch.setattr(stale_code, "_FOLDER", tmp_path)
+    source, compiled = tmp_path / room / "tile.py", tmp_path / "ops" / "__pycache__" / "conv2d.f-1.py311.nbi"
+    source.parent.mkdir(parents=True, exist_ok=True)
     source.write_text("a = 1\n")
-    cache.forget_other_versions()
+    compiled.parent.mkdir(parents=True)
+    stale_code.forget_other_versions()
     compiled.write_text("machine code")
-    cache.forget_other_versions()
+    stale_code.forget_other_versions()
     assert compiled.exists()
     source.write_text("a = 2\n")
-    cache.forget_other_versions()
+    stale_code.forget_other_versions()
+    assert not compiled.exists()
+    compiled.write_text("machine code")
+    source.rename(source.with_name("other.py"))
+    stale_code.forget_other_versions()
     assert not compiled.exists()
 
 

@@ -12,6 +12,8 @@ numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled import winograd  # noqa: E402
+from backends.numba_tiled.winograd import convolution  # noqa: E402
+from backends.numba_tiled.winograd.plan import applies, is_dense_3x3  # noqa: E402
 from conformance.cases.selection import Selection  # noqa: E402
 from conformance.run import engine  # noqa: E402
 from conformance.run.plan import plan  # noqa: E402
@@ -21,7 +23,7 @@ from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
 from harness.oracle.comparing import allowance, share_used  # noqa: E402
-from harness.tests.backends.test_numba_tiled import child, narrow_registers  # noqa: E402
+from harness.tests.helpers.numba_child import child, narrow_registers  # noqa: E402
 
 SPECS = [
     "n2c3h6w7_f4kh3kw3", "n2c17h7w7_f33kh3kw3_pt1pb1pl1pr1", "n1c2h1w1_f3kh3kw3_pt1pb1pl1pr1",
@@ -37,13 +39,14 @@ _CONV: tuple[Op, ...] = ("conv2d", "conv2d_input_grad")
 @pytest.fixture
 def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Winograd for every dense 3x3 kernel."""
-    monkeypatch.setattr(winograd, "applies", winograd.is_dense_3x3)
+    monkeypatch.setattr(convolution, "applies", is_dense_3x3)
 
 
 @pytest.fixture
 def nothing_else(everywhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No way out to `numba_tiled`."""
-    monkeypatch.setattr(winograd, "dispatch", None)
+    monkeypatch.setattr(convolution, "tiled", None)
+    monkeypatch.setattr(convolution, "tiled_input_grad", None)
 
 
 @pytest.mark.usefixtures("nothing_else")
@@ -93,7 +96,7 @@ def test_what_winograd_would_spoil_is_computed_another_way(op: Op, value: float)
     got = getattr(winograd, op)(*arrays, spec)
     assert np.array_equal(got, getattr(numba_tiled, op)(*arrays, spec), equal_nan=True)
     assert np.isfinite(got).all() == (value == 3e38)
-    assert winograd._convolve(x, w, None, spec, op != "conv2d") is None
+    assert convolution._convolve(x, w, None, spec, backwards=op != "conv2d") is None
 
 
 @pytest.mark.usefixtures("nothing_else")
@@ -114,9 +117,10 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op) -> None:
 def test_narrower_registers_give_the_same() -> None:
     source = (
         "import sys, numpy as np\nfrom backends.numba_tiled import winograd\n"
-        "from backends.numba_tiled.simd import BYTES\nfrom harness.oracle import by_taps, data\n"
+        "from backends.numba_tiled.winograd import convolution, plan\n"
+        "from backends.numba_tiled.simd.registers import BYTES\nfrom harness.oracle import by_taps, data\n"
         "from harness.geometry.spec import ConvSpec\n"
-        "winograd.applies, winograd.dispatch = winograd.is_dense_3x3, None\n"
+        "convolution.applies = plan.is_dense_3x3\nconvolution.tiled = convolution.tiled_input_grad = None\n"
         "for text in sys.argv[1:]:\n    spec = ConvSpec.parse(text)\n"
         "    for op in ('conv2d', 'conv2d_input_grad'):\n"
         "        a = data.exact(op, spec, 'float32', text)\n"
@@ -138,7 +142,7 @@ def test_narrower_registers_give_the_same() -> None:
 def test_where_it_does_not_apply_it_is_numba_tiled(text: str, takes: bool) -> None:
     """On real numbers the two differ in the last bits: so Winograd is used where it says so, and nowhere else."""
     spec = ConvSpec.parse(text)
-    assert winograd.applies(spec) == takes
+    assert applies(spec) == takes
     for op in OPS:
         arrays = data.real(op, spec, "float32", text)
         same = np.array_equal(getattr(winograd, op)(*arrays, spec), getattr(numba_tiled, op)(*arrays, spec))

@@ -1,0 +1,141 @@
+"""Bands of padded planes: what a convolution with one channel a group reads, laid out in the first-level cache.
+
+Such a convolution does a multiply-add for each element that it loads and no more, so all hangs on where it loads from.
+A band is some rows of the result and what they read; small planes are laid out several at a time, large ones a band at
+a time, so that what is laid out and what is computed from it stay in the cache together: x is read once (twice where
+bands meet), the result written once.
+
+    plane of x       band 0     band 1     band 2
+    . . . . . .      rows 0     rows 2     rows 4       a 3x3 kernel, bands of 2 rows of the result:
+    . a b c d .      to 3       to 5       to 7         each reads 4 rows of the padded plane
+    . e f g h .
+     ...
+
+Rows and columns are kept apart by their remainder modulo the stride, as in `layout.planes`, but each pair of remainders
+(phase) is a plane of its own, one plane behind the other: [phase][plane][height][width]. Neighbours in the result
+are neighbours in memory and one row follows the other without a gap, so kernels may run over the rows as if they were
+one: of `width` columns a few are no results.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from backends.numba_tiled.launch.arguments import round_up
+from backends.numba_tiled.layout.rows import Rows, clear
+from backends.numba_tiled.simd.registers import BYTES
+from backends.numba_tiled.simd.vector import evens, lanes, load_between, load_every, odds, store
+
+_ROOM = 32 << 10  # bytes a band and its results may take: most of a first-level cache
+
+
+class Bands(NamedTuple):
+    """Sizes in elements; the last two are arrays of the remainders that some tap reads."""
+
+    h: int  # of the image
+    w: int
+    sh: int
+    sw: int
+    top: int  # padding; negative: what is left out
+    left: int
+    height: int  # of a phase
+    width: int
+    phase: int  # from one phase to the next: all its planes, and a vector for what is stored past the last
+    row_phases: np.ndarray
+    column_phases: np.ndarray
+
+
+class Fit(NamedTuple):
+    """How the result is cut into items of work."""
+
+    together: int  # results at a time
+    rows: int  # of the result in a band
+    bands: int
+    run: int  # elements from one result in scratch memory to the next: whole vectors
+
+
+class Fill(NamedTuple):
+    """What is in scratch memory for one result."""
+
+    laid: int  # planes that are laid out
+    made: int  # runs that are computed
+
+
+def fit(rows: int, columns: int, span: int, width: int, fill: Fill, itemsize: int) -> Fit:
+    """For results of `rows` by `columns`, in rows of `width`, which read `span` rows more."""
+    most, lanes, (laid, made) = _ROOM // itemsize, BYTES // itemsize, fill
+    whole = laid * (rows + span) * width + made * _run(rows, width, columns, lanes)
+    if whole <= most:
+        return Fit(most // whole, rows, 1, _run(rows, width, columns, lanes))
+    high = max((most - laid * span * width) // ((laid + made) * width), span, 1)
+    bands = -(-rows // high)
+    high = -(-rows // bands)
+    return Fit(1, high, bands, _run(high, width, columns, lanes))
+
+
+def _run(rows: int, width: int, columns: int, lanes: int) -> int:
+    """Elements from the first result to the last, in whole vectors."""
+    return round_up((rows - 1) * width + columns, lanes)
+
+
+@njit(nogil=True, error_model="numpy")
+def lay_out(to, source, start, planes, apart, row, bands, fresh):
+    """Lay out a band that begins with `row`, of `planes` planes from source[start] on, `apart` elements apart.
+
+    Rows outside the image are cleared only if `fresh`: a band in the same place as the last one finds them zero. Whole
+    vectors are stored. What is too much is zero, and is written over by what follows it in memory: hence strips of
+    columns go from the last to the first.
+    """
+    n, place = lanes(to), 0
+    sh, sw, height, width = bands.sh, bands.sw, bands.height, bands.width
+    together = 2 if sw == 2 else 1  # phases: all elements are for one or the other
+    for row_phase in bands.row_phases:
+        first = row * sh + row_phase - bands.top
+        above = min(max((-first + sh - 1) // sh, 0), height)
+        below = min(max((bands.h - 1 - first) // sh + 1, above), height)
+        for column_phase in range(0, bands.column_phases.size, together):
+            offset = bands.column_phases[column_phase] - bands.left
+            if together == 2:
+                low, high = max(-offset, 0), min(bands.w - offset, 2 * width)
+            else:
+                low, high = max(-offset + sw - 1, 0) // sw, min((bands.w - 1 - offset) // sw + 1, width)
+            if fresh:
+                for i in range(together * planes):
+                    at = place + i // planes * bands.phase + i % planes * height * width
+                    clear(to, at, above * width)
+                    clear(to, at + below * width, (height - below) * width)
+            at = start + (first + above * sh) * bands.w + offset
+            for q in range((width - 1) // n * n, -1, -n):
+                _strip(
+                    to, Rows(place + above * width + q, height * width, width), bands.phase, source,
+                    Rows(at + q * sw, apart, sh * bands.w), planes, below - above, sw, low - q * together,
+                    high - q * together,
+                )  # fmt: skip
+            place += together * bands.phase
+
+
+@njit(nogil=True, error_model="numpy")
+def _strip(to, target, phase, source, origin, planes, rows, step, low, high):
+    """A vector of every row of every plane: lanes low <= lane < high are source[j + lane * step], the others zero.
+
+    Rows begin where `target` and `origin` (`Rows`) say. With step 2 the odd elements go to the next phase, `phase` on,
+    and the limits are those of elements of the source.
+    """
+    n, width, pitch = lanes(to), target.row, origin.row
+    for k in range(planes):
+        i, j = target.begin + k * target.plane, origin.begin + k * origin.plane
+        if step == 1:
+            for r in range(rows):
+                store(to, i + r * width, load_between(source, j + r * pitch, low, high))
+        elif step == 2:
+            for r in range(rows):
+                at = j + r * pitch
+                near, far = load_between(source, at, low, high), load_between(source, at + n, low - n, high - n)
+                store(to, i + r * width, evens(near, far))
+                store(to, i + phase + r * width, odds(near, far))
+        else:
+            for r in range(rows):
+                store(to, i + r * width, load_every(source, j + r * pitch, step, low, high))

@@ -1,0 +1,46 @@
+"""Depthwise convolution: one channel a group, any number of filters (the multiplier) to a channel.
+
+With one channel a group there is no matrix product: a multiply-add for each tap and pixel, and nothing to reuse but
+the plane itself. Filter f reads channel f // multiplier.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backends.numba_tiled.depthwise import plans
+from backends.numba_tiled.depthwise.correlate import correlate
+from backends.numba_tiled.depthwise.stencil import stencil
+from backends.numba_tiled.launch.threads import launch, thread_count
+from backends.numba_tiled.launch.workspace import scratch
+from harness import ConvSpec
+
+# Filters of one channel from which on the implicit product, which reads a plane once for 8 of them, is as fast.
+_MANY = 16
+
+
+def takes(spec: ConvSpec) -> bool:
+    """Whether conv2d and the weight gradient are better off here. The input gradient is, for any number of filters."""
+    return spec.in_channels == spec.groups and spec.out_channels < _MANY * spec.groups
+
+
+def conv2d(x: np.ndarray, w: np.ndarray, start: np.ndarray, y: np.ndarray, spec: ConvSpec) -> None:
+    """All flat; `start` is the bias, or zeros."""
+    s, bands, size = plans.of_result(spec, x.itemsize)
+    threads = thread_count()
+    launch(stencil, x, w, start, y, threads, s, bands, scratch("bands", threads * size, x.dtype))
+
+
+def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, dx: np.ndarray, spec: ConvSpec) -> None:
+    """All flat; the weights must be finite."""
+    s, bands, size = plans.of_image(spec, dy.itemsize)
+    threads = thread_count()
+    start = np.zeros(spec.in_channels, dy.dtype)
+    launch(stencil, dy, w, start, dx, threads, s, bands, scratch("bands", threads * size, dy.dtype))
+
+
+def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, dw: np.ndarray, spec: ConvSpec) -> None:
+    """All flat."""
+    c, of_x, of_dy, size = plans.of_weights(spec, dy.itemsize)
+    threads = thread_count()
+    launch(correlate, dy, x, dw, threads, c, of_x, of_dy, scratch("bands", threads * size, dy.dtype))

@@ -1,0 +1,27 @@
+"""Whether numbers are finite: 0 times a number is 0, unless it is NaN or infinite."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from backends.numba_tiled.simd.pointers import pointer
+from backends.numba_tiled.simd.vector import fma, lanes, load, load_first, total, zeros
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def is_finite(a):
+    """Whether no element of a flat array is NaN or infinite."""
+    return are_finite(pointer(a), 0, a.size)
+
+
+@njit(nogil=True, error_model="numpy")
+def are_finite(p, i, count):
+    """Whether none of p[i : i + count] is NaN or infinite: 0 times any of these is NaN."""
+    n, zero = lanes(p), zeros(p)
+    found = zero
+    whole = count - count % n
+    for k in range(0, whole, n):
+        found = fma(load(p, i + k), zero, found)
+    if whole < count:
+        found = fma(load_first(p, i + whole, count - whole), zero, found)
+    return total(found) == 0

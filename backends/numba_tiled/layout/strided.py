@@ -1,0 +1,123 @@
+"""Every second, third, ... element of many rows; and its inverse, rows interleaved.
+
+    take, step 2     source  a0 b0 a1 b1 a2 b2 a3 b3        to  a0 a1 a2 a3
+    interleave, 2    source  a0 a1 a2 a3 ... b0 b1 b2 b3    to  a0 b0 a1 b1 a2 b2 a3 b3
+
+Steps 2 and 4 are loads of everything and a choice of lanes (`evens`); other steps gather.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from backends.numba_tiled.layout.rows import Rows, copy
+from backends.numba_tiled.simd.pointers import Pointer, get, put
+from backends.numba_tiled.simd.vector import (
+    evens,
+    lanes,
+    load,
+    load_between,
+    load_every,
+    store,
+    store_first,
+    zip_high,
+    zip_low,
+)
+
+
+@njit(nogil=True, error_model="numpy")
+def take(to, target, count, source, origin, planes, rows, step, low, high):
+    """Each row of `target` = every `step`-th element of a row of `origin` (both are `Rows`), between zeros.
+
+        position   0 ... low ................ high ... count
+        to         0 0 0 s[low * step] .......... 0 0 0
+
+    `s` begins where the row of `origin` does; only the elements named and those between them are read. Narrow rows go
+    strip by strip, a vector of every row, so that masks are made once and many rows are on their way at a time.
+    """
+    n = lanes(to)
+    i, to_plane, to_row = target.begin, target.plane, target.row
+    j, plane, row = origin.begin, origin.plane, origin.row
+    if step == 1 and low == 0 and high == count and to_row == count and row == count:
+        for k in range(planes):
+            copy(to, i + k * to_plane, source, j + k * plane, rows * count)
+        return
+    narrow = count <= 4 * n
+    several, together = planes if narrow else 1, max(rows, 1) if narrow else 1
+    for k in range(0, planes, several):
+        for r in range(0, rows, together):
+            place, at = i + k * to_plane + r * to_row, j + k * plane + r * row
+            for q in range(0, count, n):
+                if step == 1 and not narrow and low <= q and q + n <= high:
+                    store(to, place + q, load(source, at + q))
+                elif step == 2 and not narrow and low <= q and q + n < high:
+                    store(to, place + q, evens(load(source, at + 2 * q), load(source, at + 2 * q + n)))
+                else:
+                    _strip(
+                        to, Rows(place + q, to_plane, to_row), count - q, source, Rows(at + q * step, plane, row),
+                        several, together, step, low - q, high - q,
+                    )  # fmt: skip
+
+
+@njit(nogil=True, error_model="numpy")
+def _strip(to, target, most, source, origin, planes, rows, step, low, high):
+    """One vector of every row, of which `most` elements are stored."""
+    n, to_row, row = lanes(to), target.row, origin.row
+    for k in range(planes):
+        own, at = target.begin + k * target.plane, origin.begin + k * origin.plane
+        if step == 1:
+            for r in range(rows):
+                _keep(to, own + r * to_row, load_between(source, at + r * row, low, high), most)
+        elif step == 2:
+            for r in range(rows):
+                _keep(to, own + r * to_row, _second(source, at + r * row, 2 * low, 2 * high - 1), most)
+        elif step == 4:
+            first, last = 4 * low, 4 * high - 3
+            for r in range(rows):
+                a = _second(source, at + r * row, first, last)
+                b = _second(source, at + r * row + 2 * n, first - 2 * n, last - 2 * n)
+                _keep(to, own + r * to_row, evens(a, b), most)
+        else:
+            for r in range(rows):
+                _keep(to, own + r * to_row, load_every(source, at + r * row, step, low, high), most)
+
+
+@njit(nogil=True, error_model="numpy")
+def _second(source, j, low, high):
+    """Every second of two vectors' worth of elements; only those at positions low <= p < high are read."""
+    n = lanes(source)
+    return evens(load_between(source, j, low, high), load_between(source, j + n, low - n, high - n))
+
+
+@njit(nogil=True, error_model="numpy")
+def _keep(to, i, value, most):
+    """Store a vector, or its first `most` elements."""
+    if most >= lanes(to):
+        store(to, i, value)
+    else:
+        store_first(to, i, value, most)
+
+
+@njit(nogil=True, error_model="numpy")
+def interleave(to: Pointer, i: int, source: Pointer, j: int, gap: int, parts: int, count: int) -> None:
+    """to[i + k * parts + p] = source[j + p * gap + k] for k < count. Whole vectors: both need room for one more."""
+    n = lanes(to)
+    if parts == 2:
+        for k in range(0, count, n):
+            a, b = load(source, j + k), load(source, j + gap + k)
+            store(to, i + 2 * k, zip_low(a, b))
+            store(to, i + 2 * k + n, zip_high(a, b))
+    elif parts == 4:
+        for k in range(0, count, n):
+            a, b = load(source, j + k), load(source, j + gap + k)
+            c, d = load(source, j + 2 * gap + k), load(source, j + 3 * gap + k)
+            even, odd = zip_low(a, c), zip_low(b, d)
+            store(to, i + 4 * k, zip_low(even, odd))
+            store(to, i + 4 * k + n, zip_high(even, odd))
+            even, odd = zip_high(a, c), zip_high(b, d)
+            store(to, i + 4 * k + 2 * n, zip_low(even, odd))
+            store(to, i + 4 * k + 3 * n, zip_high(even, odd))
+    else:
+        for p in range(parts):
+            for k in range(count):
+                put(to, i + k * parts + p, get(source, j + p * gap + k))

@@ -1,0 +1,132 @@
+"""Implicit GEMM: y = start + W @ (taps of padded planes), panels of pixels times blocks of filters, no column matrix.
+
+There are three ways, of which `divide` chooses one:
+
+- Direct. A panel is VECTORS vectors of pixels, read straight from the planes: there, neighbours in the output are
+  neighbours in memory for every tap, and the few columns between two rows that are no pixels are computed and thrown
+  away (`pixels`). Neither pixels nor weights are packed.
+- Packed. Where these would be too many (one small image, regions), DEPTH taps of a panel are packed first; so is the
+  last panel of an image that is read in place.
+- Transposed. Lanes go along the filters, whose weights are packed: see `transposed`.
+
+What is computed in which order, for direct and packed panels:
+
+                    taps 0 ... 287       taps 288 ... 575
+    panel 0      1  all filter blocks    5  all filter blocks        a group: as many panels as have room
+    panel 1      2        :              6        :                  for their sums in the L2 cache
+    panel 2      3        :              7        :
+    panel 3      4        :              8  and stored               then the next group of panels
+
+What a panel reads stays in the L1 cache for all filters, and weights stream past: for each byte 12 multiply-adds in
+float32 and 6 in float64, half as many with 16 registers. The sums of DEPTH taps are added up apart: rounding grows with
+the number of blocks, not of taps.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numba import njit, types
+from numba.extending import overload
+
+from backends.numba_tiled.product.divide import share_of
+from backends.numba_tiled.product.leftover_dots import add_dots, gather, rest_of
+from backends.numba_tiled.product.packing import pack_panel, store_tile
+from backends.numba_tiled.product.pixels import SEGMENT, find_runs, find_stores, is_one_run, positions
+from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS, multiply_tile, rows_of
+from backends.numba_tiled.product.transposed import multiply_transposed
+from backends.numba_tiled.simd.pointers import Matrix, from_row, get, moved
+from backends.numba_tiled.simd.vector import lanes
+
+_PACKED_DEPTH = 224  # of a packed panel: 42 KiB
+
+
+class Reads(NamedTuple):
+    """What a product reads of the planes, as pointers: for tap i of `depth`, planes[taps[i] + ...]."""
+
+    planes: Any
+    limit: int  # elements from `planes` on: no more may be read
+    taps: Any
+    across: Any  # for tap i, where its weight is in a row of the weights
+    depth: int
+
+
+@njit(nogil=True, error_model="numpy")
+def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch):
+    """All panels, filters first_row <= f < last_row; the first is the first of a block."""
+    n, width, depth, segments = lanes(y), VECTORS * lanes(y), reads.depth, scratch.segments
+    count_all = positions(at)
+    each = (count_all + width - 1) // width  # panels of an image, or of all if they are packed
+    slabs = (depth + DEPTH - 1) // DEPTH
+    if at.packed:
+        slabs = (depth + _PACKED_DEPTH - 1) // _PACKED_DEPTH
+    most = (depth + slabs - 1) // slabs
+    size = (last_row - first_row + FILTERS - 1) // FILTERS * FILTERS * width  # sums of a panel
+    few = Matrix(scratch.few, DEPTH)
+    for group in range(0, panels, scratch.together):
+        until = min(group + scratch.together, panels)
+        for first in range(0, depth, most):
+            deep, more = min(most, depth - first), first > 0
+            last = first + deep == depth
+            for j in range(group, until):
+                image, q = j // each, j % each * width
+                count = min(width, count_all - q)
+                b, where, from_b, found = reads.planes, moved(reads.taps, first), image * at.image + q, 0
+                if at.packed or (at.in_place and count < width):
+                    runs = find_runs(segments, q, count, image, at)
+                    pack_panel(scratch.panel, reads.planes, reads.limit, where, deep, segments, runs)
+                    b, where, from_b = scratch.panel, scratch.places, 0
+                if last:
+                    found = find_stores(segments, q, count, image, at, n)
+                # A whole panel whose pixels are neighbours in y, by one block of taps: y itself holds the sums.
+                straight = first == 0 and last and found == VECTORS * SEGMENT and is_one_run(segments, n)
+                own = (j - group) * size - first_row * width
+                rest = rest_of(count, n) if at.dots else 0
+                gather(few, b, from_b + count - rest, where, deep, rest)
+                vectors = (count - rest + n - 1) // n
+                for f in range(first_row, last_row, FILTERS):
+                    direct = straight and f + FILTERS <= last_row
+                    c = Matrix(moved(scratch.sums, own + f * width), width)
+                    if direct:
+                        c = Matrix(moved(y, get(segments, 1) + f * at.channel), at.channel)
+                    rows = min(FILTERS, last_row - f)
+                    if vectors > 0:
+                        multiply_tile(
+                            vectors, deep, weights.p, rows_of(f, last_row - 1, weights.pitch),
+                            moved(reads.across, first), b, from_b, where, scratch.zero if more else start.p,
+                            rows_of(f, last_row - 1, 0 if more else start.pitch), c.p, 0, c.pitch, more,
+                        )  # fmt: skip
+                    add_dots(
+                        rows, rest, deep, Matrix(moved(weights.p, f * weights.pitch + first), weights.pitch), few,
+                        from_row(start, f), Matrix(moved(c.p, count - rest), c.pitch), more,
+                    )  # fmt: skip
+                    if last and not direct:
+                        tile = moved(scratch.sums, own + f * width)
+                        store_tile(Matrix(moved(y, f * at.channel), at.channel), tile, rows, segments, found)
+
+
+def multiply_share(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+    """Part `part` of the rows (filters) of y = start + weights @ taps of planes.
+
+    `reads` is `Reads`, `weights` and `start` are `Matrix` (of one column: the bias, or a zero for all), y points to the
+    first result of filter 0, `at` is `Pixels`, `scratch` is of one thread. A transposed product needs `seen` (`Seen`);
+    for the others it is None. Compiled code gets the one or the other, and compiles no more than that.
+    """
+    raise NotImplementedError("a function for compiled code only")
+
+
+@overload(multiply_share, jit_options={"nogil": True, "error_model": "numpy"})
+def _way_of_product(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+    """Which of the two is compiled follows from the type of `seen`."""
+
+    def by_panels(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+        first_row, last_row = share_of(part, parts, filters, FILTERS)
+        width = VECTORS * lanes(y)
+        panels = (positions(at) + width - 1) // width * (1 if at.packed else at.images)
+        _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch)
+
+    def along_filters(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+        first_row, last_row = share_of(part, parts, filters, lanes(y))
+        multiply_transposed(reads, seen, weights, start, first_row, last_row, y, at, scratch)
+
+    return by_panels if isinstance(seen, types.NoneType) else along_filters

@@ -1,0 +1,84 @@
+"""Scratch memory of a product: how much a thread needs, and where in it everything lies.
+
+| padded planes | a packed panel | sums of a group of panels | taps of a few pixels |     one thread's part
+0               panel            sums                        few                size
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from backends.numba_tiled.launch.arguments import round_up
+from backends.numba_tiled.launch.workspace import scratch
+from backends.numba_tiled.layout.planes import Planes
+from backends.numba_tiled.product.divide import Work
+from backends.numba_tiled.product.leftover_dots import FEW
+from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS
+from backends.numba_tiled.product.transposed import TOGETHER
+from backends.numba_tiled.simd.pointers import moved, pointer
+from backends.numba_tiled.simd.registers import BYTES
+
+_SUMS_BYTES = 128 << 10  # of a group of panels: an eighth of a 1 MiB L2 cache
+
+
+class Room(NamedTuple):
+    """A thread's part of the scratch memory, in elements, and two constants."""
+
+    size: int  # of the part
+    panel: int  # where the packed panel begins: of pixels or, in a transposed product, of weights
+    sums: int  # where the sums begin
+    few: int  # where the taps of `leftover_dots` begin
+    together: int  # panels whose sums there is room for; of a transposed product, pixels
+    zero: np.ndarray  # one zero
+    places: np.ndarray  # of the taps in a packed panel
+
+
+class Scratch(NamedTuple):
+    """The same as pointers, for one thread."""
+
+    planes: Any
+    limit: int  # elements of `planes`
+    panel: Any
+    sums: Any
+    few: Any
+    segments: Any  # to int64: runs or stores of a panel, or the pixels of a transposed product
+    together: int
+    zero: Any
+    places: Any
+
+
+def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsize: int) -> Room:
+    """For a product of `filters` rows over `taps` of each channel, with results of `width` columns."""
+    line, panel = BYTES // itemsize, VECTORS * BYTES // itemsize
+    laid_out = 0 if planes.is_image else work.images * planes.channels * planes.size
+    positions = work.images * (work.rows * width if work.packed else (work.rows - 1) * planes.row + width + panel)
+    one = round_up(filters, FILTERS) * panel  # sums of a panel
+    together = max(min(_SUMS_BYTES // itemsize // one, -(-positions // panel)), 1)
+    if work.transposed:  # pixels, of one panel of filters; the last tile may have fewer than FILTERS
+        one, together = panel, min(TOGETHER, work.images * work.rows * width)
+    first = round_up(laid_out, line) + panel  # whole vectors are read at the end of the planes
+    packs = work.packed or work.transposed or planes.is_image
+    second = first + (min(planes.channels * taps, DEPTH) * panel if packs else 0) + panel
+    dtype = np.dtype(f"f{itemsize}")
+    third = second + together * one + (FILTERS * panel if work.transposed else 0) + line
+    size = third + (FEW * DEPTH + line if work.dots else 0)
+    return Room(size, first, second, third, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
+
+
+def segments(threads: int) -> np.ndarray:
+    """Scratch for where the runs or the stores of a panel are, or the pixels of a transposed product."""
+    return scratch("segments", threads * 2 * TOGETHER, np.dtype(np.int64))
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def part_of(t, threads, room, memory, segments):
+    """The scratch of thread t; the arrays must outlive it."""
+    own = moved(pointer(memory), t * room.size)
+    return Scratch(
+        own, room.panel, moved(own, room.panel), moved(own, room.sums), moved(own, room.few),
+        moved(pointer(segments), t * (segments.size // threads)), room.together, pointer(room.zero),
+        pointer(room.places),
+    )  # fmt: skip
