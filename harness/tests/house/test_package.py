@@ -17,7 +17,7 @@ _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 def assignments(source: str, name: str) -> list[str]:
     """The literals that a module assigns to a name, at any depth."""
     return [
-        node.value.value
+        str(node.value.value)
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Assign)
         and isinstance(node.value, ast.Constant)
