@@ -44,7 +44,7 @@ def floor_of(module: str) -> str:
     """The room in which a module is drawn."""
     if module == "harness.__main__":
         return CLI
-    return BACKENDS if module.split(".")[0] == BACKENDS else room(module)
+    return BACKENDS if module.split(".", maxsplit=1)[0] == BACKENDS else room(module)
 
 
 def data() -> dict[str, dict[str, int]]:
@@ -75,7 +75,12 @@ def draw(known: dict[str, dict[str, int]]) -> str:
         f"<metadata>{escape(json.dumps(known, sort_keys=True))}</metadata>",
         f'<rect width="{_WIDTH}" height="{height}" rx="10" fill="#fcfbf8"/>',
         _text(_LEFT, 40, "The house, from the ground up", 22, weight=600),
-        _text(_LEFT, 64, "A number on a room's line counts what it imports, file to file, from the room straight below.", 13),
+        _text(
+            _LEFT,
+            64,
+            "A number on a room's line counts what it imports, file to file, from the room straight below.",
+            13,
+        ),
         *_bands(rooms),
     ]
     upward = []
@@ -155,7 +160,7 @@ def _is_down(rooms: list[str], pair: str) -> bool:
 
 
 def _colour(name: str) -> str:
-    return _COLOURS.get(name, _COLOURS[name.split(".")[0]])
+    return _COLOURS.get(name, _COLOURS[name.split(".", maxsplit=1)[0]])
 
 
 def _path(shape: str, colour: str, opacity: float) -> str:
