@@ -31,7 +31,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Links that leave the site lead to the file in the repository."""
     place = page.file.src_uri
-    return linked(markdown, GUIDES.get(place, f"docs/{place}"), config.repo_url)
+    return linked(markdown, GUIDES.get(place, f"docs/{place}"), config.extra["repository"])
 
 
 def linked(markdown: str, source: str, repository: str) -> str:
