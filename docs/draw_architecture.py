@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from harness.tests.helpers.floors import FLOORS
 from harness.tests.helpers.imports import FILES, PRODUCT, arrows, room
-from harness.tests.house.test_rooms import FLOORS
 
 PICTURE = Path(__file__).with_suffix("").with_name("architecture.svg")
 DOOR, BACKENDS, FRONTS, CLI = "harness", "backends", "conformance", "harness.cli"

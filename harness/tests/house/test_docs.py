@@ -16,6 +16,8 @@ from harness.tests.helpers import pages
 from harness.tests.helpers.imports import FILES, ROOT
 from harness.tests.helpers.pages import DOCS, PAGES, page_named, run
 
+_CI = (ROOT / ".github/workflows/ci.yml", ROOT / ".ci/run")
+
 # -- facts ------------------------------------------------------------------------------------------------------------
 
 
@@ -62,6 +64,33 @@ def test_a_wrong_command_or_option_is_seen() -> None:
         pages.commands("`harness check x --tier 0`, `harness chekc x`\n\n    harness bench --layers core  # no\n")
     )
     assert sorted(text for words in found for text in _unknown(words)) == ["harness bench --layers", "harness chekc"]
+
+
+def test_targets_of_make_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    texts = [*PAGES.values(), *(path.read_text(encoding="utf-8") for path in _CI)]
+    used = {word for text in texts for word in re.findall(r"(?:^ +|`|run: )make ([a-z-]+)", text, re.M)}
+    assert {"install", "test", "report", "docs"} <= used
+    assert used - targets == set()
+
+
+def test_the_workflow_covers_what_is_promised() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    jobs = yaml.safe_load(_CI[0].read_text(encoding="utf-8"))["jobs"]
+    assert jobs["tests"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    assert jobs["macos"]["continue-on-error"] is True
+    words = [
+        words
+        for job in jobs.values()
+        for step in job["steps"]
+        for words in pages.commands(f"    {step.get('run', '')}")
+    ]
+    assert [text for given in words for text in _unknown(given)] == []
+    base = [step["run"] for step in jobs["numpy-only"]["steps"] if "run" in step]
+    assert any(re.fullmatch(r"pip install -c constraints\.txt \.", line) for line in base), "without extras"
+    assert {"harness backends", "harness check numpy_fancy naive_loops"} <= set(base)
+    forms = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+    assert len([form for form in forms if "body" in yaml.safe_load(form.read_text(encoding="utf-8"))]) == 3
 
 
 def _unknown(words: list[str]) -> list[str]:
