@@ -17,6 +17,8 @@ GUIDES = {
     "guides/cupy_kernels.md": "backends/cupy_kernels/README.md",
 }
 _LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)]*)?\))")
+_FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
+_PATH = re.compile(r"`([\w.-]+/[\w./-]+)(:[\w.]+)?`")
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -30,8 +32,23 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Links that leave the site lead to the file in the repository."""
-    place = page.file.src_uri
-    return linked(markdown, GUIDES.get(place, f"docs/{place}"), config.extra["repository"])
+    place, repository = page.file.src_uri, config.extra["repository"]
+    return clickable(linked(markdown, GUIDES.get(place, f"docs/{place}"), repository), repository)
+
+
+def clickable(markdown: str, repository: str) -> str:
+    """The text with every path of the repository as a link to the file; blocks of code stay as they are.
+
+    >>> clickable("in `harness/cli/main.py:main`, not `a/b.py`", "https://x.org")
+    'in [`harness/cli/main.py:main`](https://x.org/blob/HEAD/harness/cli/main.py), not `a/b.py`'
+    """
+
+    def exchange(match: re.Match[str]) -> str:
+        path = match.group(1)
+        return f"[{match.group()}]({repository}/blob/HEAD/{path})" if (ROOT / path).exists() else match.group()
+
+    parts = _FENCE.split(markdown)
+    return "".join(part if number % 2 else _PATH.sub(exchange, part) for number, part in enumerate(parts))
 
 
 def linked(markdown: str, source: str, repository: str) -> str:

@@ -191,6 +191,13 @@ def test_every_exit_code_is_explained() -> None:
     assert re.findall(r"^\| (\d+) \|", rows, re.M) == ["0", "1", "2", "3", "4", "130"]
 
 
+def test_the_size_of_the_grid_is_told_right() -> None:
+    from conformance.run import grid
+
+    told = {number for text in PAGES.values() for number in re.findall(r"(\d[\d,]+) small geometries", text)}
+    assert told == {f"{grid.size():,}"}
+
+
 def test_every_check_is_in_the_list_of_checks() -> None:
     import conformance.run.plan  # noqa: F401  (it imports every file of checks)
     from conformance.checks.registration import CHECKS
