@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from harness.results.run_files import Record
-
 # All that XML 1.0 forbids, lone surrogates included, which no UTF-8 file can hold either.
+Record = dict[str, Any]
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ELEMENTS = {
     "fail": "failure", "xpass": "failure", "mistrusted": "error", "not_run": "error",

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from conformance.reports.junit import failures, printable
-from harness.results.run_files import Record, ResultsError
+from harness.results.writing import ResultsError
 
+Record = dict[str, Any]
 # Worst first: a cell is judged by the first that occurs in it.
 WORDS = {
     "fail": "FAIL", "xpass": "XPASS", "mistrusted": "mistrusted", "not_run": "not run", "xfail": "xfail",

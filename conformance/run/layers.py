@@ -19,7 +19,8 @@ from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import data, pointwise
 from harness.oracle.gate import sample_points
 from harness.results.machine import available_memory
-from harness.timing.predict import human, predict
+from harness.results.words import duration
+from harness.timing.predict import predict
 
 LAYER, LARGE = "values.layer", "contract.large_index"
 CHECKS = (LAYER, LARGE)
@@ -36,7 +37,7 @@ def full_size(subject: BackendUnderTest, case: Case) -> None:
     op, spec, seed = case.op, case.spec, str(case.spec)
     predicted = predict(op, spec, lambda probe: _seconds(subject, Case(case.check, op, case.dtype, probe)), _LONGEST)
     if predicted > _LONGEST:
-        raise NotRun(f"predicted {human(predicted)} a call, the limit is {human(_LONGEST)}")
+        raise NotRun(f"predicted {duration(predicted, 2)} a call, the limit is {duration(_LONGEST, 2)}")
     points = sample_points(op, spec)
     got = subject.sample(op, spec, case.dtype, seed, points)
     arguments = data.lazy(op, spec, case.dtype, seed)

@@ -29,14 +29,14 @@ class _Recorded:
         cell = cells.get((self.op, dtype, layer, backend))
         if cell is None:
             raise NotImplementedError("not measured in this run")
-        if cell["status"] not in ("ok", "fail"):
-            raise NotImplementedError(f"{cell['status']}: {cell['reason']}")
+        if cell.status not in ("ok", "fail"):
+            raise NotImplementedError(f"{cell.status}: {cell.reason}")
 
     def track_seconds(self, cells, layer, dtype, backend):
         """Seconds a call, as samples; a wrong result fails and has no time."""
         cell = cells[self.op, dtype, layer, backend]
-        assert cell["status"] == "ok", cell["reason"]
-        return {"samples": cell["samples"], "number": 1}
+        assert cell.status == "ok", cell.reason
+        return {"samples": cell.samples, "number": 1}
 
 
 class Im2col(_Recorded):

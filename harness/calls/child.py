@@ -21,14 +21,14 @@ from harness.contract.targets import Target
 from harness.geometry.spec import ConvSpec, Op
 
 
-class Open(Struct, frozen=True, tag=True):
+class Open(Struct, frozen=True, tag_field="kind", tag=True):
     """Load the backend; it may then allocate `memory` bytes more than its libraries hold."""
 
     target: Target
     memory: int
 
 
-class Ask(Struct, frozen=True, tag=True):
+class Ask(Struct, frozen=True, tag_field="kind", tag=True):
     """Its own answer to `unsupported`."""
 
     op: Op
@@ -36,7 +36,7 @@ class Ask(Struct, frozen=True, tag=True):
     dtype: str
 
 
-class Call(Struct, frozen=True, tag=True):
+class Call(Struct, frozen=True, tag_field="kind", tag=True):
     """`times` calls at once, each from its own thread, on as many sets of arrays; a single one under `conditions`."""
 
     op: Op
@@ -45,7 +45,7 @@ class Call(Struct, frozen=True, tag=True):
     conditions: Conditions = Conditions()
 
 
-class Sample(Struct, frozen=True, tag=True):
+class Sample(Struct, frozen=True, tag_field="kind", tag=True):
     """One call on data that the child makes itself; of the result, the elements at `points`."""
 
     op: Op
@@ -55,7 +55,7 @@ class Sample(Struct, frozen=True, tag=True):
     points: list[tuple[int, ...]]
 
 
-class Opened(Struct, frozen=True, tag=True):
+class Opened(Struct, frozen=True, tag_field="kind", tag=True):
     """What the backend says of itself."""
 
     name: str
@@ -63,13 +63,13 @@ class Opened(Struct, frozen=True, tag=True):
     info: dict[str, str]
 
 
-class Refusal(Struct, frozen=True, tag=True):
+class Refusal(Struct, frozen=True, tag_field="kind", tag=True):
     """Why it does not do what was asked; None if it does."""
 
     reason: str | None
 
 
-class Results(Struct, frozen=True, tag=True):
+class Results(Struct, frozen=True, tag_field="kind", tag=True):
     """What came of the calls; the numbers travel as arrays, in the same order."""
 
     facts: list[CallFacts]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
-from harness.calls import child, pipe
+from harness.calls import child
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
 from harness.calls.worker import Worker, WorkerDied, WorkerError
 from harness.contract.protocol import BackendUnavailable, Numerics

@@ -14,14 +14,14 @@ from harness.contract.protocol import Array
 Arrays = Sequence[Array | None]
 
 
-class Done(Struct, frozen=True, tag="done"):
+class Done(Struct, frozen=True, tag_field="kind", tag="done"):
     """The child has answered a request in full."""
 
 
-class Error(Struct, frozen=True, tag="error"):
+class Error(Struct, frozen=True, tag_field="kind", tag="error"):
     """The child answers with an exception: its class by name, and its text."""
 
-    kind: str
+    name: str
     text: str
 
 
@@ -43,8 +43,13 @@ def write(stream: IO[bytes], message: Struct, arrays: Arrays = ()) -> None:
     stream.flush()
 
 
-def read(stream: IO[bytes], kinds: Any) -> tuple[Any, list[Array | None]] | None:
-    """The next message, one of the Structs of the union `kinds`, and its arrays (new ones, writeable).
+def decoder(kinds: Any) -> msgspec.json.Decoder[Any]:
+    """What reads the messages of one side: any of the Structs of the union `kinds`, told apart by their `kind`."""
+    return msgspec.json.Decoder(kinds)
+
+
+def read(stream: IO[bytes], messages: msgspec.json.Decoder[Any]) -> tuple[Any, list[Array | None]] | None:
+    """The next message and its arrays (new ones, writeable).
 
     None at the end of the stream. Raises `EOFError` in the middle of an array, `ValueError` for anything foreign.
     """
@@ -52,7 +57,7 @@ def read(stream: IO[bytes], kinds: Any) -> tuple[Any, list[Array | None]] | None
     if not line.endswith(b"\n"):
         return None
     frame = msgspec.json.decode(line, type=_Frame)
-    message = msgspec.json.decode(frame.message, type=kinds)
+    message = messages.decode(frame.message)
     return message, [None if d is None else _read_array(stream, *d) for d in frame.arrays]
 
 

@@ -1,4 +1,4 @@
-"""What can be seen of arrays before and after a call: their state, whose memory they have, what was raised and where."""
+"""What can be seen of arrays before and after a call: their state, whose memory they have, and what was raised."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import numpy as np
 from harness.calls.caller import Arrays, CallResult
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
+from harness.telling import named
 
 _OWN_FOLDER = str(Path(__file__).parents[1])
+_LONGEST = 300  # characters of what an exception says
 _POISONED_BLOCKS = 3  # of each size: NumPy and malloc keep several freed blocks
 
 
@@ -77,7 +79,7 @@ def raised(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not f.filename.startswith("<") and not _is_ours_or_installed(f.filename)]
     where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{where}"
+    return f"{named(error)[:_LONGEST]}{where}"
 
 
 def poison(op: Op, spec: ConvSpec, given: Arrays) -> None:

@@ -25,7 +25,8 @@ def serve(requests: Any, answer: Callable[[Any, list[Array | None]], Answers]) -
     out, given = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)  # from here on, print() of any library goes to stderr
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    while (message := pipe.read(given, requests)) is not None:
+    messages = pipe.decoder(requests)
+    while (message := pipe.read(given, messages)) is not None:
         try:
             for reply, arrays in answer(*message):
                 pipe.write(out, reply, arrays)

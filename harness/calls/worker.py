@@ -56,7 +56,7 @@ class Worker:
 
     def __init__(self, module: str, answers: Any, env: dict[str, str]) -> None:
         """Start `python -m module`, whose messages back are of the union `answers`."""
-        self._answers_kinds = answers | pipe.Done | pipe.Error
+        self._messages = pipe.decoder(answers | pipe.Done | pipe.Error)
         self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             own_packages.command(module), env=env,
@@ -93,7 +93,7 @@ class Worker:
             if isinstance(answer[0], pipe.Done):
                 return
             if isinstance(answer[0], pipe.Error):
-                raise WorkerError(answer[0].kind, answer[0].text)
+                raise WorkerError(answer[0].name, answer[0].text)
             yield answer
 
     def close(self) -> None:
@@ -105,10 +105,10 @@ class Worker:
     def _read(self) -> None:
         assert self._process.stdout is not None
         try:
-            while (answer := pipe.read(self._process.stdout, self._answers_kinds)) is not None:
+            while (answer := pipe.read(self._process.stdout, self._messages)) is not None:
                 self._answers.put(answer)
-        except (EOFError, ValueError):
-            pass  # it died in the middle of a message
+        except (EOFError, ValueError):  # it died in the middle of a message, or sends what is none
+            self._process.kill()
         self._answers.put(None)
 
     def _last_words(self) -> str:

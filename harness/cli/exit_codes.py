@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from harness.results.run_files import Record
+from harness.contract.status import CellStatus
+from harness.results.records import Cell
 
 
 def of_verdicts(verdicts: Iterable[tuple[str, bool]]) -> int:
@@ -16,10 +17,10 @@ def of_verdicts(verdicts: Iterable[tuple[str, bool]]) -> int:
     return 3 if short else 0
 
 
-def of_cells(cells: Sequence[Record], named: Collection[str]) -> int:
+def of_cells(cells: Sequence[Cell], named: Collection[str]) -> int:
     """From the cells of a measurement and the names of the backends that the user named."""
-    if any(cell["status"] in ("fail", "crashed", "hung") for cell in cells):
+    if any(cell.status.is_bad for cell in cells):
         return 1
-    if not any(cell["status"] == "ok" for cell in cells):  # nothing was measured at all
+    if not any(cell.status is CellStatus.OK for cell in cells):  # nothing was measured at all
         return 3
-    return 3 if any(cell["status"] == "unavailable" and cell["backend"] in named for cell in cells) else 0
+    return 3 if any(cell.status is CellStatus.UNAVAILABLE and cell.backend in named for cell in cells) else 0

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
+from harness.telling import one_line
 
 
 def reasons(targets: Sequence[str]) -> dict[str, str]:
@@ -19,7 +20,7 @@ def reasons(targets: Sequence[str]) -> dict[str, str]:
         try:
             registry.load(target)
         except (BackendUnavailable, registry.RegistryError) as reason:
-            found[target] = " ".join(str(reason).partition(";")[0].split())
+            found[target] = one_line(str(reason).partition(";")[0])
     return found
 
 

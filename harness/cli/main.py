@@ -21,7 +21,8 @@ from harness.contract import own_packages
 from harness.contract.targets import RegistryError
 from harness.geometry.layers import ShapesError
 from harness.geometry.spec import SpecError
-from harness.results.run_files import ResultsError
+from harness.results.writing import ResultsError
+from harness.telling import one_line
 
 _INTERRUPTED = 130
 # Typer brings its own copy of Click since 0.27; this is the base of its errors in either case.
@@ -52,7 +53,7 @@ def main() -> None:
     except _CALLER_ERRORS as error:
         text = error.format_message() if isinstance(error, _ClickException) else str(error)
         if text:  # a bare `harness` has printed its help already
-            terminal.say(f"harness: {' '.join(text.split())}")
+            terminal.say(f"harness: {one_line(text)}")
         code = 2
     except KeyboardInterrupt:
         terminal.say("harness: interrupted")

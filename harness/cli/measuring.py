@@ -8,7 +8,7 @@ from dataclasses import replace
 from conformance.run.plan import Selection
 from conformance.run.suite_run import Options
 from harness.cli.commands.check import check_here
-from harness.timing.run import Plan
+from harness.timing.plan import Plan
 
 
 def without_wrong_ones(plan: Plan) -> Plan:

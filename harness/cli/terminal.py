@@ -6,14 +6,12 @@ import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
-
-from harness.results import ratios
-from harness.results.run_files import Record
 
 _STYLES = {"pass": "green", "fail": "bold red", "incomplete": "yellow", "unavailable": "dim", "available": "green"}
 _LINE_EVERY = 10.0  # seconds between plain lines
@@ -70,7 +68,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     console.print(grid)
 
 
-def show_checks(objects: Sequence[Record], notes: Sequence[str] = ()) -> None:
+def show_checks(objects: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> None:
     """Verdicts as a table, notes on what this machine cannot check, then the first failures with their repro lines."""
     rows = []
     for o in objects:
@@ -94,31 +92,3 @@ def show_checks(objects: Sequence[Record], notes: Sequence[str] = ()) -> None:
             print(f"  repro: {c['repro']}")
         if len(bad) > _SHOWN_GROUPS:
             print(f"\n{o['backend']}: {len(bad) - _SHOWN_GROUPS} more groups of cases failed; --html FILE has all")
-
-
-def _share(row: Record, side: str) -> str:
-    """How near one side of a comparison is to the nearer limit of its device; empty where that is not known."""
-    share = row[f"{side}_share"]
-    return "" if share is None else f"{share:.0%} of {row[f'{side}_bound'].removeprefix('of ')}"
-
-
-def show_comparison(rows: Sequence[Record], means: Sequence[Record], conditions: str) -> None:
-    """Paired ratios per layer, then their geometric means."""
-    a = rows[0]["a"] if rows else ""
-    lines = []
-    for row in rows:
-        timed = row["ratio"] is not None
-        ratio = f"{row['ratio']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" if timed else ""
-        said = ratios.verdict(row) if timed else f"{row['status']}: {row['reason']}"
-        shares = [_share(row, side) for side in "ab"]
-        lines.append([row["shape"], row["op"], row["dtype"], row["b"], said, ratio, str(row["pairs"]), *shares])
-    plain = ["layer", "op", "dtype", "against", f"{a} is", "time ratio [95 %]", "pairs"]
-    header = [*plain, f"{a}'s limit", "peer's limit"]
-    known = [i for i in range(len(header)) if i < len(plain) or any(line[i] for line in lines)]
-    table(f"{a}, {conditions}", [header[i] for i in known], [[line[i] for i in known] for line in lines])
-    print()
-    said_means = [
-        [m["op"], m["dtype"], m["b"], ratios.in_words(m["ratio"]) if m["ratio"] else "not measured", str(m["layers"])]
-        for m in means
-    ]
-    table("geometric means", ("op", "dtype", "against", f"{a} is", "layers"), said_means)

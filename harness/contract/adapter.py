@@ -1,6 +1,6 @@
 """Makes a `CompleteBackend` of whatever was loaded: checks its members, fills in plumbing, derives missing ops.
 
-Surprising fact: a plain module needs no more than `im2col` and `col2im`; as such it claims float32 and float64.
+A plain module needs no more than `im2col` and `col2im`; as such it claims float32 and float64.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The backend contract, schema 1: what an implementation provides, and what the harness promises to call it with.
 
-Surprising fact: nothing here has to be imported by an implementer. `Backend` is a structural Protocol; a class, or
+Nothing here has to be imported by an implementer. `Backend` is a structural Protocol; a class, or
 a plain module, with two functions `im2col(x, spec)` and `col2im(columns, spec)` qualifies.
 """
 

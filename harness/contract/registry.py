@@ -16,7 +16,8 @@ from typing import Any
 
 from harness.contract.adapter import AdapterError, complete
 from harness.contract.protocol import BackendUnavailable, CompleteBackend
-from harness.contract.targets import RegistryError, Target, did_you_mean, names, resolve, sources
+from harness.contract.targets import RegistryError, Target, names, resolve, sources
+from harness.telling import did_you_mean, named, one_line
 
 __all__ = ["RegistryError", "load", "names", "plugin_name"]
 
@@ -45,7 +46,7 @@ def _registered(target: Target, place: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:  # of ours or of a package: its library is not installed here
-        raise BackendUnavailable(_one_line(error)) from error
+        raise BackendUnavailable(one_line(error)) from error
     except (Exception, SystemExit) as error:
         raise _import_failure(error, target.location, f" ({place})") from error
     return _attribute(module, attribute, place)
@@ -95,8 +96,8 @@ def _import_file(path: Path, target: str) -> ModuleType:
 
 def _import_failure(error: BaseException, target: str, more: str = "") -> Exception:
     if _is_unavailable(error):
-        return BackendUnavailable(_one_line(error))
-    return RegistryError(f"backend {target!r}{more} cannot be imported: {_describe(error)}")
+        return BackendUnavailable(one_line(error))
+    return RegistryError(f"backend {target!r}{more} cannot be imported: {named(error)}")
 
 
 def _only_backend(module: ModuleType, target: Target) -> Any:
@@ -136,18 +137,10 @@ def _build(candidate: Any, target: Target, place: str) -> CompleteBackend:
         raise RegistryError(str(error)) from error
     except (Exception, SystemExit) as error:
         if isinstance(error, ImportError) or _is_unavailable(error):
-            raise BackendUnavailable(_one_line(error)) from error
-        raise RegistryError(f"backend {place!r} cannot be made: {_describe(error)}") from error
+            raise BackendUnavailable(one_line(error)) from error
+        raise RegistryError(f"backend {place!r} cannot be made: {named(error)}") from error
 
 
 def _is_unavailable(error: BaseException) -> bool:
     """By class name, so that a plug-in can define its own without importing us."""
     return any(cls.__name__ == "BackendUnavailable" for cls in type(error).__mro__)
-
-
-def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_one_line(error)}"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -7,7 +7,6 @@ is read from its source, so that a broken or slow plug-in has a name before anyb
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -15,6 +14,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from harness.telling import did_you_mean
 
 GROUP = "im2col_harness.backends"
 _BUILTIN_PACKAGE = "backends"
@@ -111,12 +112,6 @@ def resolve_all(texts: Iterable[str]) -> list[Target]:
         taken.add(name)
         unique.append(replace(target, name=name))
     return unique
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """`, did you mean 'x'?` for the nearest known word; empty if none is near."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
 
 
 def _file_and_attribute(location: str) -> tuple[Path, str] | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import difflib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.geometry.spec import ConvSpec, SpecError
+from harness.telling import did_you_mean
 
 _FOLDER = Path(__file__).parent / "layers"
 _COLUMNS = ("suite", "layer", "N", "C", "H", "W", "F", "KH", "KW", "SH", "SW", "PH", "PW", "G")
@@ -61,8 +61,7 @@ def _layers(shapes: str) -> list[Layer]:
             raise ShapesError(f"shapes file {shapes!r} does not exist") from None
         if shapes[:1] == "n" and shapes[1:2].isdigit():
             raise ShapesError(str(error)) from None
-        close = difflib.get_close_matches(shapes, set_names(), n=1)
-        hint = f", did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(shapes, set_names())
         raise ShapesError(
             f"unknown shapes {shapes!r}{hint}; sets: {', '.join(set_names())}; or a file, or a spec"
         ) from None

@@ -8,6 +8,8 @@ from typing import TypeGuard, cast
 
 import numpy as np
 
+from harness.telling import one_line
+
 Pair = int | Sequence[int]
 LIMIT = 2**63  # numbers and element counts must fit a signed 64-bit index
 
@@ -38,7 +40,7 @@ def _is_row(value: object) -> TypeGuard[Sequence[object]]:
 
 def _shown(value: object) -> str:
     """repr in one line: that of an array has several."""
-    return " ".join(repr(value).split())
+    return one_line(repr(value))
 
 
 def integers(name: str, value: object, length: int) -> tuple[int, ...]:

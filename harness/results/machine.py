@@ -1,19 +1,21 @@
 """What machine this is, and what code runs on it.
 
-Surprising fact: OpenBLAS picks its kernel when it is loaded and may pick an older CPU's; which one is recorded.
+OpenBLAS picks its kernel when it is loaded and may pick that of an older CPU; which one it picked is recorded.
 """
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import subprocess
 import zlib
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from harness.results.run_files import Record
+import psutil
+
+from harness.results.records import Blas, Code, Machine
 
 _PACKAGES = ("numpy", "numba", "torch", "cupy", "scipy", "pandas", "asv", "asv_runner")
 
@@ -24,60 +26,56 @@ def project_root() -> Path | None:
     return root if _git(root, "rev-parse", "--show-toplevel") == str(root) else None
 
 
-def code() -> Record:
+def code() -> Code:
     """Commit, whether anything outside results/ differs from it, and a checksum of the difference."""
     root = project_root()
     if root is None:
-        return {"commit": "", "dirty": False, "changes": ""}
+        return Code()
     elsewhere = ("--", ".", ":!results")
     status = _git(root, "status", "--porcelain", *elsewhere)
     changes = f"{zlib.crc32((status + _git(root, 'diff', 'HEAD', *elsewhere)).encode()):08x}" if status else ""
-    return {"commit": _git(root, "rev-parse", "HEAD"), "dirty": bool(status), "changes": changes}
+    return Code(commit=_git(root, "rev-parse", "HEAD"), dirty=bool(status), changes=changes)
 
 
-def facts() -> Record:
+def facts() -> Machine:
     """CPU, cores, memory, system, Python, versions, and the code's state. No host name."""
-    cpu, cores, threads = cpu_model(), _physical_cores(), os.cpu_count() or 1
+    cpu, threads = cpu_model(), psutil.cpu_count() or 1
+    cores = psutil.cpu_count(logical=False) or threads
     slug = re.sub(r"[^a-z0-9]+", "-", cpu.lower()).strip("-")
-    return {
-        "name": f"{slug}_{cores}c{threads}t",
-        "cpu": cpu,
-        "cores": cores,
-        "hardware_threads": threads,
-        "caches": _caches(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {name: version for name in _PACKAGES if (version := _version(name))},
-        "code": code(),
-    }
+    return Machine(
+        name=f"{slug}_{cores}c{threads}t", cpu=cpu, cores=cores, hardware_threads=threads, caches=_caches(),
+        memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+        os=f"{platform.system()} {platform.release()} {platform.machine()}", python=platform.python_version(),
+        versions={name: version for name in _PACKAGES if (version := _version(name))}, code=code(),
+    )  # fmt: skip
 
 
 def available_memory() -> int:
-    """Bytes that can be allocated without swapping, as the kernel estimates them; all of the memory elsewhere."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    """Bytes that can be allocated without swapping, as the system estimates them."""
+    return int(psutil.virtual_memory().available)
 
 
+@cache
 def cpu_model() -> str:
-    """The CPU's name, with family and model numbers where the name alone says little."""
-    fields = _cpuinfo()
-    name = fields.get("model name", "") or platform.processor() or platform.machine()
-    if "cpu family" in fields and "model" in fields:
-        return f"{' '.join(name.split())} family {fields['cpu family']} model {fields['model']}"
+    """The CPU's name, with family and model numbers, as the name alone may say little. Takes a second, once."""
+    import cpuinfo
+
+    found = cpuinfo.get_cpu_info()
+    name = " ".join(str(found.get("brand_raw") or platform.processor() or platform.machine()).split())
+    if "family" in found and "model" in found:
+        return f"{name} family {found['family']} model {found['model']}"
     return name
 
 
-def blas() -> list[dict[str, str]]:
+def blas() -> list[Blas]:
     """The BLAS libraries loaded now, and the kernel that each picked."""
     from threadpoolctl import threadpool_info
 
     return [
-        {"library": str(pool["internal_api"]), "version": str(pool.get("version")), "file": Path(pool["filepath"]).name,
-         "kernel": str(pool.get("architecture", "unknown")), "threads": str(pool["num_threads"])}
+        Blas(
+            library=str(pool["internal_api"]), version=str(pool.get("version")), file=Path(pool["filepath"]).name,
+            kernel=str(pool.get("architecture", "unknown")), threads=str(pool["num_threads"]),
+        )
         for pool in threadpool_info() if pool["user_api"] == "blas"
     ]  # fmt: skip
 
@@ -100,26 +98,8 @@ def _version(package: str) -> str:
     return ""
 
 
-def _cpuinfo() -> dict[str, str]:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
-    except OSError:
-        return {}
-    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
-
-
-def _physical_cores() -> int:
-    """Distinct (package, core) pairs; the hardware threads where the system does not say."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return os.cpu_count() or 1
-    packages = re.findall(r"^physical id\s*: (\d+)", text, re.M)
-    cores = re.findall(r"^core id\s*: (\d+)", text, re.M)
-    return len(set(zip(packages, cores, strict=False))) or os.cpu_count() or 1
-
-
 def _caches() -> dict[str, str]:
+    """Size of each level, as Linux tells it; empty elsewhere."""
     found = {}
     for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         try:

@@ -7,38 +7,55 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from harness.geometry.spec import ConvSpec, Op
-from harness.results.run_files import Record
+from harness.results.records import Ceilings
 
 
-def by_backend(records: Iterable[Record]) -> dict[str, Record]:
+class Rates(Struct, frozen=True, kw_only=True):
+    """Work counted by the definition over a time; shares are of the ceilings, None where there is none."""
+
+    flops: int
+    min_bytes: int
+    intensity: float | None
+    gflops: float
+    gbs: float
+    copy_ceiling: str = ""  # "cache" or "dram": which copy the bytes are held against
+    copy_gbs: float | None = None
+    matmul_gflops: float | None = None
+    memory_share: float | None = None
+    compute_share: float | None = None
+    bound: str = ""  # the ceiling that is nearer
+    share: float | None = None  # of that one
+
+
+def by_backend(ceilings: Iterable[Ceilings]) -> dict[str, Ceilings]:
     """The newest ceilings of each backend that has measured its own."""
-    return {r["backend"]: r for r in records if r["kind"] == "ceilings" and r.get("backend") and not r["reason"]}
+    return {c.backend: c for c in ceilings if c.backend and not c.reason}
 
 
 def rates(
-    op: Op, spec: ConvSpec, dtype: str, seconds: float, ceilings: Record | None, numerics: str | None = None
-) -> Record:
-    """Work counted by the definition over `seconds`, and the share of the ceiling that is nearer (`bound`).
+    op: Op, spec: ConvSpec, dtype: str, seconds: float, ceilings: Ceilings | None, numerics: str | None = None
+) -> Rates:
+    """Rates of one call of `op`, and shares of the ceilings.
 
     Shares are None without `ceilings`, and that of the product without one for the dtype; the products of a TF32
     backend are measured against those in TF32.
     """
     moved, flops = spec.min_bytes(op, dtype), spec.flops(op)
-    found: Record = {
-        "flops": flops, "min_bytes": moved, "intensity": flops / moved if moved else None,
-        "gflops": flops / seconds / 1e9, "gbs": moved / seconds / 1e9, "copy_ceiling": "", "copy_gbs": None,
-        "matmul_gflops": None, "memory_share": None, "compute_share": None, "bound": "", "share": None,
-    }  # fmt: skip
+    gflops, gbs, intensity = flops / seconds / 1e9, moved / seconds / 1e9, flops / moved if moved else None
     if ceilings is None:
-        return found
-    found["copy_ceiling"] = "cache" if moved <= ceilings["copy_bytes"]["cache"] else "dram"
-    found["copy_gbs"] = ceilings["copy_gbs"][found["copy_ceiling"]]
-    found["memory_share"] = found["share"] = found["gbs"] / found["copy_gbs"]
-    product = ceilings["matmul_gflops"].get("tf32" if numerics == "tf32" and dtype == "float32" else dtype)
-    found["bound"] = "memory" if product or not flops else "of memory (no ceiling of the product)"
-    if product:
-        found["matmul_gflops"], found["compute_share"] = product, found["gflops"] / product
-        if found["compute_share"] > found["memory_share"]:
-            found["bound"], found["share"] = "compute", found["compute_share"]
-    return found
+        return Rates(flops=flops, min_bytes=moved, intensity=intensity, gflops=gflops, gbs=gbs)
+    copy = "cache" if moved <= ceilings.copy_bytes["cache"] else "dram"
+    memory_share = gbs / ceilings.copy_gbs[copy]
+    product = ceilings.matmul_gflops.get("tf32" if numerics == "tf32" and dtype == "float32" else dtype)
+    compute_share = gflops / product if product else None
+    bound, share = "memory" if product or not flops else "of memory (no ceiling of the product)", memory_share
+    if compute_share is not None and compute_share > memory_share:
+        bound, share = "compute", compute_share
+    return Rates(
+        flops=flops, min_bytes=moved, intensity=intensity, gflops=gflops, gbs=gbs, copy_ceiling=copy,
+        copy_gbs=ceilings.copy_gbs[copy], matmul_gflops=product or None, memory_share=memory_share,
+        compute_share=compute_share, bound=bound, share=share,
+    )  # fmt: skip

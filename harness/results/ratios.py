@@ -3,97 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
+from statistics import geometric_mean, median
+from typing import NamedTuple
 
-from harness.geometry.spec import ConvSpec
-from harness.results import rates
-from harness.results.intervals import geomean, median, median_interval
-from harness.results.run_files import Record
+from harness.contract.status import CellStatus
+from harness.geometry.spec import ConvSpec, Op
+from harness.results.intervals import median_interval
+from harness.results.rates import by_backend, rates
+from harness.results.records import BackendFacts, Ceilings, Cell, ComparisonMean, ComparisonRow
 
-SCHEMA = 1
 
-
-def rows(cells: Iterable[Record], names: Sequence[str], described: Sequence[Record] = ()) -> list[Record]:
+def rows(
+    cells: Iterable[Cell],
+    names: Sequence[str],
+    backends: Sequence[BackendFacts] = (),
+    ceilings: Sequence[Ceilings] = (),
+) -> list[ComparisonRow]:
     """One row per op, dtype, layer and other backend: ratio = time of a / time of b, a = the first name.
 
     Below 1, a is faster. A row without a ratio carries the status and reason of the side that has no time. A backend
-    whose ceilings are among the `described` records also has its share of the nearer one.
+    that has `ceilings` of its own also has its share of the nearer one.
     """
     a, others = names[0], names[1:]
-    share = partial(_share, rates.by_backend(described), _numerics(described))
-    groups: dict[str, dict[str, Record]] = {}
+    limits, numerics = by_backend(ceilings), {b.backend: b.numerics for b in backends}
+    groups: dict[str, dict[str, Cell]] = {}
     for cell in cells:
-        groups.setdefault(cell["group"], {})[cell["backend"]] = cell
+        groups.setdefault(cell.group, {})[cell.backend] = cell
     return [
-        {**_row(group[a], group[b]), **share("a", group[a]), **share("b", group[b])}
+        _row(group[a], group[b], *(_share(group[n], limits.get(n), numerics.get(n)) for n in (a, b)))
         for group in groups.values()
         for b in others
         if {a, b} <= group.keys()
     ]
 
 
-def geomeans(table: Sequence[Record]) -> list[Record]:
+def geomeans(table: Sequence[ComparisonRow]) -> list[ComparisonMean]:
     """Geometric mean of the ratios per op, dtype and pair, with the number of layers that both could be timed on."""
-    found: dict[tuple[str, str, str, str], list[float]] = {}
+    found: dict[tuple[Op, str, str, str], list[float]] = {}
     for row in table:
-        key = (row["op"], row["dtype"], row["a"], row["b"])
-        found.setdefault(key, [])
-        if row["ratio"] is not None:
-            found[key].append(row["ratio"])
+        ratios = found.setdefault((row.op, row.dtype, row.a, row.b), [])
+        if row.ratio is not None:
+            ratios.append(row.ratio)
     return [
-        {"op": op, "dtype": dtype, "a": a, "b": b, "ratio": geomean(ratios) if ratios else None, "layers": len(ratios)}
+        ComparisonMean(
+            op=op, dtype=dtype, a=a, b=b, ratio=geometric_mean(ratios) if ratios else None, layers=len(ratios)
+        )
         for (op, dtype, a, b), ratios in found.items()
     ]
 
 
-def in_words(ratio: float) -> str:
-    """A ratio of times as people say it.
-
-    >>> in_words(0.172), in_words(2.0), in_words(1.0)
-    ('5.8x faster', '2.0x slower', 'same')
-    """
-    factor = 1 / ratio if ratio < 1 else ratio
-    text = f"{factor:.1f}" if factor < 100 else f"{factor:.0f}"
-    return "same" if text == "1.0" else f"{text}x {'faster' if ratio < 1 else 'slower'}"
+def paired_ratios(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    """Ratios of samples of the same round; both must come from the same group."""
+    return [mine / theirs for mine, theirs in zip(a, b, strict=False)]
 
 
-def verdict(row: Record) -> str:
-    """A row in words: `same` where the interval of the ratio holds 1."""
-    return "same" if row["low"] <= 1 <= row["high"] else in_words(row["ratio"])
+class _Share(NamedTuple):
+    """Of the nearer ceiling, and which it is; both None where there is no time or no ceiling."""
+
+    share: float | None = None
+    bound: str | None = None
 
 
-def paired_ratios(a: Record, b: Record) -> list[float]:
-    """Ratios of samples of the same round of the same group; empty if the cells were not measured together."""
-    if a["group"] != b["group"]:
-        return []
-    return [mine / theirs for mine, theirs in zip(a["samples"], b["samples"], strict=False)]
+def _share(cell: Cell, limits: Ceilings | None, numerics: str | None) -> _Share:
+    if limits is None or not cell.samples:
+        return _Share()
+    found = rates(cell.op, ConvSpec.parse(cell.spec), cell.dtype, median(cell.samples), limits, numerics)
+    return _Share(found.share, found.bound)
 
 
-def _numerics(described: Sequence[Record]) -> dict[str, str | None]:
-    return {r["backend"]: r["numerics"] for r in described if r["kind"] == "backend"}
-
-
-def _share(limits: dict[str, Record], numerics: dict[str, str | None], side: str, cell: Record) -> Record:
-    """The share of the nearer ceiling and which it is; both None where there is no time or no ceiling."""
-    own, name = limits.get(cell["backend"]), cell["backend"]
-    found: Record = {}
-    if own is not None and cell["samples"]:
-        spec, seconds = ConvSpec.parse(cell["spec"]), median(cell["samples"])
-        found = rates.rates(cell["op"], spec, cell["dtype"], seconds, own, numerics.get(name))
-    return {f"{side}_share": found.get("share"), f"{side}_bound": found.get("bound")}
-
-
-def _row(a: Record, b: Record) -> Record:
-    ratios = paired_ratios(a, b)
+def _row(a: Cell, b: Cell, of_a: _Share, of_b: _Share) -> ComparisonRow:
+    ratios = paired_ratios(a.samples, b.samples) if a.group == b.group else []
     ratio, low, high = median_interval(ratios) if ratios else (None, None, None)
-    lame = next((cell for cell in (a, b) if cell["status"] != "ok"), None)
-    return {
-        "op": a["op"], "dtype": a["dtype"], "shape": a["layer"], "spec": a["spec"],
-        "a": a["backend"], "b": b["backend"],
-        "ratio": ratio, "low": low, "high": high, "pairs": len(ratios),
-        "a_seconds": median(a["samples"]) if a["samples"] else None,
-        "b_seconds": median(b["samples"]) if b["samples"] else None,
-        "checked_points": min(a["checked_points"], b["checked_points"]),
-        "status": "ok" if lame is None else lame["status"],
-        "reason": "" if lame is None else f"{lame['backend']}: {lame['reason']}",
-    }  # fmt: skip
+    lacking = next((cell for cell in (a, b) if cell.status is not CellStatus.OK), None)
+    return ComparisonRow(
+        op=a.op, dtype=a.dtype, shape=a.layer, spec=a.spec, a=a.backend, b=b.backend, ratio=ratio, low=low, high=high,
+        pairs=len(ratios), a_seconds=median(a.samples) if a.samples else None,
+        b_seconds=median(b.samples) if b.samples else None, checked_points=min(a.checked_points, b.checked_points),
+        status=CellStatus.OK if lacking is None else lacking.status,
+        reason="" if lacking is None else f"{lacking.backend}: {lacking.reason}",
+        a_share=of_a.share, a_bound=of_a.bound, b_share=of_b.share, b_bound=of_b.bound,
+    )  # fmt: skip

@@ -67,7 +67,7 @@ class RunHeader(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
 
     schema: int
     run: str
-    started: str
+    started: str = ""
     plan: PlanRecord
     machine: Machine
     code: Code

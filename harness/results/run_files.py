@@ -1,9 +1,9 @@
-"""The record of measurements: JSON lines, one a fact, appended as it becomes known and never rewritten.
+"""Run files: JSON lines, one record each, appended as it becomes known and never rewritten.
 
-A run file holds one `run` line (plan and machine), `backend` and `ceilings` lines (the CPU's, and with "backend" those
-of a backend's own device), one `cell` line per (backend, op, dtype, layer), and an `end` line once everything planned
-was done. A file without an `end` line is unfinished: the same plan continues it. A line cut off by a crash is dropped
-on reading.
+A file holds one `run` line (plan and machine), `backend` and `ceilings` lines (the CPU's, and with "backend" those of
+a backend's own device), one `cell` line per (backend, op, dtype, layer), and an `end` line once everything planned was
+done. A file without an `end` line is unfinished: the same plan continues it. A line cut off by a crash is dropped on
+reading.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-SCHEMA = 1
-Record = dict[str, Any]
+import msgspec
 
-STATUSES = ("ok", "fail", "unsupported", "over_budget", "unavailable", "crashed", "hung")
-_OF_THE_JOB = ("run", "group", "op", "dtype", "layer", "spec", "threads", "allocator", "machine", "commit")
+from harness.results.records import SCHEMA, Line, Machine, PlanRecord, RunEnd, RunHeader
+from harness.results.writing import ResultsError, write_atomically
 
 
-class ResultsError(ValueError):
-    """A results file or folder that cannot be used; the text names it."""
+class _Kind(msgspec.Struct):
+    """What every line has; the schema, where it has one."""
+
+    kind: str
+    schema: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,107 +35,81 @@ class RunFile:
 
     path: Path
 
-    def append(self, record: Record) -> None:
-        """Write one line and hand it to the disk."""
+    def append(self, record: Line) -> None:
+        """Write one line and hand it to the disk. Raises `ValueError` for a number that JSON does not have."""
+        text = json.dumps(msgspec.to_builtins(record), allow_nan=False)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, allow_nan=False) + "\n")
+            file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[Line]:
         """All whole lines."""
         return list(read(self.path))
 
 
-def cell(job: Record, backend: str, status: str, reason: str = "", **facts: Any) -> Record:
-    """The record of one (backend, op, dtype, layer) of a measuring job; without facts, one that has no time."""
-    empty: Record = {
-        "native": False, "predicted_seconds": None, "checked_points": 0, "first_seconds": None,
-        "first_in_process": False, "samples": [], "repetitions": 0,
-    }  # fmt: skip
-    copied = {key: job[key] for key in _OF_THE_JOB}
-    return {"kind": "cell", **copied, "backend": backend, "status": status, "reason": reason, **empty, **facts}
-
-
-def read(path: Path) -> Iterator[Record]:
+def read(path: Path) -> Iterator[Line]:
     """The records of a file. Raises `ResultsError` for a line, other than a torn last one, that is not a record."""
     lines = path.read_text(encoding="utf-8").split("\n")
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
         try:
-            record = json.loads(line)
-            if not isinstance(record, dict) or "kind" not in record:
-                raise ValueError("no kind")
-        except ValueError as error:
+            found = msgspec.json.decode(line, type=_Kind)
+            if found.kind == RunHeader.__struct_config__.tag and found.schema != SCHEMA:
+                raise ResultsError(f"{path}: schema must be {SCHEMA}, got {found.schema!r}")
+            record: Line = msgspec.json.decode(line, type=Line)
+        except msgspec.DecodeError as error:
             if number == len(lines):  # no newline follows: the write was cut off
                 return
             raise ResultsError(f"{path}: line {number} is not a result record ({error})") from error
-        if record["kind"] == "run" and record.get("schema") != SCHEMA:
-            raise ResultsError(f"{path}: schema must be {SCHEMA}, got {record.get('schema')!r}")
         yield record
 
 
-def open_run(folder: Path, plan: Record, machine: Record) -> RunFile:
+def header(path: Path) -> RunHeader:
+    """The first record of a run file. Raises `ResultsError` if it is no header."""
+    first = next(read(path), None)
+    if not isinstance(first, RunHeader):
+        raise ResultsError(f"{path} does not begin with the header of a run")
+    return first
+
+
+def open_run(folder: Path, plan: PlanRecord, machine: Machine) -> RunFile:
     """The unfinished file of the same plan, machine and code if there is one, else a new file with its `run` line.
 
     Raises `ResultsError` if the folder cannot be written.
     """
-    home = folder / machine["name"]
+    home = folder / machine.name
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResultsError(f"results folder {str(home)!r} cannot be written: {error.strerror}") from error
     for path in sorted(home.glob("*.jsonl"), reverse=True):
-        try:
-            records = list(read(path))
-        except ResultsError:  # of another schema, or damaged: not ours to continue
-            continue
-        header = records[0] if records else {}
-        same = header.get("plan") == plan and header.get("code") == machine["code"]
-        if same and records[-1]["kind"] != "end":
+        if _continues(path, plan, machine):
             _drop_torn_line(path)
             return RunFile(path)
     now = datetime.now(UTC)
-    run = f"{now:%Y%m%dT%H%M%S}-{machine['code']['commit'][:8] or 'nocommit'}"
+    run = f"{now:%Y%m%dT%H%M%S}-{machine.code.commit[:8] or 'nocommit'}"
     names = itertools.chain([run], (f"{run}-{n}" for n in itertools.count(2)))
     run = next(name for name in names if not (home / f"{name}.jsonl").exists())
     file = RunFile(home / f"{run}.jsonl")
-    header = {"kind": "run", "schema": SCHEMA, "run": run, "started": now.isoformat(timespec="seconds")}
+    started = now.isoformat(timespec="seconds")
     try:
-        file.append({**header, "plan": plan, "machine": machine, "code": machine["code"]})
+        file.append(RunHeader(schema=SCHEMA, run=run, started=started, plan=plan, machine=machine, code=machine.code))
     except OSError as error:
         raise ResultsError(f"results folder {str(home)!r} cannot be written: {error.strerror}") from error
     return file
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a whole file or nothing. Raises `ResultsError` naming the path if it cannot be written."""
+def _continues(path: Path, plan: PlanRecord, machine: Machine) -> bool:
+    """Whether the file is an unfinished run of the same plan and code."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise ResultsError(f"{str(path)!r} cannot be written: {error.strerror}") from error
-
-
-def require_writable(path: Path) -> None:
-    """Raises `ResultsError` if a file could not be written at `path`: better known before the work than after."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-        if path.is_dir():
-            raise IsADirectoryError(21, "Is a directory")
-    except OSError as error:
-        raise ResultsError(f"{str(path)!r} cannot be written: {error.strerror}") from error
+        records = list(read(path))
+    except ResultsError:  # of another schema, or damaged: not ours to continue
+        return False
+    first = records[0] if records else None
+    same = isinstance(first, RunHeader) and first.plan == plan and first.code == machine.code
+    return same and not isinstance(records[-1], RunEnd)
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -72,15 +72,3 @@ def _fewer_positions(spec: ConvSpec) -> ConvSpec | None:
     except SpecError:
         return None
     return smaller if smaller.work("im2col") < spec.work("im2col") else None
-
-
-def human(seconds: float) -> str:
-    """A duration in the unit a person would use.
-
-    >>> human(2460), human(0.0021)
-    ('41 min', '2.1 ms')
-    """
-    for unit, size, limit in (("us", 1e-6, 1e-3), ("ms", 1e-3, 1.0), ("s", 1.0, 120.0), ("min", 60.0, 7200.0)):
-        if seconds < limit:
-            return f"{seconds / size:.2g} {unit}" if seconds / size < 10 else f"{seconds / size:.0f} {unit}"
-    return f"{seconds / 3600:.1f} h"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -22,11 +23,12 @@ from harness.cli.options import (
     chosen_ops,
 )  # fmt: skip
 from harness.contract import targets
+from harness.contract.status import CellStatus
 from harness.geometry.layers import read_layers
 from harness.geometry.spec import OPS
-from harness.results import run_files
-from harness.results.run_files import Record
+from harness.results.records import Cell
 from harness.timing import asv_bridge, run
+from harness.timing.plan import DEFAULT_BUDGET, Plan
 
 
 def bench(
@@ -37,7 +39,7 @@ def bench(
     dtype: Dtypes = None,
     budget: Annotated[
         float, typer.Option(min=0.01, help="seconds a cell may take; longer ones are skipped, with a prediction")
-    ] = run.DEFAULT_BUDGET,
+    ] = DEFAULT_BUDGET,
     threads: Threads = 1,
     allocator: Allocator = "steady",
     out: Annotated[Path, typer.Option("--results", metavar="DIR", help="results folder")] = Path("results"),
@@ -46,26 +48,24 @@ def bench(
     """How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if interrupted."""
     asked = targets.resolve_all(names or targets.names())
     plan = without_wrong_ones(
-        run.Plan(
+        Plan(
             shape_set, read_layers(shape_set, batch), asked, chosen_ops(ops) or OPS,
             chosen_dtypes(dtype) or ("float32",), threads, chosen_allocator(allocator), budget, batch=batch,
         )
     )  # fmt: skip
-    cells: list[Record] = []
+    cells: list[Cell] = []
     with terminal.Ticker("bench", plan.cells) as ticker:
 
-        def progress(cell: Record) -> None:
+        def progress(cell: Cell) -> None:
             cells.append(cell)
-            ticker.step(f"{cell['layer']} {cell['op']} {cell['backend']}")
+            ticker.step(f"{cell.layer} {cell.op} {cell.backend}")
 
         file = run.run(plan, out / "runs", progress)
-    counts = {s: sum(c["status"] == s for c in cells) for s in run_files.STATUSES}
-    terminal.say(
-        f"measured {counts['ok']} of {len(cells)} cells"
-        + "".join(f", {n} {s}" for s, n in counts.items() if n and s != "ok")
-    )
-    for cell in [c for c in cells if c["status"] in ("fail", "crashed", "hung")][:10]:
-        terminal.say(f"  {cell['status']}: {cell['backend']} {cell['op']} {cell['layer']}: {cell['reason']}")
+    counts = Counter(cell.status for cell in cells)
+    without = "".join(f", {counts[s]} {s}" for s in CellStatus if counts[s] and s is not CellStatus.OK)
+    terminal.say(f"measured {counts[CellStatus.OK]} of {len(cells)} cells{without}")
+    for cell in [c for c in cells if c.status.is_bad][:10]:
+        terminal.say(f"  {cell.status}: {cell.backend} {cell.op} {cell.layer}: {cell.reason}")
     if asv:
         terminal.say(asv_bridge.record(file.path))
     print(file.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,8 +24,7 @@ from harness.cli.options import Backends, Dtypes, JsonFile, Ops, chosen_dtypes, 
 from harness.contract import targets
 from harness.contract.targets import Target
 from harness.geometry.spec import ConvSpec
-from harness.results import run_files
-from harness.results.run_files import Record
+from harness.results.writing import require_writable, write_atomically
 
 
 def check(
@@ -66,7 +65,7 @@ def check(
     )  # fmt: skip
     files = [file for file in (json_file, junit_file, html_file) if file]
     for file in files:
-        run_files.require_writable(file)
+        require_writable(file)
     if len({file.resolve() for file in files}) < len(files):
         raise SelectionError(f"--json, --junit and --html need a file each, got {', '.join(map(str, files))}")
     exclusions = xfails.read(known) if known else []
@@ -77,13 +76,12 @@ def check(
     else:
         libraries = witnesses.installed() if html_file else witnesses.at_hand()
         objects, interrupted = check_here(options, asked, bool(names), libraries)
-    write = run_files.write_atomically
     if json_file:
-        write(json_file, summary.as_text(objects, lines=json_file.suffix == ".jsonl"))
+        write_atomically(json_file, summary.as_text(objects, lines=json_file.suffix == ".jsonl"))
     if junit_file:
-        write(junit_file, junit.junit(objects))
+        write_atomically(junit_file, junit.junit(objects))
     if html_file:
-        write(html_file, page.page(objects))
+        write_atomically(html_file, page.page(objects))
     terminal.show_checks(objects, [f"left out: {name}: {why}" for name, why in external.skipped().items()])
     if interrupted:
         raise KeyboardInterrupt
@@ -92,7 +90,7 @@ def check(
 
 def check_here(
     options: Options, asked: Sequence[Target], named: bool, libraries: Sequence[str]
-) -> tuple[list[Record], bool]:
+) -> tuple[list[dict[str, Any]], bool]:
     """Run the suite in this process, with a progress bar: the objects, and whether the user interrupted."""
     session, interrupted = SuiteRun(options), False
     try:

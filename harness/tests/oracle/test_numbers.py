@@ -134,11 +134,3 @@ def test_the_tf32_bound_is_that_of_float32_where_nothing_is_multiplied() -> None
 def test_median_interval_ranks(values: list[float], expected: tuple[float, float, float]) -> None:
     """Ranks of the sign test at 95 %: 2 and 8 of 9, 6 and 16 of 21 (any table of the binomial)."""
     assert intervals.median_interval(values) == expected
-
-
-def test_geomean() -> None:
-    assert intervals.geomean([2.0, 8.0]) == pytest.approx(4.0)
-    with pytest.raises(ValueError, match="no values"):
-        intervals.geomean([])
-    with pytest.raises(ValueError, match="no values"):
-        intervals.median([])

@@ -16,23 +16,23 @@ from harness.contract.targets import resolve_all
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.report import costs, facts, load, measures
-from harness.results import rates, ratios
-from harness.results.run_files import Record
+from harness.results import rates
+from harness.results.records import BackendFacts, Ceilings, Cell, RunHeader
 from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write
 from harness.tests.helpers.runfiles import FLAT, make_cell, write_run
 from harness.timing import ceilings, run
+from harness.timing.plan import Plan
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
 _STRICT, _TF32 = "device=harness.tests.helpers.device:Device", "devicetf32=harness.tests.helpers.device:DeviceTf32"
-_CARD: Record = {
-    "kind": "ceilings", "backend": "mine", "device": "card", "threads": 1, "allocator": "steady", "blas": [],
-    "copy_gbs": {"cache": 4000.0, "dram": 3000.0}, "copy_bytes": {"cache": 2**24, "dram": 2**31},
-    "matmul_gflops": {"float32": 50_000.0, "tf32": 400_000.0}, "reason": "",
-}  # fmt: skip
+_CARD = Ceilings(
+    backend="mine", device="card", threads=1, allocator="steady", copy_gbs={"cache": 4000.0, "dram": 3000.0},
+    copy_bytes={"cache": 2**24, "dram": 2**31}, matmul_gflops={"float32": 50_000.0, "tf32": 400_000.0},
+)  # fmt: skip
 
 
-def _plan(*backends: str, **changed: Any) -> run.Plan:
-    return run.Plan(
+def _plan(*backends: str, **changed: Any) -> Plan:
+    return Plan(
         "test", [Layer("test", _SPEC)], resolve_all(backends), ["im2col", "conv2d"], budget=0.2, rounds=3, **changed
     )
 
@@ -49,7 +49,7 @@ def _backend(write: Write, ceilings: str) -> str:
 def test_a_run_keeps_the_ceilings_of_each_device_once(tmp_path: Path) -> None:
     stop = iter([False, True])
 
-    def interrupt(cell: Record) -> None:
+    def interrupt(cell: Cell) -> None:
         if next(stop, False):
             raise KeyboardInterrupt
 
@@ -57,12 +57,12 @@ def test_a_run_keeps_the_ceilings_of_each_device_once(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run.run(plan, tmp_path, interrupt)
     records = run.run(plan, tmp_path).records()  # continued in a second process
-    assert sum(r["kind"] == "run" for r in records) == 1
-    found = [r for r in records if r["kind"] == "ceilings"]
-    assert [r.get("backend", "") for r in found] == ["", "device", "devicetf32"]
-    assert {r["device"] for r in found[1:]} == {"rehearsal card"}
-    assert found[1]["matmul_gflops"] == {"float32": 200.0, "tf32": 400.0, "float64": 100.0}
-    numerics = {r["backend"]: r["numerics"] for r in records if r["kind"] == "backend"}
+    assert sum(isinstance(r, RunHeader) for r in records) == 1
+    found = [r for r in records if isinstance(r, Ceilings)]
+    assert [r.backend for r in found] == ["", "device", "devicetf32"]
+    assert {r.device for r in found[1:]} == {"rehearsal card"}
+    assert found[1].matmul_gflops == {"float32": 200.0, "tf32": 400.0, "float64": 100.0}
+    numerics = {r.backend: r.numerics for r in records if isinstance(r, BackendFacts)}
     assert numerics == {"device": "gemm", "devicetf32": "tf32", "numpy_fancy": "gemm"}
 
 
@@ -78,13 +78,14 @@ def test_a_run_keeps_the_ceilings_of_each_device_once(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_ceilings_that_cannot_be_had_cost_no_cell(write: Write, body: str, reason: str) -> None:
-    records: list[Record] = []
+    records: list[BackendFacts | Ceilings] = []
     cells = list(run.measure(_plan(_backend(write, body)), described=records.append))
-    assert [cell["status"] for cell in cells] == ["ok", "ok"]
-    (own,) = [r for r in records if r["kind"] == "ceilings" and r.get("backend")]
-    assert reason in own["reason"]
-    assert own["copy_gbs"] == own["matmul_gflops"] == {}
-    assert rates.by_backend(records) == {}
+    assert [cell.status for cell in cells] == ["ok", "ok"]
+    (own,) = [r for r in records if isinstance(r, Ceilings)]
+    assert own.backend == "own.Own"
+    assert reason in own.reason
+    assert own.copy_gbs == own.matmul_gflops == {}
+    assert rates.by_backend([own]) == {}
 
 
 def test_ceilings_must_be_a_function_without_arguments(write: Write) -> None:
@@ -101,16 +102,16 @@ def test_tf32_products_are_held_against_the_tf32_peak() -> None:
     seconds = spec.flops("conv2d") / 100_000e9
     strict = rates.rates("conv2d", spec, "float32", seconds, _CARD, "gemm")
     tf32 = rates.rates("conv2d", spec, "float32", seconds, _CARD, "tf32")
-    assert (strict["compute_share"], tf32["compute_share"]) == pytest.approx((2.0, 0.25))
-    assert rates.rates("conv2d", spec, "float64", seconds, _CARD, "tf32")["compute_share"] is None
+    assert (strict.compute_share, tf32.compute_share) == pytest.approx((2.0, 0.25))
+    assert rates.rates("conv2d", spec, "float64", seconds, _CARD, "tf32").compute_share is None
 
 
 def test_the_copy_ceiling_is_that_of_the_memory_that_the_arrays_fit_in() -> None:
     small, large = ConvSpec.parse("n1c8h64w64_f8kh1kw1"), ConvSpec.parse("n32c64h112w112_f8kh3kw3")
     for spec, name, gbs in ((small, "cache", 4000.0), (large, "dram", 3000.0)):
         found = rates.rates("im2col", spec, "float32", spec.min_bytes("im2col", "float32") / 1e12, _CARD)
-        assert (found["copy_ceiling"], found["bound"]) == (name, "memory")
-        assert found["share"] == pytest.approx(1000 / gbs)
+        assert (found.copy_ceiling, found.bound) == (name, "memory")
+        assert found.share == pytest.approx(1000 / gbs)
 
 
 def test_the_report_holds_a_device_against_its_own_ceilings(tmp_path: Path) -> None:
@@ -146,18 +147,6 @@ def test_the_roofline_of_the_cpu_shows_no_device(tmp_path: Path, monkeypatch: py
     write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT), make_cell("mine", FLAT)], more=[_CARD])
     report.write(tmp_path, tmp_path / "out")
     assert "not drawn, as these roofs are the CPU's: mine" in said
-
-
-def test_rows_of_a_comparison_have_the_share_where_it_is_known() -> None:
-    spec = ConvSpec.parse("n32c64h112w112_f8kh3kw3")
-    cell = {**make_cell("mine", [0.01] * 3), "spec": str(spec), "group": "g", "op": "im2col"}
-    described = [{"kind": "backend", "backend": "mine", "numerics": "gemm"}, _CARD]
-    (row,) = ratios.rows([cell, {**cell, "backend": "numpy_fancy"}], ["mine", "numpy_fancy"], described)
-    moved = spec.min_bytes("im2col", "float32")
-    assert row["a_share"] == pytest.approx(moved / 0.01 / 1e9 / 3000)
-    assert (row["a_bound"], row["b_share"], row["b_bound"]) == ("memory", None, None)
-    (row,) = ratios.rows([cell, {**cell, "backend": "mine", "samples": []}], ["mine", "mine"], described)
-    assert row["b_share"] is None
 
 
 def test_compare_writes_the_ceilings(tmp_path: Path) -> None:

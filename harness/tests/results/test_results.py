@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.results import run_files
-from harness.results.run_files import Record, ResultsError, RunFile, open_run, read, write_atomically
+from harness.results.records import Cell, Line, Machine, PlanRecord, RunEnd, RunHeader
+from harness.results.run_files import RunFile, open_run, read
+from harness.results.writing import ResultsError, write_atomically
+from harness.tests.helpers.records import a_cell, a_machine, a_plan
 
-_PLAN: Record = {"shapes": "quick", "backends": ["numpy_fancy"], "ops": ["im2col"]}
-_CELL: Record = {"kind": "cell", "backend": "numpy_fancy", "samples": [0.1, 1e-9], "reason": "é"}
-_END: Record = {"kind": "end"}
+_PLAN = a_plan()
+_CELL = a_cell(samples=[0.1, 1e-9], reason="é")
+_END = RunEnd(run="run")
+_TEXT = msgspec.json.encode(_CELL).decode()
 
 
-def machine(commit: str = "0123456789abcdef", changes: str = "") -> Record:
-    """A machine whose code is in the state given."""
-    return {"name": "some-cpu_4c8t", "code": {"commit": commit, "dirty": bool(changes), "changes": changes}}
+def kinds(file: RunFile) -> list[type[Line]]:
+    """What the lines of a file are."""
+    return [type(record) for record in file.records()]
 
 
 @pytest.fixture(autouse=True)
@@ -49,28 +53,28 @@ def test_records_come_back_in_order(tmp_path: Path) -> None:
 def test_a_number_that_is_not_json_is_refused(tmp_path: Path) -> None:
     file = RunFile(tmp_path / "run.jsonl")
     with pytest.raises(ValueError, match="not JSON compliant"):
-        file.append({"kind": "cell", "seconds": float("nan")})
+        file.append(a_cell(samples=[float("nan")]))
 
 
 def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
     file = RunFile(tmp_path / "run.jsonl")
     file.append(_CELL)
     with file.path.open("a") as torn:
-        torn.write(json.dumps(_CELL)[:20])
+        torn.write(_TEXT[:20])
     assert file.records() == [_CELL]
 
 
 @pytest.mark.parametrize("bad", ['{"kind": "cel', "[]", '{"backend": "x"}', "word"])
 def test_a_bad_line_elsewhere_is_named(tmp_path: Path, bad: str) -> None:
     path = tmp_path / "run.jsonl"
-    path.write_text(f"{json.dumps(_CELL)}\n{bad}\n{json.dumps(_END)}\n")
+    path.write_text(f"{_TEXT}\n{bad}\n{_TEXT}\n")
     with pytest.raises(ResultsError, match=r"run\.jsonl: line 2 is not a result record"):
         list(read(path))
 
 
 def test_a_bad_last_line_that_is_whole_is_named(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    path.write_text(f"{json.dumps(_CELL)}\nword\n")
+    path.write_text(f"{_TEXT}\nword\n")
     with pytest.raises(ResultsError, match="line 2"):
         list(read(path))
 
@@ -83,78 +87,77 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_new_run_starts_with_its_plan(tmp_path: Path) -> None:
-    file = open_run(tmp_path, _PLAN, machine())
+    file = open_run(tmp_path, _PLAN, a_machine())
     assert file.path.parent == tmp_path / "some-cpu_4c8t"
     (header,) = file.records()
-    assert (header["kind"], header["schema"], header["plan"]) == ("run", 1, _PLAN)
-    assert header["machine"] == machine()
-    assert header["code"] == machine()["code"]
-    assert file.path.name == f"{header['run']}.jsonl"
+    assert isinstance(header, RunHeader)
+    assert (header.schema, header.plan, header.machine, header.code) == (1, _PLAN, a_machine(), a_machine().code)
+    assert file.path.name == f"{header.run}.jsonl"
 
 
 def test_an_unfinished_run_is_continued(tmp_path: Path) -> None:
-    first = open_run(tmp_path, _PLAN, machine())
+    first = open_run(tmp_path, _PLAN, a_machine())
     first.append(_CELL)
-    again = open_run(tmp_path, _PLAN, machine())
+    again = open_run(tmp_path, _PLAN, a_machine())
     assert again.path == first.path
-    assert [r["kind"] for r in again.records()] == ["run", "cell"]
+    assert kinds(again) == [RunHeader, Cell]
 
 
 def test_what_follows_a_torn_line_starts_on_its_own(tmp_path: Path) -> None:
-    first = open_run(tmp_path, _PLAN, machine())
+    first = open_run(tmp_path, _PLAN, a_machine())
     with first.path.open("a") as torn:
         torn.write('{"kind": "ce')
-    again = open_run(tmp_path, _PLAN, machine())
+    again = open_run(tmp_path, _PLAN, a_machine())
     again.append(_CELL)
     assert again.path == first.path
-    assert [r["kind"] for r in again.records()] == ["run", "cell"]
+    assert kinds(again) == [RunHeader, Cell]
 
 
 def test_the_unfinished_run_is_found_behind_others(tmp_path: Path) -> None:
-    first = open_run(tmp_path, _PLAN, machine())
-    open_run(tmp_path, {**_PLAN, "threads": 4}, machine())
-    assert open_run(tmp_path, _PLAN, machine()).path == first.path
+    first = open_run(tmp_path, _PLAN, a_machine())
+    open_run(tmp_path, a_plan(threads=4), a_machine())
+    assert open_run(tmp_path, _PLAN, a_machine()).path == first.path
 
 
 @pytest.mark.parametrize(
     ("plan", "there"),
     [
-        ({**_PLAN, "threads": 4}, machine()),
-        (_PLAN, machine(commit="fedcba9876543210")),
-        (_PLAN, machine(changes="1a2b3c4d")),
+        (a_plan(threads=4), a_machine()),
+        (_PLAN, a_machine(commit="fedcba9876543210")),
+        (_PLAN, a_machine(changes="1a2b3c4d")),
     ],
     ids=["other_plan", "other_commit", "changed_code"],
 )
-def test_another_plan_or_code_starts_anew(tmp_path: Path, plan: Record, there: Record) -> None:
-    first = open_run(tmp_path, _PLAN, machine())
+def test_another_plan_or_code_starts_anew(tmp_path: Path, plan: PlanRecord, there: Machine) -> None:
+    first = open_run(tmp_path, _PLAN, a_machine())
     other = open_run(tmp_path, plan, there)
     assert other.path != first.path
     assert len(other.records()) == len(first.records()) == 1
 
 
 def test_a_finished_run_is_not_continued(tmp_path: Path) -> None:
-    first = open_run(tmp_path, _PLAN, machine())
+    first = open_run(tmp_path, _PLAN, a_machine())
     first.append(_END)
-    other = open_run(tmp_path, _PLAN, machine())
+    other = open_run(tmp_path, _PLAN, a_machine())
     assert other.path != first.path
-    assert [r["kind"] for r in first.records()] == ["run", "end"]
+    assert kinds(first) == [RunHeader, RunEnd]
 
 
-@pytest.mark.parametrize("plan", [_PLAN, {**_PLAN, "threads": 4}], ids=["after_end", "other_plan"])
-def test_two_runs_within_a_second_are_two_files(tmp_path: Path, step: dict[str, timedelta], plan: Record) -> None:
+@pytest.mark.parametrize("plan", [_PLAN, a_plan(threads=4)], ids=["after_end", "other_plan"])
+def test_two_runs_within_a_second_are_two_files(tmp_path: Path, step: dict[str, timedelta], plan: PlanRecord) -> None:
     step["time"] = timedelta(milliseconds=1)
-    first = open_run(tmp_path, _PLAN, machine())
+    first = open_run(tmp_path, _PLAN, a_machine())
     if plan == _PLAN:
         first.append(_END)
-    other = open_run(tmp_path, plan, machine())
+    other = open_run(tmp_path, plan, a_machine())
     assert other.path != first.path
-    assert [r["kind"] for r in other.records()] == ["run"]
+    assert kinds(other) == [RunHeader]
 
 
 def test_a_results_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultsError, match=r"results folder '.*file/some-cpu_4c8t' cannot be written"):
-        open_run(tmp_path / "file", _PLAN, machine())
+        open_run(tmp_path / "file", _PLAN, a_machine())
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

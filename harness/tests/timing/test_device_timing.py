@@ -13,18 +13,18 @@ import pytest
 from harness.contract.targets import resolve_all
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
-from harness.results import machine
-from harness.results.run_files import Record
+from harness.results.records import Cell
 from harness.tests.helpers.device import Device
-from harness.timing import group
+from harness.tests.helpers.records import a_machine
+from harness.timing import timed_call
 from harness.timing.group import MeasuringChild
-from harness.timing.run import Plan
+from harness.timing.plan import Plan
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
 _NAME = "device=harness.tests.helpers.device:Device"
 
 
-def _measured(*targets: str, spec: ConvSpec = _SPEC, **changed: Any) -> tuple[dict[str, Record], Device]:
+def _measured(*targets: str, spec: ConvSpec = _SPEC, **changed: Any) -> tuple[dict[str, Cell], Device]:
     """The cells of one group of im2col, by backend, and the device; `changed` replaces its methods."""
     bench = MeasuringChild()
     asked = resolve_all(targets)
@@ -36,29 +36,29 @@ def _measured(*targets: str, spec: ConvSpec = _SPEC, **changed: Any) -> tuple[di
     if "seconds" in changed:
         bench.loaded["device"] = replace(bench.loaded["device"], seconds=changed["seconds"])
     plan = Plan("test", [Layer("test", spec)], asked, ["im2col"], budget=2.0, rounds=5)
-    (job,) = plan.jobs("run", machine.facts())
-    return {r["backend"]: r for r in bench.group(job) if r["kind"] == "cell"}, device
+    (group,) = plan.groups("run", a_machine())
+    return {cell.backend: cell for cell in bench.measure(group) if isinstance(cell, Cell)}, device
 
 
 def test_a_timed_call_only_launches() -> None:
     """Between a `seconds` and the next, one call and no wait; calibration and warm-up do wait."""
     cells, device = _measured(_NAME)
-    assert len(cells["device"]["samples"]) == 5
+    assert len(cells["device"].samples) == 5
     timed = [i for i, what in enumerate(device.log) if what == "seconds"]
-    assert len(timed) == 5 * cells["device"]["repetitions"]
+    assert len(timed) == 5 * cells["device"].repetitions
     assert all(device.log[i + 1] == "im2col" and device.log[i + 2 : i + 3] != ["wait"] for i in timed)
     assert "wait" in device.log[: timed[0]]
 
 
 def test_the_time_is_the_one_that_the_device_gives() -> None:
     cells, _ = _measured(_NAME, seconds=lambda call: call() and 42.0)
-    assert cells["device"]["samples"] == [42.0] * 5
+    assert cells["device"].samples == [42.0] * 5
 
 
 @pytest.mark.parametrize(("cache", "sets"), [(10**9, 64), (8.5, 9), (0.1, 2)])
 def test_timed_calls_rotate_over_sets_of_inputs(cache: float, sets: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many sets as exceed a cache of `cache` times one set, from 2 to 64, each in memory of its own."""
-    monkeypatch.setattr(group, "_CACHE_BYTES", int(cache * np.prod(_SPEC.x_shape) * 4))
+    monkeypatch.setattr(timed_call, "_CACHE_BYTES", int(cache * np.prod(_SPEC.x_shape) * 4))
     used: list[Any] = []
 
     def im2col(device: Device, x: Any, s: ConvSpec) -> Any:
@@ -96,7 +96,7 @@ def test_a_search_on_the_first_call_of_each_shape_is_not_the_time_of_a_call() ->
     spec = ConvSpec.parse("n4c16h64w64_f4kh3kw3")
     cells, _ = _measured(_NAME, spec=spec, im2col=im2col)
     assert len(seen) > 2
-    assert cells["device"]["status"] == "ok", cells["device"]["reason"]
+    assert cells["device"].status == "ok", cells["device"].reason
 
 
 def _raises(call: Any) -> float:
@@ -114,11 +114,11 @@ def _raises(call: Any) -> float:
 )
 def test_an_error_on_the_device_costs_only_its_cell(seconds: Any, reason: str) -> None:
     cells, _ = _measured(_NAME, "numpy_fancy", seconds=seconds)
-    assert cells["device"]["status"] == "fail"
-    assert reason in cells["device"]["reason"]
-    assert cells["device"]["samples"] == []
-    assert cells["numpy_fancy"]["status"] == "ok"
-    assert len(cells["numpy_fancy"]["samples"]) == 5
+    assert cells["device"].status == "fail"
+    assert reason in cells["device"].reason
+    assert cells["device"].samples == []
+    assert cells["numpy_fancy"].status == "ok"
+    assert len(cells["numpy_fancy"].samples) == 5
 
 
 def test_a_launch_that_raises_costs_only_its_cell() -> None:
@@ -131,6 +131,6 @@ def test_a_launch_that_raises_costs_only_its_cell() -> None:
         return device.im2col(x, s)
 
     cells, device = _measured(_NAME, "numpy_fancy", im2col=im2col)
-    assert "too many resources" in cells["device"]["reason"]
+    assert "too many resources" in cells["device"].reason
     assert device.log.count("seconds") == 1  # not called again
-    assert cells["numpy_fancy"]["status"] == "ok"
+    assert cells["numpy_fancy"].status == "ok"

@@ -11,8 +11,9 @@ from harness.geometry.layers import read_layers
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps, data
 from harness.oracle.gate import Gate, WrongResult, sample_points
+from harness.results.words import duration
 from harness.timing.clock import FEWEST_ROUNDS, MOST_DEVICE_CALLS, SHORTEST_BLOCK, Timed, interleave, seconds
-from harness.timing.predict import human, predict, shrink
+from harness.timing.predict import predict, shrink
 
 _SPEC = ConvSpec.parse("n2c6h20w17_f4kh3kw2_sh2sw3_pt1pb2pl3pr0_dh2dw1_g2")
 
@@ -145,14 +146,14 @@ def test_prediction_scales_with_work_and_sees_through_overhead() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (3e-7, "0.3 us"),
+        (3e-7, "0.30 us"),
         (2.5e-5, "25 us"),
         (0.0021, "2.1 ms"),
         (1.5, "1.5 s"),
-        (119, "119 s"),
+        (119, "2.0 min"),
         (2460, "41 min"),
         (8000, "2.2 h"),
     ],
 )
 def test_durations_in_words(value: float, text: str) -> None:
-    assert human(value) == text
+    assert duration(value, 2) == text
