@@ -20,7 +20,7 @@ from harness.tests.helpers.floors import FLOORS
 from harness.tests.helpers.imports import FILES, PRODUCT, arrows, room
 
 PICTURE = Path(__file__).with_suffix("").with_name("architecture.svg")
-DOOR, BACKENDS, FRONTS, CLI = "harness", "backends", "conformance", "harness.cli"
+TELLING, DOOR, BACKENDS, FRONTS, CLI = "harness.telling", "harness", "backends", "conformance", "harness.cli"
 _TITLES = {DOOR: "the door", BACKENDS: "backends", FRONTS: "the fronts", CLI: "cli"}
 _IDEAS = {
     DOOR: "The public names: all that a backend may import of us.",
@@ -35,15 +35,17 @@ _MOST_LETTERS, _LETTER = 66, 6.6  # of a line of a room's idea, and their width
 
 
 def floors() -> list[str]:
-    """Every room from the ground up; the backends stand on the door, which is made of the contract."""
+    """Every room from the ground up, and the one file below them; the backends stand on the door of the contract."""
     below = FLOORS.index("harness.contract") + 1
-    return [*FLOORS[:below], DOOR, BACKENDS, *FLOORS[below:]]
+    return [TELLING, *FLOORS[:below], DOOR, BACKENDS, *FLOORS[below:]]
 
 
 def floor_of(module: str) -> str:
     """The room in which a module is drawn."""
     if module == "harness.__main__":
         return CLI
+    if module == TELLING:
+        return TELLING
     return BACKENDS if module.split(".", maxsplit=1)[0] == BACKENDS else room(module)
 
 
