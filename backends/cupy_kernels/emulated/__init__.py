@@ -192,11 +192,11 @@ class _Memory(bytearray):
 
 def _memory(a: np.ndarray) -> tuple[np.ndarray, slice] | None:
     """All bytes that `empty` allocated for an array (or for the whole of which it is a part), and the span in them."""
-    around = a.base
-    while around is not None and isinstance(around.base, np.ndarray):
+    around: Any = a.base  # an array, or whoever else the memory belongs to
+    while isinstance(getattr(around, "base", None), np.ndarray):
         around = around.base
     memory = getattr(getattr(around, "base", None), "obj", None)  # NumPy holds it through a memoryview
-    return (around, memory.span) if isinstance(around, np.ndarray) and isinstance(memory, _Memory) else None
+    return (around, memory.span) if isinstance(memory, _Memory) else None
 
 
 def _ends(a: np.ndarray) -> tuple[int, int]:
