@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from harness import BackendUnavailable, RegistryError, load, names
-from harness.contract.adapter import complete
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps, data
 from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write
@@ -235,37 +234,6 @@ def test_a_module_that_fails_is_named(write: Write, statement: str) -> None:
     assert "backend 'regtest_broken:Mine' cannot be imported: " in message("regtest_broken:Mine")
 
 
-# -- what is wrong with a candidate --------------------------------------------------------------------------------
-
-
-def test_im2col_alone_is_not_enough(write: Write) -> None:
-    path = write("half.py", GOOD.partition("def col2im")[0])
-    assert message(path).startswith(f"{path} has no col2im(columns, spec)")
-
-
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ("def conv2d(x, w, spec):\n    return x\n", "conv2d(x, w, spec) must take conv2d(x, w, b, spec)"),
-        ("def unsupported(op):\n    return None\n", "unsupported(op) must take unsupported(op, spec, dtype)"),
-        ("conv2d = 3\n", "conv2d must be a function conv2d(x, w, b, spec), got int"),
-        ("def from_numpy(a):\n    return a\n", "defines from_numpy but not to_numpy, synchronize: give all of"),
-        ("numerics = 'fast'\n", "numerics must be one of direct, gemm, tf32, winograd, fft, got 'fast'"),
-        ("def info():\n    return 'cpu'\n", "info() must return a dict of strings, got str"),
-    ],
-    ids=["signature", "signature_of_unsupported", "no_function", "plumbing", "numerics", "info"],
-)
-def test_a_wrong_member_is_named(write: Write, more: str, said: str) -> None:
-    path = write("wrong.py", f"{GOOD}\n\n{more}")
-    assert said in message(path)
-    assert str(path) in message(path)
-
-
-def test_further_arguments_with_defaults_are_fine(write: Write) -> None:
-    path = write("good.py", GOOD.replace("def im2col(x, spec)", "def im2col(x, spec, block=64)"))
-    assert load(str(path)).name == "good"
-
-
 @pytest.mark.parametrize("stem", ["my-backend", "MyBackend", "my backend", "class", "größe", "v2.1", "a:b", "--x"])
 def test_any_file_name_is_accepted(write: Write, stem: str) -> None:
     assert load(str(write(f"{stem}.py", GOOD))).name == stem.replace(" ", "_")
@@ -276,69 +244,6 @@ def test_a_registered_name_has_small_letters_digits_and_underscores(
 ) -> None:
     fake_entry_points(monkeypatch, ("p", "My-Backend", "numpy"))
     assert message("My-Backend") == "backend name 'My-Backend' must be made of a-z, 0-9 and _ (numpy)"
-
-
-def test_an_op_set_to_none_is_not_native(write: Write) -> None:
-    """Or is refused as a member that is no function; it must not be called."""
-    path = write("mine.py", f"{GOOD}\n\nconv2d = None\n")
-    try:
-        native = load(str(path)).native
-    except RegistryError:
-        native = frozenset()
-    assert "conv2d" not in native
-
-
-# -- native, derived, refused --------------------------------------------------------------------------------------
-
-
-class Partial:
-    """Has its own conv2d, refuses im2col with padding, and claims float16."""
-
-    def im2col(self, x: object, spec: ConvSpec) -> object:
-        raise NotImplementedError
-
-    def col2im(self, columns: object, spec: ConvSpec) -> object:
-        raise NotImplementedError
-
-    def conv2d(self, x: object, w: object, b: object, spec: ConvSpec) -> str:
-        return "own"
-
-    def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
-        return "padding" if op == "im2col" and any(spec.padding) else None
-
-
-class NoGather(Partial):
-    """Refuses im2col, and has no convolution of its own."""
-
-    conv2d = property()  # hides the inherited one from hasattr
-
-
-def test_native_ops_are_kept_and_others_derived() -> None:
-    backend = complete(Partial(), "partial", "a.py")
-    assert backend.native == {"im2col", "col2im", "conv2d"}
-    assert backend.ops["conv2d"](None, None, None, _SPEC) == "own"
-    with pytest.raises(NotImplementedError):
-        backend.ops["conv2d_weight_grad"](None, None, _SPEC)
-
-
-def test_a_refused_im2col_refuses_what_is_derived_from_it() -> None:
-    backend = complete(NoGather(), "partial", "a.py")
-    refused = [op for op in OPS if backend.unsupported(op, _SPEC, "float32") == "padding"]
-    assert refused == ["im2col", "conv2d", "conv2d_weight_grad"]
-    assert backend.unsupported("conv2d", ConvSpec.parse("n1c1h3w3_f1kh2kw2"), "float32") is None
-
-
-def test_a_refused_col2im_refuses_the_derived_input_gradient() -> None:
-    class NoScatter(NoGather):
-        def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
-            return "scatter" if op == "col2im" else None
-
-    backend = complete(NoScatter(), "partial", "a.py")
-    assert [op for op in OPS if backend.unsupported(op, _SPEC, "float32")] == ["col2im", "conv2d_input_grad"]
-
-
-def test_a_native_op_is_not_refused_with_im2col() -> None:
-    assert complete(Partial(), "partial", "a.py").unsupported("conv2d", _SPEC, "float32") is None
 
 
 # -- entry points --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Imports point one way, nothing heavy is loaded unasked, one clock, no long file: read from the sources.
+"""Imports point one way, nothing heavy is loaded unasked, one clock, typed records, no long file.
 
 Every rule is a function from a source text to a list of complaints, so that each is also seen to complain.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,12 @@ _OWN_LIBRARY = {
     "torch_native": {"torch"},
     "peers": {"numba", "onnx", "onnxruntime"},
 }
+Rule = Callable[[str, str], list[str]]
 _CLOCK = "harness.timing.clock"
 _HARMLESS_TIME = {"monotonic", "sleep"}  # progress and deadlines
-_MOST_LINES = 400
+_MOST_LINES = 330
+_MOST_PARAMETERS = 8
+_MANY_BY_NATURE = ("harness.geometry.spec", "harness.geometry.shorthand", "conformance.api")
 
 
 def complaints_about_imports(module: str, source: str) -> list[str]:
@@ -105,6 +109,51 @@ def complaints_about_clocks(module: str, source: str) -> list[str]:
     return bad
 
 
+def _functions(source: str) -> list[tuple[str, list[ast.arg], ast.expr | None]]:
+    """Name, parameters (without self) and result of every function."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            found.append((node.name, [a for a in given if a.arg not in ("self", "cls")], node.returns))
+    return found
+
+
+def complaints_about_parameters(module: str, source: str) -> list[str]:
+    """Functions with more parameters than anybody can keep apart: they take a record.
+
+    A command has its options, `ConvSpec.of` the numbers of a convolution, `conformance.check` the options of a run;
+    what Numba compiles has a rule of its own, in the tests of that backend.
+    """
+    if within(module, "backends", "harness.cli.commands") or module in _MANY_BY_NATURE:
+        return []
+    many = [(name, len(given)) for name, given, _ in _functions(source) if len(given) > _MOST_PARAMETERS]
+    return [f"{module}.{name} has {count} parameters" for name, count in many]
+
+
+def complaints_about_dicts(module: str, source: str) -> list[str]:
+    """Dicts with values of any type in the signature of a public function: what crosses files is typed.
+
+    Only `to_json` and `ceilings` speak to the outside, in plain dicts.
+    """
+    bad = []
+    for name, given, result in _functions(source):
+        said = [ast.unparse(a) for a in [*(g.annotation for g in given), result] if a is not None]
+        public = not name.startswith("_") and name not in ("to_json", "ceilings")
+        bad += [f"{module}.{name} passes {text}" for text in said if public and "dict[str, Any]" in text]
+    return bad
+
+
+def complaints_about_tests(module: str, source: str) -> list[str]:
+    """Tests that import another test: what two of them need is a helper."""
+    if not module.rpartition(".")[2].startswith("test_"):
+        return []
+    found = [name for name, _ in imports(source, package_of(module)) if within(name, "harness.tests")]
+    return [
+        f"{module} imports {name}" for name in found if any(part.startswith("test_") for part in name.split(".")[3:4])
+    ]
+
+
 def complaints_about_length(module: str, source: str) -> list[str]:
     """A file with more lines than anybody reads in one go."""
     count = len(source.splitlines())
@@ -124,15 +173,27 @@ def test_all_packages_are_looked_at() -> None:
     assert "harness.tests.house.test_layering" in FILES.keys() - PRODUCT.keys()
 
 
-@pytest.mark.parametrize("rule", [complaints_about_imports, complaints_about_dynamic_imports, complaints_about_clocks])
-def test_sources_keep_the_rule(rule: object) -> None:
-    assert callable(rule)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        complaints_about_imports,
+        complaints_about_dynamic_imports,
+        complaints_about_clocks,
+        complaints_about_parameters,
+        complaints_about_dicts,
+    ],
+)
+def test_sources_keep_the_rule(rule: Rule) -> None:
     assert [text for name, path in PRODUCT.items() for text in rule(name, path.read_text(encoding="utf-8"))] == []
 
 
 def test_only_tests_and_main_import_the_command_line() -> None:
     found = {n for n, p in FILES.items() if any(within(i, "harness.cli") for i, _ in imports(p.read_text(), n))}
     assert {n for n in found if not within(n, "harness.tests", "harness.cli")} == {"harness.__main__"}
+
+
+def test_no_test_imports_another() -> None:
+    assert [text for n, p in FILES.items() for text in complaints_about_tests(n, p.read_text(encoding="utf-8"))] == []
 
 
 def test_no_file_is_long() -> None:
@@ -214,6 +275,26 @@ def test_another_clock_is_seen(source: str) -> None:
 
 def test_progress_and_deadlines_are_no_clock() -> None:
     assert complaints_about_clocks("harness.timing.run", "import time\ntime.sleep(time.monotonic())") == []
+
+
+def test_many_parameters_are_seen() -> None:
+    many = "def f(self, a, b, c, d, e, f, g, *, h{}): pass"
+    assert complaints_about_parameters("harness.timing.run", many.format("")) == []
+    assert complaints_about_parameters("harness.timing.run", many.format(", i")) != []
+    assert complaints_about_parameters("harness.cli.commands.bench", many.format(", i")) == []
+
+
+def test_an_untyped_dict_is_seen() -> None:
+    assert complaints_about_dicts("harness.timing.run", "def f(job: dict[str, Any]) -> int: ...") != []
+    assert complaints_about_dicts("harness.timing.run", "def f() -> list[dict[str, Any]]: ...") != []
+    assert complaints_about_dicts("harness.timing.run", "def f(by_name: dict[str, int]) -> int: ...") == []
+
+
+def test_a_test_that_imports_a_test_is_seen() -> None:
+    test = "harness.tests.cli.test_cli"
+    assert complaints_about_tests(test, "from harness.tests.report.test_report import build") != []
+    assert complaints_about_tests(test, "from harness.tests.helpers.plugins import GOOD") == []
+    assert complaints_about_tests("harness.timing.run", "from harness.tests.report.test_report import build") == []
 
 
 def test_a_long_file_is_seen() -> None:
