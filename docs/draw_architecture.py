@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from harness.tests.helpers.floors import FLOORS
+from harness.tests.helpers.house.floors import FLOORS
 from harness.tests.helpers.imports import FILES, PRODUCT, arrows, room
 
 PICTURE = Path(__file__).with_suffix("").with_name("architecture.svg")

@@ -12,9 +12,9 @@ import typer.main
 from harness.cli.main import app
 from harness.contract.status import CellStatus, Status, Verdict
 from harness.geometry.spec import OPS, ConvSpec
-from harness.tests.helpers import pages
+from harness.tests.helpers.house import pages
+from harness.tests.helpers.house.pages import DOCS, PAGES, page_named, run
 from harness.tests.helpers.imports import FILES, ROOT
-from harness.tests.helpers.pages import DOCS, PAGES, page_named, run
 
 _CI = (ROOT / ".github/workflows/ci.yml", ROOT / ".ci/run")
 

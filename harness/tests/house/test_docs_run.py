@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from harness.tests.helpers.house.pages import DOCS, PAGES, page_named, run
 from harness.tests.helpers.imports import ROOT
-from harness.tests.helpers.pages import DOCS, PAGES, page_named, run
 
 _EXAMPLES = DOCS / "examples"
 _SNIPPET = re.compile(r'--8<-- "([^":]+)(?::(\d+):(\d+))?"')

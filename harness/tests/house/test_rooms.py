@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.tests.helpers.floors import FLOORS
+from harness.tests.helpers.house.floors import FLOORS
 from harness.tests.helpers.imports import PRODUCT, ROOT, arrows, room
 
 _MOST_FILES = 12
