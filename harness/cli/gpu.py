@@ -10,17 +10,20 @@ from collections.abc import Sequence
 
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
+from harness.contract.targets import resolve
 from harness.telling import one_line
 
 
 def reasons(targets: Sequence[str]) -> dict[str, str]:
     """Why each of the backends cannot be used here; nothing for one that can."""
     found = {}
-    for target in targets:
+    for name in targets:
         try:
+            target = resolve(name)
+            name = target.name
             registry.load(target)
         except (BackendUnavailable, registry.RegistryError) as reason:
-            found[target] = one_line(str(reason).partition(";")[0])
+            found[name] = one_line(str(reason).partition(";")[0])
     return found
 
 

@@ -1,26 +1,26 @@
-"""The report: everything measured on one machine as one web page, with every figure as PNG and every table as text.
+"""The report: everything measured on one machine as one web page, with every chart as PNG and every table as text.
 
-Importing this package imports neither pandas, matplotlib nor jinja2; only `write` does.
+Importing this package imports neither pandas, matplotlib nor jinja2; only `write_report` does.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from harness.results.run_files import ResultsError
+from harness.results.writing import ResultsError
 
 _LIBRARIES = ("pandas", "matplotlib", "jinja2")
 
 
-def write(results: Path, out: Path, machine: str | None = None) -> Path:
+def write_report(results: Path, out: Path, machine: str | None = None) -> Path:
     """Write `out`/index.html, `out`/figures/*.png and `out`/tables/*.csv, *.md. Returns the path of the page.
 
     `machine` is a folder name of `results`/runs; by default the one that was measured last. Raises `ResultsError` if
     nothing is measured, the machine is unknown, a record is damaged, `out` cannot be written or a library is missing.
     """
     try:
-        from harness.report.load import load
-        from harness.report.page import write as write_page
+        from harness.report.measured.load import load
+        from harness.report.page import write_page
     except ModuleNotFoundError as error:
         if error.name not in _LIBRARIES:
             raise

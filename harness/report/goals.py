@@ -7,76 +7,60 @@ backend is ahead. Against `device copy`, it is the share of the bandwidth of a c
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from math import exp, log, prod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from statistics import geometric_mean
 
-from harness.geometry.spec import ConvSpec
-from harness.report import words
-from harness.results.run_files import Record
+from harness.report.goal_files import COPY, Goal, read_comparisons, read_goals
+from harness.report.readme import Marks
+from harness.results import words
+from harness.results.records import Comparison, ComparisonRow
 
-# Of a row and its geometry. An H200 has 60 MB of cache: with 128 MiB in all, most of either array is in memory.
-KINDS: dict[str, Callable[[Record, ConvSpec], bool]] = {
-    "": lambda row, spec: True,
-    "dense 3x3": lambda row, spec: (
-        (spec.kernel_size, spec.stride, spec.dilation) == ((3, 3), (1, 1), (1, 1))
-        and min(spec.in_channels, spec.out_channels) >= 12 * spec.groups
-    ),
-    "ResNet-50": lambda row, spec: "resnet50" in row["shape"],
-    "beyond 128 MiB": lambda row, spec: "resnet50" in row["shape"] and spec.min_bytes(row["op"], row["dtype"]) > 2**27,
-    "beyond 2^31 elements": lambda row, spec: prod(spec.x_shape) > 2**31,
-}
-_COPY = "device copy"
-BEGIN, END = "<!-- goals -->\n", "<!-- /goals -->"
+MARKS = Marks("<!-- goals -->\n", "<!-- /goals -->")
 _FOLDER, _README = Path("results/goals"), Path("backends/numba_tiled/README.md")
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """The geometric mean to reach over all layers, and what no layer should be below, if anything."""
-
-    backend: str
-    op: str
-    dtype: str
-    against: str
-    mean: float
-    floor: float | None
-    layers: str  # of what kind; all, if empty
 
 
 def markdown(folder: Path) -> str:
     """One line a goal; results for each number of threads that was measured, or those of a GPU."""
-    documents = [d for d in _documents(folder) if isinstance(d, dict) and "rows" in d]
-    devices = sorted({c["device"] for document in documents for c in document.get("ceilings", []) if c["device"]})
-    on_gpu = bool(devices) or not documents
-    counts = sorted({document["threads"] for document in documents}) or [1]
-    heads = ["measured"] if on_gpu else [f"{count} thread{'s' if count > 1 else ''}" for count in counts]
+    found = read_comparisons(folder)
+    devices = sorted({c.device for comparison in found for c in comparison.ceilings if c.device})
+    on_gpu = bool(devices) or not found
+    counts = sorted({comparison.threads for comparison in found}) or [1]
+    heads = ["measured"] if on_gpu else [words.plural(count, "thread") for count in counts]
     last = "lowest" if on_gpu else "lowest, 1 thread"
     lines = [
         f"| backend and op | against | goal | {' | '.join(heads)} | no layer below | {last} |",
         "| --- " * (5 + len(heads)) + "|",
     ]
-    for goal in goals(folder):
-        found = {count: dict(_ratios(documents, goal, count)) for count in (counts[:1] if on_gpu else counts)}
-        if not on_gpu and not any(found.values()):
+    for goal in read_goals(folder):
+        reached = {count: _reached(found, goal, count) for count in (counts[:1] if on_gpu else counts)}
+        if not on_gpu and not any(reached.values()):
             continue
-        means = [_mean(list(ratios.values())) for ratios in found.values()]
+        means = [_mean(list(of_layers.values())) for of_layers in reached.values()]
         floor = "" if goal.floor is None else f"{goal.floor:g}"
         lines.append(
             f"| {_name(goal)} | {goal.against} | {goal.mean:g} | {' | '.join(means)} | {floor} "
-            f"| {_lowest(found.get(1, {}), goal.floor)} |"
+            f"| {_lowest(reached.get(1, {}), goal.floor)} |"
         )
-    return "\n".join([*lines, "", _conditions(documents, devices)]) + "\n"
+    return "\n".join([*lines, "", _conditions(found, devices)]) + "\n"
 
 
-def _documents(folder: Path) -> list[Any]:
-    """In the order of their names: of two results for a layer, the later one counts."""
-    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
+def _reached(found: Sequence[Comparison], goal: Goal, threads: int) -> dict[str, float]:
+    """What was reached of a goal, by layer; of two results for a layer, the later one counts."""
+    rows = [row for comparison in found if comparison.threads == threads for row in comparison.rows]
+    return {row.shape: value for row in rows if goal.is_about(row) and (value := _value(row, goal))}
+
+
+def _value(row: ComparisonRow, goal: Goal) -> float | None:
+    """How many times faster than the peer, on whichever side of the pair; or the share of the copy."""
+    if goal.against == COPY:
+        if row.a == goal.backend and row.a_bound == "memory":
+            return row.a_share
+        return row.b_share if row.b == goal.backend and row.b_bound == "memory" else None
+    if row.ratio is None or {row.a, row.b} != {goal.backend, goal.against}:
+        return None
+    return 1 / row.ratio if row.a == goal.backend else row.ratio
 
 
 def _name(goal: Goal) -> str:
@@ -84,81 +68,37 @@ def _name(goal: Goal) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _lowest(ratios: dict[str, float], floor: float | None) -> str:
-    if not ratios:
+def _mean(values: Sequence[float]) -> str:
+    return f"{geometric_mean(values):.2f} ({words.plural(len(values), 'layer')})" if values else "not measured"
+
+
+def _lowest(of_layers: Mapping[str, float], floor: float | None) -> str:
+    if not of_layers:
         return "not measured"
-    lowest = min(ratios, key=ratios.__getitem__)
-    below = "" if floor is None else f"; {sum(r < floor for r in ratios.values())} of {len(ratios)} below"
-    return f"{ratios[lowest]:.2f} {lowest}{below}"
+    lowest = min(of_layers, key=of_layers.__getitem__)
+    below = "" if floor is None else f"; {sum(r < floor for r in of_layers.values())} of {len(of_layers)} below"
+    return f"{of_layers[lowest]:.2f} {lowest}{below}"
 
 
-def _conditions(documents: list[Record], devices: list[str]) -> str:
+def _conditions(found: Sequence[Comparison], devices: Sequence[str]) -> str:
     """Where and with which code it was measured, and what the numbers are."""
-    if not documents:
+    if not found:
         return "Not measured: no GPU was at hand."
-    commits = sorted({document["machine"]["code"]["commit"][:8] or "unknown" for document in documents})
-    allocators = sorted({document["allocator"] for document in documents})
-    where = f"{documents[0]['machine']['cpu']}, {' and '.join(allocators)} allocator"
+    commits = sorted({comparison.machine.code.commit[:8] or "unknown" for comparison in found})
+    allocators = sorted({comparison.allocator for comparison in found})
+    where = f"{found[0].machine.cpu}, {' and '.join(allocators)} allocator"
     text = (
         f"{' and '.join(devices) or where}, commit {', '.join(commits)}. Geometric "
         "means of paired ratios: the peer's time over ours; float32 unless said otherwise."
     )
-    return text + f" Against {_COPY}: share of the copy bandwidth measured there." * bool(devices)
-
-
-def goals(folder: Path) -> list[Goal]:
-    """Those of goals.csv."""
-    with (folder / "goals.csv").open(encoding="utf-8", newline="") as file:
-        return [
-            Goal(
-                row["backend"],
-                row["op"],
-                row["dtype"],
-                row["against"],
-                float(row["goal"]),
-                float(row["floor"]) if row["floor"] else None,
-                row["layers"],
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
-def replaced(readme: str, table: str) -> str:
-    """The README with the text between the marks exchanged."""
-    return words.between(readme, BEGIN, END, table)
-
-
-def _ratios(documents: list[Record], goal: Goal, threads: int) -> Iterator[tuple[str, float]]:
-    for row in (row for document in documents if document["threads"] == threads for row in document["rows"]):
-        spec = ConvSpec.parse(row["spec"])
-        if (row["op"], row["dtype"]) == (goal.op, goal.dtype) and KINDS[goal.layers](row, spec):
-            value = _reached(row, goal)
-            if value:
-                yield row["shape"], value
-
-
-def _reached(row: Record, goal: Goal) -> float | None:
-    """How many times faster than the peer, on whichever side of the pair; or the share of the copy."""
-    if goal.against == _COPY:
-        sides = [side for side in "ab" if row[side] == goal.backend and row.get(f"{side}_bound") == "memory"]
-        return row[f"{sides[0]}_share"] if sides else None
-    if row["ratio"] is None:
-        return None
-    ratio = float(row["ratio"])
-    return {(goal.backend, goal.against): 1 / ratio, (goal.against, goal.backend): ratio}.get((row["a"], row["b"]))
-
-
-def _mean(ratios: list[float]) -> str:
-    if not ratios:
-        return "not measured"
-    return f"{exp(sum(map(log, ratios)) / len(ratios)):.2f} ({words.plural(len(ratios), 'layer')})"
+    return text + f" Against {COPY}: share of the copy bandwidth measured there." * bool(devices)
 
 
 def main(folder: Path = _FOLDER, readme: Path = _README) -> None:
     """Write the table of `folder` between the marks of `readme`; ends with one line if that cannot be."""
     try:
         text = readme.read_text(encoding="utf-8")
-        readme.write_text(replaced(text, markdown(folder)), encoding="utf-8")
+        readme.write_text(MARKS.replaced(text, markdown(folder)), encoding="utf-8")
     except (OSError, ValueError) as error:
         sys.exit(f"harness: {readme} was left as it is: {error}")
 

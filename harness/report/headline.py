@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
 
-from harness.report import comparisons, words
-from harness.report.load import Data, baseline, load
-from harness.report.measures import with_ratios
+from harness.report import standing
+from harness.report.measured.grouping import grouped
+from harness.report.measured.load import Data, baseline, load
+from harness.report.measured.pairing import with_ratios
+from harness.report.readme import Marks
+from harness.report.tables.summary import Summary, summaries
+from harness.results import words
 
-BEGIN, END = "<!-- table -->\n", "<!-- /table -->"
+MARKS = Marks("<!-- table -->\n", "<!-- /table -->")
 
 
 def markdown(data: Data) -> str:
@@ -25,33 +27,27 @@ def markdown(data: Data) -> str:
     config = max(data.configs(), key=lambda found: len(data.select(found)))
     plain = data.select(config)
     base = baseline(plain)
-    frame = comparisons.summary(with_ratios(plain, data, base), base, config).frame
-    names = list(dict.fromkeys(frame["backend"]))
+    found = summaries(with_ratios(plain, data, base), base)
+    names = list(dict.fromkeys(summary.backend for summary in found))
     lines = [
         f"| time against `{base}` | {' | '.join(f'`{name}`' for name in names)} |",
         "| --- " * (len(names) + 1) + "|",
     ]
-    for op, of_op in frame.groupby("op", sort=False):
-        found = {row["backend"]: row for row in of_op.to_dict("records")}
-        lines.append(f"| {op} | {' | '.join(_words(found[name]) for name in names)} |")
-    commits = words.commits(list(plain["commit"]), bool(plain["dirty"].any()))
+    for op, of_op in grouped(found, lambda summary: summary.op).items():
+        said = {summary.backend: _said(summary) for summary in of_op}
+        lines.append(f"| {op} | {' | '.join(said[name] for name in names)} |")
     note = "Geometric means of paired ratios; in brackets, the number of layers that both were measured on"
-    lines += ["", f"{data.machine['cpu']}, {config}, {commits}. {note} (the rest would take too long)."]
-    return "\n".join(lines) + "\n"
+    conditions = f"{data.machine.cpu}, {config}, {standing.commits_of(plain)}"
+    return "\n".join([*lines, "", f"{conditions}. {note} (the rest would take too long)."]) + "\n"
 
 
-def replaced(readme: str, table: str) -> str:
-    """The README with the text between the marks exchanged."""
-    return words.between(readme, BEGIN, END, table)
-
-
-def _words(row: dict[Hashable, Any]) -> str:
-    ratio = row["geomean_ratio"]
-    if not words.present(ratio):
+def _said(summary: Summary) -> str:
+    if summary.geomean_ratio is None:
         return "not measured"
-    return f"{words.compared(float(ratio))} ({row['layers']})"
+    return f"{words.compared(summary.geomean_ratio)} ({summary.layers})"
 
 
 if __name__ == "__main__":
     path = Path("README.md")
-    path.write_text(replaced(path.read_text(encoding="utf-8"), markdown(load(Path("results"), sys.argv[1]))))
+    table = markdown(load(Path("results"), sys.argv[1]))
+    path.write_text(MARKS.replaced(path.read_text(encoding="utf-8"), table), encoding="utf-8")

@@ -17,6 +17,6 @@ def report(
     ] = None,
 ) -> None:
     """Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown."""
-    from harness.report import write
+    from harness.report import write_report
 
-    print(write(source, out, machine_name))
+    print(write_report(source, out, machine_name))

@@ -55,7 +55,7 @@ def test_its_table_is_that_of_the_committed_results(tmp_path: Path) -> None:
     """The numbers of the README come from the committed files of results/runs and from nowhere else."""
     pytest.importorskip("pandas", reason="pandas is not installed")
     from harness.report import headline
-    from harness.report.load import load
+    from harness.report.measured.load import load
 
     command = ["git", "-C", str(_ROOT), "ls-files", "results/runs"]
     committed = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
@@ -65,7 +65,7 @@ def test_its_table_is_that_of_the_committed_results(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(_ROOT / name, tmp_path / name)
     (machine,) = {Path(name).parent.name for name in committed}
-    assert headline.replaced(_README, headline.markdown(load(tmp_path / "results", machine))) == _README
+    assert headline.MARKS.replaced(_README, headline.markdown(load(tmp_path / "results", machine))) == _README
 
 
 def test_the_files_it_links_to_exist() -> None:
@@ -80,4 +80,4 @@ def test_goals_stand_beside_what_the_committed_comparisons_say() -> None:
     assert list((_ROOT / "results/goals").glob("*.json")), "nothing to compare with"
     for results, backend in (("results/goals", "numba_tiled"), ("results/gpu", "cupy_kernels")):
         guide = (_ROOT / "backends" / backend / "README.md").read_text(encoding="utf-8")
-        assert goals.replaced(guide, goals.markdown(_ROOT / results)) == guide
+        assert goals.MARKS.replaced(guide, goals.markdown(_ROOT / results)) == guide

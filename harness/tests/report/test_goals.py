@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.cli import gpu
-from harness.report import goals
+from harness.contract.status import CellStatus
+from harness.report import goal_files, goals
+from harness.results.records import Ceilings, Code, Comparison, ComparisonRow, Machine
 
 _ROOT = Path(gpu.__file__).resolve().parents[2]
 _HEAD = "backend,op,dtype,against,goal,floor,layers"
 _SPEC, _LARGE = "n1c8h12w12_f8kh3kw3", "n32c64h112w112_f8kh3kw3"
 
 
-def _row(shape: str, ratio: float | None, a: str = "ours", b: str = "theirs", **other: Any) -> dict[str, Any]:
-    return {"op": "conv2d", "dtype": "float32", "shape": shape, "spec": _SPEC, "a": a, "b": b, "ratio": ratio,
-            "a_share": None, "a_bound": None, "b_share": None, "b_bound": None, **other}  # fmt: skip
+def _row(shape: str, ratio: float | None, a: str = "ours", b: str = "theirs", **other: Any) -> ComparisonRow:
+    given = {"op": "conv2d", "dtype": "float32", "spec": _SPEC, **other}
+    return ComparisonRow(
+        shape=shape, a=a, b=b, ratio=ratio, low=ratio, high=ratio, pairs=0 if ratio is None else 11, a_seconds=ratio,
+        b_seconds=1.0, checked_points=64, status=CellStatus.OK, reason="", **given,
+    )  # fmt: skip
 
 
-def _write(folder: Path, name: str, rows: list[dict[str, Any]], device: str = "card") -> None:
-    machine = {"cpu": "CPU X", "code": {"commit": "ab" * 20}}
-    document = {"schema": 1, "machine": machine, "threads": 1, "allocator": "steady", "rows": rows, "geomean": [],
-                "ceilings": [{"device": device}] if device else []}  # fmt: skip
-    (folder / f"{name}.json").write_text(json.dumps(document))
+def _write(folder: Path, name: str, rows: list[ComparisonRow], device: str = "card", threads: int = 1) -> None:
+    machine = Machine(
+        name="cpu-x", cpu="CPU X", cores=2, hardware_threads=2, caches={}, memory_gib=8.0, os="Linux", python="3.11.7",
+        versions={}, code=Code(commit="ab" * 20),
+    )  # fmt: skip
+    ceilings = [Ceilings(threads=threads, allocator="steady", backend="ours", device=device)] if device else []
+    document = Comparison(
+        schema=1, machine=machine, threads=threads, allocator="steady", rows=rows, geomean=[], ceilings=ceilings
+    )
+    (folder / f"{name}.json").write_bytes(msgspec.json.encode(document))
 
 
 def _goals(folder: Path, *lines: str) -> None:
@@ -62,7 +72,7 @@ def test_a_pair_counts_on_either_side_and_the_later_document_wins(tmp_path: Path
 
 def test_a_share_of_the_copy_is_of_large_layers_of_memory_and_of_the_backend_itself(tmp_path: Path) -> None:
     _goals(tmp_path, "ours,im2col,float32,device copy,0.85,,beyond 128 MiB")
-    large = {"op": "im2col", "spec": _LARGE}
+    large: dict[str, Any] = {"op": "im2col", "spec": _LARGE}
     shares = [
         _row("resnet50:1", 0.5, **large, a_share=0.81, a_bound="memory"),
         _row("resnet50:2", 0.5, a="theirs", b="ours", **large, b_share=0.9, b_bound="memory", a_share=0.1,
@@ -70,6 +80,7 @@ def test_a_share_of_the_copy_is_of_large_layers_of_memory_and_of_the_backend_its
         _row("resnet50:3", 0.5, op="im2col", a_share=0.2, a_bound="memory"),
         _row("resnet50:4", 0.5, **large, a_share=0.3, a_bound="compute"),
         _row("resnet50:5", 0.5, **large),
+        _row("resnet50:6", 0.5, a="theirs", b="others", **large, b_share=0.2, b_bound="memory"),
         _row("vgg:6", 0.5, **large, a_share=0.1, a_bound="memory"),
     ]  # fmt: skip
     _write(tmp_path, "a", shares)
@@ -92,18 +103,47 @@ def test_a_layer_beyond_2_31_elements_is_a_kind_of_its_own(tmp_path: Path) -> No
 def test_the_table_goes_between_the_marks_of_the_readme_named(tmp_path: Path) -> None:
     _goals(tmp_path, "ours,conv2d,float32,theirs,1,0.6,")
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{goals.BEGIN}old\n{goals.END}\nafter\n")
+    readme.write_text(f"before\n{goals.MARKS.begin}old\n{goals.MARKS.end}\nafter\n")
     goals.main(tmp_path, readme)
-    assert readme.read_text() == f"before\n{goals.BEGIN}{goals.markdown(tmp_path)}{goals.END}\nafter\n"
+    assert readme.read_text() == f"before\n{goals.MARKS.begin}{goals.markdown(tmp_path)}{goals.MARKS.end}\nafter\n"
     readme.write_text("no marks")
     with pytest.raises(SystemExit, match="was left as it is: the text has no"):
         goals.main(tmp_path, readme)
     assert readme.read_text() == "no marks"
 
 
+def test_each_number_of_threads_has_a_column_where_no_device_is_named(tmp_path: Path) -> None:
+    _goals(tmp_path, "ours,conv2d,float32,theirs,1,0.6,", "ours,im2col,float32,theirs,1,,")
+    _write(tmp_path, "a", [_row("net:1", 0.5)], device="")
+    _write(tmp_path, "b", [_row("net:1", 0.25)], device="", threads=2)
+    text = goals.markdown(tmp_path)
+    assert "| goal | 1 thread | 2 threads | no layer below | lowest, 1 thread |" in text
+    assert "| 1 | 2.00 (1 layer) | 4.00 (1 layer) | 0.6 | 2.00 net:1; 0 of 1 below |" in text
+    assert "im2col" not in text
+    assert "CPU X, steady allocator, commit abababab." in text
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ('{"rows": [{"op": "conv2d"}]}', "missing required field"),
+        ('{"rows": 7, "schema": "x"}', "Expected `array`, got `int`"),
+        ("{", "malformed|truncated"),
+    ],
+)
+def test_a_damaged_comparison_leaves_the_readme_and_is_named(tmp_path: Path, document: str, reason: str) -> None:
+    _goals(tmp_path, "ours,conv2d,float32,theirs,1,0.6,")
+    readme = tmp_path / "README.md"
+    readme.write_text(text := f"{goals.MARKS.begin}old\n{goals.MARKS.end}")
+    (tmp_path / "bad.json").write_text(document)
+    with pytest.raises(SystemExit, match=rf"was left as it is: .*bad\.json.*({reason})"):
+        goals.main(tmp_path, readme)
+    assert readme.read_text() == text
+
+
 def test_the_goals_of_the_gpu_name_only_kinds_that_are_known() -> None:
     assert goals.markdown(_ROOT / "results/gpu").count("\n| `cupy_") >= 10
-    assert all(goal.layers in goals.KINDS for goal in goals.goals(_ROOT / "results/gpu"))
+    assert all(goal.layers in goal_files.KINDS for goal in goal_files.read_goals(_ROOT / "results/gpu"))
 
 
 def test_a_machine_without_a_card_is_told_so_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,12 @@ import pandas as pd
 import pytest
 
 from harness import report
-from harness.report import figures
-from harness.results.run_files import ResultsError
+from harness.contract.status import CellStatus
+from harness.report.charts import drawing
+from harness.report.charts.ratios import ratio_charts
+from harness.report.measured.rows import PairedRatio, Row, TidyRow
+from harness.results.intervals import Interval
+from harness.results.writing import ResultsError
 from harness.tests.helpers.runfiles import FLAT, MACHINE, SPECS, make_cell, write_run
 
 
@@ -52,7 +56,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for layer in SPECS for op in ("im2col", "conv2d")
         for name, t in (("torch_native", 2e-5), ("numpy_fancy", 9e-5))
     ] + [make_cell("mine", status="fail", reason=evil)])  # fmt: skip
-    report.write(home, home / "out")
+    report.write_report(home, home / "out")
     return home / "out"
 
 
@@ -90,37 +94,64 @@ def test_every_table_has_csv_and_markdown(written: Path) -> None:
         lines = (written / "tables" / f"{name}.md").read_text().splitlines()
         pipes = {re.sub(r"\\\|", "", line).count("|") for line in lines if line.startswith("|")}
         assert len(pipes) == 1, name
+    times = pd.read_csv(written / "tables" / "times-conv2d-float32-t1-steady.csv")
+    assert list(times.columns) == list(TidyRow.__struct_fields__)
 
 
 def test_many_layers_make_several_small_figures() -> None:
     """70 layers and 12 backends, every third cell missing."""
     rows = [
-        {"spec": f"n1c{i}h9w9_f4kh3kw3", "layer": f"a_network_with_a_name:layer_{i}", "backend": f"backend_{b}",
-         "status": "ok", "n": 9, "native": True, "pairs": 0 if (i + b) % 3 == 0 else 9, "ratio": 1.01**i * 1.3**b,
-         "ratio_low": 1.009**i, "ratio_high": 1.02**i * 1.4**b, "reason": ""}
+        Row(
+            cell=make_cell(f"backend_{b}", FLAT[:9], f"a_network_with_a_name:layer_{i}", spec=f"n1c{i}h9w9_f4kh3kw3"),
+            seconds=Interval(1.0, 1.0, 1.0),
+            ratio=PairedRatio(1.01**i * 1.3**b, 1.009**i, 1.02**i * 1.4**b, 9) if (i + b) % 3 else None,
+        )
         for i in range(1, 71) for b in range(12)
     ]  # fmt: skip
-    pictures = figures.ratios(pd.DataFrame(rows), "backend_0", "conv2d\nmachine", "name")
-    assert [picture.name for picture in pictures] == ["name-1", "name-2", "name-3"]
-    assert all(picture.png.startswith(b"\x89PNG") and len(picture.png) < 200_000 for picture in pictures)
+    charts = ratio_charts(rows, "backend_0", "conv2d\nmachine", "name")
+    assert [chart.name for chart in charts] == ["name-1", "name-2", "name-3"]
+    assert all(chart.png.startswith(b"\x89PNG") and len(chart.png) < 200_000 for chart in charts)
+
+
+def test_what_has_no_ratio_is_a_letter_that_the_foot_explains(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(drawing, "foot", lambda figure, lines: said.extend(lines))
+    one = Interval(1.0, 1.0, 1.0)
+    missing = [status for status in CellStatus if status not in (CellStatus.OK, CellStatus.UNAVAILABLE)]
+    rows = [
+        Row(cell=make_cell("base", FLAT), seconds=one, ratio=PairedRatio(1, 1, 1, 11)),
+        Row(cell=make_cell("alone", FLAT), seconds=one),
+        Row(cell=make_cell("untried", FLAT, "net:large"), seconds=one, ratio=PairedRatio(2, 2, 2, 9)),
+        *(Row(cell=make_cell(f"b_{status}", status=status)) for status in missing),
+        Row(cell=make_cell("gone", status="unavailable", reason="no CUDA")),
+    ]
+    ratio_charts(rows, "base", "conv2d\nmachine", "name")
+    counted, letters, gone = said
+    assert counted.startswith("n = 9 to 11 pairs")
+    signs = set(letters.partition(": ")[2].split(", "))
+    assert signs == {
+        "F = fail", "C = crashed", "H = hung", "b = over budget", "u = unsupported", "? = not tried",
+        "n = no time of the baseline in the same measurement",
+    }  # fmt: skip
+    assert gone == "unavailable here: gone"
 
 
 def test_colours_do_not_depend_on_what_was_measured() -> None:
     assert (
-        figures.looks(["torch_native"])["torch_native"] == figures.looks(["zzz", "torch_native", "aaa"])["torch_native"]
+        drawing.looks(["torch_native"])["torch_native"] == drawing.looks(["zzz", "torch_native", "aaa"])["torch_native"]
     )
-    known = figures.looks([])
+    known = drawing.looks([])
     assert len(set(known.values())) == len(known)
 
 
 def test_older_files_of_the_report_go_and_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "out"
     write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT), make_cell("mine", FLAT)])
-    report.write(tmp_path, out)
+    report.write_report(tmp_path, out)
     (out / "tables" / "own.csv").write_text("kept")
     (tmp_path / "runs" / MACHINE / "20260101T000000-a.jsonl").unlink()
     write_run(tmp_path, "20260102T000000-b", [make_cell("torch_native", FLAT, threads=2)])
-    report.write(tmp_path, out)
+    report.write_report(tmp_path, out)
     assert (out / "tables" / "own.csv").read_text() == "kept"
     assert not list(out.glob("*/*-t1-*"))
 
@@ -130,16 +161,16 @@ def test_older_files_of_the_report_go_and_nothing_else(tmp_path: Path) -> None:
 
 def test_no_results(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"no measured results in .*harness bench"):
-        report.write(tmp_path, tmp_path / "out")
+        report.write_report(tmp_path, tmp_path / "out")
     write_run(tmp_path, "20260101T000000-a", [make_cell("mine", status="unavailable", reason="gone")])
     with pytest.raises(ResultsError, match="no measured results"):
-        report.write(tmp_path, tmp_path / "out")
+        report.write_report(tmp_path, tmp_path / "out")
 
 
 def test_unknown_machine_names_the_known_ones(tmp_path: Path) -> None:
     write_run(tmp_path, "20260101T000000-a", [make_cell("mine", FLAT)])
     with pytest.raises(ResultsError, match=rf"'other'.*known: {MACHINE}"):
-        report.write(tmp_path, tmp_path / "out", "other")
+        report.write_report(tmp_path, tmp_path / "out", "other")
 
 
 def test_output_that_cannot_be_written(tmp_path: Path) -> None:
@@ -148,9 +179,9 @@ def test_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "figures").write_text("")
     with pytest.raises(ResultsError, match="cannot be written"):
-        report.write(tmp_path, tmp_path / "out")
+        report.write_report(tmp_path, tmp_path / "out")
     with pytest.raises(ResultsError, match="cannot be written"):
-        report.write(tmp_path, tmp_path / "file")
+        report.write_report(tmp_path, tmp_path / "file")
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

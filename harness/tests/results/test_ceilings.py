@@ -15,12 +15,10 @@ from harness.contract import registry
 from harness.contract.targets import resolve_all
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
-from harness.report import costs, facts, load, measures
 from harness.results import rates
 from harness.results.records import BackendFacts, Ceilings, Cell, RunHeader
 from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write
-from harness.tests.helpers.runfiles import FLAT, make_cell, write_run
-from harness.timing import ceilings, run
+from harness.timing import run
 from harness.timing.plan import Plan
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
@@ -112,41 +110,6 @@ def test_the_copy_ceiling_is_that_of_the_memory_that_the_arrays_fit_in() -> None
         found = rates.rates("im2col", spec, "float32", spec.min_bytes("im2col", "float32") / 1e12, _CARD)
         assert (found.copy_ceiling, found.bound) == (name, "memory")
         assert found.share == pytest.approx(1000 / gbs)
-
-
-def test_the_report_holds_a_device_against_its_own_ceilings(tmp_path: Path) -> None:
-    device = {"kind": "backend", "backend": "mine", "target": "mine", "available": True, "reason": "",
-              "info": {"device": "card"}, "numerics": "tf32", "native": [], "load_seconds": 0.1}  # fmt: skip
-    other = {**device, "backend": "other"}
-    lost = {**_CARD, "backend": "other", **ceilings.nothing("ceilings() raised OSError: no room")}
-    samples = [1e-6] * 11
-    cells = [make_cell(name, samples) for name in ("torch_native", "mine", "other")]
-    write_run(tmp_path, "20260101T000000-a", cells, more=[device, other, _CARD, lost])
-    data = load.load(tmp_path)
-    (config,) = data.configs()
-    found: Any = measures.with_throughput(data.select(config), data, config).set_index("backend")
-    assert found.loc["torch_native", "matmul_gflops"] == 100.0
-    assert found.loc["mine", "matmul_gflops"] == 400_000.0
-    assert found.loc["mine", "copy_gbs"] == 4000.0
-    assert found.loc["mine", "share"] == pytest.approx(found.loc["mine", "gbs"] / 4000)
-    assert found["share"].notna().to_dict() == {"torch_native": True, "mine": True, "other": False}
-    assert found["device"].to_dict() == {"torch_native": "", "mine": "card", "other": ""}
-    table = facts.ceilings(data).markdown()
-    assert "| card (mine) |  | steady | matrix product tf32 | 400000 GFLOP/s |".replace("steady", "") in table
-    assert "not measured: ceilings() raised OSError: no room" in table
-    assert "| cpu | 1 | steady | matrix product float32 | 100 GFLOP/s |" in table
-    assert "mine: against the ceilings of card" in costs.throughput(data.select(config), data, config).markdown()
-
-
-def test_the_roofline_of_the_cpu_shows_no_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness import report
-    from harness.report import figures
-
-    said: list[str] = []
-    monkeypatch.setattr(figures, "_foot", lambda figure, lines: said.extend(lines))
-    write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT), make_cell("mine", FLAT)], more=[_CARD])
-    report.write(tmp_path, tmp_path / "out")
-    assert "not drawn, as these roofs are the CPU's: mine" in said
 
 
 def test_compare_writes_the_ceilings(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""What all charts share: colours, margins, head, foot and the PNG.
+
+Everything is drawn on `Figure` objects; `pyplot`, whose global state leaks between figures, is never imported.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from PIL import Image
+
+from harness.contract import registry
+
+# Okabe and Ito's colours that show on white, then Tol's for backends that we do not know.
+_COLOURS = ("#000000", "#0072B2", "#CC79A7", "#E69F00", "#009E73", "#D55E00", "#56B4E9")
+_MORE_COLOURS = ("#332288", "#999933", "#882255", "#44AA99", "#7F7F7F")
+_MARKERS = "osD^vPX*<>ph"
+SMALL, NORMAL, LARGE = 8, 9, 11  # pt
+KEYS = 5  # in a row of the legend
+_MOST_BYTES = 200_000
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A PNG with its file name (no suffix) and what it shows in words."""
+
+    name: str
+    alt: str
+    png: bytes
+
+
+class Look(NamedTuple):
+    """How a backend is drawn in every chart."""
+
+    colour: str
+    marker: str
+
+
+def looks(backends: Iterable[str]) -> dict[str, Look]:
+    """The look of each backend: registered ones by place in the registry, then the others by name."""
+    registered = registry.names()
+    others = sorted(set(backends) - set(registered))
+    found, palette = {}, _COLOURS + _MORE_COLOURS
+    for index, name in enumerate([*registered, *others]):
+        again, colour = divmod(index, len(palette))
+        marker = _MARKERS[(index + again) % len(_MARKERS)]  # a colour that returns has another
+        found[name] = Look(palette[colour], marker)
+    return found
+
+
+def axes_with_margins(figure: Figure, left: float, right: float, top: float, bottom: float) -> Any:
+    """Axes with margins in inches, so that text keeps its room whatever the number of rows."""
+    width, height = figure.get_size_inches()
+    return figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height))
+
+
+def inches(axes: Any) -> float:
+    """Width of the axes."""
+    return float(axes.get_position().width * axes.figure.get_figwidth())
+
+
+def key(label: str, look: Look) -> Line2D:
+    """The entry of a backend in the legend."""
+    return Line2D([], [], color=look.colour, marker=look.marker, linestyle="", label=label)
+
+
+def head(figure: Figure, title: str, keys: Sequence[Line2D]) -> None:
+    """First line of the title, second line and legend, from the top down in inches."""
+    first, _, rest = title.partition("\n")
+    height = figure.get_figheight()
+    figure.text(0.01, 1 - 0.08 / height, first, fontsize=LARGE, weight="bold", va="top")
+    figure.text(0.01, 1 - 0.29 / height, rest, fontsize=SMALL, va="top", color="#333333")
+    figure.legend(handles=list(keys), loc="upper left", bbox_to_anchor=(0.0, 1 - 0.4 / height),
+                  ncols=min(KEYS, len(keys)), frameon=False, fontsize=SMALL, handletextpad=0.4, columnspacing=1.4,
+                  borderpad=0.3)  # fmt: skip
+
+
+def foot(figure: Figure, lines: Sequence[str]) -> None:
+    """Notes at the lower edge."""
+    figure.text(0.01, 0.06 / figure.get_figheight(), "\n".join(lines), fontsize=SMALL, va="bottom", color="#333333")
+
+
+def png(figure: Figure) -> bytes:
+    """The picture with a palette, a third of the size, at the finest resolution that stays below the limit."""
+    data = b""
+    for dpi in (130, 110, 90, 75):
+        figure.set_dpi(dpi)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        buffer = io.BytesIO()
+        image.quantize(128, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True, dpi=(dpi, dpi))
+        data = buffer.getvalue()
+        if len(data) < _MOST_BYTES:
+            break
+    return data

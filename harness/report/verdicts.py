@@ -1,0 +1,30 @@
+"""What `harness check --json` said of each backend: only what the report shows of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from harness.contract.status import Verdict
+from harness.results.writing import ResultsError
+
+
+class ConformanceVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on one backend, and its numbers of cases."""
+
+    backend: str
+    verdict: Verdict
+    planned: int | None = None
+    executed: int | None = None
+
+
+def read_verdicts(path: Path) -> dict[str, ConformanceVerdict] | None:
+    """The verdicts by backend; None without a file. Raises `ResultsError` for a file that holds anything else."""
+    if not path.exists():
+        return None
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=list[ConformanceVerdict])
+    except (OSError, msgspec.DecodeError) as error:
+        raise ResultsError(f"{str(path)!r} is no record of `harness check --json`: {error}") from error
+    return {record.backend: record for record in found}
