@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,13 @@ def test_a_wrong_command_or_option_is_seen() -> None:
         pages.commands("`harness check x --tier 0`, `harness chekc x`\n\n    harness bench --layers core  # no\n")
     )
     assert sorted(text for words in found for text in _unknown(words)) == ["harness bench --layers", "harness chekc"]
+
+
+def test_every_extra_is_explained() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    rows = page_named("measuring.md").partition("| extra | brings | for |")[2].partition("\n\n")[0].splitlines()
+    told = {word for row in rows for word in re.findall(r"`([\w-]+)`", row.split(" | ")[0])}
+    assert told == project["optional-dependencies"].keys() - {"dev"}
 
 
 def test_targets_of_make_exist() -> None:
