@@ -43,7 +43,7 @@ test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to ma
 	$(BIN)/python -m pytest -m cuda
 
 test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about an hour
-	$(BIN)/python -m conformance.diagnosis.witnesses --tier2-sample 200
+	$(BIN)/python -m conformance.diagnosis.compare_libraries --tier2-sample 200
 	OMP_NUM_THREADS=1 $(BIN)/harness check numpy_fancy torch_native --tier 2 --jobs 2
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/harness check numba_tiled numba_winograd numba_loops --tier 2 --jobs 2
 	$(BIN)/harness check numba_tiled numba_winograd numba_loops --tier 2 --threads 2

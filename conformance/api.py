@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, get_args
 
 from conformance.cases.case import SelectionError
-from conformance.diagnosis import witnesses
+from conformance.diagnosis.libraries import witnesses
 from conformance.reports import junit, page
 from conformance.run import versions, xfails
 from conformance.run.outcome import BackendResult, Status

@@ -1,1 +1,13 @@
-"""The questions: one function a check, which raises what is wrong."""
+"""The questions: one function a check, which raises `Failed` with what is wrong; files are named as families of ids.
+
+Checks register themselves as their modules are loaded, and are run and shown in that order: this one.
+"""
+
+import conformance.checks.contract_form  # isort: skip
+import conformance.checks.values  # isort: skip
+import conformance.checks.law_between_ops  # isort: skip
+import conformance.checks.law_between_geometries  # isort: skip
+import conformance.checks.contract_memory  # isort: skip
+import conformance.checks.contract_sequences  # isort: skip
+import conformance.checks.external  # isort: skip
+import conformance.checks.errors  # noqa: F401  # isort: skip

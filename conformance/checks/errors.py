@@ -1,8 +1,8 @@
-"""Optional checks: does the backend itself refuse arrays that do not fit, and is it still right afterwards?
+"""Optional: does the backend itself refuse arrays that do not fit, and is it still right afterwards?
 
-The contract does not ask for it, so nothing here counts unless it was asked for by name. Surprising fact: no wrong
-array has less memory than the right one, so a backend that trusts the spec reads nothing foreign; one that trusts
-the array may still write past its result and end the process.
+The ids are `errors.ndim`, `errors.channels`, `errors.weight`, `errors.bias`, `errors.positions` and `errors.dtype`. The
+contract does not ask for it, so they count only when asked for by name. No wrong array has less memory than the right
+one, so a backend that trusts the spec reads nothing foreign; one that trusts the array may write past its result.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _raises(subject: BackendUnderTest, case: Case, what: str, arrays: case_data.
     raised = subject.attempt(case.op, case.spec, *arrays)
     if raised.partition(":")[0] in _NO_EXCEPTION:
         raise Failed(f"{case.op} on {what} raised {raised}, which is no ordinary exception")
-    if subject.calls[-1].reply.changed:
+    if subject.calls[-1].outcome.changed:
         raise Failed(f"{case.op} changed its arguments on {what}")
     right = subject.run(case.op, case.spec, *case_data.exact_inputs(case))
     difference = mismatch(right, case_data.exact_expected(case))

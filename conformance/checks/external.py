@@ -1,6 +1,6 @@
-"""Checks against numbers that other projects publish as files: today the ONNX test vectors.
+"""`external.onnx`: the test vectors that the ONNX project publishes as files.
 
-Surprising fact: where the optional package is missing the check plans no case at all; `skipped` says so in words.
+Where its package is not installed the check plans no case at all; `skipped` says so in words.
 """
 
 from __future__ import annotations

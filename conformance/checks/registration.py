@@ -1,4 +1,8 @@
-"""What a check is: an id, the ops it judges, the cases it plans, and a function that raises `Failed`."""
+"""Where checks are registered: `@asks(id, geometries)` above a function makes it the check of that id.
+
+The function calls the backend and raises `Failed` if it is wrong. It is named as the second part of the id, and where
+a check asks every op in another way, as that and the op: `law.adjoint` is `adjoint_im2col` and two more.
+"""
 
 from __future__ import annotations
 
@@ -9,71 +13,89 @@ from conformance.cases.case import Case, CaseError
 from conformance.checks.under_test import BackendUnderTest
 from harness.geometry.spec import OPS, ConvSpec, Op
 
-Variant = dict[str, object]
-# A check that judges different ops in different ways is registered once for each way.
-CHECKS: dict[str, list[Check]] = {}
+Question = Callable[[BackendUnderTest, Case], None]
+Geometries = Callable[[Op], Iterable[ConvSpec]]
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """How a case is asked, besides its geometry: with a bias or without, and the memory layout of its inputs."""
+
+    bias: bool = True
+    layout: str = "C"
+
+
+PLAINLY = (Variant(),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One property. `needs` are the further ops that it calls: a backend that refuses one is not judged."""
+    """One property of the ops that it judges, and the cases in which it asks for it."""
 
     id: str
     ops: tuple[Op, ...]
-    specs: Callable[[Op], Iterable[ConvSpec]]
-    run: Callable[[BackendUnderTest, Case], None]
-    needs: tuple[Op, ...]
+    specs: Geometries
+    run: Question
+    needs: tuple[Op, ...]  # further ops that it calls: a backend that refuses one of them is not judged
     kinds: str  # dtype kinds that it applies to: "f", or "fi"
     variants: Callable[[Op], Iterable[Variant]]
     fits: Callable[[Op, ConvSpec], bool]
-    optional: bool = False  # run only when asked for by name, and never part of the verdict
-    standing: bool = True  # has geometries of its own; those of the others come with the higher tiers
+    optional: bool  # run only when asked for by name, and never part of the verdict
+    standing: bool  # has geometries of its own; those of the others come with the higher tiers
 
     def cases(self, op: Op, dtype: str, specs: Iterable[ConvSpec] | None = None, seed: int = 0) -> list[Case]:
         """The cases for one op and dtype, on the check's own geometries or on those given (that it fits)."""
         chosen = self.specs(op) if specs is None else [s for s in specs if self.fits(op, s)]
         return [
-            Case(self.id, op, dtype, spec, seed=seed, **variant)  # type: ignore[arg-type]
+            Case(self.id, op, dtype, spec, bias=variant.bias, layout=variant.layout, seed=seed)
             for spec in chosen
             for variant in self.variants(op)
         ]
 
 
+# By id, in the order in which they are run and shown; several of one id judge different ops.
+CHECKS: dict[str, list[Check]] = {}
+
+
 def asks(
     id: str,
-    specs: Iterable[ConvSpec] | Callable[[Op], Iterable[ConvSpec]],
+    specs: Iterable[ConvSpec] | Geometries,
     *,
     ops: Iterable[Op] = OPS,
     needs: Iterable[Op] = (),
     kinds: str = "fi",
-    variants: Callable[[Op], Iterable[Variant]] | None = None,
+    variants: Callable[[Op], Iterable[Variant]] = lambda op: PLAINLY,
     fits: Callable[[Op, ConvSpec], bool] = lambda op, spec: True,
     optional: bool = False,
-) -> Callable[[Callable[[BackendUnderTest, Case], None]], Callable[[BackendUnderTest, Case], None]]:
+) -> Callable[[Question], Question]:
     """Register the decorated function as a check. Raises `ValueError` if the id is taken for one of the ops."""
-    fixed = None if callable(specs) else list(specs)
-    choose: Callable[[Op], Iterable[ConvSpec]] = specs if callable(specs) else lambda op: fixed or []
-    standing = fixed != []
+    own = None if callable(specs) else list(specs)
 
-    def register(run: Callable[[BackendUnderTest, Case], None]) -> Callable[[BackendUnderTest, Case], None]:
-        judged = {op for part in CHECKS.get(id, []) for op in part.ops}
+    def register(question: Question) -> Question:
+        judged = {op for check in CHECKS.get(id, []) for op in check.ops}
         if judged & set(ops):
             raise ValueError(f"check {id!r} is defined twice for {', '.join(sorted(judged & set(ops)))}")
-        new = Check(
-            id, tuple(ops), choose, run, tuple(needs), kinds, variants or (lambda op: [{}]), fits, optional, standing
+        check = Check(
+            id=id,
+            ops=tuple(ops),
+            specs=specs if callable(specs) else lambda op: own or [],
+            run=question,
+            needs=tuple(needs),
+            kinds=kinds,
+            variants=variants,
+            fits=fits,
+            optional=optional,
+            standing=own != [],
         )
-        CHECKS.setdefault(id, []).append(new)
-        return run
+        CHECKS.setdefault(id, []).append(check)
+        return question
 
     return register
 
 
 def check_of(case: Case) -> Check:
-    """The check that a case belongs to: `law.adjoint` judges different ops in different functions.
-
-    Raises `CaseError` if the check does not judge the op.
-    """
-    for one in CHECKS[case.check]:
-        if case.op in one.ops:
-            return one
+    """The check that a case belongs to. Raises `CaseError` if the check does not judge the op of the case."""
+    for check in CHECKS[case.check]:
+        if case.op in check.ops:
+            return check
     raise CaseError(f"check {case.check!r} does not judge {case.op}")

@@ -1,4 +1,4 @@
-"""The backend under test, called with suspicion: whatever it does becomes a diagnosis, never a crash of the suite."""
+"""The backend under test: whatever it does when called becomes `Failed` with a sentence, never a crash of the suite."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.calls.caller import PLAIN, Arrays, Caller, CallResult, Conditions
 from harness.calls.memory_layouts import representable
-from harness.contract.protocol import Array, validate
+from harness.contract.protocol import ArgumentError, Array, validate
 from harness.geometry.spec import ConvSpec, Op
 
 
@@ -31,14 +31,22 @@ class NotRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """One call that a check made, for the repro: its inputs, their memory layout, and what came of it."""
+    """One call that a check made, kept for the diagnosis: what was asked, and what came of it."""
 
     op: Op
     spec: ConvSpec
-    arrays: tuple[Array | None, ...]
-    layout: str
-    reply: CallResult
+    arrays: tuple[Array | None, ...]  # in whatever memory; the backend got copies in the layout of `conditions`
+    outcome: CallResult
     conditions: Conditions = PLAIN
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the arrays are what op and geometry ask for: some checks give wrong ones on purpose."""
+        try:
+            validate(self.op, self.spec, *self.arrays)
+        except ArgumentError:
+            return False
+        return True
 
 
 @dataclass(slots=True)
@@ -63,32 +71,32 @@ class BackendUnderTest:
 
     def run(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> Array:
         """The result as an array of the right shape and dtype. Raises `Failed` otherwise."""
-        reply = self.observe(op, spec, *arrays, conditions=conditions)
+        outcome = self.observe(op, spec, *arrays, conditions=conditions)
         given = next(a for a in arrays if a is not None)
-        return require_form(op, spec, str(given.dtype), reply)
+        return require_form(op, spec, str(given.dtype), outcome)
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
         """Elements of the result for inputs `data.pooled(op, spec, dtype, seed)`, which the callee makes."""
-        reply = self.backend.sample(op, spec, dtype, seed, points)
-        if reply.error.startswith("MemoryError"):
-            raise NotRun(f"{op} ran out of memory: {reply.error}")  # of all there is: no fault at this size
-        if reply.error:
-            raise Failed(f"{op} {reply.error}" if reply.died else f"{op} raised {reply.error}")
-        array = require_array(op, reply)
-        if reply.shape != spec.output_shape(op):
-            raise Failed(f"{op} returned shape {reply.shape}, the spec asks for {spec.output_shape(op)}")
+        outcome = self.backend.sample(op, spec, dtype, seed, points)
+        if outcome.error.startswith("MemoryError"):
+            raise NotRun(f"{op} ran out of memory: {outcome.error}")  # of all there is: no fault at this size
+        if outcome.error:
+            raise Failed(f"{op} {outcome.error}" if outcome.died else f"{op} raised {outcome.error}")
+        array = require_array(op, outcome)
+        if outcome.shape != spec.output_shape(op):
+            raise Failed(f"{op} returned shape {outcome.shape}, the spec asks for {spec.output_shape(op)}")
         require_dtype(op, array, dtype)
         return array
 
     def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[Array]:
         """The results of calls made at the same moment, each from its own thread."""
         results = []
-        for arrays, reply in zip(several, self.backend.together(op, spec, several), strict=True):
-            self.calls.append(RecordedCall(op, spec, tuple(arrays), "C", reply))
-            if reply.error:
-                raise Failed(f"{op} raised {reply.error}")
+        for arrays, outcome in zip(several, self.backend.together(op, spec, several), strict=True):
+            self.calls.append(RecordedCall(op, spec, tuple(arrays), outcome))
+            if outcome.error:
+                raise Failed(f"{op} raised {outcome.error}")
             given = next(a for a in arrays if a is not None)
-            results.append(require_form(op, spec, str(given.dtype), reply))
+            results.append(require_form(op, spec, str(given.dtype), outcome))
         return results
 
     def attempt(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> str:
@@ -96,35 +104,35 @@ class BackendUnderTest:
         try:
             self._call(op, spec, arrays, PLAIN)
         except Failed:
-            if not self.calls or not self.calls[-1].reply.error:
+            if not self.calls or not self.calls[-1].outcome.error:
                 raise
-            return self.calls[-1].reply.error
+            return self.calls[-1].outcome.error
         return ""
 
     def _call(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> CallResult:
-        reply = self.backend.call(op, spec, arrays, conditions)
+        outcome = self.backend.call(op, spec, arrays, conditions)
         logical = tuple(None if a is None else representable(a, conditions.layout) for a in arrays)
-        self.calls.append(RecordedCall(op, spec, logical, conditions.layout, reply, conditions))
-        if reply.died:
-            raise Failed(f"{op} {reply.error}")
-        if reply.error:
-            raise Failed(f"{op} raised {reply.error}")
-        return reply
+        self.calls.append(RecordedCall(op, spec, logical, outcome, conditions))
+        if outcome.died:
+            raise Failed(f"{op} {outcome.error}")
+        if outcome.error:
+            raise Failed(f"{op} raised {outcome.error}")
+        return outcome
 
 
-def require_form(op: Op, spec: ConvSpec, dtype: str, reply: CallResult) -> Array:
+def require_form(op: Op, spec: ConvSpec, dtype: str, outcome: CallResult) -> Array:
     """The result, if it is an array of the spec's shape and of `dtype`."""
-    array = require_array(op, reply)
+    array = require_array(op, outcome)
     require_shape(op, spec, array)
     require_dtype(op, array, dtype)
     return array
 
 
-def require_array(op: Op, reply: CallResult) -> Array:
+def require_array(op: Op, outcome: CallResult) -> Array:
     """The result is a numpy.ndarray, and no subclass of it, once on the host."""
-    if reply.result is None:
-        raise Failed(f"{op} returned {reply.kind.removeprefix('builtins.')}, not an array")
-    result: Array = reply.result
+    if outcome.result is None:
+        raise Failed(f"{op} returned {outcome.kind.removeprefix('builtins.')}, not an array")
+    result: Array = outcome.result
     return result
 
 

@@ -1,11 +1,12 @@
-"""Checks of values: equal to the oracle, within a derived bound of it, and equal to published numbers."""
+"""`values.exact`, `values.real`, `values.golden`: the numbers, against the oracle and against what others publish."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from conformance.cases import case_data, golden
+from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.golden import EXAMPLES
 from conformance.cases.specs import ALL, DISTINCT, some
 from conformance.checks.registration import Variant, asks
 from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
@@ -16,7 +17,7 @@ _LONG_SUMS = some("many_channels", "width_33", "batch_of_7")
 
 
 def _with_and_without_bias(op: Op) -> list[Variant]:
-    return [{}, {"bias": False}] if op == "conv2d" else [{}]
+    return [Variant(), Variant(bias=False)] if op == "conv2d" else [Variant()]
 
 
 @asks("values.exact", ALL.values(), variants=_with_and_without_bias)
@@ -43,13 +44,13 @@ def real(subject: BackendUnderTest, case: Case) -> None:
 
 
 def _golden_specs(op: Op) -> list[ConvSpec]:
-    return [example.spec for example in golden.EXAMPLES if example.op == op]
+    return [example.spec for example in EXAMPLES if example.op == op]
 
 
 @asks("values.golden", _golden_specs, fits=lambda op, spec: spec in _golden_specs(op))
-def published(subject: BackendUnderTest, case: Case) -> None:
+def golden(subject: BackendUnderTest, case: Case) -> None:
     """Numbers printed in public articles, typed in by hand."""
-    for example in golden.EXAMPLES:
+    for example in EXAMPLES:
         if (example.op, example.spec) == (case.op, case.spec):
             arrays = [np.array(a, dtype=case.dtype) for a in example.inputs]
             difference = mismatch(

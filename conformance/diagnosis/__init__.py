@@ -1,1 +1,1 @@
-"""Why a case failed: where it is wrong, which mistake gives just that, and a script that shows it."""
+"""Why a case failed: where it is wrong, which mistake gives just that, what libraries say, a script that shows it."""

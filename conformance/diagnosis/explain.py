@@ -1,4 +1,4 @@
-"""Explains one failed case: the pattern of what is wrong in words and as a picture, and a script that shows it."""
+"""Why one case failed: where its result is wrong, which mistake gives just that, and a script that shows it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conformance.checks.under_test import RecordedCall
-from conformance.diagnosis import pattern, script, witnesses
+from conformance.diagnosis import mistakes, vote, where
+from conformance.diagnosis.script.standalone import standalone
 from conformance.run.outcome import CaseResult
 from harness.contract.targets import Target
 
@@ -23,16 +24,16 @@ class Explanation:
     script: str = ""
 
 
-def explain(planned: CaseResult, target: Target, libraries: Sequence[str] = ()) -> Explanation:
+def explain(failed: CaseResult, target: Target, libraries: Sequence[str] = ()) -> Explanation:
     """What can be said of the calls that the case made; nothing if none were kept. `libraries` are asked for a vote."""
-    if not planned.calls:
+    if not failed.calls:
         return Explanation()
-    text = script.standalone(planned.calls, str(planned.case), planned.detail, target, planned.numerics)
-    for call in planned.calls:
-        mask = pattern.wrong(call, planned.numerics)
+    text = standalone(failed.calls, str(failed.case), failed.detail, target, failed.numerics)
+    for call in failed.calls:
+        mask = where.wrong(call, failed.numerics)
         if mask is not None:
-            said = (pattern.describe(call.op, call.spec, mask), pattern.likely(call, planned.numerics))
-            rows = pattern.picture(call.op, call.spec, mask)
+            said = (where.describe(call.op, call.spec, mask), mistakes.likely(call, failed.numerics))
+            rows = where.picture(call.op, call.spec, mask)
             return Explanation("; ".join(word for word in said if word), rows, _voted(call, libraries), text)
     return Explanation(script=text)
 
@@ -42,4 +43,4 @@ def _voted(call: RecordedCall, libraries: Sequence[str]) -> str:
     whole = all(a is None or np.array_equal(a, np.rint(a)) for a in call.arrays)
     if not libraries or not whole:
         return ""
-    return witnesses.odd_one_out(witnesses.vote(call.op, call.spec, call.arrays, call.reply.result, libraries))
+    return vote.odd_one_out(vote.cast_votes(call.op, call.spec, call.arrays, call.outcome.result, libraries))

@@ -41,10 +41,10 @@ def full_size(subject: BackendUnderTest, case: Case) -> None:
     points = sample_points(op, spec)
     got = subject.sample(op, spec, case.dtype, seed, points)
     arguments = data.lazy(op, spec, case.dtype, seed)
-    wrong = [k for k, point in enumerate(points) if got[k] != pointwise.at(op, spec, arguments, point)]  # type: ignore[arg-type]
+    wrong = [k for k, point in enumerate(points) if got[k] != pointwise.at(op, spec, arguments, point)]
     if wrong:
         point = points[wrong[0]]
-        expected = pointwise.at(op, spec, arguments, point)  # type: ignore[arg-type]
+        expected = pointwise.at(op, spec, arguments, point)
         raise Failed(
             f"{len(wrong)} of {len(points)} sampled elements differ, first at {list(point)}: "
             f"got {float(got[wrong[0]]):.9g}, expected {expected}"

@@ -11,18 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# The modules of checks register themselves, in the order in which they are run and shown.
-import conformance.checks.form  # isort: skip
-import conformance.checks.values  # isort: skip
-import conformance.checks.laws  # isort: skip
-import conformance.checks.relations  # isort: skip
-import conformance.checks.memory  # isort: skip
-import conformance.checks.sequences  # isort: skip
-import conformance.checks.external  # isort: skip
+# Those of the higher tiers register themselves too.
 import conformance.run.grid  # isort: skip
 import conformance.run.search  # isort: skip
-import conformance.run.layers  # isort: skip
-import conformance.checks.errors  # noqa: F401  # isort: skip
+import conformance.run.layers  # noqa: F401  # isort: skip
 from conformance.cases.case import Case, CaseError, SelectionError
 from conformance.cases.shard import WHOLE, Shard
 from conformance.cases.specs import DISTINCT

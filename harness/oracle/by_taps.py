@@ -1,25 +1,25 @@
-"""The second witness: all ops by shift-and-add over kernel taps, vectorised, and not an im2col anywhere.
+"""The second witness: whole arrays by shift-and-add over kernel taps, and not an im2col anywhere.
 
-One tap (u, v) of every window is one strided view of the padded input; each op reads or writes KH*KW such views.
-Proven equal to `harness.oracle.pointwise` on the exhaustive small grid (`harness/tests/oracle/test_oracles.py`).
+One tap (u, v) of every window is one strided view of the padded input; each op reads or writes KH*KW such views. This
+is what the conformance suite expects of a backend. It is proven equal to the first witness, `harness.oracle.pointwise`,
+on every small geometry (`harness/tests/oracle/test_oracles.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 
 
-def run(op: Op, spec: ConvSpec, *arrays: Array | None, accumulate: Any = np.float64) -> Array:
+def run(op: Op, spec: ConvSpec, *arrays: Array | None, accumulate: DTypeLike = np.float64) -> Array:
     """The result of `op`, with every sum formed in `accumulate` (float64, longdouble or int64)."""
     wide = [None if a is None else a.astype(accumulate) for a in arrays]
-    result: Array = _RUN[op](spec, *wide)
-    return result
+    return _RUN[op](spec, *wide)
 
 
 def absolute(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
@@ -101,7 +101,7 @@ def _bias_grad(spec: ConvSpec, dy: Array) -> Array:
     return total
 
 
-_RUN: dict[Op, Any] = {
+_RUN: dict[Op, Callable[..., Array]] = {
     "im2col": _im2col,
     "col2im": _col2im,
     "conv2d": _conv2d,

@@ -1,4 +1,4 @@
-"""A whole result checked at a fraction of its cost: Freivalds' check, for convolution.
+"""A whole result checked at a fraction of its cost, with the second witness on a smaller op: Freivalds' check.
 
 Every op is linear in the argument that carries the filters (or channels) of its result. So these, weighed and added
 up, are the result for a single filter whose argument is weighed and added up likewise. One wrong element always shows;

@@ -10,7 +10,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import SupportsInt
 
 import numpy as np
 
@@ -78,12 +78,13 @@ class Lazy:
     start: int
     pool: Array
 
-    def __getitem__(self, index: int | tuple[int, ...]) -> Any:
+    def __getitem__(self, index: int | tuple[int, ...], /) -> SupportsInt:
         """The element that the array has there."""
         place = 0
         for i, size in zip((index,) if isinstance(index, int) else index, self.shape, strict=True):
             place = place * size + i
-        return self.pool[(self.start + place) % _POOL_SIZE]
+        element: SupportsInt = self.pool[(self.start + place) % _POOL_SIZE]
+        return element
 
 
 def lazy(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Lazy, ...]:

@@ -1,7 +1,7 @@
 """The correctness gate: nothing is timed before its result, on the very shape, was right.
 
-Sampled points are compared with the pointwise oracle; the first and the last element are always among them. All
-elements are compared in weighed sums. The data are whole numbers, so both must be equal.
+Sampled points are compared with the first witness; the first and the last element are always among them. All elements
+are compared in weighed sums, with the second. The data are whole numbers, so both must be equal.
 """
 
 from __future__ import annotations

@@ -1,18 +1,26 @@
-"""The definition of every op, at one output index, in plain Python: the first witness.
+"""The first witness: the definition of every op at one output index, in plain Python on whole numbers.
 
 Window starts are counted by walking the padded input, never computed from the output-size formula, so a mistake in
-`ConvSpec.output_size` shows here. There is no fast path, and there must never be one.
+`ConvSpec.output_size` shows here. There is no fast path, and there must never be one. The gate asks it for single
+elements of large results; `full` makes whole arrays, to compare the second witness with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, SupportsInt
 
 import numpy as np
 
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op, Shape
+
+
+class Elements(Protocol):
+    """An argument that is read one element at a time: an array, or one that is never made (`data.Lazy`)."""
+
+    def __getitem__(self, index: int | tuple[int, ...], /) -> SupportsInt:
+        """The element, a whole number in any type."""
 
 
 def window_starts(size: int, before: int, after: int, reach: int, stride: int) -> list[int]:
@@ -28,10 +36,9 @@ def window_starts(size: int, before: int, after: int, reach: int, stride: int) -
     return starts
 
 
-def at(op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], index: tuple[int, ...]) -> int:
+def at(op: Op, spec: ConvSpec, arguments: Sequence[Elements | None], index: tuple[int, ...]) -> int:
     """The element of the result of `op` at `index`, for whole-number input."""
-    value: int = _AT[op](spec, index, *arrays)
-    return value
+    return _AT[op](spec, index, *arguments)
 
 
 def full(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
@@ -61,7 +68,7 @@ def _taps(spec: ConvSpec) -> Iterator[tuple[int, int]]:
     return ((u, v) for u in range(spec.kernel_size[0]) for v in range(spec.kernel_size[1]))
 
 
-def _im2col_at(spec: ConvSpec, index: tuple[int, ...], x: Array) -> int:
+def _im2col_at(spec: ConvSpec, index: tuple[int, ...], x: Elements) -> int:
     n, row, position = index
     c, u, v = row // spec.taps, row % spec.taps // spec.kernel_size[1], row % spec.kernel_size[1]
     rows, cols = _starts(spec)
@@ -70,7 +77,7 @@ def _im2col_at(spec: ConvSpec, index: tuple[int, ...], x: Array) -> int:
     return int(x[n, c, i, j]) if _inside(spec, i, j) else 0
 
 
-def _col2im_at(spec: ConvSpec, index: tuple[int, ...], columns: Array) -> int:
+def _col2im_at(spec: ConvSpec, index: tuple[int, ...], columns: Elements) -> int:
     n, c, i, j = index
     rows, cols = _starts(spec)
     total = 0
@@ -81,7 +88,7 @@ def _col2im_at(spec: ConvSpec, index: tuple[int, ...], columns: Array) -> int:
     return total
 
 
-def _conv2d_at(spec: ConvSpec, index: tuple[int, ...], x: Array, w: Array, b: Array | None) -> int:
+def _conv2d_at(spec: ConvSpec, index: tuple[int, ...], x: Elements, w: Elements, b: Elements | None) -> int:
     n, f, p, q = index
     rows, cols = _starts(spec)
     top, left = rows[p], cols[q]
@@ -94,7 +101,7 @@ def _conv2d_at(spec: ConvSpec, index: tuple[int, ...], x: Array, w: Array, b: Ar
     return total
 
 
-def _input_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Array, w: Array) -> int:
+def _input_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Elements, w: Elements) -> int:
     n, c, i, j = index
     channels, filters = spec.in_channels // spec.groups, spec.out_channels // spec.groups
     rows, cols = _starts(spec)
@@ -106,7 +113,7 @@ def _input_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Array, w: Array) 
     return total
 
 
-def _weight_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Array, x: Array) -> int:
+def _weight_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Elements, x: Elements) -> int:
     f, c, u, v = index
     rows, cols = _starts(spec)
     total = 0
@@ -119,7 +126,7 @@ def _weight_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Array, x: Array)
     return total
 
 
-def _bias_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Array) -> int:
+def _bias_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Elements) -> int:
     rows, cols = _starts(spec)
     return sum(
         int(dy[n, index[0], p, q]) for n in range(spec.batch) for p in range(len(rows)) for q in range(len(cols))
@@ -142,7 +149,7 @@ def _first_channel(spec: ConvSpec, f: int) -> int:
     return f // (spec.out_channels // spec.groups) * (spec.in_channels // spec.groups)
 
 
-_AT: dict[Op, Any] = {
+_AT: dict[Op, Callable[..., int]] = {
     "im2col": _im2col_at,
     "col2im": _col2im_at,
     "conv2d": _conv2d_at,

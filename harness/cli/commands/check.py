@@ -12,7 +12,7 @@ import typer
 from conformance.cases.case import SelectionError
 from conformance.cases.shard import Shard
 from conformance.checks import external
-from conformance.diagnosis import witnesses
+from conformance.diagnosis.libraries import witnesses
 from conformance.reports import junit, page, summary
 from conformance.run import jobs as several
 from conformance.run import versions, xfails

@@ -1,4 +1,4 @@
-"""Failed cases explain themselves: the script fails because of the fault alone, and the pattern is put in words.
+"""Failed cases explain themselves: the script fails because of the fault alone, and passes once it is mended.
 
 Each plug-in is a right one with one passage replaced; the script is run where our own packages cannot be imported.
 """
@@ -10,22 +10,23 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
+import msgspec
 import numpy as np
 import pytest
 
 from conformance.checks.under_test import RecordedCall
-from conformance.diagnosis import pattern
-from conformance.diagnosis.script import standalone
+from conformance.diagnosis.script.standalone import standalone
 from harness.calls import memory_layouts
-from harness.calls.caller import CallResult, Conditions
+from harness.calls.caller import CallResult
 from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
-from harness.oracle import by_taps, data
+from harness.oracle import data
 from harness.tests.helpers.plugins import GOOD, called, edited
+from harness.tests.helpers.recorded import recorded, written
 
 _SPEC = ConvSpec.parse("n2c4h7w8_f6kh3kw2_sh2sw3_pt1pb0pl1pr2_dh1dw2_g2")
 _SMALL = ConvSpec.parse("n1c1h4w4_f2kh2kw2")
@@ -55,18 +56,6 @@ def wrapped(line: str) -> str:
     return GOOD + _WRAP.format(line)
 
 
-def observed(
-    path: Path, wanted: Sequence[tuple[Op, ConvSpec]], layout: str = "C", real: bool = False, same: bool = False
-) -> list[RecordedCall]:
-    """The calls of a case, made here."""
-    backend, calls = InProcess(registry.load(str(path))), []
-    for number, (op, spec) in enumerate(wanted):
-        arrays = (data.real if real else data.exact)(op, spec, "float32", f"{0 if same else number}")
-        logical = tuple(memory_layouts.representable(a, layout) for a in arrays)
-        calls.append(RecordedCall(op, spec, logical, layout, backend.call(op, spec, arrays, Conditions(layout))))
-    return calls
-
-
 def run(folder: Path, script: str) -> tuple[int, str]:
     """Exit code and stderr of the script, far from our packages."""
     (folder / "repro.py").write_text(script, encoding="utf-8")
@@ -93,13 +82,6 @@ def checked(
     status, errors = run(folder, script)
     assert status == 0, f"{script}\n{errors}"
     return script
-
-
-def first(folder: Path, source: str) -> Path:
-    """The plug-in as a file."""
-    path = folder / "mine.py"
-    path.write_text(source, encoding="utf-8")
-    return path
 
 
 _SWAPPED = GOOD.replace("(sh, sw), (dh, dw) =", "(sw, sh), (dh, dw) =")
@@ -147,7 +129,7 @@ _CASES: dict[str, tuple[str, list[tuple[Op, ConvSpec]], str]] = {
 @pytest.mark.parametrize("name", _CASES)
 def test_the_script_fails_because_of_the_fault(tmp_path: Path, name: str) -> None:
     source, wanted, ends = _CASES[name]
-    checked(tmp_path, source, observed(first(tmp_path, source), wanted), ends=ends)
+    checked(tmp_path, source, recorded(written(tmp_path, source), wanted), ends=ends)
 
 
 @pytest.mark.parametrize("layout", [name for name in memory_layouts.MEMORY_LAYOUTS if name != "C"])
@@ -158,12 +140,12 @@ def test_every_layout_is_made_again(tmp_path: Path, layout: str) -> None:
     reads |= {"reversed": "x.strides[0] < 0 and x.strides[-1] == -4", "step-2": "x.strides[-1] == -8"}
     seen = reads.get(layout, "not x.flags.c_contiguous")
     source = wrapped(f"return right(x, spec) + ({seen})")
-    checked(tmp_path, source, observed(first(tmp_path, source), _IM2COL, layout))
+    checked(tmp_path, source, recorded(written(tmp_path, source), _IM2COL, layout))
 
 
 def test_real_values_are_compared_within_the_allowance(tmp_path: Path) -> None:
     source = _FULL.replace("return y if", "y = y.astype('f2').astype('f4')\n    return y if")
-    checked(tmp_path, source, observed(first(tmp_path, source), [("conv2d", _SPEC)], real=True), _FULL)
+    checked(tmp_path, source, recorded(written(tmp_path, source), [("conv2d", _SPEC)], real=True), _FULL)
 
 
 def test_other_bits_are_seen_again(tmp_path: Path) -> None:
@@ -177,15 +159,15 @@ def test_other_bits_are_seen_again(tmp_path: Path) -> None:
         .replace("(x, spec, right=conv2d_bias_grad)", "(x, spec)")
         .replace("right(x, spec)", "x.sum((0, 2, 3))")
     )
-    calls = observed(first(tmp_path, source), [("conv2d_bias_grad", _SPEC)] * 2, real=True, same=True)
+    calls = recorded(written(tmp_path, source), [("conv2d_bias_grad", _SPEC)] * 2, real=True, same=True)
     assert "other bits" in checked(tmp_path, source, calls)
 
 
 @pytest.mark.parametrize(("line", "ends"), [("import os; os._exit(3)", ""), ("import ctypes; ctypes.string_at(0)", "")])
 def test_a_death_is_died_again(tmp_path: Path, line: str, ends: str) -> None:
-    first(tmp_path, GOOD)
+    written(tmp_path, GOOD)
     arrays = data.exact("im2col", _SPEC, "float32", "0")
-    calls = [RecordedCall("im2col", _SPEC, arrays, "C", CallResult(error="was killed by signal 11", died=True))]
+    calls = [RecordedCall("im2col", _SPEC, arrays, CallResult(error="was killed by signal 11", died=True))]
     checked(tmp_path, wrapped(line), calls, ends=ends)
 
 
@@ -193,160 +175,39 @@ def test_calls_at_once_are_made_at_once(tmp_path: Path) -> None:
     source = (
         GOOD + "\n\nimport time\n_x = []\n" + _WRAP.format("_x[:] = [x]; time.sleep(0.01); return right(_x[0], spec)")
     )
-    backend = InProcess(registry.load(str(first(tmp_path, source))))
+    backend = InProcess(registry.load(str(written(tmp_path, source))))
     several = [data.exact("im2col", _SPEC, "float32", str(n)) for n in range(4)]
-    replies = backend.together("im2col", _SPEC, several)
-    calls = [RecordedCall("im2col", _SPEC, a, "C", reply) for a, reply in zip(several, replies, strict=True)]
+    outcomes = backend.together("im2col", _SPEC, several)
+    calls = [RecordedCall("im2col", _SPEC, a, outcome) for a, outcome in zip(several, outcomes, strict=True)]
     script = standalone(calls, "contract.concurrent/im2col", "wrong", called("mine.py"))
     assert len(script.splitlines()) <= 20
     assert run(tmp_path, script)[0] != 0
-    first(tmp_path, GOOD)
+    written(tmp_path, GOOD)
     assert run(tmp_path, script) == (0, "")
 
 
 def test_arrays_that_do_not_fit_must_be_refused(tmp_path: Path) -> None:
-    first(tmp_path, GOOD)
+    written(tmp_path, GOOD)
     x = np.ones((1, 1, 1, 1), np.float32)
-    calls = [RecordedCall("im2col", _SMALL, (x,), "C", CallResult(result=np.ones((1, 4, 9), np.float32)))]
+    calls = [RecordedCall("im2col", _SMALL, (x,), CallResult(result=np.ones((1, 4, 9), np.float32)))]
     source = wrapped("return np.ones(spec.columns_shape, x.dtype)")
     assert "accepted" in checked(tmp_path, source, calls)
 
 
 def test_without_a_fault_there_is_no_script(tmp_path: Path) -> None:
-    path = first(tmp_path, GOOD)
-    assert standalone(observed(path, _IM2COL), "a", "b", called(str(path))) == ""
+    path = written(tmp_path, GOOD)
+    assert standalone(recorded(path, _IM2COL), "a", "b", called(str(path))) == ""
     assert standalone([], "a", "b", called(str(path))) == ""
-    assert standalone(observed(path, _IM2COL), "a", "b", called("nothing_known")) == ""
+    assert standalone(recorded(path, _IM2COL), "a", "b", called("nothing_known")) == ""
 
 
 @pytest.mark.parametrize("target", ["mine.py:im", "numpy_fancy", "mine:im"])
 def test_other_targets_are_loaded(tmp_path: Path, target: str) -> None:
     source = GOOD + "\n\nimport types\nim = types.SimpleNamespace(im2col=im2col, col2im=col2im)\n"
-    path = first(tmp_path, source)
-    calls = observed(path, _IM2COL)
-    spoilt = replace(calls[0].reply, result=cast(Array, calls[0].reply.result) + 1)
-    script = standalone([replace(calls[0], reply=spoilt)], "a", "b", called(target))
+    path = written(tmp_path, source)
+    calls = recorded(path, _IM2COL)
+    spoilt = msgspec.structs.replace(calls[0].outcome, result=cast(Array, calls[0].outcome.result) + 1)
+    script = standalone([replace(calls[0], outcome=spoilt)], "a", "b", called(target))
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{script}\n{done.stderr}"
-    assert script == standalone([replace(calls[0], reply=spoilt)], "a", "b", called(target))
-
-
-# -- patterns --------------------------------------------------------------------------------------------------
-
-
-def mask(op: Op, spec: ConvSpec, index: Any) -> Array:
-    """A mask of the result's shape, columns opened to six axes while it is marked."""
-    shape = spec.output_shape(op)
-    opened = (spec.batch, spec.in_channels, *spec.kernel_size, *spec.output_size) if len(shape) == 3 else shape
-    marked = np.zeros(opened, bool)
-    marked[index] = True
-    return marked.reshape(shape)
-
-
-_WIDE = ConvSpec.parse("n2c4h21w21_f4kh3kw3_g2")
-_PADDED = ConvSpec.parse("n3c2h5w5_f2kh3kw3_pt1pb1pl1pr1")
-
-
-@pytest.mark.parametrize(
-    ("op", "spec", "index", "text"),
-    [
-        ("conv2d", _WIDE, ..., "every element"),
-        ("conv2d", _WIDE, np.s_[..., 16:], "only the tail columns (from 16 on)"),
-        ("conv2d", _WIDE, np.s_[..., -1], "only the last column"),
-        ("conv2d", _WIDE, np.s_[..., 0, :], "only the first row"),
-        ("conv2d", _WIDE, np.s_[..., 1::2, :], "only odd rows"),
-        ("conv2d", _WIDE, np.s_[..., ::2], "only even columns"),
-        ("conv2d", _WIDE, np.s_[1:], "only the last image"),
-        ("conv2d", _PADDED, np.s_[1:], "only images after the first"),
-        ("conv2d", _WIDE, np.s_[:, 2:], "only filters of the groups after the first"),
-        ("conv2d_input_grad", _WIDE, np.s_[:, 1::2], "only channels after the first of each group"),
-        ("im2col", _WIDE, np.s_[:, :, 1:], "only kernel rows after the first"),
-        ("im2col", _WIDE, np.s_[:, :, :, :, -1, -1], "only the last position"),
-        ("col2im", _WIDE, np.s_[1, :, 1::2], "only odd rows and the last image"),
-        ("conv2d", _WIDE, np.s_[0, 1, 2, 3], "only one element, image 0, filter 1, row 2, column 3"),
-        ("conv2d_bias_grad", _PADDED, np.s_[1:], "only one element, filter 1"),
-    ],
-)
-def test_the_pattern_is_put_in_words(op: Op, spec: ConvSpec, index: object, text: str) -> None:
-    assert pattern.describe(op, spec, mask(op, spec, index)) == text
-
-
-def test_borders_and_padding_are_recognised() -> None:
-    edge = mask("conv2d", _WIDE, np.s_[:])
-    edge[..., 1:-1, 1:-1] = False
-    assert pattern.describe("conv2d", _WIDE, edge) == "only the border"
-    touched = mask("im2col", _PADDED, np.s_[:]) | True
-    touched.reshape(-1, 5, 5)[:, 1:-1, 1:-1] = False
-    pad_left = replace(_PADDED, padding=(0, 0, 2, 0))
-    assert pattern.describe("im2col", _PADDED, touched) in ("only the border", "only windows that touch padding")
-    inside = by_taps.run("im2col", pad_left, np.ones(pad_left.x_shape)) > 0
-    assert "elements read from padding" in pattern.describe("im2col", pad_left, ~inside)
-    assert pattern.describe("im2col", pad_left, inside) == "every element that an input reaches"
-    assert pattern.describe("im2col", pad_left, inside & False) == ""
-
-
-def test_the_picture_is_the_first_wrong_plane() -> None:
-    assert pattern.picture("conv2d", _PADDED, mask("conv2d", _PADDED, np.s_[1, 1, 1, 2:])) == [
-        ".....", "..###", ".....", ".....", ".....",
-    ]  # fmt: skip
-    far = pattern.picture("im2col", _WIDE, mask("im2col", _WIDE, np.s_[0, 3, 2, 2, 16, 16]), rows=1, columns=3)
-    assert (len(far), len(far[0])) == (1, 3)
-    assert "#" in "".join(far)
-
-
-_MUTANTS: list[tuple[Op, str, object]] = [
-    ("im2col", "stride swapped", replace(_SPEC, stride=(3, 2))),
-    ("conv2d", "stride of the height for both", replace(_SPEC, stride=(2, 2))),
-    ("conv2d_weight_grad", "dilation ignored", replace(_SPEC, dilation=(1, 1))),
-    ("col2im", "padding ignored", replace(_SPEC, padding=(0, 0, 0, 0))),
-    ("conv2d", "padding with begin and end swapped", replace(_SPEC, padding=(0, 1, 2, 1))),
-    ("conv2d_input_grad", "padding of the end for the beginning", replace(_SPEC, padding=(0, 0, 2, 2))),
-    ("conv2d", "no bias", lambda x, w, b: by_taps.run("conv2d", _SPEC, x, w, None)),
-    ("conv2d", "the bias added twice", lambda x, w, b: by_taps.run("conv2d", _SPEC, x, w, 2 * b)),
-    ("conv2d", "a flipped kernel", lambda x, w, b: by_taps.run("conv2d", _SPEC, x, w[..., ::-1, ::-1], b)),
-    ("conv2d", "groups ignored", replace(_SPEC, groups=1)),
-    ("conv2d", "only the first image", replace(_SPEC, batch=1)),
-    (
-        "conv2d_weight_grad",
-        "0.5 times the expected",
-        lambda dy, x: 0.5 * by_taps.run("conv2d_weight_grad", _SPEC, dy, x),
-    ),
-    ("conv2d", "all zeros", lambda x, w, b: np.zeros(_SPEC.y_shape)),
-    ("conv2d", "2 times the expected", lambda x, w, b: 2 * by_taps.run("conv2d", _SPEC, x, w, b)),
-]
-
-
-@pytest.mark.parametrize(("op", "text", "change"), _MUTANTS)
-def test_the_likely_mistake_is_named(op: Op, text: str, change: object) -> None:
-    arrays = data.exact(op, _SPEC, "float64", "0")
-    if isinstance(change, ConvSpec):
-        fitted = [pattern._fit(a, change, _SPEC, s, True) for a, s in zip(arrays, change.input_shapes(op), strict=True)]
-        made = pattern._fit(by_taps.run(op, change, *fitted), _SPEC, change, _SPEC.output_shape(op), True)
-    else:
-        made = change(*arrays)  # type: ignore[operator]
-    assert text in pattern.likely(RecordedCall(op, _SPEC, arrays, "C", CallResult(result=made)))
-
-
-@pytest.mark.parametrize(
-    ("text", "order"),
-    [("(kh, kw, c)", (0, 2, 3, 1, 4, 5)), ("(c, kw, kh)", (0, 1, 3, 2, 4, 5)), ("(ow, oh)", (0, 1, 2, 3, 5, 4))],
-)
-def test_another_order_of_columns_is_named(text: str, order: tuple[int, ...]) -> None:
-    (x,) = data.exact("im2col", _SPEC, "float32", "0")
-    right = by_taps.run("im2col", _SPEC, x).reshape(2, 4, *_SPEC.kernel_size, *_SPEC.output_size)
-    made = right.transpose(order).reshape(_SPEC.columns_shape)
-    assert text in pattern.likely(RecordedCall("im2col", _SPEC, (x,), "C", CallResult(result=made)))
-
-
-def test_a_right_result_has_no_likely_mistake(tmp_path: Path) -> None:
-    call = observed(first(tmp_path, GOOD), [("col2im", _SPEC)], real=True)[0]
-    assert (pattern.wrong(call), pattern.likely(call)) == (None, "")
-    spoilt = replace(call, reply=replace(call.reply, result=cast(Array, call.reply.result) + np.float32(0.37)))
-    assert pattern.likely(spoilt) == ""
-
-
-def test_overlaps_that_overwrite_are_named(tmp_path: Path) -> None:
-    dense = replace(_SPEC, stride=(1, 1))
-    path = first(tmp_path, edited("+= taps", "= taps"))
-    for call in observed(path, [("col2im", dense), ("conv2d_input_grad", dense)]):
-        assert "overwritten" in pattern.likely(call)
+    assert script == standalone([replace(calls[0], outcome=spoilt)], "a", "b", called(target))

@@ -1,29 +1,19 @@
-"""The witnesses agree with the oracle and name a liar; the ONNX vectors load and both oracles reproduce them."""
+"""Libraries agree with the oracle, a vote names the odd one out, and the comparison lists who disagrees."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from conformance.cases import onnx_vectors
-from conformance.cases.case import Case
-from conformance.cases.golden import Example
 from conformance.cases.specs import ALL, DISTINCT
-from conformance.checks import external
-from conformance.checks.registration import CHECKS
-from conformance.checks.under_test import BackendUnderTest, Failed
-from conformance.diagnosis import libraries, witnesses
-from conformance.diagnosis.witnesses import Vote, odd_one_out, vote
-from harness.calls.caller import PLAIN
-from harness.calls.in_process import InProcess
-from harness.contract import registry
+from conformance.diagnosis import compare_libraries
+from conformance.diagnosis.libraries import witnesses
+from conformance.diagnosis.libraries.common import Arrays, CannotDoIt
+from conformance.diagnosis.vote import Vote, cast_votes, odd_one_out
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.oracle import by_taps, data, pointwise
+from harness.oracle import by_taps, data
 
 _SPEC = DISTINCT[0]
 # What each library is expected to do: one that falls silent would agree with everything.
@@ -37,14 +27,8 @@ _DOES: dict[str, set[Op]] = {
 
 def need(name: str) -> None:
     """Skip where a library is not installed."""
-    if libraries.missing(name):
-        pytest.skip(libraries.missing(name))
-
-
-def need_onnx() -> None:
-    """Skip where the vectors are not installed."""
-    if onnx_vectors.unavailable():
-        pytest.skip(onnx_vectors.unavailable())
+    if witnesses.missing(name):
+        pytest.skip(witnesses.missing(name))
 
 
 def arrays_of(op: Op, spec: ConvSpec) -> tuple[np.ndarray, ...]:
@@ -58,43 +42,43 @@ def votes_with(*values: tuple[str, int]) -> list[Vote]:
 
 
 @pytest.mark.parametrize("op", OPS)
-@pytest.mark.parametrize("name", libraries.COMPUTE)
+@pytest.mark.parametrize("name", witnesses.COMPUTE)
 def test_every_witness_agrees_with_the_oracle(name: str, op: Op) -> None:
     need(name)
     for spec in [*DISTINCT, ALL["empty_batch"], ALL["stride_beyond_input"], ALL["pad_beyond_kernel"]]:
         arrays = arrays_of(op, spec)
         if op not in _DOES[name]:
-            with pytest.raises(libraries.CannotDoIt):
-                libraries.COMPUTE[name](op, spec, arrays)
+            with pytest.raises(CannotDoIt):
+                witnesses.COMPUTE[name](op, spec, arrays)
         else:
-            assert np.array_equal(libraries.COMPUTE[name](op, spec, arrays), by_taps.run(op, spec, *arrays)), spec
+            assert np.array_equal(witnesses.COMPUTE[name](op, spec, arrays), by_taps.run(op, spec, *arrays)), spec
 
 
-@pytest.mark.parametrize("name", libraries.COMPUTE)
+@pytest.mark.parametrize("name", witnesses.COMPUTE)
 def test_a_witness_takes_no_bias(name: str) -> None:
     need(name)
     x, w, _ = arrays_of("conv2d", _SPEC)
     expected = by_taps.run("conv2d", _SPEC, x, w, None)
-    assert np.array_equal(libraries.COMPUTE[name]("conv2d", _SPEC, (x, w, None)), expected)
+    assert np.array_equal(witnesses.COMPUTE[name]("conv2d", _SPEC, (x, w, None)), expected)
 
 
 def test_float32_is_not_asked_for_what_it_cannot_hold() -> None:
     need("onnxruntime")
     x, w, b = arrays_of("conv2d", _SPEC)
-    with pytest.raises(libraries.CannotDoIt, match="float32"):
-        libraries.COMPUTE["onnxruntime"]("conv2d", _SPEC, (x * 2.0**20, w, b))
+    with pytest.raises(CannotDoIt, match="float32"):
+        witnesses.COMPUTE["onnxruntime"]("conv2d", _SPEC, (x * 2.0**20, w, b))
 
 
 @pytest.mark.parametrize("op", OPS)
 def test_a_spoilt_result_is_the_odd_one_out(op: Op) -> None:
     arrays = arrays_of(op, _SPEC)
     got = by_taps.run(op, _SPEC, *arrays)
-    right = vote(op, _SPEC, arrays, got)
+    right = cast_votes(op, _SPEC, arrays, got)
     if sum(v.value is not None for v in right) < 3:
         pytest.skip("no library is installed that does this op")
     assert "odd" not in odd_one_out(right)
     got.flat[3] += 1
-    votes = vote(op, _SPEC, arrays, got)
+    votes = cast_votes(op, _SPEC, arrays, got)
     assert odd_one_out(votes).endswith(" agree; the backend is the odd one out")
     assert odd_one_out(votes).startswith("the oracle")
     assert [v.name for v in votes if v.value is not None and not v.agrees_with_oracle] == ["the backend"]
@@ -105,7 +89,7 @@ def test_a_spoilt_result_is_the_odd_one_out(op: Op) -> None:
 def test_a_spoilt_oracle_is_the_odd_one_out(backend_too: bool) -> None:
     arrays = arrays_of("col2im", _SPEC)
     right = by_taps.run("col2im", _SPEC, *arrays)
-    first, *others = vote("col2im", _SPEC, arrays, right + 1 if backend_too else right)
+    first, *others = cast_votes("col2im", _SPEC, arrays, right + 1 if backend_too else right)
     if sum(v.agrees_with_oracle and v.name != "the backend" for v in others) < 2:
         pytest.skip("fewer than two libraries are installed")
     said = odd_one_out([replace(first, value=right + 1), *others])
@@ -137,140 +121,42 @@ def test_the_sentence(votes: list[Vote], said: str) -> None:
 
 def test_a_result_of_another_shape_disagrees() -> None:
     arrays = arrays_of("im2col", _SPEC)
-    last = vote("im2col", _SPEC, arrays, np.zeros((1, 1)))[-1]
+    last = cast_votes("im2col", _SPEC, arrays, np.zeros((1, 1)))[-1]
     assert not last.agrees_with_oracle
     assert last.note.startswith("shape (1, 1) instead of")
 
 
 def test_a_library_that_raises_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(op: Op, spec: ConvSpec, arrays: libraries.Arrays) -> np.ndarray:
+    def broken(op: Op, spec: ConvSpec, arrays: Arrays) -> np.ndarray:
         raise RuntimeError("no such kernel")
 
-    monkeypatch.setattr(libraries, "COMPUTE", {"json": broken})
-    silent = vote("im2col", _SPEC, arrays_of("im2col", _SPEC))[1]
+    monkeypatch.setattr(witnesses, "COMPUTE", {"json": broken})
+    silent = cast_votes("im2col", _SPEC, arrays_of("im2col", _SPEC))[1]
     assert (silent.value, silent.note) == (None, "raised RuntimeError: no such kernel")
 
 
 def test_a_disagreement_is_listed_and_fails_the_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def wrong(op: Op, spec: ConvSpec, arrays: libraries.Arrays) -> np.ndarray:
+    def wrong(op: Op, spec: ConvSpec, arrays: Arrays) -> np.ndarray:
         return by_taps.run(op, spec, *arrays) + (op == "col2im")
 
-    monkeypatch.setattr(libraries, "COMPUTE", {"json": wrong})
-    monkeypatch.setattr(witnesses, "ALL", {"one": ALL["plain"]})
-    assert witnesses.main([]) == 1
+    monkeypatch.setattr(witnesses, "COMPUTE", {"json": wrong})
+    monkeypatch.setattr(compare_libraries, "ALL", {"one": ALL["plain"]})
+    assert compare_libraries.main([]) == 1
     shown = capsys.readouterr().out
     assert f"json DISAGREES on col2im/{ALL['plain']}: 252 of 252 elements differ" in shown
     assert shown.count("DISAGREES") == 1
 
 
 def test_samples_are_hashed_and_valid() -> None:
-    many = witnesses.sample(40)
-    assert many[:5] == witnesses.sample(5)
+    many = compare_libraries.sample(40)
+    assert many[:5] == compare_libraries.sample(5)
     assert len(set(many)) == 40
     assert any(s.padding[0] != s.padding[1] for s in many)
     assert any(s.groups > 1 and s.dilation != (1, 1) for s in many)
 
 
 def test_missing_libraries_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libraries, "COMPUTE", {"no_such_library": None})
+    monkeypatch.setattr(witnesses, "COMPUTE", {"no_such_library": None})
     assert witnesses.available() == {"no_such_library": "No module named 'no_such_library'"}
-
-
-# -- ONNX vectors ----------------------------------------------------------------------------------------------
-
-
-def whole_numbers() -> Iterator[Example]:
-    """The operator tests."""
-    return (e for e in onnx_vectors.node_vectors() if external.is_whole(e))
-
-
-def test_onnx_operator_tests_are_reproduced_by_both_oracles() -> None:
-    need_onnx()
-    found = list(whole_numbers())
-    assert [e.op for e in found].count("conv2d") == 6
-    assert [e.op for e in found].count("col2im") == 4
-    for e in found:
-        assert np.array_equal(pointwise.full(e.op, e.spec, *e.inputs), e.expected), e.origin
-        assert np.array_equal(by_taps.run(e.op, e.spec, *e.inputs), e.expected), e.origin
-
-
-def test_onnx_models_are_within_the_bound_and_it_is_tight() -> None:
-    need_onnx()
-    for e in onnx_vectors.model_vectors():
-        error = np.abs(by_taps.run(e.op, e.spec, *e.inputs) - e.expected)
-        assert (error <= external.allowed_error(e, "float64", "direct")).all(), e.origin
-        assert external.allowed_error(e, "float32", "gemm").max() < 2e-4, e.origin
-
-
-class _Rounded(BackendUnderTest):
-    """A subject that gives the oracle's result rounded to the dtype, its last element moved by `off`."""
-
-    off = 0.0
-
-    def run(self, op, spec, *arrays, conditions=PLAIN):
-        result = by_taps.run(op, spec, *arrays)
-        result.flat[-1] += self.off
-        return result.astype(arrays[0].dtype)
-
-
-class _Off(_Rounded):
-    off = 0.25
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("op", ["conv2d", "col2im"])
-def test_the_check_passes_a_right_backend_and_fails_a_wrong_one(op: Op, dtype: str) -> None:
-    need_onnx()
-    backend = InProcess(registry.load("numpy_fancy"))
-    (check,) = CHECKS["external.onnx"]
-    cases = check.cases(op, dtype)
-    assert len(cases) >= (6 if op == "conv2d" else 4)
-    for case in cases:
-        check.run(_Rounded(backend), case)
-        with pytest.raises(Failed, match="test_"):
-            check.run(_Off(backend), case)
-
-
-def test_a_geometry_without_a_vector_is_not_judged() -> None:
-    need_onnx()
-    (check,) = CHECKS["external.onnx"]
-    assert check.cases("conv2d", "float32", [_SPEC]) == []
-    given = next(whole_numbers())
-    assert check.cases(given.op, "float32", [given.spec]) == [Case("external.onnx", given.op, "float32", given.spec)]
-
-
-def fresh(code: str) -> str:
-    """What the code prints in a process of its own."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def test_without_onnx_nothing_is_planned_and_the_reason_is_known() -> None:
-    code = """
-import sys
-sys.modules["onnx"] = None
-from conformance import external
-from conformance.checks import CHECKS
-(check,) = CHECKS["external.onnx"]
-print(check.cases("conv2d", "float32"), check.cases("col2im", "float64"), list(external.skipped()))
-assert "onnx" in external.skipped()["external.onnx"]
-"""
-    assert fresh(code) == "[] [] ['external.onnx']"
-
-
-def test_loading_keeps_the_random_state_and_imports_late() -> None:
-    need_onnx()
-    code = """
-import sys
-import numpy as np
-from conformance import external, libraries, onnx_vectors, witnesses
-witnesses.available()
-print([m for m in ("onnx", "torch", "scipy", "jax", "onnxruntime") if m in sys.modules])
-np.random.seed(7)
-expected = np.random.random()
-np.random.seed(7)
-onnx_vectors.node_vectors()
-print(np.random.random() == expected)
-"""
-    assert fresh(code) == "[]\nTrue"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from harness.contract.adapter import complete
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op, SpecError
 from harness.oracle import by_taps
+from harness.tests.helpers import spoilers
 
 
 class Right:
@@ -100,28 +100,6 @@ def _fit(a: Array, shape: tuple[int, ...]) -> Array:
     return fitted
 
 
-def _swap(spec: ConvSpec, name: str) -> ConvSpec:
-    return replace(spec, **{name: getattr(spec, name)[::-1]})
-
-
-def _on(ops: tuple[Op, ...], spoil: Callable[[Any], Any]) -> Any:
-    return lambda op, spec, out, arrays: spoil(out) if op in ops and out.size else out
-
-
-def _mutates(op: Op, spec: ConvSpec, out: Any, arrays: tuple[Array | None, ...]) -> Any:
-    if arrays[0] is not None and arrays[0].flags.writeable:
-        arrays[0][...] = 0
-    return out
-
-
-def _zero_last(axis: int) -> Callable[[Any], Any]:
-    def spoil(out: Any) -> Any:
-        out[(slice(None),) * (out.ndim + axis) + (-1,)] = 0
-        return out
-
-    return spoil
-
-
 class _Stale(Right):
     """Keeps the geometry of the first call with the same shapes: a cache key that lacks stride and padding.
 
@@ -164,31 +142,6 @@ class _Restless(Right):
             whole = np.equal(out, np.rint(out))
             return np.where(whole, out, np.nextafter(out, np.inf, dtype=out.dtype)).astype(out.dtype)
         return out
-
-
-def _raises_on_empty(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    if spec.batch == 0:
-        raise ValueError("cannot reshape array of size 0")
-    return arrays
-
-
-def _ignores_strides(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Reads the memory of an array front to back, as C code without a contiguity check would."""
-    return tuple(a if a is None else _blind(a) for a in arrays)
-
-
-def _blind(a: Array) -> Array:
-    if min(a.strides) < 0:  # would read outside the array; the other layouts show the fault
-        return a
-    dense = np.empty(a.shape, a.dtype).strides
-    return np.lib.stride_tricks.as_strided(a, strides=dense)
-
-
-def _nan_to_zero(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(a if a is None else np.nan_to_num(a, posinf=0) for a in arrays)
-
-
-_CONV: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
 
 class _Late(Right):
@@ -252,37 +205,6 @@ class _Lazy(np.ndarray[Any, Any]):
     """An array that could compute when it is looked at."""
 
 
-def _garbage_where_nothing_is_written(op: Op, spec: ConvSpec, out: Any, arrays: tuple[Array | None, ...]) -> Any:
-    """Leaves out what no window reaches: as good as zero, until the memory held something else before."""
-    fresh = np.empty_like(out)
-    dirty = fresh.view(np.uint8) == 0xFF if fresh.size else np.zeros(1)
-    fresh[...] = out
-    if op in ("col2im", "conv2d_input_grad") and dirty.all():
-        fresh[out == 0] = -1
-    return fresh
-
-
-def _blas_threads() -> int:
-    from threadpoolctl import threadpool_info
-
-    return max((pool["num_threads"] for pool in threadpool_info()), default=1)
-
-
-def _race(op: Op, spec: ConvSpec, out: Any, arrays: tuple[Array | None, ...]) -> Any:
-    """The last thread's share is lost; another number of threads than usual shows it."""
-    if out.size and _blas_threads() == 1 and (os.cpu_count() or 1) > 1:
-        out[..., -1] = 0
-    return out
-
-
-def _single_images_lose_their_stride(spec: ConvSpec) -> ConvSpec:
-    return (
-        replace(spec, stride=spec.stride[::-1])
-        if spec.batch == 1 and spec.groups > 1 and max(spec.stride) > 2
-        else spec
-    )
-
-
 def first_to_see(outcome: BackendResult) -> str:
     """The check that failed first, in the order in which checks are run and shown."""
     failed = {planned.case.check for planned in outcome.cases if planned.status == "fail"}
@@ -291,18 +213,18 @@ def first_to_see(outcome: BackendResult) -> str:
 
 # name -> (backend, check that must be the first to see it)
 FAULTS: dict[str, tuple[type[Right], str]] = {
-    "stride_axes_swapped": (geometry(lambda s: _swap(s, "stride")), "values.exact"),
+    "stride_axes_swapped": (geometry(lambda s: spoilers.swap(s, "stride")), "values.exact"),
     "stride_height_for_both": (geometry(lambda s: replace(s, stride=(s.stride[0],) * 2)), "values.exact"),
-    "dilation_axes_swapped": (geometry(lambda s: _swap(s, "dilation")), "values.exact"),
+    "dilation_axes_swapped": (geometry(lambda s: spoilers.swap(s, "dilation")), "values.exact"),
     "dilation_ignored": (geometry(lambda s: replace(s, dilation=(1, 1))), "values.exact"),
     "padding_ignored": (geometry(lambda s: replace(s, padding=(0, 0, 0, 0))), "values.exact"),
     "padding_begin_for_end": (geometry(lambda s: replace(s, padding=(s.padding[0],) * 2 + (s.padding[2],) * 2)), "values.exact"),
     "padding_begin_end_swapped": (geometry(lambda s: replace(s, padding=(s.padding[1], s.padding[0], s.padding[3], s.padding[2]))), "values.exact"),
     "padding_axes_swapped": (geometry(lambda s: replace(s, padding=(*s.padding[2:], *s.padding[:2]))), "values.exact"),
     "only_first_image": (geometry(lambda s: replace(s, batch=min(s.batch, 1))), "values.exact"),
-    "last_row_missing": (result(_on(("conv2d", "col2im"), _zero_last(-2))), "values.exact"),
-    "last_column_missing": (result(_on(("im2col", "conv2d"), _zero_last(-1))), "values.exact"),
-    "images_reversed": (result(_on(("conv2d", "im2col", "col2im"), lambda out: np.ascontiguousarray(out[::-1]))), "values.exact"),
+    "last_row_missing": (result(spoilers.on(("conv2d", "col2im"), spoilers.zero_last(-2))), "values.exact"),
+    "last_column_missing": (result(spoilers.on(("im2col", "conv2d"), spoilers.zero_last(-1))), "values.exact"),
+    "images_reversed": (result(spoilers.on(("conv2d", "im2col", "col2im"), lambda out: np.ascontiguousarray(out[::-1]))), "values.exact"),
     "kernel_flipped": (inputs(lambda op, s, a: (a[0], a[1][..., ::-1, ::-1], *a[2:]) if op in ("conv2d", "conv2d_input_grad") else a), "values.exact"),
     "bias_ignored": (inputs(lambda op, s, a: (*a[:2], None) if op == "conv2d" else a), "values.exact"),
     "bias_reversed": (inputs(lambda op, s, a: (*a[:2], None if a[2] is None else a[2][::-1]) if op == "conv2d" else a), "values.exact"),
@@ -315,10 +237,10 @@ FAULTS: dict[str, tuple[type[Right], str]] = {
     "read_only_result": (result(lambda op, s, out, a: np.frombuffer(out.tobytes(), out.dtype).reshape(out.shape)), "contract.writeable"),
     "view_of_input": (result(lambda op, s, out, a: cast(Array, a[0]).reshape(out.shape) if op == "im2col" and s.taps == s.positions == 1 else out), "contract.no_alias_input"),
     "shared_buffer": (_SharedBuffer, "contract.no_alias_previous"),
-    "input_zeroed": (result(_mutates), "contract.inputs_untouched"),
-    "empty_batch_raises": (inputs(_raises_on_empty), "contract.empty_batch"),
-    "strides_ignored": (inputs(_ignores_strides), "contract.strided_inputs"),
-    "nan_swallowed": (inputs(_nan_to_zero), "contract.nonfinite"),
+    "input_zeroed": (result(spoilers.mutates), "contract.inputs_untouched"),
+    "empty_batch_raises": (inputs(spoilers.raises_on_empty), "contract.empty_batch"),
+    "strides_ignored": (inputs(spoilers.ignores_strides), "contract.strided_inputs"),
+    "nan_swallowed": (inputs(spoilers.nan_to_zero), "contract.nonfinite"),
     "stale_cache": (_Stale, "contract.state"),
     "other_bits_each_time": (_Restless, "contract.repeatable"),
     "returns_none": (result(lambda op, s, out, a: None), "contract.type"),
@@ -327,10 +249,10 @@ FAULTS: dict[str, tuple[type[Right], str]] = {
     "subclass_of_ndarray": (result(lambda op, s, out, a: out.view(_Lazy)), "contract.type"),
     "computed_later": (_Late, "values.exact"),
     "cached_by_shape": (_ByShape, "values.exact"),
-    "uninitialised_border": (result(_garbage_where_nothing_is_written), "contract.uninitialised"),
+    "uninitialised_border": (result(spoilers.garbage_where_nothing_is_written), "contract.uninitialised"),
     "one_scratch_for_all": (_Scratch, "contract.concurrent"),
     "jammed_by_an_error": (_Jammed, "contract.after_error"),
-    "last_thread_lost": (result(_race), "contract.threads"),
+    "last_thread_lost": (result(spoilers.race), "contract.threads"),
     "wrong_on_an_onnx_vector": (result(lambda op, s, out, a: out + (s.batch == s.in_channels == s.out_channels == 1 and s.stride == (2, 2))), "external.onnx"),
-    "single_images_apart": (geometry(_single_images_lose_their_stride), "contract.batch_split"),
+    "single_images_apart": (geometry(spoilers.single_images_lose_their_stride), "contract.batch_split"),
 }  # fmt: skip

@@ -235,7 +235,7 @@ def test_a_wrong_import_is_seen(module: str, source: str) -> None:
         ("harness.cli.main", "from conformance.run import engine"),
         ("harness.__main__", "from harness.cli import main"),
         ("harness.timing.run", "from harness.contract.registry import load"),
-        ("conformance.run.engine", "from harness.oracle import by_taps\nfrom conformance.checks import laws"),
+        ("conformance.run.engine", "from harness.oracle import by_taps\nfrom conformance.checks import values"),
         ("backends.torch_native", "import torch.nn.functional as F\nfrom harness import ConvSpec, Op"),
         (
             "backends.numpy_fancy",

@@ -1,4 +1,8 @@
-"""The clauses of the contract about memory and data, one check each: ownership, untouched inputs, layouts, NaN."""
+"""The clauses about memory, whose it is and how it lies, and about what is in it.
+
+The ids are `contract.contiguous`, `contract.writeable`, `contract.inputs_untouched`, `contract.no_alias_input`,
+`contract.no_alias_previous`, `contract.uninitialised`, `contract.strided_inputs` and `contract.nonfinite`.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +30,10 @@ _USUAL = [*DISTINCT[:2], *some("pointwise", "pad_bottom_right")]
 @asks("contract.contiguous", _USUAL)
 def contiguous(subject: BackendUnderTest, case: Case) -> None:
     """C-contiguous."""
-    reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
-    if not reply.contiguous:
-        shape = "" if reply.result is None else f" for shape {reply.result.shape}"
-        raise Failed(f"{case.op} returned strides {reply.strides}{shape}, not C-contiguous")
+    outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
+    if not outcome.contiguous:
+        shape = "" if outcome.result is None else f" for shape {outcome.result.shape}"
+        raise Failed(f"{case.op} returned strides {outcome.strides}{shape}, not C-contiguous")
 
 
 @asks("contract.writeable", _USUAL)
@@ -42,16 +46,16 @@ def writeable(subject: BackendUnderTest, case: Case) -> None:
 @asks("contract.inputs_untouched", [*DISTINCT[:2], *some("pad_symmetric", "pointwise")])
 def inputs_untouched(subject: BackendUnderTest, case: Case) -> None:
     """Bytes, shape, strides and flags of every input are what they were."""
-    reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
-    if reply.changed:
-        raise Failed(f"{case.op} changed {', '.join(reply.changed)}")
+    outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
+    if outcome.changed:
+        raise Failed(f"{case.op} changed {', '.join(outcome.changed)}")
 
 
 @asks("contract.no_alias_input", _VIEWS)
 def no_alias_input(subject: BackendUnderTest, case: Case) -> None:
     """Fresh memory: none of it belongs to an input."""
-    reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
-    inputs = [what for what in reply.shares if what.startswith("argument")]
+    outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
+    inputs = [what for what in outcome.shares if what.startswith("argument")]
     if inputs:
         raise Failed(f"{case.op} returned memory of {', '.join(inputs)}")
 
@@ -61,10 +65,10 @@ def no_alias_previous(subject: BackendUnderTest, case: Case) -> None:
     """Fresh memory: not that of the previous result, which a second call leaves as it was."""
     arrays = case_data.exact_inputs(case)
     subject.observe(case.op, case.spec, *arrays)
-    reply = subject.observe(case.op, case.spec, *[None if a is None else -a for a in arrays])
-    if "the previous result" in reply.shares:
+    outcome = subject.observe(case.op, case.spec, *[None if a is None else -a for a in arrays])
+    if "the previous result" in outcome.shares:
         raise Failed(f"{case.op} returned the memory of its previous result")
-    if reply.previous_changed:
+    if outcome.previous_changed:
         raise Failed(f"a second call of {case.op} changed the first result")
 
 
@@ -78,7 +82,7 @@ def uninitialised(subject: BackendUnderTest, case: Case) -> None:
 
 
 def _layouts(op: Op) -> list[Variant]:
-    return [{"layout": name} for name in MEMORY_LAYOUTS[1:]]
+    return [Variant(layout=name) for name in MEMORY_LAYOUTS[1:]]
 
 
 @asks("contract.strided_inputs", [*DISTINCT[:1], *some("pad_symmetric", "pointwise")], variants=_layouts)

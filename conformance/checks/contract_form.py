@@ -1,4 +1,7 @@
-"""The form of a result, looked at before its values: a plain NumPy array of the spec's shape and the inputs' dtype."""
+"""`contract.type`, `contract.shape`, `contract.dtype`, `contract.empty_batch`: a plain array of the right form.
+
+They come before all values: a result of the wrong shape has no values to compare.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ EMPTY = [spec for spec in ALL.values() if spec.batch == 0]
 @asks("contract.type", [*DISTINCT[:1], *some("pointwise")])
 def type_(subject: BackendUnderTest, case: Case) -> None:
     """Exactly numpy.ndarray on the host: no subclass, no lazy object, nothing that computes when it is looked at."""
-    reply = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
-    require_array(case.op, reply)
-    if reply.kind != "numpy.ndarray":
-        raise Failed(f"{case.op} returned {reply.kind}, a subclass of numpy.ndarray")
+    outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
+    require_array(case.op, outcome)
+    if outcome.kind != "numpy.ndarray":
+        raise Failed(f"{case.op} returned {outcome.kind}, a subclass of numpy.ndarray")
 
 
 @asks("contract.shape", [*DISTINCT, *some("stride_not_tiling", "output_1x1", "depthwise", "pad_wider_than_image")])

@@ -1,6 +1,7 @@
-"""Laws that hold between the ops, checked as equalities of whole numbers: no tolerance, no epsilon.
+"""What holds between the ops of one geometry, as equalities of whole numbers without a tolerance.
 
-A law alone is not enough: im2col and col2im that share a wrong index function are still adjoint to each other.
+The ids are `law.adjoint`, `law.difference`, `law.divisor`, `law.lowering` and `law.linear`. A law alone is not
+enough: im2col and col2im that share a wrong index function are still adjoint to each other.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def _not_empty(op: Op, spec: ConvSpec) -> bool:
 
 
 @asks("law.adjoint", _LAW_SPECS, ops=("im2col",), needs=("col2im",), fits=_not_empty)
-def unfold_and_fold(subject: BackendUnderTest, case: Case) -> None:
+def adjoint_im2col(subject: BackendUnderTest, case: Case) -> None:
     """<im2col(x), c> = <x, col2im(c)>."""
     (x,), (c,) = _inputs(case, "im2col"), _inputs(case, "col2im")
     _require_adjoint(
@@ -52,22 +53,26 @@ def unfold_and_fold(subject: BackendUnderTest, case: Case) -> None:
     )
 
 
-@asks("law.adjoint", _LAW_SPECS, ops=("conv2d_input_grad", "conv2d_weight_grad"), needs=("conv2d",), fits=_not_empty)
-def convolution_and_gradients(subject: BackendUnderTest, case: Case) -> None:
-    """<conv2d(x, w), dy> = <x, dx(dy, w)> = <w, dw(dy, x)>, without bias."""
+@asks("law.adjoint", _LAW_SPECS, ops=("conv2d_input_grad",), needs=("conv2d",), fits=_not_empty)
+def adjoint_conv2d_input_grad(subject: BackendUnderTest, case: Case) -> None:
+    """<conv2d(x, w), dy> = <x, dx(dy, w)>, without bias."""
     x, w, _, dy = _shared_inputs(case)
-    if case.op == "conv2d_input_grad":
-        _require_adjoint(
-            case,
-            ("conv2d", lambda a: subject.run("conv2d", case.spec, a, w, None), x),
-            ("dx", lambda a: subject.run("conv2d_input_grad", case.spec, a, w), dy),
-        )
-    else:
-        _require_adjoint(
-            case,
-            ("conv2d", lambda a: subject.run("conv2d", case.spec, x, a, None), w),
-            ("dw", lambda a: subject.run("conv2d_weight_grad", case.spec, a, x), dy),
-        )
+    _require_adjoint(
+        case,
+        ("conv2d", lambda a: subject.run("conv2d", case.spec, a, w, None), x),
+        ("dx", lambda a: subject.run("conv2d_input_grad", case.spec, a, w), dy),
+    )
+
+
+@asks("law.adjoint", _LAW_SPECS, ops=("conv2d_weight_grad",), needs=("conv2d",), fits=_not_empty)
+def adjoint_conv2d_weight_grad(subject: BackendUnderTest, case: Case) -> None:
+    """<conv2d(x, w), dy> = <w, dw(dy, x)>, without bias."""
+    x, w, _, dy = _shared_inputs(case)
+    _require_adjoint(
+        case,
+        ("conv2d", lambda a: subject.run("conv2d", case.spec, x, a, None), w),
+        ("dw", lambda a: subject.run("conv2d_weight_grad", case.spec, a, x), dy),
+    )
 
 
 @asks(
@@ -77,7 +82,7 @@ def convolution_and_gradients(subject: BackendUnderTest, case: Case) -> None:
     needs=("conv2d",),
     fits=_not_empty,
 )
-def gradient_is_difference(subject: BackendUnderTest, case: Case) -> None:
+def difference(subject: BackendUnderTest, case: Case) -> None:
     """d<y, dy>/da at one element of an argument a = <conv2d(.., a + e, ..) - conv2d(.., a, ..), dy>, step 1.
 
     The map is linear in each argument, so the difference quotient is the derivative, exactly.
@@ -104,16 +109,16 @@ def gradient_is_difference(subject: BackendUnderTest, case: Case) -> None:
 
 
 @asks("law.divisor", _LAW_SPECS, ops=("col2im",), needs=("im2col",), fits=_not_empty)
-def fold_of_unfold(subject: BackendUnderTest, case: Case) -> None:
+def divisor(subject: BackendUnderTest, case: Case) -> None:
     """col2im(im2col(x)) = divisor * x, divisor = how many windows cover the pixel, counted."""
     (x,) = _inputs(case, "im2col")
     x = np.sign(x)  # small enough that the divisor times it stays exact
     got = subject.run("col2im", case.spec, subject.run("im2col", case.spec, x))
-    require_same(got, _divisor(case.spec) * x.astype(np.float64), "col2im(im2col(x)) is not divisor * x")
+    require_same(got, _windows_covering(case.spec) * x.astype(np.float64), "col2im(im2col(x)) is not divisor * x")
 
 
 @asks("law.lowering", _LAW_SPECS, ops=("conv2d",), needs=("im2col",), fits=_not_empty)
-def convolution_is_a_product(subject: BackendUnderTest, case: Case) -> None:
+def lowering(subject: BackendUnderTest, case: Case) -> None:
     """conv2d(x, w) = W @ im2col(x), group by group, with the backend's own im2col."""
     x, w, _ = _inputs(case, "conv2d")
     spec, rows = case.spec, case.spec.w_shape[1] * case.spec.taps
@@ -149,9 +154,9 @@ def require_same(got: Array, expected: Array, claim: str) -> None:
     """Raises `Failed` with the claim if an element differs, `Mistrusted` if zeros would have passed."""
     if not expected.any():
         raise Mistrusted("the expected result is zero everywhere, any result of zeros would pass")
-    difference = mismatch(got, expected)
-    if difference:
-        raise Failed(f"{claim}: {difference}")
+    wrong = mismatch(got, expected)
+    if wrong:
+        raise Failed(f"{claim}: {wrong}")
 
 
 def _inputs(case: Case, op: Op) -> tuple[Array, ...]:
@@ -221,7 +226,7 @@ def _require_adjoint(case: Case, forward: _Map, backward: _Map) -> None:
             raise Failed(f"<x, {g_name}(e)> = {alone:g} but {f_name}(x) = {given:g} at e = {list(index)}")
 
 
-def _divisor(spec: ConvSpec) -> Array:
+def _windows_covering(spec: ConvSpec) -> Array:
     """(H, W): how many (window, tap) pairs read each pixel, counted along each axis."""
     top, bottom, left, right = spec.padding
     counts = []

@@ -1,4 +1,8 @@
-"""The clauses about several calls: repeated, after other calls or errors, split into batches, from several threads."""
+"""The clauses about several calls: repeated, after other calls or errors, split into batches, from several threads.
+
+The ids are `contract.repeatable`, `contract.state`, `contract.batch_split`, `contract.threads`,
+`contract.concurrent` and `contract.after_error`.
+"""
 
 from __future__ import annotations
 
@@ -34,26 +38,28 @@ def repeatable(subject: BackendUnderTest, case: Case) -> None:
 @asks("contract.state", DISTINCT)
 def state(subject: BackendUnderTest, case: Case) -> None:
     """A call is right whatever was called before: same shapes with other strides, pads and dilation (stale caches)."""
-    spec = case.spec
-    (h, w), (kh, kw) = spec.input_size, spec.kernel_size
-    fields = {
-        name: getattr(spec, name)
-        for name in ("batch", "in_channels", "out_channels", "groups", "input_size", "kernel_size")
-    }
-    for change in (
-        {},
-        {"stride": (2, 2)},
-        {"padding": (kh, 0, 0, kw)},
-        {"padding": (0, kh, kw, 0)},
-        {"dilation": (1, min(2, w // kw))},
-    ):
-        relative = ConvSpec(**{**fields, **change}) if kh <= h and kw <= w else spec
-        related = Case(case.check, case.op, case.dtype, relative, seed=case.seed)
+    for spec in _same_shapes(case.spec):
+        related = Case(case.check, case.op, case.dtype, spec, seed=case.seed)
         difference = mismatch(
             subject.run(related.op, related.spec, *case_data.exact_inputs(related)), case_data.exact_expected(related)
         )
         if difference:
-            raise Failed(f"{case.op} on {related.spec}, after related geometries: {difference}")
+            raise Failed(f"{case.op} on {spec}, after related geometries: {difference}")
+
+
+def _same_shapes(spec: ConvSpec) -> list[ConvSpec]:
+    """Five geometries whose x and w have the same shapes; the same one five times if its kernel needs the padding."""
+    (h, w), (kh, kw) = spec.input_size, spec.kernel_size
+    if kh > h or kw > w:
+        return [spec] * 5
+    plain = replace(spec, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1))
+    return [
+        plain,
+        replace(plain, stride=(2, 2)),
+        replace(plain, padding=(kh, 0, 0, kw)),
+        replace(plain, padding=(0, kh, kw, 0)),
+        replace(plain, dilation=(1, min(2, w // kw))),
+    ]
 
 
 @asks("contract.batch_split", DISTINCT)

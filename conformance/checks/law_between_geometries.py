@@ -1,7 +1,8 @@
-"""Relations between one geometry and another: two calls of the same backend must agree, element by element.
+"""What holds between one geometry and a simpler one, on data that were moved or cut to match.
 
-No oracle is asked: what one geometry gives is compared with what a simpler one gives, on data moved or cut to match.
-A backend may refuse the other geometry; then the case is refused (`Refused`), not failed.
+The ids are `law.pointwise`, `law.dilation`, `law.groups`, `law.padding`, `law.stride` and `law.shift`. No oracle is
+asked: two calls of the same backend must agree, element by element. A backend may refuse the other geometry; then the
+case is refused (`Refused`), not failed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks.laws import require_same
+from conformance.checks.law_between_ops import require_same
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest, Failed, Refused
 from harness.contract.protocol import Array

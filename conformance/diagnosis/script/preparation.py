@@ -1,0 +1,130 @@
+"""The first half of a script: it loads the backend and makes geometries, arrays and calls, as they were in the case."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from conformance.checks.under_test import RecordedCall
+from conformance.diagnosis.script.arrays import ArrayTable
+from harness.calls.worker import THREAD_VARIABLES
+from harness.contract import registry, targets
+from harness.contract.targets import Target
+from harness.geometry.sizes import Sizes
+from harness.geometry.spec import ConvSpec, Op
+
+_BUFFER = "z = np.full([{size} for n in a.shape], 93, a.dtype)[tuple(slice({cut}) for n in a.shape)]"
+_LAYOUTS = {
+    "F": 'return np.array(a, order="F")',
+    "permuted": "return np.moveaxis(np.moveaxis(a, 0, -1).copy(), -1, 0)",
+    "step2": _BUFFER.format(size="2 * n + 2", cut="1, 1 + 2 * n, 2"),
+    "reversed": _BUFFER.format(size="n + 2", cut="n, 0, -1"),
+    "step-2": _BUFFER.format(size="2 * n + 2", cut="max(2 * n - 1, 0), 0, -2"),
+    "offset": "z = np.full(a.size + 6, 93, a.dtype)[3 : 3 + a.size].reshape(a.shape)",
+    "unaligned": 'z = np.zeros(a.nbytes + 1, "u1")[1:].view(a.dtype).reshape(a.shape)',
+    "readonly": "z = a.copy(); z.flags.writeable = False; return z",
+    "broadcast": "return np.broadcast_to(a[:1].copy(), a.shape) if len(a) else a.copy()",
+    "memmap": "z = np.asarray(np.memmap(tempfile.TemporaryFile(), a.dtype, 'w+', 0, a.shape)) if a.size else a.copy()",
+}
+
+_ROWS, _FILTERS = "s.w_shape[1] * s.taps", "s.out_channels // s.groups"
+_COLUMNS = f"b.im2col(x, s).reshape(s.batch, s.groups, {_ROWS}, s.positions)"
+_DY = f"y.reshape(s.batch, s.groups, {_FILTERS}, s.positions)"
+# The four ops that follow from im2col and col2im, for a backend that has only those: as `lowering` has them.
+_DERIVED: dict[Op, tuple[str, str]] = {
+    "conv2d": (
+        f"lambda x, w, k, s: (w.reshape(1, s.groups, {_FILTERS}, {_ROWS})",
+        f"@ {_COLUMNS}).reshape(s.y_shape) + (0 if k is None else k.reshape(1, -1, 1, 1))",
+    ),
+    "conv2d_input_grad": (
+        f"lambda y, w, s: b.col2im((w.reshape(1, s.groups, {_FILTERS}, {_ROWS}).swapaxes(2, 3)",
+        f"@ {_DY}).reshape(s.columns_shape), s)",
+    ),
+    "conv2d_weight_grad": (
+        f"lambda y, x, s: (z := {_DY}",
+        f"@ {_COLUMNS}.swapaxes(2, 3)).sum(0, dtype=z.dtype).reshape(s.w_shape)",
+    ),
+    "conv2d_bias_grad": (
+        "lambda y, s: y.reshape(s.batch, s.out_channels, s.positions)",
+        ".sum(2, dtype=y.dtype).sum(0, dtype=y.dtype)",
+    ),
+}
+
+
+def conditions(threads: int) -> list[str]:
+    """Lines from before NumPy is loaded: the number of threads, and the suite's malloc, whose memory is no zeros."""
+    limit = ", ".join(f'{name}="{threads}"' for name in THREAD_VARIABLES)
+    limits = [f"import os; os.environ.update({limit})"] if threads else []
+    return [
+        *limits,
+        'import os, sys; "MALLOC_PERTURB_" in os.environ or sys.argv[0] == "-c" or os.execve('
+        'sys.executable, [sys.executable, *sys.argv], {**os.environ, "MALLOC_PERTURB_": "165"})',
+    ]
+
+
+def loading(target: Target) -> list[str]:
+    """Lines that bring the backend into `b`, by the rules of `harness.contract.registry`."""
+    registered, note = targets.sources().get(target.location), ""
+    file, attribute = target.file, target.attribute
+    location = target.location.rpartition(":")[0]
+    if registered:
+        note = "  # a registered backend may import harness"
+        location, _, attribute = registered[0][1].partition(":")
+    make = f"b = m.{attribute}; b = b() if isinstance(b, type) or not hasattr(b, 'im2col') else b"
+    if file is None:
+        found = [f'sys.path.insert(0, ""); m = importlib.import_module({location!r}){note}']
+        return [*found, make if attribute else "b = m"] if attribute or registered else []
+    plugin = f"q = importlib.util.spec_from_file_location({registry.plugin_name(file)!r}, {str(file)!r})"
+    only = "isinstance(v, type) and v.__module__ == m.__name__ and hasattr(v, 'im2col') and hasattr(v, 'col2im')"
+    whole = f"b = m if hasattr(m, 'im2col') and hasattr(m, 'col2im') else [v for v in vars(m).values() if {only}][0]()"
+    return [
+        f"{plugin}; m = sys.modules[q.name] = importlib.util.module_from_spec(q); q.loader.exec_module(m)",
+        make if attribute else whole,
+    ]
+
+
+def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool) -> list[str]:
+    """Everything up to the calls: imports, backend, geometries, data; `joined` puts all arrays on one line."""
+    specs, arrays = list(dict.fromkeys(call.spec for call in calls)), ArrayTable(calls)
+    ops, layouts = dict.fromkeys(call.op for call in calls), dict.fromkeys(call.conditions.layout for call in calls)
+    function = {op: op if op in _DERIVED else f"b.{op}" for op in ops}
+    rows = [
+        f"({function[call.op]}, s[{specs.index(call.spec)}], {_layout_name(call.conditions.layout)}, "
+        f"{', '.join(map(arrays.name, call.arrays))})"
+        for call in calls
+    ]
+    return [
+        f"import base64, collections, importlib.util, sys, {'tempfile, ' * ('memmap' in layouts)}zlib, numpy as np",
+        *loading,
+        'own, out = (getattr(b, name, lambda a: a) for name in ("from_numpy", "to_numpy"))',
+        *_geometries(specs),
+        *arrays.lines(joined),
+        *(line for op in ops if op in _DERIVED for line in _derived(op)),
+        *(_layout(name) for name in layouts if name != "C"),
+        f"calls = [{', '.join(rows)}]",
+    ]
+
+
+def _derived(op: Op) -> list[str]:
+    """The backend's own, or what follows from the two that it must have."""
+    begin, end = _DERIVED[op]
+    return [f'{op} = getattr(b, "{op}", {begin}', f"    {end})"]
+
+
+def _geometries(specs: Sequence[ConvSpec]) -> list[str]:
+    """Every public field and property, as hashable tuples with names."""
+    names = [f.name for f in dataclasses.fields(ConvSpec)]
+    names += [name for name, member in vars(Sizes).items() if isinstance(member, property)]
+    values = ", ".join(f"Spec{tuple(getattr(spec, name) for name in names)}" for spec in specs)
+    half = len(names) // 2
+    begin, end = " ".join(names[:half]), " ".join(names[half:])
+    return [f'Spec = collections.namedtuple("Spec", "{begin} "', f'    "{end}")', f"s = [{values}]"]
+
+
+def _layout_name(layout: str) -> str:
+    return "np.copy" if layout == "C" else f"lay_{layout.replace('-', '_back_')}"
+
+
+def _layout(layout: str) -> str:
+    body = _LAYOUTS[layout]
+    return f"def {_layout_name(layout)}(a): {body}{'' if 'return' in body else '; z[...] = a; return z'}"

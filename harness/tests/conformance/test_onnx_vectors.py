@@ -1,0 +1,129 @@
+"""The ONNX vectors load, both oracles reproduce them, and the check that asks for them can fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from conformance.cases import onnx_vectors
+from conformance.cases.case import Case
+from conformance.cases.golden import Example
+from conformance.cases.specs import DISTINCT
+from conformance.checks import external
+from conformance.checks.registration import CHECKS
+from conformance.checks.under_test import BackendUnderTest, Failed
+from harness.calls.caller import PLAIN
+from harness.calls.in_process import InProcess
+from harness.contract import registry
+from harness.geometry.spec import Op
+from harness.oracle import by_taps, pointwise
+
+_SPEC = DISTINCT[0]
+
+
+def need_onnx() -> None:
+    """Skip where the vectors are not installed."""
+    if onnx_vectors.unavailable():
+        pytest.skip(onnx_vectors.unavailable())
+
+
+def whole_numbers() -> Iterator[Example]:
+    """The operator tests."""
+    return (e for e in onnx_vectors.node_vectors() if external.is_whole(e))
+
+
+def test_onnx_operator_tests_are_reproduced_by_both_oracles() -> None:
+    need_onnx()
+    found = list(whole_numbers())
+    assert [e.op for e in found].count("conv2d") == 6
+    assert [e.op for e in found].count("col2im") == 4
+    for e in found:
+        assert np.array_equal(pointwise.full(e.op, e.spec, *e.inputs), e.expected), e.origin
+        assert np.array_equal(by_taps.run(e.op, e.spec, *e.inputs), e.expected), e.origin
+
+
+def test_onnx_models_are_within_the_bound_and_it_is_tight() -> None:
+    need_onnx()
+    for e in onnx_vectors.model_vectors():
+        error = np.abs(by_taps.run(e.op, e.spec, *e.inputs) - e.expected)
+        assert (error <= external.allowed_error(e, "float64", "direct")).all(), e.origin
+        assert external.allowed_error(e, "float32", "gemm").max() < 2e-4, e.origin
+
+
+class _Rounded(BackendUnderTest):
+    """A subject that gives the oracle's result rounded to the dtype, its last element moved by `off`."""
+
+    off = 0.0
+
+    def run(self, op, spec, *arrays, conditions=PLAIN):
+        result = by_taps.run(op, spec, *arrays)
+        result.flat[-1] += self.off
+        return result.astype(arrays[0].dtype)
+
+
+class _Off(_Rounded):
+    off = 0.25
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("op", ["conv2d", "col2im"])
+def test_the_check_passes_a_right_backend_and_fails_a_wrong_one(op: Op, dtype: str) -> None:
+    need_onnx()
+    backend = InProcess(registry.load("numpy_fancy"))
+    (check,) = CHECKS["external.onnx"]
+    cases = check.cases(op, dtype)
+    assert len(cases) >= (6 if op == "conv2d" else 4)
+    for case in cases:
+        check.run(_Rounded(backend), case)
+        with pytest.raises(Failed, match="test_"):
+            check.run(_Off(backend), case)
+
+
+def test_a_geometry_without_a_vector_is_not_judged() -> None:
+    need_onnx()
+    (check,) = CHECKS["external.onnx"]
+    assert check.cases("conv2d", "float32", [_SPEC]) == []
+    given = next(whole_numbers())
+    assert check.cases(given.op, "float32", [given.spec]) == [Case("external.onnx", given.op, "float32", given.spec)]
+
+
+def fresh(code: str) -> str:
+    """What the code prints in a process of its own."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_without_onnx_nothing_is_planned_and_the_reason_is_known() -> None:
+    code = """
+import sys
+sys.modules["onnx"] = None
+from conformance.checks import external
+from conformance.checks.registration import CHECKS
+(check,) = CHECKS["external.onnx"]
+print(check.cases("conv2d", "float32"), check.cases("col2im", "float64"), list(external.skipped()))
+assert "onnx" in external.skipped()["external.onnx"]
+"""
+    assert fresh(code) == "[] [] ['external.onnx']"
+
+
+def test_loading_keeps_the_random_state_and_imports_late() -> None:
+    need_onnx()
+    code = """
+import sys
+import numpy as np
+from conformance.cases import onnx_vectors
+from conformance.checks import external
+from conformance.diagnosis import compare_libraries
+from conformance.diagnosis.libraries import witnesses
+witnesses.available()
+print([m for m in ("onnx", "torch", "scipy", "jax", "onnxruntime") if m in sys.modules])
+np.random.seed(7)
+expected = np.random.random()
+np.random.seed(7)
+onnx_vectors.node_vectors()
+print(np.random.random() == expected)
+"""
+    assert fresh(code) == "[]\nTrue"
