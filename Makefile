@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-numba test-others test-cuda test-full goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals lint clean
+.PHONY: help install report test test-numba test-others test-cuda test-full goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -114,6 +114,9 @@ gpu-time: gpu-there   ## second half: ResNet-50 and one layer beyond 2^31 elemen
 
 gpu-goals:       ## the goals beside what results/gpu holds, into the README of the CUDA backends
 	@$(GPU_MODULE) harness.report.goals $(GPU_DIR) $(GPU_README)
+
+docs: install    ## the documentation as a site, in build/site; links are checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lint: install    ## ruff and mypy
 	$(BIN)/ruff check .

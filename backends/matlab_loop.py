@@ -75,7 +75,8 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
 
 def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """sum(sum(sum(dout, 1), 2), 4), as the (F,) of the bias."""
-    return _to_matlab(dy).sum(axis=0, dtype=dy.dtype).sum(axis=0, dtype=dy.dtype).sum(axis=1, dtype=dy.dtype)
+    db: np.ndarray = _to_matlab(dy).sum(axis=0, dtype=dy.dtype).sum(axis=0, dtype=dy.dtype).sum(axis=1, dtype=dy.dtype)
+    return db
 
 
 def _im2col_image(image: np.ndarray, spec: ConvSpec) -> np.ndarray:

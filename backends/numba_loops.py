@@ -1,8 +1,8 @@
 """The nested loops of the definition, compiled by Numba: what a user would write in an afternoon.
 
 Outer loops run in parallel over planes that no other iteration writes, so there are no races and the bits do not
-depend on the number of threads. Surprising fact: a plain index may be negative in Python, so Numba tests each for
-wrapping around; that test is part of every access here.
+depend on the number of threads. An index may be negative in Python, so Numba tests each for wrapping around; that test
+is part of every access here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The CS231n way: index arrays once, a fancy-index gather, an `np.add.at` scatter, one matrix product.
 
 Follows the idea of CS231n's `im2col.py` (also in ML-From-Scratch and CNNumpy) without its limits: any padding, stride,
-dilation, groups, an empty batch. Surprising fact: `padded[:, k, i, j] += columns` would be wrong, because NumPy adds
-repeated indices only once; that is what `np.add.at` is for.
+dilation, groups, an empty batch. `padded[:, k, i, j] += columns` would be wrong: NumPy adds repeated indices only once,
+and `np.add.at` is there to add them all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C*KH*KW, L) -> (N, C, H, W): scatter-add into a padded image, then cut the padding off."""
     k, i, j = _indices(spec.in_channels, spec.kernel_size, spec.output_size, spec.stride, spec.dilation)
     padded = np.zeros((spec.batch, spec.in_channels, *spec.padded_size), dtype=columns.dtype)
-    np.add.at(padded, (slice(None), k, i, j), columns)
+    np.add.at(padded, (slice(None), k, i, j), columns)  # type: ignore[arg-type]  # the stubs know no tuple of arrays
     (top, _, left, _), (h, w) = spec.padding, spec.input_size
     return np.ascontiguousarray(padded[:, :, top : top + h, left : left + w])
 
@@ -51,12 +51,14 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
 def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """dy (F/G x L*N) @ columns' (L*N x K) -> dw (F/G x K)."""
     columns = _batch_innermost(im2col(x, spec), spec)
-    return (_slopes(dy, spec) @ columns.swapaxes(1, 2)).reshape(spec.w_shape)
+    dw: np.ndarray = _slopes(dy, spec) @ columns.swapaxes(1, 2)
+    return dw.reshape(spec.w_shape)
 
 
 def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """Sum over images and positions."""
-    return dy.sum(axis=(0, 2, 3), dtype=dy.dtype)
+    db: np.ndarray = dy.sum(axis=(0, 2, 3), dtype=dy.dtype)
+    return db
 
 
 @lru_cache(maxsize=4)  # few: the indices of one VGG layer take 460 MB

@@ -1,7 +1,7 @@
 """PyTorch's own `F.unfold`, `F.fold`, `F.conv2d` and the backward that autograd would call; CPU and CUDA.
 
-Surprising fact: torch takes symmetric padding only, so asymmetric padding goes through an explicit `F.pad` first, and
-its cost is part of the time measured. On CUDA, cuDNN tries its algorithms on the first call of a shape and keeps the
+torch takes symmetric padding only, so asymmetric padding goes through an explicit `F.pad` first, and its cost is part
+of the time measured. On CUDA, cuDNN tries its algorithms on the first call of a shape and keeps the
 fastest (`cudnn.benchmark`), whether or not that one is reproducible to the bit.
 """
 
@@ -50,7 +50,8 @@ class TorchNative:
 
     def to_numpy(self, a: torch.Tensor) -> np.ndarray:
         """Back to the host; on the CPU the memory is shared."""
-        return a.cpu().numpy()
+        host: np.ndarray = a.cpu().numpy()
+        return host
 
     def synchronize(self, a: torch.Tensor) -> None:
         """CPU results are ready on return."""
@@ -152,7 +153,7 @@ class TorchNativeCuda(TorchNative):
         call()
         end.record()
         end.synchronize()
-        return start.elapsed_time(end) / 1e3
+        return float(start.elapsed_time(end)) / 1e3
 
     def ceilings(self) -> dict[str, Any]:
         """Median rates of a copy and of a matrix product of random numbers (zeros would draw less power)."""
@@ -248,7 +249,7 @@ def _crop(padded: torch.Tensor, spec: ConvSpec) -> torch.Tensor:
 def _backward(dy: torch.Tensor, x: torch.Tensor, w: torch.Tensor, spec: ConvSpec, part: int) -> torch.Tensor:
     """One of (dx, dw) from aten's convolution_backward, the function behind autograd."""
     mask = [part == 0, part == 1, False]
-    run: Callable = torch.ops.aten.convolution_backward
+    run: Callable[..., tuple[torch.Tensor, ...]] = torch.ops.aten.convolution_backward
     return run(
         dy, x, w, None, spec.stride, _symmetric(spec) or (0, 0), spec.dilation, False, (0, 0), spec.groups, mask
     )[part]  # fmt: skip

@@ -1,6 +1,6 @@
 """im2col, col2im and convolution as CUDA kernels launched through CuPy: four backends, from explicit columns to none.
 
-Surprising fact: none of this needs a card to be tested. All host code asks a device for memory and launches, and the
+None of this needs a card to be tested: all host code asks a device for memory and launches, and the
 device may be one that `emulated` runs on the CPU, with the same kernels.
 """
 

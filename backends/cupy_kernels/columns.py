@@ -1,8 +1,8 @@
 """im2col and col2im of a whole batch in one launch.
 
 Common geometries have kernels compiled for them, large ones are worth compiling for; all others share a kernel that
-takes kernel size, stride and dilation as arguments. Surprising fact: no index is divided on the card, unless a plane is
-huge. A divisor travels as a multiplier and a shift.
+takes kernel size, stride and dilation as arguments. No index is divided on the card, unless a plane is huge:
+a divisor travels as a multiplier and a shift.
 """
 
 from __future__ import annotations

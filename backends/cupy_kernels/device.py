@@ -1,6 +1,6 @@
 """A CUDA device through CuPy: memory, launches, products, time. All that the backends ask of a card is here.
 
-Surprising fact: `import cupy` succeeds without a GPU, so a device is asked for, and proves that it computes.
+`import cupy` succeeds without a GPU, so a device is asked for, and proves that it computes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class CudaDevice:
 
     def to_numpy(self, a: cp.ndarray) -> np.ndarray:
         """Device to host, waiting for the result."""
-        return cp.asnumpy(a)
+        host: np.ndarray = cp.asnumpy(a)
+        return host
 
     def synchronize(self, a: cp.ndarray) -> None:
         """Wait for the current stream."""
@@ -109,9 +110,9 @@ class CudaDevice:
     def available(self) -> int:
         """Bytes that `empty` could still get: free on the device or unused in the pool, within the pool's limit."""
         pool = cp.get_default_memory_pool()
-        free = int(cp.cuda.runtime.memGetInfo()[0]) + pool.free_bytes()
+        free = int(cp.cuda.runtime.memGetInfo()[0]) + int(pool.free_bytes())
         limit = pool.get_limit()
-        return min(free, limit - pool.used_bytes()) if limit else free
+        return min(free, int(limit) - int(pool.used_bytes())) if limit else free
 
     def launch(self, build: Build, blocks: int, threads: int, *arguments: Any, shared: int = 0) -> None:
         """Run a kernel on the current stream, compiled when it is first asked for, `shared` bytes for each block."""
@@ -136,7 +137,7 @@ class CudaDevice:
         call()
         end.record()
         end.synchronize()
-        return cp.cuda.get_elapsed_time(start, end) / 1e3
+        return float(cp.cuda.get_elapsed_time(start, end)) / 1e3
 
     def ceilings(self) -> dict[str, Any]:
         """What this card can do: copies (GB/s, read and written counted) and square products (GFLOP/s), measured."""

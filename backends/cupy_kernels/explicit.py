@@ -1,7 +1,7 @@
 """Convolution as im2col and cuBLAS, in strict precision: the columns of the whole batch, or of few images at a time.
 
 The products are batched over images, so cuBLAS reads and writes columns (N, K, L) as they lie; CuPy copies an operand
-that is transposed, so that is never the columns. Surprising fact: what chunks buy is memory. Whether columns that fit
+that is transposed, so that is never the columns. What chunks buy is memory. Whether columns that fit
 the cache also save time, against a few launches for every chunk, is for a card to say.
 """
 

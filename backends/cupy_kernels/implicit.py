@@ -1,8 +1,8 @@
 """Convolution and its gradients as implicit GEMM: the columns exist in shared memory only, one tile at a time.
 
 With `tf32`, tensor cores multiply operands rounded to TF32; without, the products are in the precision of the data.
-Surprising fact: nothing here is added atomically. A sum that is cut into splits is put together in a fixed order, so
-every run gives the same bits.
+Nothing here is added atomically: a sum that is cut into splits is put together in a fixed order, so every run gives the
+same bits.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Convolutions and their input gradients as one shape of problem: what the kernels are told about a geometry.
 
-Surprising fact: an input gradient with a stride is several convolutions without one. Pixels whose row and column leave
+An input gradient with a stride is several convolutions without one. Pixels whose row and column leave
 the same remainders, modulo the stride, meet the same taps; each such set is a convolution of dy over its own taps.
 """
 
@@ -145,10 +145,18 @@ def _residues(
 def table(part: Lowered) -> np.ndarray:
     """One entry per row k of the columns, padded to whole tiles: (offset, bits) as int32, or large ones as int64."""
     (_, w), h_w, down, across = part.size, part.size[0] * part.size[1], np.array(part.down), np.array(part.across)
+    beyond: np.ndarray
+    words: np.ndarray
     if part.is_large:
-        beyond, words = _packed(np.int64(_NOWHERE), np.int64(_NOWHERE)), _packed(down[:, None], across)
+        beyond, words = (
+            _packed(np.array(_NOWHERE, np.int64), np.array(_NOWHERE, np.int64)),
+            _packed(down[:, None], across),
+        )
     else:
-        beyond, words = np.int64(_NOWHERE_BIT), 1 << np.arange(down.size)[:, None] | 1 << 15 + np.arange(across.size)
+        beyond, words = (
+            np.array(_NOWHERE_BIT, np.int64),
+            1 << np.arange(down.size)[:, None] | 1 << 15 + np.arange(across.size),
+        )
     offsets = np.arange(part.channels)[:, None, None] * h_w + down[:, None] * w + across
     entries = np.zeros((ceil((part.terms + _AHEAD) / TABLE_ROWS) * TABLE_ROWS, 2), np.int64)
     entries[:, 1] = beyond

@@ -1,6 +1,6 @@
 """The CUDA sources: one text per kernel, with its includes written into it.
 
-Surprising fact: CuPy keeps compiled kernels under a key made of the text it is given, not of what that text includes,
+CuPy keeps compiled kernels under a key made of the text it is given, not of what that text includes,
 so a header that changes must be part of the text.
 """
 

@@ -1,6 +1,6 @@
 """How a product is cut for the card: the height of tiles, and the splits of its sum.
 
-Surprising fact: a sum is cut by the number of processors, never by what is free, so that a card gives the same bits on
+A sum is cut by the number of processors, never by what is free, so that a card gives the same bits on
 every run.
 """
 

@@ -2,7 +2,7 @@
 
     harness compare numba_tiled backends/peers/onnx_runtime.py --ops conv2d --shapes core
 
-Surprising fact: weights are constants of its model, which it packs once for all calls with the same array.
+Its weights are constants of a model, which it packs once for all calls with the same array.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def unsupported(op: Op, spec: ConvSpec, dtype: str) -> str | None:
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW)."""
     session = _session(_Same(w), _Same(b), spec, get_num_threads())
-    return session.run(None, {"x": np.ascontiguousarray(x)})[0]
+    y: np.ndarray = session.run(None, {"x": np.ascontiguousarray(x)})[0]
+    return y
 
 
 def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:

@@ -1,8 +1,8 @@
 """The CUDA backends without a card: the same kernels and the same host code, compiled by g++ and run on the CPU.
 
-`harness check backends.cupy_kernels.emulated:cupy_implicit_tf32` runs the conformance suite on them. Surprising fact:
-only `ptx.cuh`, the handful of instructions that C++ has no words for, is exchanged; every kernel is compiled as it is,
-but for `spin.cu`, which only waits.
+`harness check backends.cupy_kernels.emulated:cupy_implicit_tf32` runs the conformance suite on them. Only
+`ptx.cuh`, the handful of instructions that C++ has no words for, is exchanged; every kernel is compiled as it is, but
+for `spin.cu`, which only waits.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ class EmulatedDevice:
 
     def array(self, a: Any) -> np.ndarray:
         """Any array of the CPU, of NumPy or behind DLPack, C-contiguous, between guards."""
-        a = a if isinstance(a, np.ndarray) else np.from_dlpack(a)
-        if _memory(a) is not None and a.flags.c_contiguous and a.ctypes.data % ALIGNMENT == 0:
-            return a
-        own = self.empty(a.shape, a.dtype, "an argument")
-        own[...] = a
+        given: np.ndarray = a if isinstance(a, np.ndarray) else np.from_dlpack(a)
+        if _memory(given) is not None and given.flags.c_contiguous and given.ctypes.data % ALIGNMENT == 0:
+            return given
+        own = self.empty(given.shape, given.dtype, "an argument")
+        own[...] = given
         return own
 
     from_numpy = array
@@ -93,7 +93,8 @@ class EmulatedDevice:
         around = np.frombuffer(memory, np.uint8)
         start = _GUARD + -(around.ctypes.data + _GUARD) % ALIGNMENT
         memory.span = slice(start, start + size)
-        return around[start : start + size].view(dtype).reshape(shape)
+        made: np.ndarray = around[start : start + size].view(dtype)
+        return made.reshape(shape)
 
     def matmul(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         """What cuBLAS does on a card."""
@@ -191,7 +192,7 @@ class _Memory(bytearray):
 
 def _memory(a: np.ndarray) -> tuple[np.ndarray, slice] | None:
     """All bytes that `empty` allocated for an array (or for the whole of which it is a part), and the span in them."""
-    around = a.base
+    around: Any = a.base  # an array, or whoever else the memory belongs to
     while isinstance(getattr(around, "base", None), np.ndarray):
         around = around.base
     memory = getattr(getattr(around, "base", None), "obj", None)  # NumPy holds it through a memoryview

@@ -35,7 +35,7 @@ def test_a_right_plugin_passes_for_every_op(write: Write, tmp_path: Path) -> Non
     assert found["planned"] == found["executed"] == found["counts"]["pass"] > 1000
     assert {c["op"] for c in found["checks"]} == set(OPS)
     assert f"{found['executed']} of {found['planned']}" in done.stdout
-    # Scripts rely on the keys; `reason` says why a backend is unavailable or incomplete.
+    # The keys are the contract of docs/reading-a-report.md; `reason` says why a backend is unavailable or incomplete.
     assert set(found) == {"schema", "backend", "suite_version", "verdict", "reason", "planned", "executed", "counts",
                           "seconds", "checks", "total", "tier", "seed", "isolated", "shard", "cut"}  # fmt: skip
     assert found["isolated"]
@@ -204,7 +204,7 @@ def test_an_unavailable_backend_that_was_not_named_is_no_failure(
 def test_a_broken_registered_backend_does_not_hide_the_others(
     write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Here a plug-in package that cannot be imported, while nobody named it."""
+    """docs/contract.md says when a backend is unavailable; this one cannot be imported, and nobody named it."""
     broken = str(write("broken.py", "raise KeyError('lost')\n"))
     monkeypatch.setattr(targets, "names", lambda: ["numpy_fancy", broken])
     assert call(monkeypatch, "check", *_FEW) == 0

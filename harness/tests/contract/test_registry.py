@@ -140,7 +140,7 @@ def test_a_class_with_a_second_name_is_one_class(write: Write) -> None:
 
 
 def test_a_helper_function_does_not_hide_the_class(write: Write) -> None:
-    """DESIGN section 4: the module itself if it defines im2col *and* col2im, else the one class in it that does."""
+    """docs/contract.md: the module itself if it defines im2col *and* col2im, else the one class in it that does."""
     path = write("mine.py", "def im2col(x, spec):\n    return x\n" + GOOD_CLASS.format(name="Mine"))
     assert load(str(path)).native == {"im2col", "col2im"}
 

@@ -33,7 +33,7 @@ _MANY_BY_NATURE = ("harness.geometry.spec", "harness.geometry.shorthand", "confo
 
 
 def complaints_about_imports(module: str, source: str) -> list[str]:
-    """What the source of `module` imports against DESIGN section 7."""
+    """What the source of `module` imports against docs/architecture.md."""
     found = list(imports(source, package_of(module)))
     bad = []
     for name, _ in found:

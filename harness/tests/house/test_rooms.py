@@ -8,17 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.tests.helpers.house.floors import FLOORS
 from harness.tests.helpers.imports import PRODUCT, ROOT, arrows, room
 
-# From the ground up: a room imports those before it. `docs/architecture.md` draws this.
-HARNESS = ("geometry", "contract", "oracle", "calls", "results", "timing", "report", "cli")
-CONFORMANCE = ("cases", "checks", "run", "diagnosis", "reports")
-FLOORS = [
-    *(f"harness.{name}" for name in HARNESS[:-1]),
-    *(f"conformance.{name}" for name in CONFORMANCE),
-    "conformance",  # the fronts: api, pytest
-    "harness.cli",
-]
 _MOST_FILES = 12
 _DOORS = ("harness", "harness.__main__", "conformance.conftest", "conformance.pytest_entry")
 
