@@ -32,7 +32,7 @@ test: install    ## lint, types and all tests, under 10 minutes
 	$(MAKE) --no-print-directory -j2 test-numba test-others
 
 # Compiling takes most of the time of the first part, which says what it found when it ends.
-NUMBA_TESTS = harness/tests/backends/test_numba_tiled.py harness/tests/backends/test_numba_winograd.py
+NUMBA_TESTS = $(wildcard harness/tests/backends/test_numba_*.py)
 test-numba:
 	@found=$$($(BIN)/python -m pytest $(NUMBA_TESTS) 2>&1); code=$$?; echo "$$found"; exit $$code
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.tests.helpers.plugins import Write
 
-collect_ignore = ["helpers/fake_cupy"]  # collected, it would be CuPy to every test
+collect_ignore = ["helpers/cuda/fake_cupy"]  # collected, it would be CuPy to every test
 
 
 @pytest.fixture

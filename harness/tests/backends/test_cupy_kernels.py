@@ -22,7 +22,7 @@ from backends.cupy_kernels.emulated import EmulatedDevice, KernelError
 from backends.cupy_kernels.source import Build
 from harness.geometry.spec import ConvSpec
 from harness.oracle import by_taps, data
-from harness.tests.helpers.cuda_cases import OPS, PRODUCTS, SPECS, Case, in_child
+from harness.tests.helpers.cuda.cuda_cases import OPS, PRODUCTS, SPECS, Case, in_child
 
 pytestmark = pytest.mark.cuda
 
@@ -32,7 +32,7 @@ LAYER = ConvSpec.parse("n3c6h12w11_f8kh3kw3_pt1pb1pl1pr1")
 
 def with_fake_cupy(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Python in a process that takes the fake for CuPy."""
-    path = os.pathsep.join([str(Path(__file__).parents[1] / "helpers" / "fake_cupy"), str(ROOT)])
+    path = os.pathsep.join([str(Path(__file__).parents[1] / "helpers" / "cuda" / "fake_cupy"), str(ROOT)])
     command = [sys.executable, *arguments]
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
 

@@ -15,7 +15,7 @@ import pytest
 from backends.cupy_kernels.columns import COMMON
 from backends.cupy_kernels.source import FOLDER, Build, build, text
 from backends.cupy_kernels.tiles import STAGES
-from harness.tests.helpers.nvrtc import Compiled, compiled, tool
+from harness.tests.helpers.cuda.nvrtc import Compiled, compiled, tool
 
 pytestmark = [
     pytest.mark.cuda,

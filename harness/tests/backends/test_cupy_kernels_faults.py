@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backends.cupy_kernels.source import FOLDER
-from harness.tests.helpers.cuda_cases import OPS, PRODUCTS, SPECS, Case, in_child
+from harness.tests.helpers.cuda.cuda_cases import OPS, PRODUCTS, SPECS, Case, in_child
 
 pytestmark = pytest.mark.cuda
 

@@ -50,7 +50,9 @@ def test_the_fake_has_no_more_than_cupy() -> None:
     import cupy
 
     fake = ast.parse(
-        (Path(__file__).parents[1] / "helpers" / "fake_cupy" / "cupy" / "__init__.py").read_text(encoding="utf-8")
+        (Path(__file__).parents[1] / "helpers" / "cuda" / "fake_cupy" / "cupy" / "__init__.py").read_text(
+            encoding="utf-8"
+        )
     )
     functions = {node.name for node in fake.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
     assert {name for name in functions if not hasattr(cupy, name)} == set()

@@ -19,8 +19,8 @@ from harness.contract.adapter import AdapterError
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.registry import RegistryError
 from harness.geometry.spec import ConvSpec
-from harness.tests.helpers import faults_laws, faults_tiers, faulty
-from harness.tests.helpers.faulty import Right
+from harness.tests.helpers.faults import faults_laws, faults_tiers, faulty
+from harness.tests.helpers.faults.faulty import Right
 from harness.tests.helpers.plugins import edited
 
 _PAGE = Path(__file__).resolve().parents[3] / "conformance" / "README.md"

@@ -24,7 +24,7 @@ from conformance.run.suite_run import BackendRun
 from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec
 from harness.results.writing import ResultsError
-from harness.tests.helpers import faulty
+from harness.tests.helpers.faults import faulty
 from harness.tests.helpers.plugins import called
 
 EVIL = "<script>alert(1)</script> & ]]> \x00\x1b\ud800"

@@ -19,8 +19,8 @@ from conformance.checks.registration import CHECKS
 from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
 from harness.contract.protocol import Array, validate
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.tests.helpers import error_inputs, faulty
-from harness.tests.helpers.error_inputs import ACCEPTED, ARRAYS, GEOMETRY, AcceptedInput, ErrorInput
+from harness.tests.helpers.faults import error_inputs, faulty
+from harness.tests.helpers.faults.error_inputs import ACCEPTED, ARRAYS, GEOMETRY, AcceptedInput, ErrorInput
 
 _SPEC = ConvSpec.parse("n2c4h5w4_f6kh3kw2_g2")
 

@@ -18,7 +18,7 @@ from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec, Op
-from harness.tests.helpers import faults_laws, faulty
+from harness.tests.helpers.faults import faults_laws, faulty
 
 _GENERAL = {"law.adjoint", "law.difference", "law.divisor", "law.lowering", "law.linear"}
 LAWS = fnmatch.filter(CHECKS, "law.*")

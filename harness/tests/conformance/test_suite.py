@@ -24,7 +24,7 @@ from harness.contract import registry
 from harness.contract.protocol import DTYPES
 from harness.contract.status import Status
 from harness.geometry.spec import OPS, ConvSpec
-from harness.tests.helpers import faults_laws, faults_tiers, faulty
+from harness.tests.helpers.faults import faults_laws, faults_tiers, faulty
 from harness.tests.helpers.plugins import called
 
 

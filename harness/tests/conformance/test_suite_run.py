@@ -24,7 +24,7 @@ from harness.calls.in_child import InChild
 from harness.contract.status import Status, Verdict
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
-from harness.tests.helpers import faults_tiers, faulty
+from harness.tests.helpers.faults import faults_tiers, faulty
 from harness.tests.helpers.plugins import GOOD, Write, called
 
 _PART = Shard(1, 5000)  # of the grid some 70 geometries, of the search a single case

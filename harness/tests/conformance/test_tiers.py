@@ -26,7 +26,7 @@ from harness.contract.status import Status
 from harness.contract.targets import resolve
 from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, ConvSpec
-from harness.tests.helpers import faults_tiers, faulty
+from harness.tests.helpers.faults import faults_tiers, faulty
 from harness.tests.helpers.plugins import called
 
 _SLICE = Shard(7, 500)

@@ -22,7 +22,10 @@ from harness.timing import run
 from harness.timing.plan import Plan
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
-_STRICT, _TF32 = "device=harness.tests.helpers.device:Device", "devicetf32=harness.tests.helpers.device:DeviceTf32"
+_STRICT, _TF32 = (
+    "device=harness.tests.helpers.cuda.device:Device",
+    "devicetf32=harness.tests.helpers.cuda.device:DeviceTf32",
+)
 _CARD = Ceilings(
     backend="mine", device="card", threads=1, allocator="steady", copy_gbs={"cache": 4000.0, "dram": 3000.0},
     copy_bytes={"cache": 2**24, "dram": 2**31}, matmul_gflops={"float32": 50_000.0, "tf32": 400_000.0},

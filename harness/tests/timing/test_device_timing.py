@@ -14,14 +14,14 @@ from harness.contract.targets import resolve_all
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.results.records import Cell
-from harness.tests.helpers.device import Device
+from harness.tests.helpers.cuda.device import Device
 from harness.tests.helpers.records import a_machine
 from harness.timing import timed_call
 from harness.timing.group import MeasuringChild
 from harness.timing.plan import Plan
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
-_NAME = "device=harness.tests.helpers.device:Device"
+_NAME = "device=harness.tests.helpers.cuda.device:Device"
 
 
 def _measured(*targets: str, spec: ConvSpec = _SPEC, **changed: Any) -> tuple[dict[str, Cell], Device]:

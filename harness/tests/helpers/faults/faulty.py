@@ -17,7 +17,7 @@ from harness.contract.adapter import complete
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op, SpecError
 from harness.oracle import by_taps
-from harness.tests.helpers import spoilers
+from harness.tests.helpers.faults import spoilers
 
 
 class Right:

@@ -13,7 +13,7 @@ import numpy as np
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
-from harness.tests.helpers.faulty import Right, geometry, inputs, result
+from harness.tests.helpers.faults.faulty import Right, geometry, inputs, result
 
 _Arguments = tuple[Array | None, ...]
 _CONV: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")

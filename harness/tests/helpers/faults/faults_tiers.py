@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.tests.helpers.faulty import Right, geometry, result
+from harness.tests.helpers.faults.faulty import Right, geometry, result
 
 # name -> (backend, check of a higher tier that must see it)
 FAULTS: dict[str, tuple[type[Right], str]] = {

@@ -1,0 +1,68 @@
+"""`harness compare` as scripts rely on it: ratios, their document, and what cannot be timed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.tests.helpers.plugins import GOOD, Write, edited
+from harness.tests.helpers.program import at_start, harness, stored
+
+_SPEC = "n1c3h12w11_f4kh3kw2"
+_ONE_LAYER = ("--shapes", _SPEC, "--ops", "im2col", "--pairs", "3")
+
+
+def test_compare_gives_a_ratio(write: Write, tmp_path: Path) -> None:
+    write("good.py", GOOD)
+    done = harness(tmp_path, "compare", "./good.py", "numpy_fancy", *_ONE_LAYER, "--json", "out.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = stored(tmp_path / "out.json")
+    assert set(found) == {"schema", "machine", "threads", "allocator", "ceilings", "rows", "geomean"}
+    assert (found["schema"], found["threads"], found["allocator"]) == (1, 1, "steady")
+    (row,), (mean,) = found["rows"], found["geomean"]
+    assert set(row) == {"op", "dtype", "shape", "spec", "a", "b", "ratio", "low", "high", "pairs", "a_seconds",
+                        "b_seconds", "checked_points", "status", "reason", "a_share", "a_bound", "b_share",
+                        "b_bound"}  # fmt: skip
+    assert set(mean) == {"op", "dtype", "a", "b", "ratio", "layers"}
+    assert (row["op"], row["dtype"], row["spec"], row["a"], row["b"]) == (
+        "im2col",
+        "float32",
+        _SPEC,
+        "good",
+        "numpy_fancy",
+    )
+    assert (row["pairs"], row["status"], row["reason"]) == (3, "ok", "")
+    assert 0 < row["low"] <= row["ratio"] <= row["high"]
+    assert min(row["a_seconds"], row["b_seconds"]) > 0
+    assert row["checked_points"] >= 8
+    assert (mean["ratio"], mean["layers"]) == (pytest.approx(row["ratio"]), 1)
+
+
+# Why a backend has no time: source, exit code, status, and a part of the reason.
+UNTIMED = {
+    "wrong": (edited("spec.columns_shape)", "spec.columns_shape) + 1"), 1, "fail", "it fails tier 0"),
+    "exits": (at_start("raise SystemExit(0)"), 1, "fail", "SystemExit"),
+    "raises_while_timed": (
+        at_start("COUNT.append(1)\n    assert len(COUNT) < 50, 'worn out'") + "\n\nCOUNT = []\n",
+        1, "fail", "worn out",
+    ),
+    "unsupported_raises": (
+        f"{GOOD}\n\ndef unsupported(op, spec, dtype):\n    raise KeyError('lost')\n", 1, "fail", "lost",
+    ),
+    "unavailable": (_OWN_UNAVAILABLE, 3, "unavailable", "no such card"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "code", "status", "reason"), UNTIMED.values(), ids=UNTIMED)
+def test_a_backend_that_cannot_be_timed_has_no_ratio(
+    write: Write, tmp_path: Path, source: str, code: int, status: str, reason: str
+) -> None:
+    write("bad.py", source)
+    done = harness(tmp_path, "compare", "./bad.py", "numpy_fancy", *_ONE_LAYER, "--json", "out.json")
+    assert done.returncode == code, done.stderr
+    found = stored(tmp_path / "out.json")
+    (row,), (mean,) = found["rows"], found["geomean"]
+    assert (row["a"], row["status"], row["ratio"], row["pairs"]) == ("bad", status, None, 0)
+    assert reason in row["reason"]
+    assert (mean["ratio"], mean["layers"]) == (None, 0)

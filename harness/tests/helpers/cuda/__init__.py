@@ -1,0 +1,1 @@
+"""What the CUDA backends are tested with where there is no card."""
