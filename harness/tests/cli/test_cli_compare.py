@@ -10,6 +10,7 @@ from harness.tests.helpers.plugins import GOOD, Write, edited
 from harness.tests.helpers.program import at_start, harness, stored
 
 _SPEC = "n1c3h12w11_f4kh3kw2"
+_OWN_UNAVAILABLE = "class BackendUnavailable(Exception):\n    pass\n\n\nraise BackendUnavailable('no such card')\n"
 _ONE_LAYER = ("--shapes", _SPEC, "--ops", "im2col", "--pairs", "3")
 
 
