@@ -9,8 +9,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from harness.results.records import Comparison
 from harness.tests.helpers.house.pages import DOCS, PAGES, page_named, run
 from harness.tests.helpers.imports import ROOT
 
@@ -146,3 +148,14 @@ def _script(name: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_speed_of_numba_tiled_in_rooms_is_that_of_the_committed_comparisons() -> None:
+    page = (ROOT / "docs" / "decisions" / "numba-tiled-in-rooms.md").read_text(encoding="utf-8")
+    files = sorted((ROOT / "results" / "second_house").glob("*.json"))
+    means = [m for f in files for m in msgspec.json.decode(f.read_bytes(), type=Comparison).geomean]
+    assert len(means) == 8
+    for mean in means:
+        assert mean.ratio is not None
+        assert mean.ratio < 1.03
+        assert f"| `{mean.a}` {mean.op} | {mean.ratio:.3f} | {mean.layers} |" in page

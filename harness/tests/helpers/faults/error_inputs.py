@@ -1,6 +1,6 @@
 """Wrong geometries and wrong arrays, each with the exception that refuses it and the argument that its text names.
 
-Surprising fact: every wrong call lies ready as a `partial`, so its arguments can be looked at before and after the
+Every wrong call lies ready as a `partial`, so its arguments can be looked at before and after the
 refusal. What other libraries refuse and we accept stands in `ACCEPTED`, with what we take it to mean.
 """
 

@@ -1,7 +1,7 @@
 """As much of CuPy as the CUDA backends use, on the CPU: with this folder on the path, they run through their own
 `device.py` from the command line to the kernels. Times mean nothing here.
 
-Surprising fact: `RawModule` ignores the text that it is given, beyond checking it: it runs the kernel of that name,
+`RawModule` ignores the text that it is given, beyond checking it: it runs the kernel of that name,
 emulated, with the options that it was given.
 """
 
