@@ -4,7 +4,8 @@
     harness compare numba_tiled old=/tmp/old/tiled.py --shapes core --json results/second_house/numba_tiled-core-1.json
 
 The package is copied under another name, and so are its NamedTuples: Numba knows these by their name alone, and code
-of two that share one would be compiled anew in turn. The first comparison also compiles the copy; run it once before it counts.
+of two that share one would be compiled anew in turn. The first comparison also compiles the
+copy; run it once before it counts.
 """
 
 from __future__ import annotations
