@@ -16,7 +16,7 @@ from typing import Any
 from conformance.run.suite_run import Options, SuiteRun
 from harness.calls.in_process import InProcess
 from harness.contract.adapter import complete
-from harness.contract.protocol import BackendUnavailable
+from harness.contract.registry import says_unavailable
 from harness.contract.targets import Target, resolve
 
 
@@ -31,7 +31,7 @@ def opened(backend: Any, options: Options) -> SuiteRun:
     try:
         caller = InProcess(complete(backend() if inspect.isclass(backend) else backend, name, place or name))
     except Exception as reason:
-        if not isinstance(reason, ImportError) and not _says_unavailable(reason):
+        if not isinstance(reason, ImportError) and not says_unavailable(reason):
             raise
         suite_run.add_unavailable(target, str(reason))
     else:
@@ -67,7 +67,3 @@ def shortest(file: str) -> str:
     path = Path(file).resolve()
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def _says_unavailable(error: Exception) -> bool:
-    return any(kind.__name__ == BackendUnavailable.__name__ for kind in type(error).__mro__)

@@ -19,7 +19,7 @@ from harness.contract.protocol import BackendUnavailable, CompleteBackend
 from harness.contract.targets import RegistryError, Target, names, resolve, sources
 from harness.telling import did_you_mean, named, one_line
 
-__all__ = ["RegistryError", "load", "names", "plugin_name"]
+__all__ = ["RegistryError", "load", "names", "plugin_name", "says_unavailable"]
 
 
 def load(asked: Target | str) -> CompleteBackend:
@@ -95,7 +95,7 @@ def _import_file(path: Path, target: str) -> ModuleType:
 
 
 def _import_failure(error: BaseException, target: str, more: str = "") -> Exception:
-    if _is_unavailable(error):
+    if says_unavailable(error):
         return BackendUnavailable(one_line(error))
     return RegistryError(f"backend {target!r}{more} cannot be imported: {named(error)}")
 
@@ -136,11 +136,11 @@ def _build(candidate: Any, target: Target, place: str) -> CompleteBackend:
     except AdapterError as error:
         raise RegistryError(str(error)) from error
     except (Exception, SystemExit) as error:
-        if isinstance(error, ImportError) or _is_unavailable(error):
+        if isinstance(error, ImportError) or says_unavailable(error):
             raise BackendUnavailable(one_line(error)) from error
         raise RegistryError(f"backend {place!r} cannot be made: {named(error)}") from error
 
 
-def _is_unavailable(error: BaseException) -> bool:
-    """By class name, so that a plug-in can define its own without importing us."""
+def says_unavailable(error: BaseException) -> bool:
+    """Whether an exception means "not on this machine": by class name, so that a plug-in can define its own."""
     return any(cls.__name__ == "BackendUnavailable" for cls in type(error).__mro__)
