@@ -1,7 +1,7 @@
 """Makes plug-ins of `numba_tiled` as it was at another commit, to be compared with today's in one process.
 
     python docs/numba_at_commit.py ff49264 /tmp/old
-    harness compare numba_tiled old=/tmp/old/tiled.py --shapes core --json results/second_house/numba_tiled-core-1.json
+    harness compare numba_tiled old=/tmp/old/tiled.py --shapes core --json results/before_rooms/numba_tiled-core-1.json
 
 The package is copied under another name, and so are its NamedTuples: Numba knows these by their name alone, and code
 of two that share one would be compiled anew in turn. The first comparison also compiles the

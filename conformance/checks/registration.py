@@ -1,7 +1,8 @@
 """Where checks are registered: `@asks(id, geometries)` above a function makes it the check of that id.
 
-The function calls the backend and raises `Failed` if it is wrong. It is named as the second part of the id, and where
-a check asks every op in another way, as that and the op: `law.adjoint` is `adjoint_im2col` and two more.
+The function calls the backend and raises `Failed` if it is wrong. Its name is the second part of the id: `values.exact`
+is `exact`. A check that asks each op in a way of its own has a function for each, with the op in its name:
+`law.adjoint` is `adjoint_im2col` and two more.
 """
 
 from __future__ import annotations

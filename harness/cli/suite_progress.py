@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conformance import jobs
+from conformance.parallel import parent
 from conformance.reports import summary
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options, SuiteRun
@@ -29,9 +29,9 @@ def run_in_jobs(
     """The same in `count` processes, with plain lines: one terminal has no room for several bars."""
     tickers: dict[int, Ticker] = {}
 
-    def progress(one: jobs.JobProgress) -> None:
+    def progress(one: parent.JobProgress) -> None:
         what = f"job {one.number} of {count}: check"
         ticker = tickers.setdefault(one.number, Ticker(what, one.planned, bar=False))
         ticker.step(one.check_id, one.cases)
 
-    return jobs.run(count, options, asked, named, libraries, progress)
+    return parent.run(count, options, asked, named, libraries, progress)

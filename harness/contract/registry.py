@@ -6,20 +6,19 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from harness.contract.adapter import AdapterError, complete
+from harness.contract.plugin_files import import_file
 from harness.contract.protocol import BackendUnavailable, CompleteBackend
 from harness.contract.targets import RegistryError, Target, names, resolve, sources
 from harness.telling import did_you_mean, named, one_line
 
-__all__ = ["RegistryError", "load", "names", "plugin_name", "says_unavailable"]
+__all__ = ["RegistryError", "load", "names", "says_unavailable"]
 
 
 def load(asked: Target | str) -> CompleteBackend:
@@ -71,27 +70,18 @@ def _attribute(module: ModuleType, attribute: str, target: str) -> Any:
     if not attribute:
         return module
     if not hasattr(module, attribute):
-        raise RegistryError(f"{target}: {module.__name__} has no {attribute!r}{did_you_mean(attribute, dir(module))}")
+        own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+        public = [name for name in own if not name.startswith("_")]
+        there = f"; it has {', '.join(public)}" if public else ""
+        raise RegistryError(f"{target} has no {attribute!r}{did_you_mean(attribute, dir(module))}{there}")
     return getattr(module, attribute)
 
 
-def plugin_name(path: Path) -> str:
-    """The module name that a file is imported under: any file name makes one."""
-    return f"im2col_harness_plugin_{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}"
-
-
 def _import_file(path: Path, target: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(plugin_name(path), path)
-    if spec is None or spec.loader is None:
-        raise RegistryError(f"backend file {str(path)!r} cannot be read as Python")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
+        return import_file(path)
     except (Exception, SystemExit) as error:
-        del sys.modules[spec.name]
         raise _import_failure(error, target) from error
-    return module
 
 
 def _import_failure(error: BaseException, target: str, more: str = "") -> Exception:

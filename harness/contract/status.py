@@ -55,7 +55,7 @@ class Status(_Ranked):
 
     @classmethod
     def counted(cls) -> tuple[Status, ...]:
-        """All, in the order in which counts are told: what was found without and then with a known failure, doubts."""
+        """All, in the order in which counts are told, which is that of the published JSON."""
         return (cls.PASS, cls.FAIL, cls.UNSUPPORTED, cls.XFAIL, cls.XPASS, cls.MISTRUSTED, cls.NOT_RUN)
 
 

@@ -55,7 +55,10 @@ def plan(spec: ConvSpec, itemsize: int, threads: int) -> Plan:
 
 
 def _cut(g: Window, planes: int, threads: int, itemsize: int) -> Cut:
-    """The order of the sums must not follow from the number of threads."""
+    """How the planes are divided into blocks that a thread adds up, and in which order.
+
+    Nothing here that decides the order of the sums looks at the number of threads: the bits must not depend on it.
+    """
     lanes = BYTES // itemsize
     reach, width = (g.kw - 1) * g.dw // g.sw, -(-(g.w + g.left) // g.sw)
     down, right = {u * g.dh % g.sh for u in range(g.kh)}, {v * g.dw % g.sw for v in range(g.kw)}
@@ -64,7 +67,7 @@ def _cut(g: Window, planes: int, threads: int, itemsize: int) -> Cut:
     wide = g.ow >= 4 * lanes
     # A wide row has room for whole vectors: a load that met the row before, just stored, would wait for it.
     pitch = g.ow if tight else -(-max(width, reach + (-(-g.ow // lanes) * lanes if wide else g.ow)) // lanes) * lanes
-    apart = g.sh // gcd(g.sh, g.dh)
+    rows_apart = g.sh // gcd(g.sh, g.dh)
     row = slots * parts * pitch * itemsize
     # Columns that come from memory are better read in its order: tap by tap, with whole planes of wide rows in the L2
     # cache, and prefetched for narrow ones. Others are added up in registers.
@@ -72,7 +75,7 @@ def _cut(g: Window, planes: int, threads: int, itemsize: int) -> Cut:
     large = large and not tight
     block = _BLOCK_BYTES
     if large and wide:
-        block, apart = _WIDE_BLOCK_BYTES, apart * -(-g.kh // apart)
+        block, rows_apart = _WIDE_BLOCK_BYTES, rows_apart * -(-g.kh // rows_apart)
     elif large:  # small blocks, but no part of a plane
         block = min(max(row * -(-g.h // g.sh), _NARROW_BLOCK_BYTES), _WIDE_BLOCK_BYTES)
     most = max(block // row, -(-8 * lanes // g.ow)) * g.sh
@@ -86,4 +89,4 @@ def _cut(g: Window, planes: int, threads: int, itemsize: int) -> Cut:
     room = slots * parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 3 * lanes
     is_copy = (g.kh, g.kw, g.sh, g.sw, g.top, g.left, g.oh, g.ow) == (1, 1, 1, 1, 0, 0, g.h, g.w)
     alone = tight and len(down) == g.kh and len(right) == g.kw
-    return Cut(together, rows, slots, parts, tight, wide, prefetched, alone, apart, pitch, part, is_copy, room)
+    return Cut(together, rows, slots, parts, tight, wide, prefetched, alone, rows_apart, pitch, part, is_copy, room)

@@ -16,14 +16,14 @@ from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.fill import fill_planes
 from backends.numba_tiled.layout.planes import Planes, planes_of_x
 from backends.numba_tiled.layout.regions import Regions, after, first_of, one_region, tables_of
-from backends.numba_tiled.layout.sight import sight_of_x
+from backends.numba_tiled.layout.visible_rows import sight_of_x
 from backends.numba_tiled.layout.window import Counts, counts
 from backends.numba_tiled.product.cut_into_regions import regions_of_y
 from backends.numba_tiled.product.divide import Sizes, Work, divide, item_count, item_of
 from backends.numba_tiled.product.implicit_gemm import Reads, multiply_share
 from backends.numba_tiled.product.pixels import Pixels
 from backends.numba_tiled.product.register_tile import VECTORS
-from backends.numba_tiled.product.room import Room, part_of, room, segments
+from backends.numba_tiled.product.scratch_layout import ScratchLayout, part_of, room, segments
 from backends.numba_tiled.product.skipped_rows import Runs, in_runs, runs_of, seen_of, share_seen
 from backends.numba_tiled.simd.pointers import Matrix, from_row, moved, pointer
 from backends.numba_tiled.simd.registers import BYTES
@@ -37,7 +37,7 @@ class Plan(NamedTuple):
     work: Work
     planes: Planes
     regions: Regions
-    room: Room
+    room: ScratchLayout
     height: int  # of y
     width: int
 
@@ -156,5 +156,5 @@ def forward(x, w, start, y, threads, p, memory, segments, runs):
 
     `start` is the bias or one zero, `memory` and `segments` are scratch.
     """
-    p = Plan(Counts(*p[0]), Work(*p[1]), Planes(*p[2]), Regions(*p[3]), Room(*p[4]), p[5], p[6])
+    p = Plan(Counts(*p[0]), Work(*p[1]), Planes(*p[2]), Regions(*p[3]), ScratchLayout(*p[4]), p[5], p[6])
     spread(_share, threads, (x, w, start, y, p, memory, segments, runs_of(runs)))

@@ -20,7 +20,7 @@ from backends.numba_tiled.launch.threads import launch, thread_count
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.finite import is_finite
 from backends.numba_tiled.layout.remainders import remainders
-from backends.numba_tiled.layout.sight import sight_of_dy
+from backends.numba_tiled.layout.visible_rows import sight_of_dy
 from backends.numba_tiled.layout.window import counts, window
 from backends.numba_tiled.ops.col2im import col2im
 from backends.numba_tiled.ops.conv2d import conv2d
@@ -28,7 +28,7 @@ from backends.numba_tiled.ops.input_grad_kernel import Plan, input_grad
 from backends.numba_tiled.product.cut_into_regions import regions_of_dx
 from backends.numba_tiled.product.divide import Sizes, divide
 from backends.numba_tiled.product.register_tile import VECTORS
-from backends.numba_tiled.product.room import room, segments
+from backends.numba_tiled.product.scratch_layout import room, segments
 from backends.numba_tiled.product.skipped_rows import Runs, in_runs, share_seen
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec

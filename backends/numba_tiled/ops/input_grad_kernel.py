@@ -30,7 +30,7 @@ from backends.numba_tiled.layout.window import Counts, Window
 from backends.numba_tiled.product.divide import Work, item_count, item_of, share_of
 from backends.numba_tiled.product.implicit_gemm import Reads, multiply_share
 from backends.numba_tiled.product.pixels import Pixels
-from backends.numba_tiled.product.room import Room, part_of
+from backends.numba_tiled.product.scratch_layout import ScratchLayout, part_of
 from backends.numba_tiled.product.skipped_rows import runs_of, seen_of
 from backends.numba_tiled.simd.pointers import Matrix, moved, pointer
 
@@ -44,7 +44,7 @@ class Plan(NamedTuple):
     planes: Planes
     remainders: Remainders
     regions: Regions
-    room: Room
+    room: ScratchLayout
 
 
 class Arrays(NamedTuple):
@@ -148,6 +148,7 @@ def _share(t, threads, dy, w, x, p, arrays, runs):
 def input_grad(dy, w, x, threads, p, arrays, runs):
     """dx of a plan, in x. Plan, `arrays` (`Arrays`) and runs (or None) come as plain tuples; arrays are flat."""
     p = Plan(
-        Counts(*p[0]), Work(*p[1]), Window(*p[2]), Planes(*p[3]), Remainders(*p[4]), Regions(*p[5]), Room(*p[6])
+        Counts(*p[0]), Work(*p[1]), Window(*p[2]), Planes(*p[3]), Remainders(*p[4]), Regions(*p[5]),
+        ScratchLayout(*p[6])
     )  # fmt: skip
     spread(_share, threads, (dy, w, x, p, Arrays(*arrays), runs_of(runs)))

@@ -1,4 +1,4 @@
-"""What a product takes, in cycles a tap, each way it may go. The numbers are fitted to measurements.
+"""How many cycles each way of computing a product takes: the least decides. The numbers are fitted to measurements.
 
 A multiply-add of a vector takes half a cycle on a core with two FMA units, so a vector of pixels takes FILTERS / 2
 cycles for a block of filters. The ways differ in how many vectors there are, and in what they do besides.

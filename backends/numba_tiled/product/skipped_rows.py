@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from backends.numba_tiled.layout.sight import Sight
+from backends.numba_tiled.layout.visible_rows import VisibleRows
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS
 from backends.numba_tiled.simd.pointers import moved, pointer
 
@@ -63,7 +63,9 @@ def seen_of(runs, part, row, before):
     return None
 
 
-def in_runs(taps: np.ndarray, channels: int, sights: list[Sight], panel: int, width: int) -> tuple[np.ndarray, Runs]:
+def in_runs(
+    taps: np.ndarray, channels: int, sights: list[VisibleRows], panel: int, width: int
+) -> tuple[np.ndarray, Runs]:
     """The taps of all parts, in runs where that pays.
 
     `panel` weights are packed side by side, and rows of the result have `width` pixels.
@@ -94,7 +96,7 @@ def in_runs(taps: np.ndarray, channels: int, sights: list[Sight], panel: int, wi
     )  # fmt: skip
 
 
-def share_seen(sights: list[Sight], width: int) -> float:
+def share_seen(sights: list[VisibleRows], width: int) -> float:
     """The share of the taps of all parts that tiles of pixels see; rows of `width` pixels."""
     if width % FILTERS:
         return 1.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from conformance.checks.under_test import RecordedCall
 from conformance.diagnosis.script.arrays import ArrayTable
 from harness.calls.worker import THREAD_VARIABLES
-from harness.contract import registry, targets
+from harness.contract import plugin_files, targets
 from harness.contract.targets import Target
 from harness.geometry.sizes import Sizes
 from harness.geometry.spec import ConvSpec, Op
@@ -74,10 +74,11 @@ def loading(target: Target) -> list[str]:
     if file is None:
         found = [f'sys.path.insert(0, ""); m = importlib.import_module({location!r}){note}']
         return [*found, make if attribute else "b = m"] if attribute or registered else []
-    plugin = f"q = importlib.util.spec_from_file_location({registry.plugin_name(file)!r}, {str(file)!r})"
+    plugin = f"q = importlib.util.spec_from_file_location({plugin_files.plugin_name(file)!r}, {str(file)!r})"
     only = "isinstance(v, type) and v.__module__ == m.__name__ and hasattr(v, 'im2col') and hasattr(v, 'col2im')"
     whole = f"b = m if hasattr(m, 'im2col') and hasattr(m, 'col2im') else [v for v in vars(m).values() if {only}][0]()"
     return [
+        f"sys.path.insert(0, {str(file.parent)!r})  # for what it imports from beside it",
         f"{plugin}; m = sys.modules[q.name] = importlib.util.module_from_spec(q); q.loader.exec_module(m)",
         make if attribute else whole,
     ]

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance import jobs
 from conformance.cases.case import SelectionError
 from conformance.cases.selection import Selection
 from conformance.cases.shard import WHOLE, Shard
-from conformance.job import Broken, Finished, Planned, Step, Work, answer
+from conformance.parallel import parent
+from conformance.parallel.child import Broken, Finished, Planned, Step, Work, answer
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options, SuiteRun
 from harness.cli import suite_progress, terminal
@@ -88,9 +88,9 @@ def test_an_interrupted_process_tells_what_is_finished(monkeypatch: pytest.Monke
 
 
 def test_progress_is_told_by_process() -> None:
-    told: list[jobs.JobProgress] = []
+    told: list[parent.JobProgress] = []
     targets = [resolve("naive_loops"), resolve("numpy_fancy")]
-    reports, interrupted = jobs.run(2, _IM2COL, targets, True, [], told.append)
+    reports, interrupted = parent.run(2, _IM2COL, targets, True, [], told.append)
     assert not interrupted
     assert [report.backend for report in reports] == ["naive_loops", "numpy_fancy"]
     assert all(report.verdict is Verdict.PASS and report.counts[Status.NOT_RUN] == 0 for report in reports)
@@ -109,7 +109,7 @@ def test_a_wrong_call_is_told_in_one_line(write: Write, tmp_path: Path) -> None:
     )
     assert pickle.loads(pickle.dumps(options)) == options
     with pytest.raises(SelectionError, match="no case is selected"):
-        jobs.run(1, options, [resolve("numpy_fancy")], True, [], lambda progress: None)
+        parent.run(1, options, [resolve("numpy_fancy")], True, [], lambda progress: None)
 
 
 def test_a_process_that_dies_is_a_fault_of_the_harness(write: Write, tmp_path: Path) -> None:
@@ -164,9 +164,9 @@ def test_a_part_that_is_missing_makes_the_whole_incomplete() -> None:
     made = answer(work(_IM2COL, "numpy_fancy"), lambda message: None)
     assert isinstance(made, Finished)
     parts: list[BackendReport] = pickle.loads(made.reports)
-    whole = jobs._joined(parts, 2, WHOLE)
+    whole = parent._joined(parts, 2, WHOLE)
     assert (whole.verdict, whole.cut) == (Verdict.INCOMPLETE, "1 of 2 parts were interrupted before they began")
-    assert jobs._joined(parts, 1, WHOLE).verdict is Verdict.PASS
+    assert parent._joined(parts, 1, WHOLE).verdict is Verdict.PASS
 
 
 def test_lines_of_progress_name_the_process(

@@ -152,7 +152,7 @@ def test_a_factory_can_be_named(write: Write) -> None:
 
 def test_a_missing_attribute_is_named(write: Write) -> None:
     path = write("mine.py", GOOD_CLASS.format(name="Mine"))
-    assert message(f"{path}:Mihne").endswith("has no 'Mihne', did you mean 'Mine'?")
+    assert message(f"{path}:Mihne") == f"{path}:Mihne has no 'Mihne', did you mean 'Mine'?; it has Mine"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

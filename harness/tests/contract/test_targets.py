@@ -151,3 +151,35 @@ def test_a_module_beside_the_user_is_found(write: Write, tmp_path: Path) -> None
     for command in ([str(Path(sys.executable).parent / "harness"), *words], [*_HARNESS, *words]):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+_ASIDE = "from kern import im2col, col2im\n"
+
+
+def test_what_lies_beside_a_plugin_is_its_own(write: Write, tmp_path: Path) -> None:
+    """Two versions with a `kern.py` each, called from a third folder that has one: checked, and in the script."""
+    write("new/kern.py", GOOD)
+    write("old/kern.py", _WRONG)
+    write("here/kern.py", "raise ImportError('not this one')\n")
+    paths = [str(write(f"{folder}/mine.py", _ASIDE)) for folder in ("new", "old")]
+    words = ["check", f"new={paths[0]}", f"old={paths[1]}", "--tier", "0", "--ops", "col2im", "--json", "out.json"]
+    for more in ([], ["--no-isolate"]):
+        done = subprocess.run(
+            [*_HARNESS, *words, *more], cwd=tmp_path / "here", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1, done.stderr
+        found = json.loads((tmp_path / "here" / "out.json").read_text())
+        assert [(o["backend"], o["verdict"]) for o in found] == [("new", "pass"), ("old", "fail")]
+    script = next(f["script"] for c in found[1]["checks"] for f in c["failures"])
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path / "here", capture_output=True, text=True, check=False
+    )
+    assert "AssertionError" in run.stderr, run.stderr
+
+
+def test_two_plugins_in_one_process_have_their_own(write: Write) -> None:
+    write("new/kern.py", f"VERSION = 'new'\n{GOOD}")
+    write("old/kern.py", f"VERSION = 'old'\n{GOOD}")
+    told = "import kern\nfrom kern import im2col, col2im\ndef info():\n    return {'version': kern.VERSION}\n"
+    new, old = (load(str(write(f"{folder}/mine.py", told))) for folder in ("new", "old"))
+    assert (new.info, old.info) == ({"version": "new"}, {"version": "old"})

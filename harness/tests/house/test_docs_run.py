@@ -152,7 +152,7 @@ def _script(name: str) -> Any:
 
 def test_the_speed_of_numba_tiled_in_rooms_is_that_of_the_committed_comparisons() -> None:
     page = (ROOT / "docs" / "decisions" / "numba-tiled-in-rooms.md").read_text(encoding="utf-8")
-    files = sorted((ROOT / "results" / "second_house").glob("*.json"))
+    files = sorted((ROOT / "results" / "before_rooms").glob("*.json"))
     means = [m for f in files for m in msgspec.json.decode(f.read_bytes(), type=Comparison).geomean]
     assert len(means) == 8
     for mean in means:

@@ -1,6 +1,6 @@
 """A run that several processes share: each has its part of the cases, and their reports are put together.
 
-`job` is the child's side.
+`child` is what runs in each.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from msgspec import Struct, structs
 
-from conformance import job
 from conformance.cases.case import SelectionError
 from conformance.cases.shard import Shard
+from conformance.parallel import child
 from conformance.reports.merging import merge
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options
@@ -64,7 +64,7 @@ def run(
         for number in range(1, jobs + 1):
             selection = replace(options.selection, shard=shard.part(number, jobs))
             part = pickle.dumps(replace(options, selection=selection))
-            started.append(_Job(number, job.Work(part, list(targets), named, list(libraries)), events))
+            started.append(_Job(number, child.Work(part, list(targets), named, list(libraries)), events))
         interrupted = _wait(started, events, progress)
         answers = [_answer(one, interrupted) for one in started]
     finally:
@@ -92,9 +92,9 @@ def _joined(parts: Sequence[BackendReport], jobs: int, shard: Shard) -> BackendR
 class _Job:
     """One process, and a thread that listens to it: progress goes to `events`, its last answer is kept."""
 
-    def __init__(self, number: int, work: job.Work, events: queue.Queue[JobProgress]) -> None:
+    def __init__(self, number: int, work: child.Work, events: queue.Queue[JobProgress]) -> None:
         environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}  # threads that spin steal the other jobs' time
-        self.worker = Worker("conformance.job", job.Replies, environment)
+        self.worker = Worker("conformance.parallel.child", child.Replies, environment)
         self.answer: Struct | str = ""  # a text: how it ended without one
         self._number, self._work, self._events = number, work, events
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -108,9 +108,9 @@ class _Job:
         planned = 0
         try:
             for message, _ in self.worker.request(self._work, threading.TIMEOUT_MAX):
-                if isinstance(message, job.Planned):
+                if isinstance(message, child.Planned):
                     planned = message.cases
-                elif isinstance(message, job.Step):
+                elif isinstance(message, child.Step):
                     self._events.put(JobProgress(self._number, planned, message.cases, message.check_id))
                 else:
                     self.answer = message
@@ -138,10 +138,10 @@ def _wait(started: Sequence[_Job], events: queue.Queue[JobProgress], progress: P
 
 def _answer(ended: _Job, interrupted: bool) -> _Answer:
     answer = ended.answer
-    if isinstance(answer, job.Finished):
+    if isinstance(answer, child.Finished):
         return _Answer(pickle.loads(answer.reports), answer.interrupted)
-    if isinstance(answer, job.WrongCall):
+    if isinstance(answer, child.WrongCall):
         raise SelectionError(answer.text)
     if interrupted:
         return _Answer([], True)
-    raise JobFailed(f"a job failed:\n{answer.traceback}" if isinstance(answer, job.Broken) else f"a job {answer}")
+    raise JobFailed(f"a job failed:\n{answer.traceback}" if isinstance(answer, child.Broken) else f"a job {answer}")

@@ -24,7 +24,7 @@ from backends.numba_tiled.simd.registers import BYTES
 _SUMS_BYTES = 128 << 10  # of a group of panels: an eighth of a 1 MiB L2 cache
 
 
-class Room(NamedTuple):
+class ScratchLayout(NamedTuple):
     """A thread's part of the scratch memory, in elements, and two constants."""
 
     size: int  # of the part
@@ -50,7 +50,7 @@ class Scratch(NamedTuple):
     places: Any
 
 
-def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsize: int) -> Room:
+def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsize: int) -> ScratchLayout:
     """For a product of `filters` rows over `taps` of each channel, with results of `width` columns."""
     line, panel = BYTES // itemsize, VECTORS * BYTES // itemsize
     laid_out = 0 if planes.is_image else work.images * planes.channels * planes.size
@@ -65,7 +65,7 @@ def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsi
     dtype = np.dtype(f"f{itemsize}")
     third = second + together * one + (FILTERS * panel if work.transposed else 0) + line
     size = third + (FEW * DEPTH + line if work.dots else 0)
-    return Room(size, first, second, third, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
+    return ScratchLayout(size, first, second, third, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
 
 
 def segments(threads: int) -> np.ndarray:

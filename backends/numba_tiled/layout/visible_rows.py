@@ -21,7 +21,7 @@ from backends.numba_tiled.layout.window import window
 from harness import ConvSpec
 
 
-class Sight(NamedTuple):
+class VisibleRows(NamedTuple):
     """What a result sees of one channel."""
 
     taps: int  # of a channel
@@ -29,20 +29,20 @@ class Sight(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def sight_of_x(spec: ConvSpec) -> list[Sight]:
+def sight_of_x(spec: ConvSpec) -> list[VisibleRows]:
     """What y sees of x: one sight."""
     g = window(spec)
     read = np.add.outer(np.arange(g.oh) * g.sh - g.top, np.arange(g.kh) * g.dh)
-    return [Sight(spec.taps, (read >= 0) & (read < g.h))]
+    return [VisibleRows(spec.taps, (read >= 0) & (read < g.h))]
 
 
 @lru_cache(maxsize=256)
-def sight_of_dy(spec: ConvSpec) -> list[Sight]:
+def sight_of_dy(spec: ConvSpec) -> list[VisibleRows]:
     """What each pair of remainders of dx sees of dy."""
     g, (planes, parts, regions) = window(spec), remainders(spec, 1)
     taps, found = regions.sizes[4::SIZES] // planes.channels, []
     for a in range(g.sh):
         steps = np.array([u * g.dh // g.sh for u in range(g.kh) if u * g.dh % g.sh == a], np.int64)
         read = np.subtract.outer(np.arange(parts.rows) + parts.first, steps)
-        found += [Sight(int(count), (read >= 0) & (read < g.oh)) for count in taps[a * g.sw : (a + 1) * g.sw]]
+        found += [VisibleRows(int(count), (read >= 0) & (read < g.oh)) for count in taps[a * g.sw : (a + 1) * g.sw]]
     return found

@@ -1,6 +1,6 @@
 """One process of a run that several share: it opens, plans and runs its part, and answers with progress and reports.
 
-`jobs` is the parent's side.
+`parent` starts it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""One run that several processes share: each takes a part of the cases and answers with reports (`--jobs`)."""
