@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.cases.suite_version import SUITE_VERSION
+
 if TYPE_CHECKING:
     from conformance.api import ConformanceError, Report, check
 
-SUITE_VERSION = "2026.12"
 __all__ = ["SUITE_VERSION", "ConformanceError", "Report", "check"]
 
 

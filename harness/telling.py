@@ -12,17 +12,16 @@ def one_line(said: object) -> str:
     >>> one_line(ValueError("no\\n  such thing")), one_line(KeyboardInterrupt())
     ('no such thing', 'KeyboardInterrupt')
     """
-    text = " ".join(str(said).split())
-    return text or (type(said).__name__ if isinstance(said, BaseException) else "")
+    return _text(said) or (type(said).__name__ if isinstance(said, BaseException) else "")
 
 
 def named(error: BaseException) -> str:
     """An exception with its class, in one line.
 
     >>> named(ValueError("no such thing")), named(KeyboardInterrupt())
-    ('ValueError: no such thing', 'KeyboardInterrupt: KeyboardInterrupt')
+    ('ValueError: no such thing', 'KeyboardInterrupt')
     """
-    return f"{type(error).__name__}: {one_line(error)}"
+    return ": ".join(filter(None, (type(error).__name__, _text(error))))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -33,3 +32,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(word, list(known), n=1)
     return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _text(said: object) -> str:
+    """In one line, whatever the object does when it is asked: exceptions of plug-ins are anybody's code."""
+    try:
+        return " ".join(str(said).split())
+    except Exception as error:
+        return f"(no text: its __str__ raised {type(error).__name__})"

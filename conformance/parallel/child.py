@@ -110,7 +110,7 @@ def main() -> None:
     given, out = take_over()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _once)
-    request = pipe.read(given, pipe.decoder(Work))
+    request = pipe.read(given, Work)
     if request is not None:
         pipe.write(out, answer(request[0], lambda message: pipe.write(out, message)))
         pipe.write(out, pipe.Done())

@@ -26,9 +26,14 @@ def merge(parts: Sequence[BackendReport]) -> BackendReport:
         seconds=round(max(part.seconds for part in parts), 3),
         reason=_once(part.reason for part in parts),
         cut=_once(part.cut for part in parts),
-        verdict=Verdict.worst(part.verdict for part in parts),
+        verdict=Verdict.worst(part.verdict for part in _with_cases(parts)),
         checks=list(checks.values()),
     )
+
+
+def _with_cases(parts: Sequence[BackendReport]) -> Sequence[BackendReport]:
+    """The parts that say something: one to which no case fell is incomplete by itself; of the whole it says nothing."""
+    return [part for part in parts if part.total or part.verdict is not Verdict.INCOMPLETE] or parts
 
 
 def _joined(a: CheckReport, b: CheckReport) -> CheckReport:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from conformance import SUITE_VERSION
 from conformance.cases.case import Case
 from conformance.cases.selection import EVERYTHING, Selection
+from conformance.cases.suite_version import SUITE_VERSION
 from conformance.diagnosis import explain
 from conformance.run.records import SCHEMA, BackendReport, CheckReport, FailureReport
 from conformance.run.results import CaseResult, CheckResult

@@ -6,8 +6,8 @@ the checks that a version had. Mending a check that was wrong, and more geometri
 
 from __future__ import annotations
 
-from conformance import SUITE_VERSION
 from conformance.cases.case import SelectionError
+from conformance.cases.suite_version import SUITE_VERSION
 
 # The first version that has them; every other check is new in the current one.
 _SINCE = {

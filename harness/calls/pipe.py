@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -25,40 +26,31 @@ class Error(Struct, frozen=True, tag_field="kind", tag="error"):
     text: str
 
 
-class _Frame(Struct, frozen=True):
-    """One line: the message, and of each array dtype and shape (None where there is no array)."""
-
-    message: msgspec.Raw
-    arrays: list[tuple[str, tuple[int, ...]] | None] = []
-
-
 def write(stream: IO[bytes], message: Struct, arrays: Arrays = ()) -> None:
-    """Send a message and the arrays that go with it."""
+    """Send a message and the arrays that go with it.
+
+    The standard library writes the line: a path or an error's text may hold lone surrogates, which no UTF-8 has.
+    """
     described = [None if a is None else (a.dtype.str, a.shape) for a in arrays]
-    frame = _Frame(msgspec.Raw(msgspec.json.encode(message, enc_hook=_plain)), described)
-    stream.write(msgspec.json.encode(frame) + b"\n")
+    frame = {"message": msgspec.to_builtins(message, enc_hook=_plain), "arrays": described}
+    stream.write(json.dumps(frame).encode("ascii") + b"\n")
     for a in arrays:
         if a is not None and a.size:
             stream.write(np.ascontiguousarray(a).reshape(a.size).view(np.uint8).data)
     stream.flush()
 
 
-def decoder(kinds: Any) -> msgspec.json.Decoder[Any]:
-    """What reads the messages of one side: any of the Structs of the union `kinds`, told apart by their `kind`."""
-    return msgspec.json.Decoder(kinds)
-
-
-def read(stream: IO[bytes], messages: msgspec.json.Decoder[Any]) -> tuple[Any, list[Array | None]] | None:
-    """The next message and its arrays (new ones, writeable).
+def read(stream: IO[bytes], messages: Any) -> tuple[Any, list[Array | None]] | None:
+    """The next message, one of the Structs of a union that are told apart by their `kind`, and its new arrays.
 
     None at the end of the stream. Raises `EOFError` in the middle of an array, `ValueError` for anything foreign.
     """
     line = stream.readline()
     if not line.endswith(b"\n"):
         return None
-    frame = msgspec.json.decode(line, type=_Frame)
-    message = messages.decode(frame.message)
-    return message, [None if d is None else _read_array(stream, *d) for d in frame.arrays]
+    frame = json.loads(line)
+    message = msgspec.convert(frame["message"], messages)
+    return message, [None if d is None else _read_array(stream, *d) for d in frame["arrays"]]
 
 
 def _plain(value: object) -> object:
@@ -68,8 +60,8 @@ def _plain(value: object) -> object:
     raise NotImplementedError(f"a {type(value).__name__} cannot be sent")
 
 
-def _read_array(stream: IO[bytes], dtype: str, shape: tuple[int, ...]) -> Array:
-    a: Array = np.empty(shape, dtype)
+def _read_array(stream: IO[bytes], dtype: str, shape: Sequence[int]) -> Array:
+    a: Array = np.empty(tuple(shape), dtype)
     if a.size:
         rest = a.reshape(a.size).view(np.uint8).data
         while rest:

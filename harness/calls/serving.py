@@ -15,6 +15,7 @@ from msgspec import Struct
 from harness.calls import pipe
 from harness.contract import own_packages
 from harness.contract.protocol import Array
+from harness.telling import one_line
 
 Answers = Iterable[tuple[Struct, pipe.Arrays]]
 
@@ -23,14 +24,13 @@ def serve(requests: Any, answer: Callable[[Any, list[Array | None]], Answers]) -
     """Take over stdin and stdout, and answer every request, one of the Structs of the union `requests`."""
     own_packages.come_first()
     given, out = take_over()
-    messages = pipe.decoder(requests)
-    while (message := pipe.read(given, messages)) is not None:
+    while (message := pipe.read(given, requests)) is not None:
         try:
             for reply, arrays in answer(*message):
                 pipe.write(out, reply, arrays)
         except Exception as error:
             traceback.print_exc()
-            pipe.write(out, pipe.Error(type(error).__name__, str(error)))
+            pipe.write(out, pipe.Error(type(error).__name__, one_line(error)))
             continue
         pipe.write(out, pipe.Done())
 

@@ -25,6 +25,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 # glibc keeps freed memory instead of returning it to the system, so nobody pays page faults for fresh results.
 _STEADY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**62), "MALLOC_TOP_PAD_": str(64 * 2**20)}
 ALLOCATORS = ("steady", "default")
+_LAST_WORDS = 5.0  # seconds for a child to end that does not listen any more
 _Answer = tuple[Any, list[Array | None]]
 
 
@@ -56,7 +57,7 @@ class Worker:
 
     def __init__(self, module: str, answers: Any, env: dict[str, str]) -> None:
         """Start `python -m module`, whose messages back are of the union `answers`."""
-        self._messages = pipe.decoder(answers | pipe.Done | pipe.Error)
+        self._messages = answers | pipe.Done | pipe.Error
         self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             own_packages.command(module), env=env,
@@ -113,7 +114,11 @@ class Worker:
 
     def _last_words(self) -> str:
         """Exit code or signal, and the last line that the child wrote to stderr."""
-        code = self._process.wait()
+        try:
+            code = self._process.wait(_LAST_WORDS)
+        except subprocess.TimeoutExpired:  # it has closed its end and lives on
+            self._process.kill()
+            code = self._process.wait()
         how = f"killed by {_signal_name(-code)}" if code < 0 else f"exited with code {code}"
         if self._errors.closed:
             return how

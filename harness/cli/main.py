@@ -6,6 +6,7 @@ Exit codes: 2 the call is wrong (one line, before anything runs); 4 the harness 
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from typing import Annotated, Any
@@ -45,6 +46,9 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
 
 def main() -> None:
     """Run the program and exit; all exit codes are decided here or returned by a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # texts of backends may hold what no encoding has
     try:
         own_packages.come_first()
         code = app(standalone_mode=False)

@@ -10,12 +10,13 @@ import ast
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.telling import did_you_mean
+from harness.telling import did_you_mean, one_line
 
 GROUP = "im2col_harness.backends"
 _BUILTIN_PACKAGE = "backends"
@@ -34,6 +35,7 @@ class Target:
     text: str  # as typed; every repro repeats it
     name: str  # in every table, record and message of this call
     location: str  # a registered name, `file.py[:Attr]` or `module:Attr`
+    is_named: bool = False  # whether the user gave the name, with NAME=
 
     @property
     def is_builtin(self) -> bool:
@@ -73,24 +75,15 @@ def names() -> list[str]:
 
 def resolve(text: str) -> Target:
     """The target that a text means. Raises `RegistryError` naming what is wrong with it."""
-    given, location = "", text
+    given, location, registered = "", text, sources()
     named = _NAMED.fullmatch(text)
-    if named and text not in sources() and not Path(text).is_file():
+    if named and text not in registered and not _is_file(Path(text)):
         given, location = named.groups()
-    if location in sources():
-        return Target(text, given or location, location)
-    found = _file_and_attribute(location)
-    if found is not None:
-        path, attribute = found
-        if not path.is_file():
-            raise RegistryError(f"backend file {str(path)!r} {'is a folder' if path.is_dir() else 'does not exist'}")
-        return Target(text, given or _declared_name(path, attribute) or _joined(path.stem, attribute), location)
-    module, _, attribute = location.rpartition(":")
-    if module and attribute:
-        source = _source_of(module)
-        declared = _declared_name(source, attribute) if source else ""
-        return Target(text, given or declared or _joined(module.rpartition(".")[2], attribute), location)
-    raise RegistryError(_unknown(location))
+    if given in registered and given != location:
+        raise RegistryError(f"{given!r} is the name of a registered backend; give {location!r} another NAME=")
+    own = _own_name(location)
+    name = given or own
+    return Target(text, f"{name}#2" if name in registered and name != location else name, location, bool(given))
 
 
 def resolve_all(texts: Iterable[str]) -> list[Target]:
@@ -99,19 +92,56 @@ def resolve_all(texts: Iterable[str]) -> list[Target]:
     Raises `RegistryError` where a text means no backend, or where two were given the same name with NAME=.
     """
     targets = [resolve(text) for text in texts]
-    given = [t.name for t in targets if t.text.startswith(f"{t.name}=")]
+    given = [t.name for t in targets if t.is_named]
     for name in given:
         if given.count(name) > 1:
             raise RegistryError(f"two backends were named {name!r}; give each a NAME= of its own")
     taken, unique = set(given), []
     for target in targets:
         name, number = target.name, 2
-        if target.name not in given or not target.text.startswith(f"{target.name}="):
-            while name in taken:
-                name, number = f"{target.name}#{number}", number + 1
+        while name in taken and not target.is_named:
+            name, number = f"{target.name.partition('#')[0]}#{number}", number + 1
         taken.add(name)
         unique.append(replace(target, name=name))
     return unique
+
+
+def _own_name(location: str) -> str:
+    """What a place is called without a NAME=. Raises `RegistryError` if it is none."""
+    if location in sources():
+        return location
+    found = _file_and_attribute(location)
+    if found is not None:
+        path, attribute = found
+        if not _is_file(path):
+            raise RegistryError(_missing(location, path))
+        return _declared_name(path, attribute) or _joined(path.stem, attribute)
+    module, _, attribute = location.rpartition(":")
+    if module and attribute:
+        source = _source_of(module)
+        declared = _declared_name(source, attribute) if source else ""
+        return declared or _joined(module.rpartition(".")[2], attribute)
+    raise RegistryError(_unknown(location))
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a path that the system refuses, as too long, is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _missing(location: str, path: Path) -> str:
+    """What is wrong with a file that is none."""
+    name, equals, rest = location.partition("=")
+    of_rest = _file_and_attribute(rest)
+    if equals and of_rest is not None and _is_file(of_rest[0]):
+        return f"the NAME in NAME=TARGET is made of letters, digits and _ . + -, got {name!r}"
+    try:
+        return f"backend file {str(path)!r} {'is a folder' if path.is_dir() else 'does not exist'}"
+    except (OSError, ValueError) as error:
+        return f"backend file {str(path)[:100]!r}... cannot be looked for: {one_line(error)[:100]}"
 
 
 def _file_and_attribute(location: str) -> tuple[Path, str] | None:
@@ -188,9 +218,9 @@ def _functions(body: Sequence[ast.stmt]) -> set[str]:
 
 def _unknown(location: str) -> str:
     path = Path(location)
-    if location and path.is_dir():
+    if location and not _is_file(path) and os.path.isdir(location):
         return f"backend {location!r} is a folder; give a file in it, as in {location.rstrip('/')}/mine.py"
-    if path.is_file():
+    if _is_file(path):
         return f"backend file {location!r} has no ending .py; only Python files can be loaded"
     if location.startswith((".", "/", "~")) or "/" in location:
         return f"backend file {location!r} does not exist"

@@ -5,12 +5,15 @@ A record that was written by an older version lacks the newer fields; their defa
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
 
 from harness.contract.status import CellStatus
 from harness.geometry.spec import Op
 
 SCHEMA = 1
+Seconds = Annotated[float, Meta(gt=0)]  # of a call
 
 
 class Code(Struct, frozen=True, kw_only=True):
@@ -124,7 +127,7 @@ class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
     checked_points: int = 0
     first_seconds: float | None = None
     first_in_process: bool = False
-    samples: list[float] = field(default_factory=list)
+    samples: list[Seconds] = field(default_factory=list)
     repetitions: int = 0
 
 

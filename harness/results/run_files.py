@@ -15,11 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
 from harness.results.records import SCHEMA, Line, Machine, PlanRecord, RunEnd, RunHeader
 from harness.results.writing import ResultsError, write_atomically
+
+_KINDS = {kind.__struct_config__.tag for kind in get_args(Line)}
 
 
 class _Kind(msgspec.Struct):
@@ -50,20 +53,23 @@ class RunFile:
 
 def read(path: Path) -> Iterator[Line]:
     """The records of a file. Raises `ResultsError` for a line, other than a torn last one, that is not a record."""
-    lines = path.read_text(encoding="utf-8").split("\n")
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise ResultsError(f"{path} is not text in UTF-8") from error
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
         try:
-            found = msgspec.json.decode(line, type=_Kind)
-            if found.kind == RunHeader.__struct_config__.tag and found.schema != SCHEMA:
-                raise ResultsError(f"{path}: schema must be {SCHEMA}, got {found.schema!r}")
-            record: Line = msgspec.json.decode(line, type=Line)
-        except msgspec.DecodeError as error:
+            record = _record(line, path)
+        except ValueError as error:
+            if isinstance(error, ResultsError):
+                raise
             if number == len(lines):  # no newline follows: the write was cut off
                 return
             raise ResultsError(f"{path}: line {number} is not a result record ({error})") from error
-        yield record
+        if record is not None:
+            yield record
 
 
 def header(path: Path) -> RunHeader:
@@ -99,6 +105,15 @@ def open_run(folder: Path, plan: PlanRecord, machine: Machine) -> RunFile:
     except OSError as error:
         raise ResultsError(f"results folder {str(home)!r} cannot be written: {error.strerror}") from error
     return file
+
+
+def _record(line: str, path: Path) -> Line | None:
+    """One line as a record; None if it is of a kind that this version does not know. Raises `ValueError`."""
+    found = json.loads(line)  # msgspec knows no lone surrogates, which texts of backends may hold
+    kind = msgspec.convert(found, _Kind)
+    if kind.kind == RunHeader.__struct_config__.tag and kind.schema != SCHEMA:
+        raise ResultsError(f"{path}: schema must be {SCHEMA}, got {kind.schema!r}")
+    return msgspec.convert(found, Line) if kind.kind in _KINDS else None
 
 
 def _continues(path: Path, plan: PlanRecord, machine: Machine) -> bool:

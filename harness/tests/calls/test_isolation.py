@@ -136,3 +136,60 @@ def test_fresh_memory_is_no_zeros_in_the_child(write: Write) -> None:
     assert reply.result is not None
     assert np.abs(reply.result).max() > 1e6
     backend.close()
+
+
+def test_a_backend_that_ran_out_of_memory_is_a_new_child_next_time(write: Write) -> None:
+    """What it hoards would fail the next call too, for no fault of its own."""
+    source = "hold = []\n" + broken("hold.append(np.ones(150_000_000))", "spec.batch == 2")
+    backend = InChild(resolve(str(write("mine.py", source))), memory=2 * 10**9)
+    arrays = data.exact("im2col", _SPEC, "float32", "x")
+    hoarding = ConvSpec.parse("n2c1h3w3_f1kh2kw2")
+    for _ in range(2):
+        backend.call("im2col", hoarding, data.exact("im2col", hoarding, "float32", "x"))
+    assert backend.call("im2col", _SPEC, arrays).error == ""
+    backend.close()
+
+
+def test_the_first_call_of_an_op_has_three_times_the_deadline(write: Write) -> None:
+    """It may have to compile."""
+    backend = InChild(resolve(str(write("mine.py", broken("import time; time.sleep(1.5)", "True")))), deadline=1)
+    arrays = data.exact("im2col", _SPEC, "float32", "x")
+    assert backend.call("im2col", _SPEC, arrays).error == ""
+    assert "no answer within 1 s" in backend.call("im2col", _SPEC, arrays).error
+    backend.close()
+
+
+@pytest.mark.parametrize(
+    ("says", "wrong"),
+    [
+        ("def info():\n    return {'dev\\udc80': 'x\\udc80'}\n", False),
+        ("def unsupported(op, spec, dtype):\n    return 'no \\udc80' if spec.groups == 3 else None\n", False),
+        ("def conv2d(x, w, b, spec):\n    raise ValueError('\\udc80')\n", True),
+        (
+            "class Mute(Exception):\n    def __str__(self): return 5\n\ndef conv2d(x, w, b, spec):\n    raise Mute\n",
+            True,
+        ),
+    ],
+    ids=["info", "unsupported", "raises", "mute"],
+)
+def test_texts_that_no_file_can_hold_cost_nothing_else(write: Write, tmp_path: Path, says: str, wrong: bool) -> None:
+    write("odd.py", f"{GOOD}\n\n{says}")
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "check", "odd.py", "--tier", "0", "--dtype", "float32", "--json", "out.json",
+         "--junit", "out.xml"], cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == int(wrong), done.stderr
+    (found,) = json.loads((tmp_path / "out.json").read_text())
+    assert {c["op"] for c in found["checks"] if c["status"] == "fail"} == ({"conv2d"} if wrong else set())
+
+
+def test_a_path_that_is_no_utf8_is_a_path(write: Write, tmp_path: Path) -> None:
+    folder = tmp_path / "d\udcfe"
+    folder.mkdir()
+    (folder / "mine.py").write_text(GOOD)
+    for more in (["--tier", "0"], ["--check", "values.exact", "--jobs", "2"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", "check", str(folder / "mine.py"), "--ops", "im2col", *more],
+            capture_output=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr

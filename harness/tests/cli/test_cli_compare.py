@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from harness.cli import comparison_table
+from harness.results import ratios
 from harness.tests.helpers.plugins import GOOD, Write, edited
 from harness.tests.helpers.program import at_start, harness, stored
+from harness.tests.helpers.records import a_cell
 
 _SPEC = "n1c3h12w11_f4kh3kw2"
 _OWN_UNAVAILABLE = "class BackendUnavailable(Exception):\n    pass\n\n\nraise BackendUnavailable('no such card')\n"
@@ -67,3 +75,34 @@ def test_a_backend_that_cannot_be_timed_has_no_ratio(
     assert (row["a"], row["status"], row["ratio"], row["pairs"]) == ("bad", status, None, 0)
     assert reason in row["reason"]
     assert (mean["ratio"], mean["layers"]) == (None, 0)
+
+
+@pytest.mark.parametrize("command", ["compare", "bench"])
+def test_ctrl_c_before_anything_is_timed_ends_the_command(write: Write, tmp_path: Path, command: str) -> None:
+    """What was not checked in full is not timed."""
+    write(
+        "slow.py",
+        edited("    padded = np.pad(x", "    import time; open('called', 'w'); time.sleep(1)\n    padded = np.pad(x"),
+    )
+    words = [command, "./slow.py", "numpy_fancy", *_ONE_LAYER[:4], *(["--no-asv"] if command == "bench" else [])]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    while not (tmp_path / "called").exists() and process.poll() is None:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "ratio" not in out
+
+
+def test_what_is_the_same_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the interval of the ratio holds 1, whatever the ratio itself is."""
+    rows = ratios.rows([a_cell("a", [1.0, 1.3]), a_cell("b", [1.1, 1.0])], ["a", "b"])
+    comparison_table.show(rows, [], "")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("net:small")]
+    assert "same" in line
+    slower = ratios.rows([a_cell("a", [1.1, 1.3]), a_cell("b", [1.0, 1.0])], ["a", "b"])
+    comparison_table.show(slower, [], "")
+    assert "1.2x slower" in capsys.readouterr().out

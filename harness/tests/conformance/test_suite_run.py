@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 import conformance
 from conformance.cases import full_size, grid, strategies
@@ -209,6 +210,27 @@ def test_the_worse_of_two_parts_of_a_check_is_kept() -> None:
     for parts in ([bad, good], [good, bad]):
         group = by_key(merge(parts))[full_size.LARGE_INDEX, "im2col", "float32"]
         assert (group.status, bool(group.repro), len(group.failures)) == (Status.FAIL, True, 1)
+
+
+def test_the_largest_share_of_an_allowance_is_kept() -> None:
+    right = planned(faulty.Right, shard=_PART)
+    right.run()
+    (report,) = reports(right)
+    one, two = ([structs.replace(c, used=used) for c in report.checks] for used in (0.25, 0.5))
+    for order in ((one, two), (two, one)):
+        whole = merge([structs.replace(report, checks=checks) for checks in order])
+        assert {c.used for c in whole.checks} == {0.5}
+
+
+def test_a_part_without_cases_says_nothing_of_the_whole() -> None:
+    """Of a plan so small that no case falls to it; a part that was cut off before it had any is another matter."""
+    right = planned(faulty.Right, shard=_PART)
+    right.run()
+    (report,) = reports(right)
+    empty = structs.replace(report, verdict=Verdict.INCOMPLETE, planned=0, executed=0, total=0, checks=[],
+                            counts=dict.fromkeys(Status.counted(), 0))  # fmt: skip
+    assert merge([report, empty]).verdict is merge([empty, report]).verdict is report.verdict
+    assert merge([empty, empty]).verdict is Verdict.INCOMPLETE
 
 
 def test_what_is_written_can_be_read() -> None:

@@ -66,6 +66,24 @@ def test_one_target_twice_and_files_of_one_name_have_names_of_their_own(write: W
     assert [t.text for t in asked[:3]] == [*paths, paths[0]]
 
 
+def test_the_name_of_a_registered_backend_is_nobody_elses(write: Write) -> None:
+    stranger = str(write("fake.py", f"name = 'torch_native'\n{GOOD}"))
+    namesake = str(write("numpy_fancy.py", GOOD))
+    asked = resolve_all([stranger, namesake, "torch_native", "numpy_fancy", "numpy_fancy"])
+    assert [t.name for t in asked] == [
+        "torch_native#2",
+        "numpy_fancy#2",
+        "torch_native",
+        "numpy_fancy",
+        "numpy_fancy#3",
+    ]
+
+
+def test_a_file_name_with_an_equals_sign_gives_no_name(write: Write) -> None:
+    path = str(write("a=b.py", f"name = 'a'\n{GOOD}"))
+    assert [t.name for t in resolve_all([path, path])] == ["a", "a#2"]
+
+
 def test_the_same_name_given_twice_is_refused() -> None:
     with pytest.raises(RegistryError, match="two backends were named 'a'; give each a NAME= of its own"):
         resolve_all(["a=numpy_fancy", "a=matlab_loop"])
@@ -83,10 +101,15 @@ def test_the_same_name_given_twice_is_refused() -> None:
         ("numpy_fanci", "did you mean 'numpy_fancy'?"),
         ("x=numpy_fanci", "unknown backend 'numpy_fanci', did you mean 'numpy_fancy'?"),
         ("", "unknown backend ''"),
+        ("numpy_fancy={folder}/right.py", "'numpy_fancy' is the name of a registered backend"),
+        ("a b={folder}/right.py", "the NAME in NAME=TARGET is made of letters, digits and _ . + -, got 'a b'"),
+        ("a" * 5000 + ".py", "cannot be looked for: "),
+        ("a" * 5000, "unknown backend 'aaa"),
     ],
 )
 def test_what_is_no_target_is_named(write: Write, tmp_path: Path, typed: str, said: str) -> None:
     write("plain", GOOD)
+    write("right.py", GOOD)
     (tmp_path / "dir.py").mkdir()
     with pytest.raises(RegistryError) as caught:
         resolve(typed.format(folder=tmp_path))

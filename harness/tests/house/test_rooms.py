@@ -12,7 +12,7 @@ from harness.tests.helpers.house.floors import FLOORS
 from harness.tests.helpers.imports import PRODUCT, ROOT, arrows, room
 
 _MOST_FILES = 12
-_DOORS = ("harness", "harness.__main__", "conformance.conftest", "conformance.pytest_entry")
+_DOORS = ("harness", "harness.__main__")
 
 
 def going_up(found: dict[str, set[str]]) -> Iterator[str]:
@@ -22,16 +22,15 @@ def going_up(found: dict[str, set[str]]) -> Iterator[str]:
         for other in sorted(others):
             there = room(other)
             if here in FLOORS and there in FLOORS and FLOORS.index(there) > FLOORS.index(here):
-                if module in _DOORS or other == "conformance":  # its version, and names that are loaded when asked for
+                if module in _DOORS:
                     continue
                 yield f"{module} imports {other}, which is above it"
 
 
 def circle(found: dict[str, set[str]]) -> list[str]:
     """The modules of an import circle, if there is one."""
-    lazy = {name: others - {"harness", "conformance"} for name, others in found.items()}
     try:
-        TopologicalSorter(lazy).prepare()
+        TopologicalSorter(found).prepare()
     except CycleError as error:
         return list(error.args[1])
     return []

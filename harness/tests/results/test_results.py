@@ -56,6 +56,39 @@ def test_a_number_that_is_not_json_is_refused(tmp_path: Path) -> None:
         file.append(a_cell(samples=[float("nan")]))
 
 
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_a_time_is_above_zero(tmp_path: Path, seconds: float) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text(_TEXT.replace("0.1", str(seconds)) + "\n" + _TEXT + "\n")
+    with pytest.raises(ResultsError, match=r"line 1 is not a result record .*samples"):
+        list(read(path))
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(b"\xff\xfe\n")
+    with pytest.raises(ResultsError, match=r"run\.jsonl is not text in UTF-8"):
+        list(read(path))
+
+
+def test_a_damaged_file_beside_it_hinders_no_run(tmp_path: Path) -> None:
+    first = open_run(tmp_path, _PLAN, a_machine())
+    (first.path.parent / "99999999T000000-x.jsonl").write_bytes(b"\xff\xfe\n")
+    assert open_run(tmp_path, _PLAN, a_machine()).path == first.path
+
+
+def test_a_line_of_a_kind_that_is_not_known_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"kind": "of a later version"}\n' + _TEXT + "\n")
+    assert list(read(path)) == [_CELL]
+
+
+def test_texts_of_backends_come_back_whatever_they_hold(tmp_path: Path) -> None:
+    file = RunFile(tmp_path / "run.jsonl")
+    file.append(a_cell(reason="\udc80"))
+    assert file.records() == [a_cell(reason="\udc80")]
+
+
 def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
     file = RunFile(tmp_path / "run.jsonl")
     file.append(_CELL)
