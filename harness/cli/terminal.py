@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from types import TracebackType
 
 from rich.console import Console
@@ -21,6 +22,11 @@ _LINE_EVERY = 10.0  # seconds between plain lines
 def say(text: str) -> None:
     """One line on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def aside(stdout_is_taken: bool) -> AbstractContextManager[object]:
+    """Tables go to stderr within, if stdout is taken by a document (`--json -`)."""
+    return redirect_stdout(sys.stderr) if stdout_is_taken else nullcontext()
 
 
 class Ticker:

@@ -30,6 +30,11 @@ def record(file: Path) -> str:
     root, plan, code = machine.project_root(), header.plan, header.code
     if root is None:
         return "asv step left out: not in a git checkout of the harness"
+    foreign = [text for text in plan.backends if not targets.resolve(text).is_builtin]
+    if foreign:
+        return f"asv step left out: it keeps the history of built-in backends, and this run has {', '.join(foreign)}"
+    if not file.resolve().is_relative_to(root / "results"):
+        return f"asv step left out: it keeps what lies in {root / 'results'}"
     if importlib.util.find_spec("asv") is None:
         return "asv step left out: asv is not installed (pip install 'im2col-harness[bench]')"
     if code.dirty or code != machine.code():

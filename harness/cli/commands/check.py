@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from conformance.cases.case import SelectionError
 from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.cases.shard import Shard
 from conformance.checks import external
@@ -16,12 +15,11 @@ from conformance.reports import junit, page, summary
 from conformance.run import versions, xfails
 from conformance.run.suite_run import Options
 from harness.calls.in_child import DEADLINE
-from harness.cli import check_table, exit_codes
+from harness.cli import check_table, exit_codes, outputs, terminal
 from harness.cli.options import Backends, Dtypes, JsonFile, Ops, chosen_dtypes, chosen_ops
 from harness.cli.suite_progress import run_here, run_in_jobs
 from harness.contract import targets
 from harness.geometry.spec import ConvSpec
-from harness.results.writing import require_writable, write_atomically
 
 
 def check(
@@ -62,31 +60,26 @@ def check(
         ops=chosen_ops(ops), dtypes=chosen_dtypes(dtype), specs=[ConvSpec.parse(s) for s in shape or []],
         pattern=pattern, seed=seed, tier=tier, shard=Shard.parse(shard), suite=versions.require(as_of),
     )  # fmt: skip
-    _require_files(json_file, junit_file, html_file)
+    asked, named = targets.resolve_all(names or targets.names()), bool(names)
+    files = outputs.require((json_file, junit_file, html_file), [*outputs.files_of(asked), known])
     exclusions = xfails.read(known) if known else []
     options = Options(selection, float("inf") if budget is None else budget, deadline, isolate, exclusions, threads)
-    asked, named = targets.resolve_all(names or targets.names()), bool(names)
     libraries = witnesses.installed() if html_file else witnesses.at_hand()
     if jobs > 1:
         reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
     else:
         reports, interrupted = run_here(options, asked, named, libraries)
-    if json_file:
-        write_atomically(json_file, summary.as_text(reports, lines=json_file.suffix == ".jsonl"))
-    if junit_file:
-        write_atomically(junit_file, junit.junit(reports))
-    if html_file:
-        write_atomically(html_file, page.render(reports))
-    check_table.show(reports, [f"left out: {name}: {why}" for name, why in external.skipped().items()])
+    with terminal.aside(outputs.takes_stdout(files)):
+        check_table.show(reports, [f"left out: {name}: {why}" for name, why in external.skipped().items()])
+    lines = json_file is not None and json_file.suffix == ".jsonl"
+    code = outputs.write(
+        (
+            (json_file, lambda: summary.as_text(reports, lines=lines)),
+            (junit_file, lambda: junit.junit(reports)),
+            (html_file, lambda: page.render(reports)),
+        ),
+        exit_codes.of_verdicts([report.verdict for report in reports], named),
+    )
     if interrupted:
         raise KeyboardInterrupt
-    raise typer.Exit(exit_codes.of_verdicts([report.verdict for report in reports], named))
-
-
-def _require_files(*given: Path | None) -> None:
-    """Every file can be written, and each is another. Raises `ResultsError` or `SelectionError`."""
-    files = [file for file in given if file]
-    for file in files:
-        require_writable(file)
-    if len({file.resolve() for file in files}) < len(files):
-        raise SelectionError(f"--json, --junit and --html need a file each, got {', '.join(map(str, files))}")
+    raise typer.Exit(code)

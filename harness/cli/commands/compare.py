@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from harness.cli import comparison_table, exit_codes, terminal
+from harness.cli import comparison_table, exit_codes, outputs, terminal
 from harness.cli.measuring import without_wrong_ones
 from harness.cli.options import (
     Allocator,
@@ -28,7 +29,7 @@ from harness.geometry.layers import read_layers
 from harness.geometry.spec import OPS
 from harness.results import machine, ratios
 from harness.results.records import SCHEMA, BackendFacts, Ceilings, Cell, Comparison
-from harness.results.writing import require_writable, write_atomically
+from harness.results.words import plural
 from harness.timing import run
 from harness.timing.plan import DEFAULT_ROUNDS, Plan
 
@@ -56,8 +57,8 @@ def compare(
         shape_set, read_layers(shape_set, batch), asked, chosen_ops(ops) or OPS, chosen_dtypes(dtype) or ("float32",),
         threads, chosen_allocator(allocator), _BUDGET, pairs, batch=batch,
     )  # fmt: skip
-    if json_file:
-        require_writable(json_file)
+    shapes = Path(shape_set)
+    files = outputs.require((json_file,), [*outputs.files_of(asked), shapes if shapes.is_file() else None])
     plan = without_wrong_ones(plan)
     cells: list[Cell] = []
     described: list[BackendFacts | Ceilings] = []
@@ -73,13 +74,17 @@ def compare(
     ceilings = [record for record in described if isinstance(record, Ceilings)]
     table = ratios.rows(cells, known, [r for r in described if isinstance(r, BackendFacts)], ceilings)
     means = ratios.geomeans(table)
-    if json_file:
-        document = Comparison(
+    with terminal.aside(outputs.takes_stdout(files)):
+        comparison_table.show(table, means, f"{plural(threads, 'thread')}, {allocator} allocator")
+
+    def document() -> str:
+        found = Comparison(
             schema=SCHEMA, machine=machine.facts(), threads=threads, allocator=allocator, ceilings=ceilings, rows=table,
             geomean=means,
         )  # fmt: skip
-        write_atomically(json_file, json.dumps(msgspec.to_builtins(document), indent=1) + "\n")
-    comparison_table.show(table, means, f"{threads} thread(s), {allocator} allocator")
+        return json.dumps(msgspec.to_builtins(found), indent=1) + "\n"
+
+    code = outputs.write([(json_file, document)], exit_codes.of_cells(cells, known))
     if interrupted:
         raise KeyboardInterrupt
-    raise typer.Exit(exit_codes.of_cells(cells, known))
+    raise typer.Exit(code)

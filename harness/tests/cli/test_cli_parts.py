@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conformance.checks import external
-from harness.tests.helpers.plugins import Write, edited
+from harness.tests.helpers.plugins import GOOD, Write, edited
 from harness.tests.helpers.program import call, harness
 
 _FEW = ("--check", "contract.dtype", "--ops", "im2col", "--dtype", "float32")
@@ -65,3 +65,38 @@ def test_a_geometry_of_ones_own_is_judged_by_the_checks_that_fit_it(tmp_path: Pa
     done = harness(tmp_path, "check", "numpy_fancy", "--shape", "n2c3h6w7_f4kh3kw4", "--check", "contract.*")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pass" in done.stdout
+
+
+def test_a_document_on_stdout_is_alone_there(write: Write, tmp_path: Path) -> None:
+    write("good.py", GOOD)
+    done = harness(tmp_path, "check", "./good.py", "--tier", "0", "--ops", "im2col", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    assert found["verdict"] == "pass"
+    assert "good" in done.stderr
+    done = harness(tmp_path, "compare", "./good.py", "numpy_fancy", "--shapes", "n1c2h6w5_f3kh2kw3", "--ops", "im2col",
+                   "--pairs", "2", "--json", "-")  # fmt: skip
+    assert json.loads(done.stdout)["rows"]
+
+
+@pytest.mark.parametrize("option", ["--json", "--junit", "--html"])
+def test_the_plugin_is_no_output(write: Write, tmp_path: Path, option: str) -> None:
+    path = write("mine.py", GOOD)
+    for words in (["./mine.py"], ["NAME=mine.py"], ["mine.py:Attr"]):
+        done = harness(tmp_path, "check", *words, option, "./mine.py")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is an input of this call" in done.stderr
+    assert path.read_text() == GOOD
+
+
+def test_a_report_that_cannot_be_written_hides_no_verdict(write: Write, tmp_path: Path) -> None:
+    """The folder is gone by the end of the run, as a full disk would be."""
+    gone = "\n\nimport shutil\nshutil.rmtree({!r}, ignore_errors=True)\nopen({!r}, 'w').close()\n"
+    folder = tmp_path / "out"
+    for source, code in ((GOOD, 2), (edited("+= taps", "= taps"), 1)):
+        folder.unlink(missing_ok=True)
+        write("mine.py", source + gone.format(str(folder), str(folder)))
+        done = harness(tmp_path, "check", "./mine.py", "--tier", "0", "--ops", "col2im", "--json", "out/found.json")
+        assert done.returncode == code, done.stderr
+        assert "mine" in done.stdout
+        assert "out/found.json' cannot be written" in done.stderr

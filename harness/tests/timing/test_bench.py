@@ -17,7 +17,7 @@ from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.results import machine, ratios, run_files
 from harness.results.records import BackendFacts, Ceilings, Cell, Line, RunEnd, RunHeader
-from harness.timing import child, run
+from harness.timing import asv_bridge, child, run
 from harness.timing.plan import Plan
 
 _LAYERS = [Layer(text, ConvSpec.parse(text)) for text in ("n2c3h9w8_f4kh3kw2_sh2sw1_pt1", "n1c2h6w7_f2kh2kw2")]
@@ -223,6 +223,17 @@ def test_code_state_ignores_results(tmp_path: Path) -> None:
         assert machine.code() == state
     finally:
         marker.unlink()
+
+
+def test_asv_keeps_the_history_of_built_in_backends_in_the_checkout(tmp_path: Path) -> None:
+    """Nothing of a stranger's plug-in, and nothing measured elsewhere, is written into the checkout."""
+    if machine.project_root() is None:
+        pytest.skip("not in a git checkout")
+    for backends, said in (((plugin(tmp_path, "mine"), "numpy_fancy"), "mine.py"), (("numpy_fancy",), "what lies in")):
+        file = run_files.open_run(tmp_path, plan(*backends).record(), machine.facts())
+        told = asv_bridge.record(file.path)
+        assert told.startswith("asv step left out: ")
+        assert said in told
 
 
 def test_asv_records_and_publishes_a_run(tmp_path: Path) -> None:
