@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-numba test-others test-cuda test-full goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint clean
+.PHONY: help install report test test-cuda test-full goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -27,17 +27,9 @@ report: install  ## check every backend, measure the quick set, write results/re
 	@$(BIN)/harness bench --shapes quick >/dev/null; code=$$?; [ $$code -eq 0 ] || [ $$code -eq 1 ] || exit $$code
 	@echo "the report is in:"; $(BIN)/harness report
 
-test: install    ## lint, types and all tests, under 10 minutes
+test: install    ## lint, types and all tests, under 8 minutes
 	$(MAKE) --no-print-directory lint
-	$(MAKE) --no-print-directory -j2 test-numba test-others
-
-# Compiling takes most of the time of the first part, which says what it found when it ends.
-NUMBA_TESTS = $(wildcard harness/tests/backends/test_numba_*.py)
-test-numba:
-	@found=$$($(BIN)/python -m pytest $(NUMBA_TESTS) 2>&1); code=$$?; echo "$$found"; exit $$code
-
-test-others:
-	$(BIN)/python -m pytest $(NUMBA_TESTS:%=--ignore=%)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes
 	$(BIN)/python -m pytest -m cuda
