@@ -27,7 +27,7 @@ report: install  ## check every backend, measure the quick set, write results/re
 	@$(BIN)/harness bench --shapes quick >/dev/null; code=$$?; [ $$code -eq 0 ] || [ $$code -eq 1 ] || exit $$code
 	@echo "the report is in:"; $(BIN)/harness report
 
-test: install    ## lint, types and all tests, under 8 minutes
+test: install    ## lint, types and all tests but the CUDA kernels', in two processes
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
