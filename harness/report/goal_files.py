@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from harness.geometry.spec import ConvSpec
+from harness.results.reading import parsed
 from harness.results.records import Comparison, ComparisonRow
 from harness.results.writing import ResultsError
 
@@ -65,23 +66,10 @@ def read_comparisons(folder: Path) -> list[Comparison]:
     """
     found = []
     for path in sorted(folder.glob("*.json")):
-        text = path.read_bytes()
         try:
-            if _has_rows(text):
-                found.append(msgspec.json.decode(text, type=Comparison))
-        except msgspec.DecodeError as error:
+            document = parsed(path.read_bytes())
+            if isinstance(document, dict) and "rows" in document:  # not the list that `harness check` writes
+                found.append(msgspec.convert(document, Comparison))
+        except ValueError as error:
             raise ResultsError(f"{str(path)!r} is no record of `harness compare --json`: {error}") from error
     return found
-
-
-class _Document(msgspec.Struct):
-    """What tells a comparison from what else `--json` writes."""
-
-    rows: msgspec.Raw = msgspec.Raw()
-
-
-def _has_rows(text: bytes) -> bool:
-    try:
-        return bool(bytes(msgspec.json.decode(text, type=_Document).rows))
-    except msgspec.ValidationError:  # a list, as `harness check` writes it
-        return False

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from harness.contract.status import Verdict
+from harness.results.reading import parsed
 from harness.results.writing import ResultsError
 
 
@@ -24,7 +25,7 @@ def read_verdicts(path: Path) -> dict[str, ConformanceVerdict] | None:
     if not path.exists():
         return None
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=list[ConformanceVerdict])
-    except (OSError, msgspec.DecodeError) as error:
+        found = msgspec.convert(parsed(path.read_bytes()), list[ConformanceVerdict])
+    except (OSError, ValueError) as error:
         raise ResultsError(f"{str(path)!r} is no record of `harness check --json`: {error}") from error
     return {record.backend: record for record in found}

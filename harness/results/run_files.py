@@ -19,6 +19,7 @@ from typing import get_args
 
 import msgspec
 
+from harness.results.reading import parsed
 from harness.results.records import SCHEMA, Line, Machine, PlanRecord, RunEnd, RunHeader
 from harness.results.writing import ResultsError, write_atomically
 
@@ -109,7 +110,7 @@ def open_run(folder: Path, plan: PlanRecord, machine: Machine) -> RunFile:
 
 def _record(line: str, path: Path) -> Line | None:
     """One line as a record; None if it is of a kind that this version does not know. Raises `ValueError`."""
-    found = json.loads(line)  # msgspec knows no lone surrogates, which texts of backends may hold
+    found = parsed(line)
     kind = msgspec.convert(found, _Kind)
     if kind.kind == RunHeader.__struct_config__.tag and kind.schema != SCHEMA:
         raise ResultsError(f"{path}: schema must be {SCHEMA}, got {kind.schema!r}")

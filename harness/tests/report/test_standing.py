@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
-from harness.contract.status import Verdict
+from harness.contract.status import CellStatus, Verdict
 from harness.report import standing
+from harness.report.goal_files import read_comparisons
 from harness.report.measured import load
 from harness.report.tables.backends import backends_table
 from harness.report.verdicts import read_verdicts
+from harness.results import ratios
+from harness.results.records import Comparison
 from harness.results.writing import ResultsError
 from harness.tests.helpers.plugins import called
+from harness.tests.helpers.records import a_cell, a_machine
 from harness.tests.helpers.runfiles import FLAT, make_cell, write_run
 from harness.timing.plan import Plan
 
@@ -106,3 +111,19 @@ def test_every_verdict_is_read_whatever_else_stands_beside_it(tmp_path: Path) ->
     found = read_verdicts(path)
     assert found is not None
     assert [record.verdict for record in found.values()] == list(Verdict)
+
+
+def test_texts_that_no_utf8_has_come_back(tmp_path: Path) -> None:
+    """`harness check` and `harness compare` write whatever a backend says, and the report reads what they wrote."""
+    odd = "no \udc80"
+    (tmp_path / "conformance.json").write_text(json.dumps([{"backend": odd, "verdict": "fail", "reason": odd}]))
+    found = read_verdicts(tmp_path / "conformance.json")
+    assert found is not None
+    assert list(found) == [odd]
+    rows = ratios.rows([a_cell("a", [1.0]), a_cell("b", status=CellStatus.FAIL, reason=odd)], ["a", "b"])
+    document = Comparison(
+        schema=1, machine=a_machine(), threads=1, allocator="steady", rows=rows, geomean=ratios.geomeans(rows)
+    )
+    (tmp_path / "compared.json").write_text(json.dumps(msgspec.to_builtins(document)))
+    (comparison,) = read_comparisons(tmp_path)
+    assert comparison.rows[0].reason == f"b: {odd}"
