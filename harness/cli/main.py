@@ -6,7 +6,6 @@ Exit codes: 2 the call is wrong (one line, before anything runs); 4 the harness 
 
 from __future__ import annotations
 
-import io
 import sys
 import traceback
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ import typer
 from conformance.cases.case import CaseError, SelectionError
 from conformance.run.xfails import XfailsError
 from harness import __version__
-from harness.cli import terminal
+from harness.cli import streams, terminal
 from harness.cli.commands import backends, bench, check, compare, report
 from harness.contract import own_packages
 from harness.contract.targets import RegistryError
@@ -46,9 +45,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
 
 def main() -> None:
     """Run the program and exit; all exit codes are decided here or returned by a command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # texts of backends may hold what no encoding has
+    streams.take_over()
     try:
         own_packages.come_first()
         code = app(standalone_mode=False)
@@ -66,4 +63,4 @@ def main() -> None:
         traceback.print_exc()
         terminal.say("harness: this is a fault of the harness itself, please report it with the lines above")
         code = 4
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(streams.settled(code if isinstance(code, int) else 0))

@@ -40,12 +40,19 @@ class RunFile:
     path: Path
 
     def append(self, record: Line) -> None:
-        """Write one line and hand it to the disk. Raises `ValueError` for a number that JSON does not have."""
+        """Write one line and hand it to the disk.
+
+        Raises `ValueError` for a number that JSON does not have, `ResultsError` if the file cannot be written: what was
+        written before stays, and the same plan continues it.
+        """
         text = json.dumps(msgspec.to_builtins(record), allow_nan=False)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise ResultsError(f"results file {str(self.path)!r} cannot be written: {error.strerror}") from error
 
     def records(self) -> list[Line]:
         """All whole lines."""
@@ -101,10 +108,7 @@ def open_run(folder: Path, plan: PlanRecord, machine: Machine) -> RunFile:
     run = next(name for name in names if not (home / f"{name}.jsonl").exists())
     file = RunFile(home / f"{run}.jsonl")
     started = now.isoformat(timespec="seconds")
-    try:
-        file.append(RunHeader(schema=SCHEMA, run=run, started=started, plan=plan, machine=machine, code=machine.code))
-    except OSError as error:
-        raise ResultsError(f"results folder {str(home)!r} cannot be written: {error.strerror}") from error
+    file.append(RunHeader(schema=SCHEMA, run=run, started=started, plan=plan, machine=machine, code=machine.code))
     return file
 
 

@@ -27,6 +27,7 @@ from harness.contract.status import CellStatus
 from harness.geometry.layers import read_layers
 from harness.geometry.spec import OPS
 from harness.results.records import Cell
+from harness.results.writing import require_folder
 from harness.timing import asv_bridge, run
 from harness.timing.plan import DEFAULT_BUDGET, Plan
 
@@ -46,6 +47,7 @@ def bench(
     asv: Annotated[bool, typer.Option(help="let asv record the run")] = True,
 ) -> None:
     """How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if interrupted."""
+    require_folder(out / "runs")
     asked = targets.resolve_all(names or targets.names())
     plan = without_wrong_ones(
         Plan(
