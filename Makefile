@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-cuda test-full goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint clean
+.PHONY: help install report test test-cuda test-full planted goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -36,11 +36,16 @@ test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to ma
 
 test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about an hour
 	$(BIN)/python -m conformance.diagnosis.compare_libraries --tier2-sample 200
+	$(MAKE) --no-print-directory planted
 	OMP_NUM_THREADS=1 $(BIN)/harness check numpy_fancy torch_native --tier 2 --jobs 2
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/harness check numba_tiled numba_winograd numba_loops --tier 2 --jobs 2
 	$(BIN)/harness check numba_tiled numba_winograd numba_loops --tier 2 --threads 2
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native matlab_loop --tier 3 --check values.random
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numba_winograd --tier 4 --check values.layer
+
+PLANTED ?= --sample 100 --seed $(shell date -u +%Y%m%d) --at-least 80
+planted: install ## plant small faults in our own code, one at a time: how many do our tests notice? about an hour
+	$(BIN)/python -m harness.tests.mutation $(PLANTED)
 
 GOAL_RUNS = core-1 core-2 resnet50-1 vgg16-1 mobilenet_v1-1 alexnet-1 cifar10-1 mnist-1
 VERSUS    = $(BIN)/harness compare --dtype float32 --shapes $${run%-*} --threads $${run\#\#*-}

@@ -1,0 +1,61 @@
+"""`python -m harness.tests.mutation`: plant a sample of small faults, one at a time, and list those unnoticed.
+
+The faults are planted in a copy of the tree, never in the tree itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.tests.mutation.mutants import Mutant, compiles, drawn, mutants
+from harness.tests.mutation.planting import Copy, Outcome
+from harness.tests.mutation.related import related_tests, sources
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def plant(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="source files or folders; default: the whole product")
+    ] = None,
+    sample: Annotated[int, typer.Option(min=0, help="so many faults, drawn at random; 0: all")] = 100,
+    seed: Annotated[int, typer.Option(help="of the sample")] = 0,
+    tests: Annotated[list[Path] | None, typer.Option(help="test files or folders instead of those of the room")] = None,
+    kind: Annotated[str, typer.Option(help="only faults of this kind, e.g. 'comparison'")] = "",
+    at_least: Annotated[float, typer.Option(min=0, max=100, help="fail if fewer per cent are noticed")] = 0.0,
+    show: Annotated[bool, typer.Option(help="list the faults and plant none")] = False,
+) -> None:
+    """Plant faults one at a time and run the tests that concern each."""
+    chosen = _chosen(files or [], sample, seed, kind)
+    if show:
+        for one in chosen:
+            print(one.told((ROOT / one.path).read_bytes()))
+        raise typer.Exit(0)
+    outcomes: Counter[Outcome] = Counter()
+    with Copy(ROOT) as copy:
+        for number, one in enumerate(chosen, start=1):
+            stages = [list(tests)] if tests else related_tests(ROOT, one.path)
+            outcome, by = copy.try_out(one, stages)
+            outcomes[outcome] += 1
+            source = (ROOT / one.path).read_bytes()
+            text = one.told(source) if outcome is Outcome.UNNOTICED else f"{one.path}:{one.line}: {one.kind} ({by})"
+            print(f"[{number}/{len(chosen)}] {outcome}: {text}", flush=True)
+    noticed = outcomes[Outcome.NOTICED] + outcomes[Outcome.HUNG]
+    rate = 100 * noticed / max(1, len(chosen))
+    print(f"noticed {noticed} of {len(chosen)} planted faults ({rate:.1f} %)")
+    raise typer.Exit(1 if rate < at_least else 0)
+
+
+def _chosen(files: list[Path], sample: int, seed: int, kind: str) -> list[Mutant]:
+    texts = {path: (ROOT / path).read_bytes() for path in sources(ROOT, files)}
+    every = [m for path, text in texts.items() for m in mutants(path, text) if kind in ("", m.kind)]
+    chosen = drawn(every, sample, seed) if sample else every
+    return sorted((m for m in chosen if compiles(m, texts[m.path])), key=lambda m: (m.path, m.start))
+
+
+if __name__ == "__main__":
+    typer.run(plant)

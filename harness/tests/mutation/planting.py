@@ -1,0 +1,99 @@
+"""A copy of the tree in which a fault is planted, tried against tests, and taken out again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from harness.tests.mutation.mutants import Mutant
+
+_LONGEST = 900  # seconds for the tests of one stage; a fault that makes them hang is noticed by that
+# The second would load our packages from where they are installed.
+_NO_PLUGINS = ("-p", "no:cacheprovider", "-p", "no:im2col_conformance")
+_GREEN, _NONE_COLLECTED = 0, 5  # pytest's exit codes
+
+
+class Outcome(StrEnum):
+    """What became of a planted fault."""
+
+    NOTICED = "noticed"
+    HUNG = "noticed, the tests hang"
+    UNNOTICED = "UNNOTICED"
+
+
+class NotGreen(RuntimeError):
+    """The tests fail without any fault: nothing can be learned from them."""
+
+
+class Copy:
+    """A temporary copy of the tracked and new files of a tree; use as a context manager."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="planted-")
+        self.root = Path(self._folder.name) / root.name
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=root, capture_output=True, check=True
+        ).stdout.decode()
+        for name in filter(None, listed.split("\0")):
+            if (root / name).is_file():
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(root / name, self.root / name)
+        # Some tests ask for the commit; they get one of the copy's own.
+        for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=-", "-c", "user.email=-", "commit", "-qm", "-"]):
+            subprocess.run(["git", *words], cwd=self.root, check=True)
+        self._green: set[tuple[Path, ...]] = set()
+
+    def __enter__(self) -> Copy:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._folder.cleanup()
+
+    def try_out(self, mutant: Mutant, stages: Sequence[Sequence[Path]]) -> tuple[Outcome, str]:
+        """Plant one fault and run the stages until one fails; which one did, in words.
+
+        Raises `NotGreen` if a stage fails without the fault.
+        """
+        target = self.root / mutant.path
+        whole = target.read_bytes()
+        for stage in stages:
+            self._require_green(stage)
+            target.write_bytes(mutant.planted(whole))
+            try:
+                code, said = self._pytest(stage)
+            except subprocess.TimeoutExpired:
+                return Outcome.HUNG, f"{stage[0]} ..."
+            finally:
+                target.write_bytes(whole)
+            if code not in (_GREEN, _NONE_COLLECTED):
+                return Outcome.NOTICED, _first_failure(said)
+        return Outcome.UNNOTICED, ""
+
+    def _require_green(self, stage: Sequence[Path]) -> None:
+        key = tuple(stage)
+        if key not in self._green:
+            code, said = self._pytest(stage)
+            if code not in (_GREEN, _NONE_COLLECTED):
+                raise NotGreen(f"{', '.join(map(str, stage))} fail without any fault:\n{said[-3000:]}")
+            self._green.add(key)
+
+    def _pytest(self, stage: Sequence[Path]) -> tuple[int, str]:
+        # Bytecode is told apart by second and size, which a planted fault may share with what it replaces.
+        environment = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=line", *_NO_PLUGINS]
+        done = subprocess.run(
+            [*command, *map(str, stage)], cwd=self.root, env=environment, timeout=_LONGEST, check=False, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, errors="replace",
+        )  # fmt: skip
+        return done.returncode, done.stdout
+
+
+def _first_failure(said: str) -> str:
+    lines = [line for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return lines[0].split(" - ")[0] if lines else "pytest did not start"
