@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.results.writing import ResultsError
+from harness.results.writing import ResultsError, require_folder
 
 _LIBRARIES = ("pandas", "matplotlib", "jinja2")
 
@@ -16,8 +16,10 @@ def write_report(results: Path, out: Path, machine: str | None = None) -> Path:
     """Write `out`/index.html, `out`/figures/*.png and `out`/tables/*.csv, *.md. Returns the path of the page.
 
     `machine` is a folder name of `results`/runs; by default the one that was measured last. Raises `ResultsError` if
-    nothing is measured, the machine is unknown, a record is damaged, `out` cannot be written or a library is missing.
+    nothing is measured, the machine is unknown, a record is damaged, `out` cannot be written or holds a file in the way
+    that no report wrote, or a library is missing.
     """
+    require_folder(out)
     try:
         from harness.report.measured.load import load
         from harness.report.page import write_page

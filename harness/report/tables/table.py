@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -18,7 +17,6 @@ from harness.report.measured.grouping import unavailable
 from harness.report.measured.rows import Row
 from harness.report.standing import spoken
 from harness.results import words
-from harness.results.writing import write_atomically
 
 Kind = Literal["", "best", "faster", "slower", "same", "fail", "missing", "flag"]  # classes of the page's style sheet
 
@@ -56,11 +54,10 @@ class Table:
         shown = ["| " + " | ".join(_escape(text) for text in line) + " |" for line in lines]
         return "\n".join([f"## {self.title}", "", *shown, "", *(f"- {note}" for note in self.notes)]).rstrip() + "\n"
 
-    def save(self, folder: Path) -> None:
-        """Write `folder`/name.csv and `folder`/name.md. Raises `ResultsError` if that cannot be."""
+    def csv(self) -> str:
+        """The numbers: one line a record."""
         numbers = frame(self.records) if self.records else pd.DataFrame(columns=list(self.header))
-        write_atomically(folder / f"{self.name}.csv", numbers.to_csv(index=False))
-        write_atomically(folder / f"{self.name}.md", self.markdown())
+        return str(numbers.to_csv(index=False))
 
 
 def frame(records: Iterable[msgspec.Struct]) -> pd.DataFrame:

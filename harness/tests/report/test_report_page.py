@@ -69,7 +69,8 @@ def test_page_needs_no_network_and_embeds_every_figure(written: Path) -> None:
     saved = list((written / "figures").glob("*.png"))
     assert len(page.images) == len(saved) == 3  # two ops and the roofline
     assert all(image.startswith("data:image/png;base64,") for image in page.images)
-    assert all((written / link).is_file() for link in page.links if not link.startswith(("#", "data:")))
+    linked = {link for link in page.links if not link.startswith(("#", "data:"))}
+    assert linked == {f"{p.parent.name}/{p.name}" for p in written.glob("*/*")}  # `folder` relies on both directions
 
 
 def test_inline_records_are_strict_json(written: Path) -> None:
