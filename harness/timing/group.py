@@ -104,6 +104,7 @@ class MeasuringChild:
             reason = backend.unsupported(op, spec, group.dtype)
             if reason is not None:
                 return group.cell(name, CellStatus.UNSUPPORTED, reason, native=native)
+            is_first = self._is_first(name, group)  # of the calls that follow, even if they lead to no time
             predicted = predict(op, spec, probe, group.budget / calls)
             if predicted * calls > group.budget:
                 took, budget = duration(predicted, 2), duration(group.budget, 2)
@@ -120,7 +121,7 @@ class MeasuringChild:
             return group.cell(name, CellStatus.FAIL, raised(error), native=native)
         cell = group.cell(
             name, CellStatus.OK, predicted_seconds=predicted, checked_points=gate.points, first_seconds=probe.first,
-            first_in_process=self._is_first(name, group), native=native,
+            first_in_process=is_first, native=native,
         )  # fmt: skip
         call = TimedCall(backend, op, spec, sets)
         return _Ready(cell, call, Timed(call, None if backend.seconds is None else call.device_seconds))

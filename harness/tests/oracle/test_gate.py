@@ -1,0 +1,81 @@
+"""The gate before the clock: the right result passes, each wrong one is stopped, and how many elements are looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.oracle import by_taps, data
+from harness.oracle.gate import Gate, WrongResult, sample_points
+
+_SPEC = ConvSpec.parse("n2c6h20w17_f4kh3kw2_sh2sw3_pt1pb2pl3pr0_dh2dw1_g2")
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_the_gate_lets_the_right_result_pass_and_stops_each_wrong_one(op: Op) -> None:
+    arrays = data.exact(op, _SPEC, "float32", "gate")
+    gate = Gate(op, _SPEC, arrays)
+    right = by_taps.run(op, _SPEC, *arrays).astype(np.float32)
+    assert gate.points >= min(8, right.size)
+    gate.check(right)
+    nan = right.copy()
+    nan[...] = np.nan
+    for wrong, named in (
+        (right + 1, "sampled elements differ, first at"),
+        (nan, "sampled elements differ"),
+        (right.astype(np.float64), "returned float64"),
+        (right[..., :-1], "expected float32"),
+        (None, "returned NoneType"),
+    ):
+        with pytest.raises(WrongResult, match=named):
+            gate.check(wrong)
+
+
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_wrong_element_anywhere_is_stopped(op: Op, dtype: str) -> None:
+    arrays = data.exact(op, _SPEC, dtype, "gate")
+    gate = Gate(op, _SPEC, arrays)
+    right = by_taps.run(op, _SPEC, *arrays).astype(dtype)
+    places = np.random.default_rng(0).permutation(right.size)[:300]
+    for place in places:
+        for wrong in (right.flat[place] + 1, np.nan):
+            result = right.copy()
+            result.flat[place] = wrong
+            with pytest.raises(WrongResult):
+                gate.check(result)
+
+
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize(
+    "text", ["n3c6h9w8_f6kh2kw3_g6", "n1c1h3w3_f1kh3kw3", "n2c4h6w6_f10kh1kw1_sh2sw2_g2", "n0c2h5w5_f2kh3kw3"]
+)
+def test_the_weighed_sums_of_what_is_right_are_right(op: Op, text: str) -> None:
+    spec = ConvSpec.parse(text)
+    arrays = data.exact(op, spec, "float32", text)
+    Gate(op, spec, arrays).check(by_taps.run(op, spec, *arrays).astype(np.float32))
+
+
+def test_first_and_last_element_are_always_sampled() -> None:
+    for op in OPS:
+        shape = _SPEC.output_shape(op)
+        points = sample_points(op, _SPEC)
+        assert points[:2] == [(0,) * len(shape), tuple(n - 1 for n in shape)]
+    assert sample_points("im2col", ConvSpec.parse("n0c1h3w3_f1kh2kw2")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("n1c64h9w9_f64kh3kw3_pt1pb1pl1pr1", 64),
+        ("n50c64h10w10_f64kh1kw1", 40),  # sums of 5,000 terms: 200,000 in all
+        ("n250c64h10w10_f64kh1kw1", 8),  # of 25,000
+        ("n400c64h50w50_f64kh1kw1", 8),  # of a million: never fewer
+    ],
+)
+def test_the_longer_the_sums_the_fewer_elements_are_looked_at(text: str, points: int) -> None:
+    """Beside the first and the last, and less those that were drawn twice."""
+    found = sample_points("conv2d_weight_grad", ConvSpec.parse(text))
+    assert points - 2 <= len(found) - 2 <= points
+    assert len(set(found)) == len(found)
