@@ -1,4 +1,4 @@
-"""The gate before the clock: the right result passes, each wrong one is stopped, and how many elements are looked at."""
+"""The gate before the clock lets the right result pass and stops each wrong one; how many elements it looks at."""
 
 from __future__ import annotations
 
