@@ -1,4 +1,4 @@
-"""A folder of its own for every test that writes plug-ins."""
+"""A folder of its own for every test that writes plug-ins, and an account of what was skipped."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from harness.tests.helpers.house.skips import Skips
 from harness.tests.helpers.plugins import Write
 
 collect_ignore = ["helpers/cuda/fake_cupy"]  # collected, it would be CuPy to every test
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count skips, in the process that hears of every test."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Skips(), "skips")
 
 
 @pytest.fixture

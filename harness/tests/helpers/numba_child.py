@@ -16,7 +16,7 @@ def child(source: str, *arguments: str, **environment: str) -> subprocess.Comple
     """Run Python source in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", source, *arguments], env={**os.environ, **environment}, capture_output=True, text=True,
-        check=False, timeout=300, cwd=ROOT,
+        check=False, timeout=1800, cwd=ROOT,
     )  # fmt: skip
 
 
