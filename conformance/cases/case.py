@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import get_args
 
 from harness.calls.memory_layouts import MEMORY_LAYOUTS
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op
+from harness.telling import did_you_mean
+
+MOST_SEED = 2**63 - 1
 
 
 class CaseError(ValueError):
@@ -49,14 +53,17 @@ class Case:
             raise CaseError(f"case {text!r} is not of the form check/op/dtype/spec[/bias=0][/layout=..][/seed=..]")
         check, op, dtype, spec, *options = parts
         if op not in get_args(Op):
-            raise CaseError(f"case {text!r}: op must be one of {', '.join(get_args(Op))}, got {op!r}")
+            hint = did_you_mean(op, get_args(Op))
+            raise CaseError(f"case {text!r}: op must be one of {', '.join(get_args(Op))}, got {op!r}{hint}")
         if dtype not in DTYPES:
-            raise CaseError(f"case {text!r}: dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+            hint = did_you_mean(dtype, DTYPES)
+            raise CaseError(f"case {text!r}: dtype must be one of {', '.join(DTYPES)}, got {dtype!r}{hint}")
         values = dict(option.partition("=")[::2] for option in options)
         seed, layout = values.pop("seed", "0"), values.pop("layout", "C")
-        if values.pop("bias", "0") != "0" or values or not seed.isdigit() or layout not in MEMORY_LAYOUTS:
+        is_seed = re.fullmatch("[0-9]{1,19}", seed) and int(seed) <= MOST_SEED
+        if values.pop("bias", "0") != "0" or values or not is_seed or layout not in MEMORY_LAYOUTS:
             raise CaseError(
-                f"case {text!r}: options are bias=0, seed= a whole number, "
+                f"case {text!r}: options are bias=0, seed= a whole number below 2^63, "
                 f"and layout= one of {', '.join(MEMORY_LAYOUTS)}"
             )
         return cls(check, op, dtype, ConvSpec.parse(spec), "bias=0" not in options, layout, int(seed))  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from dataclasses import dataclass
 
@@ -18,10 +19,11 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> Shard:
         """Read `I/N`. Raises `SelectionError`."""
-        index, slash, count = text.partition("/")
-        if not (slash and index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
-            raise SelectionError(f"--shard must be I/N with 1 <= I <= N, got {text!r}")
-        return cls(int(index), int(count))
+        numbers = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
+        index, count = map(int, numbers.groups()) if numbers else (0, 0)
+        if not 1 <= index <= count:
+            raise SelectionError(f"--shard must be I/N with 1 <= I <= N, as in 1/3, got {text[:40]!r}")
+        return cls(index, count)
 
     @property
     def label(self) -> str:

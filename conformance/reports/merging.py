@@ -24,7 +24,7 @@ def merge(parts: Sequence[BackendReport]) -> BackendReport:
         executed=sum(part.executed for part in parts),
         total=sum(part.total or 0 for part in parts),
         seconds=round(max(part.seconds for part in parts), 3),
-        reason=_once(part.reason for part in parts),
+        reason=_once(part.reason for part in _with_cases(parts)),
         cut=_once(part.cut for part in parts),
         verdict=Verdict.worst(part.verdict for part in _with_cases(parts)),
         checks=list(checks.values()),
@@ -32,8 +32,8 @@ def merge(parts: Sequence[BackendReport]) -> BackendReport:
 
 
 def _with_cases(parts: Sequence[BackendReport]) -> Sequence[BackendReport]:
-    """The parts that say something: one to which no case fell is incomplete by itself; of the whole it says nothing."""
-    return [part for part in parts if part.total or part.verdict is not Verdict.INCOMPLETE] or parts
+    """The parts that say something: one to which no case fell says nothing of the whole."""
+    return [part for part in parts if part.total or part.verdict is Verdict.UNAVAILABLE] or parts
 
 
 def _joined(a: CheckReport, b: CheckReport) -> CheckReport:

@@ -6,16 +6,17 @@ The plan is computed first, so that a run which executed less cannot pass for a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from conformance.cases import full_size, grid, strategies
 from conformance.cases.case import Case, CaseError, SelectionError
 from conformance.cases.selection import EVERYTHING, Selection, matches
-from conformance.cases.shard import Shard
+from conformance.cases.shard import WHOLE, Shard
 from conformance.cases.specs import DISTINCT
 from conformance.checks.registration import CHECKS, Check, check_of
-from conformance.run import versions
+from conformance.run import unselected, versions
 from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey
 from harness.calls.caller import Caller
 from harness.contract.protocol import DTYPES
@@ -34,8 +35,10 @@ def plan(caller: Caller, selection: Selection = EVERYTHING) -> BackendResult:
     chosen = list(_selected(caller, selection))
     chosen.sort(key=lambda case: not in_tier_0(case))  # stable: otherwise the order of the checks
     result.cases += [_case_result(caller, case) for case in chosen]
-    if not result.cases and selection.shard.count == 1 and not _in_higher_tier(selection):
-        raise SelectionError(_nothing_selected(selection))
+    if not result.cases:
+        result.is_empty_part = _is_part_of_something(caller, selection)
+        if not result.is_empty_part and not _in_higher_tier(selection):
+            raise SelectionError(unselected.why(selection))
     return result
 
 
@@ -82,6 +85,13 @@ def plan_full_size(caller: Caller, result: BackendResult, selection: Selection) 
         )  # fmt: skip
 
 
+def _is_part_of_something(caller: Caller, selection: Selection) -> bool:
+    """Whether other parts have cases, where this one has none, as there are more parts than cases."""
+    if _in_higher_tier(selection):
+        return selection.shard.index > 1  # the first has all layers of full size
+    return selection.shard.count > 1 and any(True for _ in _selected(caller, replace(selection, shard=WHOLE)))
+
+
 def in_tier_0(case: Case) -> bool:
     """Whether the case is among the few that see nearly everything."""
     return case.check in _TIER0 and case.spec in DISTINCT
@@ -102,7 +112,7 @@ def _claims(caller: Caller, dtype: str) -> bool:
 def _selected(caller: Caller, selection: Selection) -> Iterable[Case]:
     exact_id = _as_case(selection.pattern)
     if exact_id is not None:
-        return [exact_id] if selection.agrees(exact_id) else []
+        return [exact_id] if selection.agrees(exact_id) and _in_shard(exact_id, selection.shard) else []
     return (case for case in _standing_cases(caller, selection) if matches(selection.pattern, case))
 
 
@@ -140,7 +150,7 @@ def _in_shard(case: Case, shard: Shard) -> bool:
 
 def _in_higher_tier(selection: Selection) -> bool:
     """Whether the selection is of a check that only the higher tiers plan."""
-    return selection.tier > 1 and any(selection.names(r.id) and not r.standing for r in _registered())
+    return any(selection.names(r.id) and 1 < unselected.tier_of(r) <= selection.tier for r in _registered())
 
 
 def _as_case(text: str) -> Case | None:
@@ -171,8 +181,3 @@ def _case_result(caller: Caller, case: Case) -> CaseResult:
         case_result.status = Status.FAIL
         case_result.detail = f"unsupported({case.op!r}, ..) raised {type(error).__name__}: {error}"
     return case_result
-
-
-def _nothing_selected(selection: Selection) -> str:
-    pattern = f" --check {selection.pattern!r}" if selection.pattern else ""
-    return f"no case is selected by{pattern or ' these options'}; checks are {', '.join(CHECKS)}"

@@ -129,6 +129,7 @@ class BackendResult:
     cuts: list[str] = field(default_factory=list)  # what the budget cut off
     stale: list[str] = field(default_factory=list)  # known failures that match nothing
     notes: list[str] = field(default_factory=list)  # what is not part of the plan on this machine, and why
+    is_empty_part: bool = False  # of more parts than there are cases: what it lacks, others have
 
     @property
     def counts(self) -> dict[Status, int]:
@@ -166,7 +167,7 @@ class BackendResult:
         counts = self.counts
         if counts[Status.FAIL] or counts[Status.XPASS]:
             return Verdict.FAIL
-        nothing = not self.planned and not self.asks_optional
+        nothing = not self.planned and not self.asks_optional and not self.is_empty_part
         short = counts[Status.NOT_RUN] or counts[Status.MISTRUSTED] or nothing or self.stale
         return Verdict.INCOMPLETE if short or self.omissions() else Verdict.PASS
 
@@ -190,6 +191,8 @@ class BackendResult:
             return self.unavailable
         waiting = (c for c in self.cases if c.status is Status.NOT_RUN and not c.optional)
         not_run = dict.fromkeys(case_result.detail for case_result in waiting if case_result.detail)
+        if self.is_empty_part and not self.total:
+            return "this part has no case, others have"
         return "; ".join([*(self.cuts or self.omissions()), *list(not_run)[:_REASONS], *self.stale, *self.notes])
 
     def only(self, key: CheckKey) -> BackendResult:

@@ -10,8 +10,10 @@ from harness.results.records import ComparisonMean, ComparisonRow
 
 
 def show(rows: Sequence[ComparisonRow], means: Sequence[ComparisonMean], conditions: str) -> None:
-    """Two tables on stdout; the columns of limits only where a device has measured its own."""
-    a = rows[0].a if rows else ""
+    """Two tables on stdout; the columns of limits only where a device has measured its own. Nothing without a row."""
+    if not rows:
+        return
+    a = rows[0].a
     lines = []
     for row in rows:
         said, ratio = f"{row.status}: {row.reason}", ""

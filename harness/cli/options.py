@@ -1,8 +1,10 @@
-"""Options that several commands share, and what their words may be."""
+"""Options that several commands share, and what their words and numbers may be."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -12,6 +14,37 @@ from harness.calls.worker import ALLOCATORS
 from harness.contract.protocol import DTYPES
 from harness.geometry.layers import set_names
 from harness.geometry.spec import OPS, Op
+from harness.telling import did_you_mean
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,25}")
+_REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf", re.IGNORECASE)
+_SHOWN = 60  # characters of a value that is none
+
+
+def whole(least: int, most: int) -> Callable[[object], int]:
+    """Reads a whole number in ASCII digits. The reader raises `BadParameter` naming the value and the limits."""
+
+    def read(value: object) -> int:
+        text = str(value).strip()
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+            raise typer.BadParameter(f"must be a whole number from {least} to {most}, got {_shown(text)}")
+        return int(text)
+
+    return read
+
+
+def seconds(least: float, most: float) -> Callable[[object], float]:
+    """Reads a time in ASCII digits. The reader raises `BadParameter` naming the value and the limits."""
+
+    def read(value: object) -> float:
+        text = str(value).strip()
+        if not _REAL.fullmatch(text) or not least <= float(text) <= most:
+            limit = "" if math.isinf(most) else f" and at most {most:g}"
+            raise typer.BadParameter(f"must be a number of seconds, at least {least:g}{limit}, got {_shown(text)}")
+        return float(text)
+
+    return read
+
 
 Backends = Annotated[
     list[str] | None,
@@ -22,35 +55,51 @@ Dtypes = Annotated[list[str] | None, typer.Option("--dtype", help="dtypes, comma
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="also write the result as JSON")]
 _SETS = f"layers: {', '.join(set_names())}, a file, or a spec"
 ShapeSet = Annotated[str, typer.Option("--shapes", metavar="SET|FILE|SPEC", help=_SETS)]
-Batch = Annotated[int | None, typer.Option(min=1, metavar="N", help="images of every layer, instead of its own")]
-Threads = Annotated[int, typer.Option(min=1, help="threads of every library")]
+_IMAGES = "images of every layer, instead of its own"
+Batch = Annotated[int | None, typer.Option(parser=whole(1, 2**63 - 1), metavar="N", help=_IMAGES)]
+Threads = Annotated[int, typer.Option(parser=whole(1, 2**31 - 1), metavar="N", help="threads of every library")]
 Allocator = Annotated[str, typer.Option(help="steady (nobody pays page faults) or default (what users see)")]
 
 
 def chosen_ops(values: Sequence[str] | None) -> list[Op]:
-    """The ops of an option; none if it was not given. Raises `BadParameter` naming the one that is none."""
-    chosen: list[Op] = []
-    for word in _words(values):
-        if word not in get_args(Op):
-            raise typer.BadParameter(f"op must be among {', '.join(OPS)}, got {word!r}")
-        chosen.append(word)  # type: ignore[arg-type]
-    return chosen
+    """The ops of an option, each once; none if it was not given. Raises `BadParameter` naming the one that is none."""
+    return [_op(word) for word in _words("op", values, get_args(Op))]
 
 
 def chosen_dtypes(values: Sequence[str] | None) -> list[str]:
-    """The dtypes of an option; none if it was not given. Raises `BadParameter` naming the one that is none."""
-    for word in _words(values):
-        if word not in DTYPES:
-            raise typer.BadParameter(f"dtype must be among {', '.join(DTYPES)}, got {word!r}")
-    return _words(values)
+    """The dtypes of an option, each once; none if it was not given. Raises `BadParameter` naming what is none."""
+    return _words("dtype", values, DTYPES)
 
 
 def chosen_allocator(value: str) -> str:
     """The allocator of an option. Raises `BadParameter` if there is none of that name."""
     if value not in ALLOCATORS:
-        raise typer.BadParameter(f"allocator must be among {', '.join(ALLOCATORS)}, got {value!r}")
+        hint = did_you_mean(value, ALLOCATORS)
+        raise typer.BadParameter(f"allocator must be among {', '.join(ALLOCATORS)}, got {_shown(value)}{hint}")
     return value
 
 
-def _words(values: Sequence[str] | None) -> list[str]:
-    return [word for value in values or [] for word in value.split(",") if word]
+def given(option: str, value: str | None) -> str:
+    """The text of an option; empty if it was not given. Raises `BadParameter` if it was given without one."""
+    if value is not None and not value.strip():
+        raise typer.BadParameter("is empty; leave the option out for everything", param_hint=f"'{option}'")
+    return value or ""
+
+
+def _words(what: str, values: Sequence[str] | None, known: Iterable[str]) -> list[str]:
+    words = [word.strip() for value in values or [] for word in value.split(",") if word.strip()]
+    for word in words:
+        if word not in known:
+            hint = did_you_mean(word, known)
+            raise typer.BadParameter(f"{what} must be among {', '.join(known)}, got {_shown(word)}{hint}")
+    if values and not words:
+        raise typer.BadParameter(f"{_shown(','.join(values))} names no {what}; leave the option out for all of them")
+    return list(dict.fromkeys(words))
+
+
+def _op(word: str) -> Op:
+    return next(op for op in OPS if op == word)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..")

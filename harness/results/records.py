@@ -175,8 +175,17 @@ class ComparisonMean(Struct, frozen=True, kw_only=True):
     layers: int
 
 
+class Unmeasured(Struct, frozen=True, kw_only=True):
+    """One op, dtype and layer of a comparison that was interrupted before all of its rows were there."""
+
+    op: Op
+    dtype: str
+    shape: str
+    spec: str
+
+
 class Comparison(Struct, frozen=True, kw_only=True):
-    """The document of `harness compare --json`."""
+    """The document of `harness compare --json`; `partial` if it was interrupted, with all that it then lacks."""
 
     schema: int
     machine: Machine
@@ -185,3 +194,5 @@ class Comparison(Struct, frozen=True, kw_only=True):
     ceilings: list[Ceilings] = field(default_factory=list)
     rows: list[ComparisonRow]
     geomean: list[ComparisonMean]
+    partial: bool = False
+    missing: list[Unmeasured] = field(default_factory=list)

@@ -21,6 +21,7 @@ from harness.cli.options import (
     chosen_allocator,
     chosen_dtypes,
     chosen_ops,
+    seconds,
 )  # fmt: skip
 from harness.contract import targets
 from harness.contract.status import CellStatus
@@ -31,6 +32,9 @@ from harness.results.writing import require_folder
 from harness.timing import asv_bridge, run
 from harness.timing.plan import DEFAULT_BUDGET, Plan
 
+_MOST_SECONDS = 1e6  # of a cell: eleven days
+_LONGER = "seconds a cell may take; longer ones are skipped, with a prediction"
+
 
 def bench(
     names: Backends = None,
@@ -39,7 +43,7 @@ def bench(
     ops: Ops = None,
     dtype: Dtypes = None,
     budget: Annotated[
-        float, typer.Option(min=0.01, help="seconds a cell may take; longer ones are skipped, with a prediction")
+        float, typer.Option(parser=seconds(0.01, _MOST_SECONDS), metavar="S", help=_LONGER)
     ] = DEFAULT_BUDGET,
     threads: Threads = 1,
     allocator: Allocator = "steady",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from conformance.cases.case import MOST_SEED
 from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.cases.shard import Shard
 from conformance.checks import external
@@ -16,7 +18,17 @@ from conformance.run import versions, xfails
 from conformance.run.suite_run import Options
 from harness.calls.in_child import DEADLINE
 from harness.cli import check_table, exit_codes, outputs, terminal
-from harness.cli.options import Backends, Dtypes, JsonFile, Ops, chosen_dtypes, chosen_ops
+from harness.cli.options import (
+    Backends,
+    Dtypes,
+    JsonFile,
+    Ops,
+    chosen_dtypes,
+    chosen_ops,
+    given,
+    seconds,
+    whole,
+)  # fmt: skip
 from harness.cli.suite_progress import run_here, run_in_jobs
 from harness.contract import targets
 from harness.geometry.spec import ConvSpec
@@ -30,40 +42,55 @@ def check(
         list[str] | None, typer.Option(metavar="SPEC", help="geometries instead of the suite's own")
     ] = None,
     pattern: Annotated[
-        str, typer.Option("--check", metavar="GLOB", help="a check, a case id, or a pattern of either")
-    ] = "",
-    seed: Annotated[int, typer.Option(min=0, help="other data for every case")] = 0,
+        str | None, typer.Option("--check", metavar="GLOB", help="a check, a case id, or a pattern of either")
+    ] = None,
+    seed: Annotated[int, typer.Option(parser=whole(0, MOST_SEED), metavar="N", help="other data for every case")] = 0,
     tier: Annotated[
         int,
         typer.Option(
-            min=TIERS[0],
-            max=TIERS[-1],
+            parser=whole(TIERS[0], TIERS[-1]),
+            metavar="0..4",
             help="0 discriminating, 1 standing, 2 exhaustive grid, 3 random search, 4 full-size layers",
         ),
     ] = DEFAULT_TIER,
-    budget: Annotated[float | None, typer.Option(min=0.01, help="seconds in all, the most telling cases first")] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(parser=seconds(0.01, inf), metavar="S", help="seconds in all, the most telling cases first"),
+    ] = None,
     deadline: Annotated[
-        float, typer.Option(min=0.1, help="seconds a call may take; the first of an op thrice")
+        float,
+        typer.Option(parser=seconds(0.1, inf), metavar="S", help="seconds a call may take; the first of an op thrice"),
     ] = DEADLINE,
     isolate: Annotated[bool, typer.Option(help="call backends that are not built in from a child process")] = True,
-    jobs: Annotated[int, typer.Option(min=1, help="processes that share the cases")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="threads of built-in backends in the grid of tier 2")] = 1,
+    jobs: Annotated[
+        int, typer.Option(parser=whole(1, 2**31 - 1), metavar="N", help="processes that share the cases")
+    ] = 1,
+    threads: Annotated[
+        int,
+        typer.Option(
+            parser=whole(1, 2**31 - 1), metavar="N", help="threads of built-in backends in the grid of tier 2"
+        ),
+    ] = 1,
     shard: Annotated[str, typer.Option(metavar="I/N", help="only part I of N")] = "1/1",
     known: Annotated[Path | None, typer.Option("--xfails", metavar="FILE", help="known failures, with reasons")] = None,
-    as_of: Annotated[str, typer.Option(metavar="VERSION", help="only the checks of an older suite version")] = "",
+    as_of: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="only the checks of an older suite version")
+    ] = None,
     json_file: JsonFile = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="also write JUnit XML")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="also write an HTML page")] = None,
 ) -> None:
     """Is it right? Runs the conformance suite; without a name, on every registered backend."""
     selection = Selection(
-        ops=chosen_ops(ops), dtypes=chosen_dtypes(dtype), specs=[ConvSpec.parse(s) for s in shape or []],
-        pattern=pattern, seed=seed, tier=tier, shard=Shard.parse(shard), suite=versions.require(as_of),
+        ops=chosen_ops(ops), dtypes=chosen_dtypes(dtype),
+        specs=list(dict.fromkeys(ConvSpec.parse(given("--shape", text)) for text in shape or [])),
+        pattern=given("--check", pattern), seed=seed, tier=tier, shard=Shard.parse(shard),
+        suite=versions.require(given("--as-of", as_of)),
     )  # fmt: skip
     asked, named = targets.resolve_all(names or targets.names()), bool(names)
     files = outputs.require((json_file, junit_file, html_file), [*outputs.files_of(asked), known])
     exclusions = xfails.read(known) if known else []
-    options = Options(selection, float("inf") if budget is None else budget, deadline, isolate, exclusions, threads)
+    options = Options(selection, inf if budget is None else budget, deadline, isolate, exclusions, threads)
     libraries = witnesses.installed() if html_file else witnesses.at_hand()
     if jobs > 1:
         reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)

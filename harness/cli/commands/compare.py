@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -23,17 +26,20 @@ from harness.cli.options import (
     chosen_allocator,
     chosen_dtypes,
     chosen_ops,
+    whole,
 )  # fmt: skip
 from harness.contract import targets
 from harness.geometry.layers import read_layers
 from harness.geometry.spec import OPS
 from harness.results import machine, ratios
-from harness.results.records import SCHEMA, BackendFacts, Ceilings, Cell, Comparison
+from harness.results.records import SCHEMA, BackendFacts, Ceilings, Cell, Comparison, ComparisonRow, Unmeasured
 from harness.results.words import plural
 from harness.timing import run
 from harness.timing.plan import DEFAULT_ROUNDS, Plan
 
 _BUDGET = 30.0  # seconds a cell
+_MOST_PAIRS = 10_000
+_FEWER = "interleaved pairs a layer; fewer for calls that take seconds"
 
 
 def compare(
@@ -42,9 +48,7 @@ def compare(
     batch: Batch = None,
     ops: Ops = None,
     dtype: Dtypes = None,
-    pairs: Annotated[
-        int, typer.Option(min=1, help="interleaved pairs a layer; fewer for calls that take seconds")
-    ] = DEFAULT_ROUNDS,
+    pairs: Annotated[int, typer.Option(parser=whole(1, _MOST_PAIRS), metavar="N", help=_FEWER)] = DEFAULT_ROUNDS,
     threads: Threads = 1,
     allocator: Allocator = "steady",
     json_file: JsonFile = None,
@@ -57,8 +61,8 @@ def compare(
         shape_set, read_layers(shape_set, batch), asked, chosen_ops(ops) or OPS, chosen_dtypes(dtype) or ("float32",),
         threads, chosen_allocator(allocator), _BUDGET, pairs, batch=batch,
     )  # fmt: skip
-    shapes = Path(shape_set)
-    files = outputs.require((json_file,), [*outputs.files_of(asked), shapes if shapes.is_file() else None])
+    shapes = Path(shape_set) if os.path.isfile(shape_set) else None
+    files = outputs.require((json_file,), [*outputs.files_of(asked), shapes])
     plan = without_wrong_ones(plan)
     cells: list[Cell] = []
     described: list[BackendFacts | Ceilings] = []
@@ -74,13 +78,16 @@ def compare(
     ceilings = [record for record in described if isinstance(record, Ceilings)]
     table = ratios.rows(cells, known, [r for r in described if isinstance(r, BackendFacts)], ceilings)
     means = ratios.geomeans(table)
+    missing = _missing(plan, table) if interrupted else []
     with terminal.aside(outputs.takes_stdout(files)):
         comparison_table.show(table, means, f"{plural(threads, 'thread')}, {allocator} allocator")
+    if missing:
+        terminal.say(f"{len(missing)} of {plan.cells // len(asked)} comparisons were not measured")
 
     def document() -> str:
         found = Comparison(
             schema=SCHEMA, machine=machine.facts(), threads=threads, allocator=allocator, ceilings=ceilings, rows=table,
-            geomean=means,
+            geomean=means, partial=interrupted, missing=missing,
         )  # fmt: skip
         return json.dumps(msgspec.to_builtins(found), indent=1) + "\n"
 
@@ -88,3 +95,13 @@ def compare(
     if interrupted:
         raise KeyboardInterrupt
     raise typer.Exit(code)
+
+
+def _missing(plan: Plan, table: Sequence[ComparisonRow]) -> list[Unmeasured]:
+    """What was planned and is not in the table, with each of the other backends."""
+    rows = Counter((row.op, row.dtype, row.spec) for row in table)
+    return [
+        Unmeasured(op=op, dtype=dtype, shape=layer.name, spec=str(layer.spec))
+        for layer in plan.layers for dtype in plan.dtypes for op in plan.ops
+        if rows[op, dtype, str(layer.spec)] < len(plan.backends) - 1
+    ]  # fmt: skip
