@@ -41,9 +41,9 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda cell: None) -> Run
     known = file.records()
     header = known[0]
     assert isinstance(header, RunHeader)
-    for record in known:
-        if isinstance(record, Cell):
-            progress(record)
+    cells = {(r.group, r.backend): r for r in known if isinstance(r, Cell)}  # of a group measured again, the newest
+    for cell in cells.values():
+        progress(cell)
     session = _Session(plan, file.append, known)
     try:
         for group in plan.groups(header.run, facts):

@@ -115,3 +115,8 @@ def test_the_geometry_itself_is_the_last_probe() -> None:
 def test_no_work_takes_no_time() -> None:
     empty = ConvSpec.parse("n0c2h5w5_f2kh3kw3")
     assert predicted(empty, 1.0, 0.5) == (0.0, [(empty, 0.5)])
+
+
+def test_the_least_work_there_is_takes_as_long_as_it_takes() -> None:
+    least = ConvSpec.parse("n1c1h1w1_f1kh1kw1")
+    assert predicted(least, 0.25, 0.5) == (0.5, [(least, 0.5)])
