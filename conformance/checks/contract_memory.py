@@ -32,8 +32,7 @@ def contiguous(subject: BackendUnderTest, case: Case) -> None:
     """C-contiguous."""
     outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
     if not outcome.contiguous:
-        shape = "" if outcome.result is None else f" for shape {outcome.result.shape}"
-        raise Failed(f"{case.op} returned strides {outcome.strides}{shape}, not C-contiguous")
+        raise Failed(f"{case.op} returned strides {outcome.strides} for shape {outcome.shape}, not C-contiguous")
 
 
 @asks("contract.writeable", _USUAL)

@@ -67,7 +67,9 @@ class BackendUnderTest:
     def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
         """All that is known of one call. Raises `Failed` if it raised, exited, crashed or hung."""
         validate(op, spec, *arrays)
-        return self._call(op, spec, arrays, conditions)
+        outcome = self._kept(op, spec, arrays, conditions)
+        require_ended(op, outcome)
+        return outcome
 
     def run(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> Array:
         """The result as an array of the right shape and dtype. Raises `Failed` otherwise."""
@@ -80,8 +82,7 @@ class BackendUnderTest:
         outcome = self.backend.sample(op, spec, dtype, seed, points)
         if outcome.error.startswith("MemoryError"):
             raise NotRun(f"{op} ran out of memory: {outcome.error}")  # of all there is: no fault at this size
-        if outcome.error:
-            raise Failed(f"{op} {outcome.error}" if outcome.died else f"{op} raised {outcome.error}")
+        require_ended(op, outcome)
         array = require_array(op, outcome)
         if outcome.shape != spec.output_shape(op):
             raise Failed(f"{op} returned shape {outcome.shape}, the spec asks for {spec.output_shape(op)}")
@@ -93,31 +94,29 @@ class BackendUnderTest:
         results = []
         for arrays, outcome in zip(several, self.backend.together(op, spec, several), strict=True):
             self.calls.append(RecordedCall(op, spec, tuple(arrays), outcome))
-            if outcome.error:
-                raise Failed(f"{op} raised {outcome.error}")
+            require_ended(op, outcome)
             given = next(a for a in arrays if a is not None)
             results.append(require_form(op, spec, str(given.dtype), outcome))
         return results
 
     def attempt(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> str:
         """A call whose arrays may be wrong: what it raised, or nothing if it returned. Raises `Failed` on a death."""
-        try:
-            self._call(op, spec, arrays, PLAIN)
-        except Failed:
-            if not self.calls or not self.calls[-1].outcome.error:
-                raise
-            return self.calls[-1].outcome.error
-        return ""
+        outcome = self._kept(op, spec, arrays, PLAIN)
+        if outcome.died:
+            require_ended(op, outcome)
+        return outcome.error
 
-    def _call(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> CallResult:
+    def _kept(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> CallResult:
         outcome = self.backend.call(op, spec, arrays, conditions)
         logical = tuple(None if a is None else representable(a, conditions.layout) for a in arrays)
         self.calls.append(RecordedCall(op, spec, logical, outcome, conditions))
-        if outcome.died:
-            raise Failed(f"{op} {outcome.error}")
-        if outcome.error:
-            raise Failed(f"{op} raised {outcome.error}")
         return outcome
+
+
+def require_ended(op: Op, outcome: CallResult) -> None:
+    """The call came to an end: it did not raise, and its process lives."""
+    if outcome.error:
+        raise Failed(f"{op} {outcome.error}" if outcome.died else f"{op} raised {outcome.error}")
 
 
 def require_form(op: Op, spec: ConvSpec, dtype: str, outcome: CallResult) -> Array:

@@ -11,10 +11,13 @@ from typing import Any, cast
 import numpy as np
 
 from conformance.checks.registration import CHECKS
-from conformance.run.results import BackendResult
+from conformance.checks.under_test import BackendUnderTest
+from conformance.run import engine
+from conformance.run.plan import plan
 from harness.calls.in_process import InProcess
 from harness.contract.adapter import complete
 from harness.contract.protocol import Array
+from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec, Op, SpecError
 from harness.oracle import by_taps
 from harness.tests.helpers.faults import spoilers
@@ -201,14 +204,24 @@ class _Jammed(Right):
         return out
 
 
-class _Lazy(np.ndarray[Any, Any]):
+class Lazy(np.ndarray[Any, Any]):
     """An array that could compute when it is looked at."""
 
 
-def first_to_see(outcome: BackendResult) -> str:
-    """The check that failed first, in the order in which checks are run and shown."""
-    failed = {planned.case.check for planned in outcome.cases if planned.status == "fail"}
-    return next((id for id in CHECKS if id in failed), "")
+def first_to_see(kind: type[Right]) -> str:
+    """The first check to fail, in the order in which checks are shown; empty if none does.
+
+    Once one has failed only those before it are asked any further.
+    """
+    caller = load(kind)
+    subject, order, found = BackendUnderTest(caller), list(CHECKS), ""
+    for case_result in plan(caller).cases:
+        if case_result.case.check in order:
+            engine.judge(subject, case_result)
+            if case_result.status is Status.FAIL:
+                order = order[: order.index(case_result.case.check)]
+                found = case_result.case.check
+    return found
 
 
 # name -> (backend, check that must be the first to see it)
@@ -246,7 +259,7 @@ FAULTS: dict[str, tuple[type[Right], str]] = {
     "returns_none": (result(lambda op, s, out, a: None), "contract.type"),
     "all_nan": (result(lambda op, s, out, a: np.full_like(out, np.nan) if s.batch else out), "values.exact"),
     "wrong_on_one_square_image": (result(lambda op, s, out, a: out + (s.batch == s.in_channels == 1 and s.input_size[0] == s.input_size[1] > 2)), "values.golden"),
-    "subclass_of_ndarray": (result(lambda op, s, out, a: out.view(_Lazy)), "contract.type"),
+    "subclass_of_ndarray": (result(lambda op, s, out, a: out.view(Lazy)), "contract.type"),
     "computed_later": (_Late, "values.exact"),
     "cached_by_shape": (_ByShape, "values.exact"),
     "uninitialised_border": (result(spoilers.garbage_where_nothing_is_written), "contract.uninitialised"),

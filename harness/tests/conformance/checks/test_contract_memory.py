@@ -1,0 +1,356 @@
+"""The clauses about memory: each has a backend that is wrong in one thing, and only that clause tells it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
+from harness.calls.in_process import InProcess
+from harness.calls.memory_layouts import MEMORY_LAYOUTS
+from harness.contract.adapter import complete
+from harness.contract.protocol import Array
+from harness.geometry.spec import ConvSpec, Op
+from harness.tests.helpers.faults.clauses import Clause, Under, put, require, told
+from harness.tests.helpers.faults.faulty import Right, inputs, load, result
+
+_PLAIN = "n2c3h6w7_f4kh3kw2"
+_PIXEL = "n1c1h1w1_f1kh1kw1"
+_WRONG_AT_0 = "1 of 864 elements differ, first at [0, 0, 0], worst at [0, 0, 0]: got 1000000, expected #"
+
+
+def _argument(number: int, change: Any) -> type[Right]:
+    """Does something to one argument after it has computed."""
+
+    def spoil(op: Op, spec: ConvSpec, out: Any, arrays: tuple[Array | None, ...]) -> Any:
+        change(arrays[number])
+        return out
+
+    return result(spoil)
+
+
+def _within(number: int, first: int = 0, step: int = 1) -> type[Right]:
+    """Returns a part of an argument's memory."""
+
+    def spoil(op: Op, spec: ConvSpec, out: Any, arrays: tuple[Any, ...]) -> Any:
+        flat = arrays[number].reshape(arrays[number].size)
+        return flat[first::step][: out.size].reshape(out.shape)
+
+    return result(spoil)
+
+
+class _OwnMemory(Right):
+    """Has arrays of its own, and uses the last one given as scratch memory."""
+
+    def from_numpy(self, a: Array) -> Array:
+        return a.copy()
+
+    def to_numpy(self, a: Array) -> Array:
+        return a.copy()
+
+    def synchronize(self, a: Array) -> None:
+        return None
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = super().run(op, spec, *arrays)
+        given = arrays[-1]
+        assert given is not None
+        given += 1
+        return out
+
+
+class _OneBuffer(_OwnMemory):
+    """Has one array of its own for all results; what reaches the host is always a copy."""
+
+    buffer: Any = None
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = Right.run(self, op, spec, *arrays)
+        self.buffer = out if self.buffer is None else self.buffer
+        np.copyto(self.buffer, out)
+        return self.buffer
+
+
+class _Scratch(Right):
+    """Computes in the memory that it handed out last, and returns a copy."""
+
+    last: Any = None
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = super().run(op, spec, *arrays)
+        if self.last is not None:
+            np.copyto(self.last, out)
+        self.last = out.copy()
+        return self.last
+
+
+class _Arena(Right):
+    """Hands out memory from one block, each result one element after the one before."""
+
+    block: Any = None
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = super().run(op, spec, *arrays)
+        self.block = np.zeros(out.size + 1, out.dtype)[:-1] if self.block is None else self.block.base[1:]
+        self.block[...] = out.reshape(out.size)
+        return self.block.reshape(out.shape)
+
+
+CLAUSES = {
+    "fortran_order": Clause(
+        result(lambda op, s, out, a: np.asfortranarray(out)), f"contract.contiguous/im2col/float32/{_PLAIN}",
+        "im2col returned strides (4, 8, 144) for shape (2, 18, 24), not C-contiguous",
+    ),
+    "a_view_with_gaps": Clause(
+        result(lambda op, s, out, a: np.repeat(out, 2, axis=-1)[..., ::2]),
+        f"contract.contiguous/conv2d/float64/{_PLAIN}",
+        "conv2d returned strides (1536, 384, 96, 16) for shape (2, 4, 4, 6), not C-contiguous",
+    ),
+    "read_only": Clause(
+        result(lambda op, s, out, a: np.frombuffer(out.tobytes(), out.dtype).reshape(out.shape)),
+        f"contract.writeable/conv2d_bias_grad/float32/{_PLAIN}", "conv2d_bias_grad returned a read-only array",
+    ),
+    "first_argument_changed": Clause(
+        _argument(0, lambda a: a.fill(0)), f"contract.inputs_untouched/im2col/float32/{_PLAIN}",
+        "im2col changed the bytes of argument 0",
+    ),
+    "last_element_of_the_bias_changed": Clause(
+        _argument(2, lambda a: np.copyto(a[-1:], 0)), f"contract.inputs_untouched/conv2d/float64/{_PLAIN}",
+        "conv2d changed the bytes of argument 2",
+    ),
+    "made_read_only": Clause(
+        _argument(1, lambda a: a.setflags(write=False)),
+        f"contract.inputs_untouched/conv2d_input_grad/float32/{_PLAIN}",
+        "conv2d_input_grad changed the writeable flag of argument 1",
+    ),
+    "reshaped_in_place": Clause(
+        _argument(0, lambda a: setattr(a, "shape", (a.size,))), f"contract.inputs_untouched/im2col/float32/{_PLAIN}",
+        "im2col changed the shape of argument 0, the strides of argument 0",
+    ),
+    "viewed_in_place": Clause(
+        _argument(0, lambda a: setattr(a, "dtype", np.int32)), f"contract.inputs_untouched/im2col/float32/{_PLAIN}",
+        "im2col changed the dtype of argument 0",
+    ),
+    "the_copy_on_the_device_changed": Clause(
+        _OwnMemory, f"contract.inputs_untouched/conv2d_weight_grad/float32/{_PLAIN}",
+        "conv2d_weight_grad changed the bytes of argument 1",
+    ),
+    "the_input_itself": Clause(
+        _within(0), f"contract.no_alias_input/im2col/float32/{_PIXEL}",
+        "im2col returned memory of argument 0",
+    ),
+    "the_weights_themselves": Clause(
+        _within(1), f"contract.no_alias_input/conv2d/float32/{_PIXEL}",
+        "conv2d returned memory of argument 1",
+    ),
+    "the_end_of_the_input": Clause(
+        _within(0, first=7),
+        f"contract.no_alias_input/col2im/float64/{_PLAIN}", "col2im returned memory of argument 0",
+    ),
+    "between_the_elements_of_the_input": Clause(
+        _within(0, first=1, step=2),
+        f"contract.no_alias_input/col2im/float32/{_PLAIN}", "col2im returned memory of argument 0",
+    ),
+    "one_buffer_on_the_device": Clause(
+        _OneBuffer, f"contract.no_alias_previous/im2col/float32/{_PIXEL}",
+        "im2col returned the memory of its previous result",
+    ),
+    "overlapping_results": Clause(
+        _Arena, f"contract.no_alias_previous/conv2d/float32/{_PLAIN}",
+        "conv2d returned the memory of its previous result",
+    ),
+    "computes_in_what_it_handed_out": Clause(
+        _Scratch, f"contract.no_alias_previous/conv2d/float32/{_PLAIN}",
+        "a second call of conv2d changed the first result",
+    ),
+    "never_written": Clause(
+        Under(put(1e6, 0, 0, 0), poisoned=True), f"contract.uninitialised/im2col/float32/{_PLAIN}",
+        f"im2col with all freed memory set to 0xFF: {_WRONG_AT_0}",
+    ),
+    "steps_ignored": Clause(
+        Under(put(1e6, 0, 0, 0), layout="step2"), f"contract.strided_inputs/im2col/float32/{_PLAIN}/layout=step2",
+        f"im2col on step2 inputs: {_WRONG_AT_0}",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLAUSES)
+def test_a_clause_sees_its_fault(name: str) -> None:
+    require(CLAUSES[name])
+
+
+def test_a_buffer_of_ones_own_is_not_the_callers() -> None:
+    """Whose memory a result has is told by the check that asks for it: here it is that of the call before."""
+    caller = load(_OneBuffer)
+    assert told(caller, f"contract.no_alias_input/im2col/float32/{_PLAIN}") == ("pass", "")
+    assert told(caller, f"contract.no_alias_input/im2col/float32/{_PLAIN}") == ("pass", "")
+
+
+class _SharesTwo(InProcess):
+    """What it returns belongs to both arguments, as a view over one block of memory may."""
+
+    def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
+        outcome = super().call(op, spec, arrays, conditions)
+        outcome.shares = ["argument 0", "the previous result", "argument 1"]
+        return outcome
+
+
+def test_both_owners_of_the_memory_are_told() -> None:
+    caller = _SharesTwo(complete(Right(), "x", "x"))
+    assert told(caller, f"contract.no_alias_input/conv2d/float32/{_PLAIN}") == (
+        "fail", "conv2d returned memory of argument 0, argument 1",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("check", ["no_alias_previous", "strided_inputs"])
+def test_a_missing_bias_is_missing_in_every_call(check: str) -> None:
+    assert told(Right, f"contract.{check}/conv2d/float32/{_PLAIN}/bias=0") == ("pass", "")
+
+
+# -- layouts of the inputs -----------------------------------------------------------------------------------------
+
+
+def _steps(a: Array) -> int:
+    """How far apart neighbours of a row lie, in elements."""
+    return a.strides[-1] // a.itemsize
+
+
+# What an array of a layout is, and none of another layout: a backend that misreads such arrays alone.
+_IS = {
+    "F": lambda a: a.flags.f_contiguous and not a.flags.c_contiguous,
+    "permuted": lambda a: _steps(a) not in (1, 2, -1, -2) and not a.flags.f_contiguous and a.flags.writeable,
+    "step2": lambda a: _steps(a) == 2 and a.flags.writeable,
+    "reversed": lambda a: _steps(a) == -1,
+    "step-2": lambda a: _steps(a) == -2,
+    "offset": lambda a: a.flags.c_contiguous and type(a.base) is np.ndarray and a.dtype == a.base.dtype != np.uint8,
+    "unaligned": lambda a: not a.flags.aligned,
+    "readonly": lambda a: not a.flags.writeable and min(a.strides) > 0,
+    "broadcast": lambda a: min(a.strides) == 0,
+    "memmap": lambda a: isinstance(a.base, np.memmap),
+}
+
+
+def _misreads(layout: str, number: int) -> type[Right]:
+    """Takes one of the arguments for zeros in its first place, if it is laid out so."""
+
+    def spoil(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not _IS[layout](arrays[number]):
+            return arrays
+        wrong = np.array(arrays[number])
+        wrong[0] = 0
+        return (*arrays[:number], wrong, *arrays[number + 1 :])
+
+    return inputs(spoil)
+
+
+@pytest.mark.parametrize(("op", "number"), [("conv2d", 0), ("conv2d", 1), ("conv2d_weight_grad", 1)])
+@pytest.mark.parametrize("layout", _IS)
+def test_every_layout_is_what_it_says_and_has_a_case(layout: str, op: Op, number: int) -> None:
+    seen = {
+        name: told(_misreads(layout, number), f"contract.strided_inputs/{op}/float32/n3c2h5w6_f4kh3kw2/layout={name}")
+        for name in MEMORY_LAYOUTS[1:]
+    }
+    assert [name for name, (status, _) in seen.items() if status != "pass"] == [layout]
+    assert seen[layout][1].startswith(f"{op} on {layout} inputs: ")
+    assert "elements differ, first at [0, 0, 0" in seen[layout][1]
+
+
+def test_all_layouts_are_asked_for() -> None:
+    assert set(_IS) == set(MEMORY_LAYOUTS) - {"C"}
+
+
+# -- what is not finite --------------------------------------------------------------------------------------------
+
+
+def _meets(poison: float, number: int, spoil: Any) -> type[Right]:
+    """Spoils arguments and result where one argument holds this one value that is not finite."""
+
+    class Wrong(Right):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            a = arrays[number]
+            assert a is not None
+            met = np.isnan(a) if np.isnan(poison) else a == poison
+            if not met.any():
+                return super().run(op, spec, *arrays)
+            given = list(arrays)
+            if spoil == "swallow":
+                given[number] = np.where(met, 0, a).astype(a.dtype)
+            out = super().run(op, spec, *given)
+            if spoil == "spread":
+                out[(0,) * out.ndim] = np.nan
+            if spoil == "another":
+                out[(0,) * out.ndim] += 1
+            return out
+
+    return Wrong
+
+
+_NAN, _INF = float("nan"), float("inf")
+NONFINITE = {
+    "nan_swallowed": Clause(
+        _meets(_NAN, 0, "swallow"), f"contract.nonfinite/im2col/float32/{_PLAIN}",
+        "nan at [1, 1, 3, 3] of argument 0 does not reach im2col[1, 6, 21], 6 such",
+    ),
+    "inf_swallowed": Clause(
+        _meets(_INF, 0, "swallow"), f"contract.nonfinite/col2im/float32/{_PLAIN}",
+        "inf at [1, 9, 12] of argument 0 does not reach col2im[1, 1, 3, 1], 1 such",
+    ),
+    "nan_of_x_swallowed": Clause(
+        _meets(_NAN, 0, "swallow"), f"contract.nonfinite/conv2d/float64/{_PLAIN}",
+        "nan at [1, 1, 3, 3] of argument 0 does not reach conv2d[1, 0, 1, 2], 24 such",
+    ),
+    "inf_of_x_swallowed": Clause(
+        _meets(_INF, 0, "swallow"), f"contract.nonfinite/conv2d/float64/{_PLAIN}",
+        "inf at [1, 1, 3, 3] of argument 0 does not reach conv2d[1, 0, 1, 2], 24 such",
+    ),
+    "nan_of_dy_swallowed": Clause(
+        _meets(_NAN, 0, "swallow"), f"contract.nonfinite/conv2d_input_grad/float32/{_PLAIN}",
+        "nan at [1, 2, 2, 3] of argument 0 does not reach conv2d_input_grad[1, 0, 2, 3], 18 such",
+    ),
+    "inf_of_w_swallowed": Clause(
+        _meets(_INF, 1, "swallow"), f"contract.nonfinite/conv2d_input_grad/float32/{_PLAIN}",
+        "inf at [2, 1, 1, 1] of argument 1 does not reach conv2d_input_grad[0, 1, 1, 1], 48 such",
+    ),
+    "inf_of_x_swallowed_by_the_gradient": Clause(
+        _meets(_INF, 1, "swallow"), f"contract.nonfinite/conv2d_weight_grad/float32/{_PLAIN}",
+        "inf at [1, 1, 3, 3] of argument 1 does not reach conv2d_weight_grad[0, 1, 0, 0], 24 such",
+    ),
+    "nan_of_dy_swallowed_by_the_gradient": Clause(
+        _meets(_NAN, 0, "swallow"), f"contract.nonfinite/conv2d_weight_grad/float32/{_PLAIN}",
+        "nan at [1, 2, 2, 3] of argument 0 does not reach conv2d_weight_grad[2, 0, 0, 0], 18 such",
+    ),
+    "inf_of_dy_swallowed_by_the_sum": Clause(
+        _meets(_INF, 0, "swallow"), f"contract.nonfinite/conv2d_bias_grad/float32/{_PLAIN}",
+        "inf at [1, 2, 2, 3] of argument 0 does not reach conv2d_bias_grad[2], 1 such",
+    ),
+    "nan_reaches_more": Clause(
+        _meets(_NAN, 0, "spread"), f"contract.nonfinite/im2col/float32/{_PLAIN}",
+        "nan at [1, 1, 3, 3] of argument 0 reaches im2col[0, 0, 0], 1 such",
+    ),
+    "inf_reaches_more": Clause(
+        _meets(_INF, 1, "spread"), f"contract.nonfinite/conv2d_weight_grad/float64/{_PLAIN}",
+        "inf at [1, 1, 3, 3] of argument 1 reaches conv2d_weight_grad[0, 0, 0, 0], 1 such",
+    ),
+    "nan_changes_what_it_does_not_reach": Clause(
+        _meets(_NAN, 0, "another"), f"contract.nonfinite/im2col/float32/{_PLAIN}",
+        "nan at [1, 1, 3, 3] changes results that do not read it: "
+        "1 of 864 elements differ, first at [0, 0, 0], worst at [0, 0, 0]: got #, expected #",
+    ),
+    "inf_changes_what_it_does_not_reach": Clause(
+        _meets(_INF, 0, "another"), f"contract.nonfinite/conv2d/float32/{_PLAIN}",
+        "inf at [1, 1, 3, 3] changes results that do not read it: "
+        "1 of 192 elements differ, first at [0, 0, 0, 0], worst at [0, 0, 0, 0]: got #, expected #",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NONFINITE)
+def test_what_is_not_finite_reaches_those_that_read_it(name: str) -> None:
+    require(NONFINITE[name])
+
+
+def test_a_bias_of_zeros_hides_nothing() -> None:
+    """Which results read the poisoned pixel is found with a bias of zeros: with ones all would seem to."""
+    assert told(Right, f"contract.nonfinite/conv2d/float32/{_PLAIN}") == ("pass", "")

@@ -1,0 +1,291 @@
+"""The clauses about several calls: each has a backend that only one call, one condition or one order shows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.checks import contract_sequences
+from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
+from harness.contract.protocol import Array
+from harness.geometry.spec import ConvSpec, Op
+from harness.tests.helpers.faults.clauses import Clause, Under, on_call, on_spec, put, require, told
+from harness.tests.helpers.faults.faulty import Right, result
+
+_PLAIN = "n2c3h6w7_f4kh3kw2"
+_WIDE = "n2c6h11w13_f4kh3kw2"  # shapes of the third of the all-distinct geometries
+_ONE = "1 of 864 elements differ, first at [1, 2, 3], worst at [1, 2, 3]: got 1000000, expected #"
+
+
+class _OtherBitsAfterAnother(Right):
+    """A workspace that grew for another geometry makes the next sums run in another order."""
+
+    last: ConvSpec | None = None
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = super().run(op, spec, *arrays)
+        grown, self.last = self.last not in (None, spec), spec
+        return np.nextafter(out, np.inf, dtype=out.dtype) if grown else out
+
+
+def _cached_by(key: Callable[[ConvSpec], object]) -> type[Right]:
+    """Works with the stride, pads and dilation of the first call with the same key: zeros, where those differ."""
+
+    class Wrong(Right):
+        def __init__(self) -> None:
+            self.seen: dict[object, ConvSpec] = {}
+
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            out = super().run(op, spec, *arrays)
+            return out if self.seen.setdefault((op, key(spec)), spec) == spec else np.zeros_like(out)
+
+    return Wrong
+
+
+class _ByBatch(Right):
+    """Every image of a batch but the last is right."""
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = super().run(op, spec, *arrays)
+        if spec.batch > 1:
+            out[-1] = 0
+        return out
+
+
+class _NotTogether(Right):
+    """Wrong where four threads are in it at one time: each waits for the others, but not for ever."""
+
+    def __init__(self) -> None:
+        self.all_here = threading.Barrier(4)
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = super().run(op, spec, *arrays)
+        try:
+            self.all_here.wait(timeout=60)
+        except threading.BrokenBarrierError:
+            return out
+        return put(1e6, 1, 2, 3)(out)
+
+
+class _OneOfFour(Right):
+    """Wrong for one of the four callers, whichever comes last."""
+
+    def __init__(self) -> None:
+        self.lock, self.calls = threading.Lock(), 0
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        with self.lock:
+            self.calls += 1
+            last = self.calls == 4
+        return put(1e6, 1, 2, 3)(super().run(op, spec, *arrays)) if last else super().run(op, spec, *arrays)
+
+
+class _Jammed(Right):
+    """A flag that is set on entry and cleared only on success."""
+
+    busy = False
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        jammed, self.busy = self.busy, True
+        out = super().run(op, spec, *arrays)
+        self.busy = False
+        return put(1e6, 1, 2, 3)(out) if jammed else out
+
+
+_RELATED = (
+    f"{_WIDE}_g2",
+    f"{_WIDE}_sh2sw2_g2",
+    f"{_WIDE}_pt3pb0pl0pr2_g2",
+    f"{_WIDE}_pt0pb3pl2pr0_g2",
+    f"{_WIDE}_dh1dw2_g2",
+)
+
+
+def test_the_related_geometries_differ_in_one_thing_each() -> None:
+    spec = ConvSpec.parse(f"{_WIDE}_sh2sw3_pt1pb2pl3pr0_dh2dw1_g2")
+    assert [str(s) for s in contract_sequences._same_shapes(spec)] == list(_RELATED)
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("n1c1h9w5_f1kh3kw2", "n1c1h9w5_f1kh3kw2_dh1dw2"),
+        ("n1c1h9w3_f1kh3kw2", "n1c1h9w3_f1kh3kw2"),  # twice the reach would not fit
+        ("n1c1h3w9_f1kh3kw2_sh2sw1", "n1c1h3w9_f1kh3kw2_dh1dw2"),
+    ],
+)
+def test_the_dilated_one_fits(text: str, last: str) -> None:
+    assert str(contract_sequences._same_shapes(ConvSpec.parse(text))[-1]) == last
+
+
+@pytest.mark.parametrize("text", ["n1c1h2w9_f1kh3kw2_pt1pb0pl0pr0", "n1c1h9w1_f1kh3kw2_pt0pb0pl1pr0"])
+def test_a_kernel_that_needs_the_padding_is_asked_for_again_and_again(text: str) -> None:
+    spec = ConvSpec.parse(text)
+    assert contract_sequences._same_shapes(spec) == [spec] * 5
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_each_related_geometry_is_judged(number: int) -> None:
+    spec = _RELATED[number]
+    case = f"contract.state/im2col/float32/{_WIDE}_sh2sw3_pt1pb2pl3pr0_dh2dw1_g2"
+    size = ConvSpec.parse(spec).columns_shape
+    require(
+        Clause(
+            on_spec(spec, put(1e6, 0, 1, 2)), case,
+            f"im2col on {spec}, after related geometries: 1 of {size[0] * size[1] * size[2]} elements differ, "
+            "first at [0, 1, 2], worst at [0, 1, 2]: got 1000000, expected #",
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen_on"),
+    [
+        (_cached_by(lambda s: (s.x_shape, s.padding, s.dilation)), 1),
+        (_cached_by(lambda s: (s.x_shape, s.stride, s.dilation)), 2),
+        (_cached_by(lambda s: (s.x_shape, s.stride, s.dilation, s.output_size)), 3),  # only the sides of pads differ
+        (_cached_by(lambda s: (s.x_shape, s.stride, s.padding)), 4),
+    ],
+    ids=["stride", "padding", "sides_of_padding", "dilation"],
+)
+def test_a_cache_that_forgets_one_thing_is_seen(kind: type[Right], seen_on: int) -> None:
+    case = f"contract.state/conv2d/float32/{_WIDE}_sh2sw3_pt1pb2pl3pr0_dh2dw1_g2"
+    status, text = told(kind, case)
+    assert status == "fail"
+    assert text.startswith(f"conv2d on {_RELATED[seen_on]}, after related geometries: ")
+
+
+def test_the_second_time_is_compared_bit_by_bit() -> None:
+    case = f"contract.repeatable/im2col/float32/{_PLAIN}"
+    clause = Clause(on_call(3, put(1e6, 1, 2, 3)), case, f"im2col gave other bits the second time: {_ONE}")
+    require(clause)
+    zero = "n2c2h5w6_f3kh3kw3_pt1pb1pl1pr1"
+    assert told(on_call(3, lambda out: -(-out - 0.0)), f"contract.repeatable/im2col/float32/{zero}")[0] == "pass"
+    negative = on_call(3, lambda out: np.where(out == 0, np.float32(-0.0), out))
+    status, text = told(negative, f"contract.repeatable/im2col/float32/{zero}")
+    assert status == "fail"
+    assert text.endswith("second time: the values are equal, the signs of zeros or the bits of NaN are not")
+
+
+def test_a_call_on_another_geometry_lies_in_between() -> None:
+    status, text = told(_OtherBitsAfterAnother, f"contract.repeatable/col2im/float64/{_PLAIN}")
+    assert status == "fail"
+    assert text.startswith(
+        "col2im gave other bits the second time: 252 of 252 elements differ, first at [0, 0, 0, 0], "
+    )
+
+
+BATCHES = {
+    "last_image": Clause(
+        _ByBatch, f"contract.batch_split/conv2d_bias_grad/float32/{_PLAIN}",
+        "conv2d_bias_grad of 2 images is not that of each alone: "
+        "1 of 4 elements differ, first at [3], worst at [3]: got 0, expected #",
+    ),
+    "an_image": Clause(
+        on_call(1, put(1e6, 1, 2, 3)), f"contract.batch_split/im2col/float32/{_PLAIN}",
+        f"im2col of 2 images is not that of each alone: {_ONE}",
+    ),
+    "the_second_alone": Clause(
+        on_call(3, put(1e6, 0, 2, 3)), f"contract.batch_split/im2col/float64/{_PLAIN}",
+        "im2col of 2 images is not that of each alone: "
+        "1 of 864 elements differ, first at [1, 2, 3], worst at [1, 2, 3]: got #, expected 1000000",
+    ),
+    "the_weights_of_the_second_alone": Clause(
+        on_call(3, put(1e6, 3, 2, 2, 1)), f"contract.batch_split/conv2d_weight_grad/float32/{_PLAIN}",
+        "conv2d_weight_grad of 2 images is not that of each alone: "
+        "1 of 72 elements differ, first at [3, 2, 2, 1], worst at [3, 2, 2, 1]: got #, expected #",
+    ),
+}  # fmt: skip
+THREADS = {
+    "one": Clause(
+        Under(put(1e6, 1, 2, 3), threads=1), f"contract.threads/im2col/float32/{_PLAIN}",
+        f"im2col with 1 thread(s): {_ONE}",
+    ),
+    "all": Clause(
+        Under(put(1e6, 1, 2, 3), threads=contract_sequences._MANY), f"contract.threads/im2col/float32/{_PLAIN}",
+        f"im2col with {contract_sequences._MANY} thread(s): {_ONE}",
+    ),
+    "inside_at_one_time": Clause(
+        _NotTogether, f"contract.concurrent/im2col/float32/{_PLAIN}", f"im2col, call 0 of 4 at once: {_ONE}",
+    ),
+    "after_an_error": Clause(
+        _Jammed, f"contract.after_error/im2col/float32/{_PLAIN}", f"im2col after a call that failed: {_ONE}",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_images_alone_and_together(name: str) -> None:
+    require(BATCHES[name])
+
+
+@pytest.mark.parametrize("op", ["im2col", "col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad"])
+def test_batches_of_every_op_are_split_as_its_arguments_are(op: str) -> None:
+    for bias in ("", "/bias=0") if op == "conv2d" else ("",):
+        assert told(Right, f"contract.batch_split/{op}/float32/n3c4h6w7_f4kh3kw2_g2{bias}") == ("pass", "")
+
+
+@pytest.mark.parametrize("name", THREADS)
+def test_threads_and_errors(name: str) -> None:
+    require(THREADS[name])
+
+
+def test_all_threads_are_more_than_one() -> None:
+    assert contract_sequences._MANY >= 2
+
+
+def test_every_one_of_the_callers_is_judged() -> None:
+    status, text = told(_OneOfFour, f"contract.concurrent/im2col/float32/{_PLAIN}")
+    assert status == "fail"
+    assert text.startswith("im2col, call ")
+    assert text.endswith(" of 4 at once: " + _ONE.partition("#")[0] + text.rpartition(" ")[2])
+
+
+def test_callers_have_data_of_their_own() -> None:
+    given: set[bytes] = set()
+
+    def keep(op: Op, spec: ConvSpec, out: Any, arrays: tuple[Array | None, ...]) -> Any:
+        given.add(b"" if arrays[0] is None else arrays[0].tobytes())
+        return out
+
+    assert told(result(keep), f"contract.concurrent/im2col/float32/{_PLAIN}") == ("pass", "")
+    assert len(given) == 4
+
+
+def test_an_error_of_a_caller_and_a_wrong_form_are_told() -> None:
+    def cannot(op: Op, spec: ConvSpec, out: Any, arrays: tuple[Array | None, ...]) -> Any:
+        raise ValueError("no room")
+
+    case = f"contract.concurrent/im2col/float32/{_PLAIN}"
+    status, text = told(result(cannot), case)
+    assert (status, text.partition(" (")[0]) == ("fail", "im2col raised ValueError: no room")
+    wide = result(lambda op, spec, out, arrays: out.astype(np.float64))
+    assert told(wide, case) == ("fail", "im2col returned dtype float64 for float32 input")
+
+
+def test_the_failing_call_gets_nothing_at_all() -> None:
+    given: list[tuple[Array | None, ...]] = []
+
+    class Watches(Right):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            given.append(arrays)
+            return super().run(op, spec, *arrays)
+
+    assert told(Watches, f"contract.after_error/conv2d/float32/{_PLAIN}") == ("pass", "")
+    assert given[0] == (None, None, None)
+    assert all(a is not None for a in given[1])
+
+
+def test_a_backend_that_dies_of_nothing_is_told_what_it_was_given() -> None:
+    class Dies(Under):
+        def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
+            if arrays[0] is None:
+                return CallResult(error="ended its process: SIGSEGV", died=True)
+            return super().call(op, spec, arrays, conditions)
+
+    told_of_it = told(Dies(lambda out: out), f"contract.after_error/im2col/float32/{_PLAIN}")
+    assert told_of_it == ("fail", "im2col ended its process: SIGSEGV, given None in place of every array")
