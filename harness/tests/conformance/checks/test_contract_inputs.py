@@ -1,0 +1,160 @@
+"""`contract.strided_inputs` and `contract.nonfinite`: inputs in unusual memory, and inputs that are not finite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.calls.memory_layouts import MEMORY_LAYOUTS
+from harness.contract.protocol import Array
+from harness.geometry.spec import ConvSpec, Op
+from harness.tests.helpers.faults.clauses import Clause, require, told
+from harness.tests.helpers.faults.faulty import Right, inputs
+
+_PLAIN = "n2c3h6w7_f4kh3kw2"
+
+
+def _steps(a: Array) -> int:
+    """How far apart neighbours of a row lie, in elements."""
+    return a.strides[-1] // a.itemsize
+
+
+# What an array of a layout is, and none of another layout: a backend that misreads such arrays alone.
+_IS = {
+    "F": lambda a: a.flags.f_contiguous and not a.flags.c_contiguous,
+    "permuted": lambda a: _steps(a) not in (1, 2, -1, -2) and not a.flags.f_contiguous and a.flags.writeable,
+    "step2": lambda a: _steps(a) == 2 and a.flags.writeable,
+    "reversed": lambda a: _steps(a) == -1,
+    "step-2": lambda a: _steps(a) == -2,
+    "offset": lambda a: a.flags.c_contiguous and type(a.base) is np.ndarray and a.dtype == a.base.dtype != np.uint8,
+    "unaligned": lambda a: not a.flags.aligned,
+    "readonly": lambda a: not a.flags.writeable and min(a.strides) > 0,
+    "broadcast": lambda a: min(a.strides) == 0,
+    "memmap": lambda a: isinstance(a.base, np.memmap),
+}
+
+
+def _misreads(layout: str, number: int) -> type[Right]:
+    """Takes one of the arguments for zeros in its first place, if it is laid out so."""
+
+    def spoil(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not _IS[layout](arrays[number]):
+            return arrays
+        wrong = np.array(arrays[number])
+        wrong[0] = 0
+        return (*arrays[:number], wrong, *arrays[number + 1 :])
+
+    return inputs(spoil)
+
+
+@pytest.mark.parametrize(("op", "number"), [("conv2d", 0), ("conv2d", 1), ("conv2d_weight_grad", 1)])
+@pytest.mark.parametrize("layout", _IS)
+def test_every_layout_is_what_it_says_and_has_a_case(layout: str, op: Op, number: int) -> None:
+    seen = {
+        name: told(_misreads(layout, number), f"contract.strided_inputs/{op}/float32/n3c2h5w6_f4kh3kw2/layout={name}")
+        for name in MEMORY_LAYOUTS[1:]
+    }
+    assert [name for name, (status, _) in seen.items() if status != "pass"] == [layout]
+    assert seen[layout][1].startswith(f"{op} on {layout} inputs: ")
+    assert "elements differ, first at [0, 0, 0" in seen[layout][1]
+
+
+def test_all_layouts_are_asked_for() -> None:
+    assert set(_IS) == set(MEMORY_LAYOUTS) - {"C"}
+
+
+# -- what is not finite --------------------------------------------------------------------------------------------
+
+
+def _meets(poison: float, number: int, spoil: Any) -> type[Right]:
+    """Spoils arguments and result where one argument holds this one value that is not finite."""
+
+    class Wrong(Right):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            a = arrays[number]
+            assert a is not None
+            met = np.isnan(a) if np.isnan(poison) else a == poison
+            if not met.any():
+                return super().run(op, spec, *arrays)
+            given = list(arrays)
+            if spoil == "swallow":
+                given[number] = np.where(met, 0, a).astype(a.dtype)
+            out = super().run(op, spec, *given)
+            if spoil == "spread":
+                out[(0,) * out.ndim] = np.nan
+            if spoil == "another":
+                out[(0,) * out.ndim] += 1
+            return out
+
+    return Wrong
+
+
+_NAN, _INF = float("nan"), float("inf")
+NONFINITE = {
+    "nan_swallowed": Clause(
+        _meets(_NAN, 0, "swallow"), f"contract.nonfinite/im2col/float32/{_PLAIN}",
+        "nan at [1, 1, 3, 3] of argument 0 does not reach im2col[1, 6, 21], 6 such",
+    ),
+    "inf_swallowed": Clause(
+        _meets(_INF, 0, "swallow"), f"contract.nonfinite/col2im/float32/{_PLAIN}",
+        "inf at [1, 9, 12] of argument 0 does not reach col2im[1, 1, 3, 1], 1 such",
+    ),
+    "nan_of_x_swallowed": Clause(
+        _meets(_NAN, 0, "swallow"), f"contract.nonfinite/conv2d/float64/{_PLAIN}",
+        "nan at [1, 1, 3, 3] of argument 0 does not reach conv2d[1, 0, 1, 2], 24 such",
+    ),
+    "inf_of_x_swallowed": Clause(
+        _meets(_INF, 0, "swallow"), f"contract.nonfinite/conv2d/float64/{_PLAIN}",
+        "inf at [1, 1, 3, 3] of argument 0 does not reach conv2d[1, 0, 1, 2], 24 such",
+    ),
+    "nan_of_dy_swallowed": Clause(
+        _meets(_NAN, 0, "swallow"), f"contract.nonfinite/conv2d_input_grad/float32/{_PLAIN}",
+        "nan at [1, 2, 2, 3] of argument 0 does not reach conv2d_input_grad[1, 0, 2, 3], 18 such",
+    ),
+    "inf_of_w_swallowed": Clause(
+        _meets(_INF, 1, "swallow"), f"contract.nonfinite/conv2d_input_grad/float32/{_PLAIN}",
+        "inf at [2, 1, 1, 1] of argument 1 does not reach conv2d_input_grad[0, 1, 1, 1], 48 such",
+    ),
+    "inf_of_x_swallowed_by_the_gradient": Clause(
+        _meets(_INF, 1, "swallow"), f"contract.nonfinite/conv2d_weight_grad/float32/{_PLAIN}",
+        "inf at [1, 1, 3, 3] of argument 1 does not reach conv2d_weight_grad[0, 1, 0, 0], 24 such",
+    ),
+    "nan_of_dy_swallowed_by_the_gradient": Clause(
+        _meets(_NAN, 0, "swallow"), f"contract.nonfinite/conv2d_weight_grad/float32/{_PLAIN}",
+        "nan at [1, 2, 2, 3] of argument 0 does not reach conv2d_weight_grad[2, 0, 0, 0], 18 such",
+    ),
+    "inf_of_dy_swallowed_by_the_sum": Clause(
+        _meets(_INF, 0, "swallow"), f"contract.nonfinite/conv2d_bias_grad/float32/{_PLAIN}",
+        "inf at [1, 2, 2, 3] of argument 0 does not reach conv2d_bias_grad[2], 1 such",
+    ),
+    "nan_reaches_more": Clause(
+        _meets(_NAN, 0, "spread"), f"contract.nonfinite/im2col/float32/{_PLAIN}",
+        "nan at [1, 1, 3, 3] of argument 0 reaches im2col[0, 0, 0], 1 such",
+    ),
+    "inf_reaches_more": Clause(
+        _meets(_INF, 1, "spread"), f"contract.nonfinite/conv2d_weight_grad/float64/{_PLAIN}",
+        "inf at [1, 1, 3, 3] of argument 1 reaches conv2d_weight_grad[0, 0, 0, 0], 1 such",
+    ),
+    "nan_changes_what_it_does_not_reach": Clause(
+        _meets(_NAN, 0, "another"), f"contract.nonfinite/im2col/float32/{_PLAIN}",
+        "nan at [1, 1, 3, 3] changes results that do not read it: "
+        "1 of 864 elements differ, first at [0, 0, 0], worst at [0, 0, 0]: got #, expected #",
+    ),
+    "inf_changes_what_it_does_not_reach": Clause(
+        _meets(_INF, 0, "another"), f"contract.nonfinite/conv2d/float32/{_PLAIN}",
+        "inf at [1, 1, 3, 3] changes results that do not read it: "
+        "1 of 192 elements differ, first at [0, 0, 0, 0], worst at [0, 0, 0, 0]: got #, expected #",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NONFINITE)
+def test_what_is_not_finite_reaches_those_that_read_it(name: str) -> None:
+    require(NONFINITE[name])
+
+
+def test_a_bias_of_zeros_hides_nothing() -> None:
+    """Which results read the poisoned pixel is found with a bias of zeros: with ones all would seem to."""
+    assert told(Right, f"contract.nonfinite/conv2d/float32/{_PLAIN}") == ("pass", "")
