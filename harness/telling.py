@@ -24,13 +24,13 @@ def named(error: BaseException) -> str:
     return ": ".join(filter(None, (type(error).__name__, _text(error))))
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """What to add to an unknown word: the nearest known one; nothing if none is near.
 
     >>> did_you_mean("quik", ["quick", "core"]), did_you_mean("xyz", ["quick"])
     (", did you mean 'quick'?", '')
     """
-    close = difflib.get_close_matches(word, list(known), n=1)
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)
     return f", did you mean {close[0]!r}?" if close else ""
 
 

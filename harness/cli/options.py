@@ -11,8 +11,9 @@ from typing import Annotated, get_args
 import typer
 
 from harness.calls.worker import ALLOCATORS
+from harness.cli import terminal
 from harness.contract.protocol import DTYPES
-from harness.geometry.layers import set_names
+from harness.geometry.layers import Layer, read_shapes, set_names
 from harness.geometry.spec import OPS, Op
 from harness.telling import did_you_mean
 
@@ -53,7 +54,10 @@ Backends = Annotated[
 Ops = Annotated[list[str] | None, typer.Option(help=f"ops, comma-separated: {', '.join(OPS)}")]
 Dtypes = Annotated[list[str] | None, typer.Option("--dtype", help="dtypes, comma-separated")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="also write the result as JSON")]
-_SETS = f"layers: {', '.join(set_names())}, a file, or a spec"
+_SETS = (
+    f"layers: {', '.join(set_names())}; a table (CSV) of any usual columns, or a file of specs or benchdnn descriptors "
+    "(docs/layer-files.md); or one spec or descriptor"
+)
 ShapeSet = Annotated[str, typer.Option("--shapes", metavar="SET|FILE|SPEC", help=_SETS)]
 _IMAGES = "images of every layer, instead of its own"
 Batch = Annotated[int | None, typer.Option(parser=whole(1, 2**63 - 1), metavar="N", help=_IMAGES)]
@@ -69,6 +73,14 @@ def chosen_ops(values: Sequence[str] | None) -> list[Op]:
 def chosen_dtypes(values: Sequence[str] | None) -> list[str]:
     """The dtypes of an option, each once; none if it was not given. Raises `BadParameter` naming what is none."""
     return _words("dtype", values, DTYPES)
+
+
+def chosen_layers(shapes: str, batch: int | None) -> list[Layer]:
+    """The layers of `--shapes`; what was left out of a file is said. Raises `ShapesError`."""
+    found = read_shapes(shapes, batch)
+    if found.left_out:
+        terminal.say(f"harness: left out of {shapes!r}: {found.why()}")
+    return list(found.layers)
 
 
 def chosen_allocator(value: str) -> str:

@@ -18,8 +18,10 @@ _FORM = re.compile(
     r"(?:_(?=s)(?:sh\d+)?(?:sw\d+)?)?"
     r"(?:_(?=p)(?:pt\d+)?(?:pb\d+)?(?:pl\d+)?(?:pr\d+)?)?"
     r"(?:_(?=d)(?:dh\d+)?(?:dw\d+)?)?"
-    r"(?:_g\d+)?"
+    r"(?:_g\d+)?",
+    re.ASCII,
 )
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def write(spec: Sizes) -> str:
@@ -37,12 +39,15 @@ def read(text: str) -> Sizes:
     """The numbers of a text, or of a benchdnn descriptor. Raises `SpecError` when it is neither."""
     if len(text) > _LONGEST:
         raise SpecError(f"spec must have at most {_LONGEST} characters, got {len(text)}")
+    foreign = next((c for c in _QUOTED.sub("", text) if not c.isascii()), None)
+    if foreign is not None:
+        raise SpecError(f"spec {text!r} holds {foreign!r}: write numbers with the digits 0 to 9, keys with a to z")
     match = _FORM.fullmatch(text.strip())
     if match is None:
         if benchdnn.looks_like(text):
             return benchdnn.read(text)
         raise SpecError(f"spec {text!r} is not of the form n2c6h11w13_f4kh3kw2[_sh2sw3][_pt1pb2pl3pr0][_dh2dw1][_g2]")
-    values = {key: int(value) for key, value in re.findall(r"([a-z]+)(\d+)", text)}
+    values = {key: int(value) for key, value in re.findall(r"([a-z]+)([0-9]+)", match[0])}
     got = values.get
     return Sizes(
         batch=values["n"], in_channels=values["c"], input_size=(values["h"], values["w"]),

@@ -77,12 +77,15 @@ class Plan:
         return len(self.layers) * len(self.ops) * len(self.dtypes) * len(self.backends)
 
     def groups(self, run: str, machine: Machine) -> Iterator[Group]:
-        """One for each layer, dtype and op, in the order in which they are measured."""
+        """One for each layer, dtype and op, in the order in which they are measured.
+
+        Its key has the layer's name, which is unique in a plan: two layers of one geometry are two groups.
+        """
         for layer in self.layers:
             for dtype in self.dtypes:
                 for op in self.ops:
                     yield Group(
-                        run=run, group=f"{run}/{op}/{dtype}/{layer.spec}", op=op, dtype=dtype, layer=layer.name,
+                        run=run, group=f"{run}/{op}/{dtype}/{layer.name}", op=op, dtype=dtype, layer=layer.name,
                         spec=str(layer.spec), backends=[target.name for target in self.backends],
                         threads=self.threads, allocator=self.allocator, budget=self.budget, rounds=self.rounds,
                         gap=_SPINNING_GAP if self.threads > 1 else 0.0, machine=machine.name,

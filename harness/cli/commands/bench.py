@@ -20,12 +20,12 @@ from harness.cli.options import (
     Threads,
     chosen_allocator,
     chosen_dtypes,
+    chosen_layers,
     chosen_ops,
     seconds,
 )  # fmt: skip
 from harness.contract import targets
 from harness.contract.status import CellStatus
-from harness.geometry.layers import read_layers
 from harness.geometry.spec import OPS
 from harness.results.records import Cell
 from harness.results.writing import require_folder
@@ -55,7 +55,7 @@ def bench(
     asked = targets.resolve_all(names or targets.names())
     plan = without_wrong_ones(
         Plan(
-            shape_set, read_layers(shape_set, batch), asked, chosen_ops(ops) or OPS,
+            shape_set, chosen_layers(shape_set, batch), asked, chosen_ops(ops) or OPS,
             chosen_dtypes(dtype) or ("float32",), threads, chosen_allocator(allocator), budget, batch=batch,
         )
     )  # fmt: skip

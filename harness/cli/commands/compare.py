@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -25,11 +23,12 @@ from harness.cli.options import (
     Threads,
     chosen_allocator,
     chosen_dtypes,
+    chosen_layers,
     chosen_ops,
     whole,
 )  # fmt: skip
 from harness.contract import targets
-from harness.geometry.layers import read_layers
+from harness.geometry.layers import file_at
 from harness.geometry.spec import OPS
 from harness.results import machine, ratios
 from harness.results.records import SCHEMA, BackendFacts, Ceilings, Cell, Comparison, ComparisonRow, Unmeasured
@@ -58,11 +57,10 @@ def compare(
         raise typer.BadParameter("compare takes at least two backends")
     asked = targets.resolve_all(names or [])
     plan = Plan(
-        shape_set, read_layers(shape_set, batch), asked, chosen_ops(ops) or OPS, chosen_dtypes(dtype) or ("float32",),
+        shape_set, chosen_layers(shape_set, batch), asked, chosen_ops(ops) or OPS, chosen_dtypes(dtype) or ("float32",),
         threads, chosen_allocator(allocator), _BUDGET, pairs, batch=batch,
     )  # fmt: skip
-    shapes = Path(shape_set) if os.path.isfile(shape_set) else None
-    files = outputs.require((json_file,), [*outputs.files_of(asked), shapes])
+    files = outputs.require((json_file,), [*outputs.files_of(asked), file_at(shape_set)])
     plan = without_wrong_ones(plan)
     cells: list[Cell] = []
     described: list[BackendFacts | Ceilings] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -15,8 +17,6 @@ from harness.tests.helpers.plugins import Write
 
 _FOLDER = Path(layers.__file__).parent / "layers"
 _SETS = layers.set_names()
-_HEADER = "suite,layer,N,C,H,W,F,KH,KW,SH,SW,PH,PW,G\n"
-_ROW = "mine,first,2,6,9,10,4,3,2,2,3,1,0,2\n"
 _SPEC = ConvSpec.parse("n2c6h9w10_f4kh3kw2_sh2sw3_pt1pb1_g2")
 
 
@@ -69,60 +69,74 @@ def test_the_quick_set_is_small() -> None:
     assert max(layer.spec.columns_bytes("float32") for layer in read_layers("quick")) <= 15 * 2**20
 
 
-def test_a_csv_file_of_the_user(write: Write) -> None:
-    path = write("mine.csv", _HEADER + _ROW)
-    assert read_layers(str(path)) == [Layer("mine:first", _SPEC)]
-
-
-def test_a_csv_file_with_dilation_and_further_columns(write: Write) -> None:
-    path = write("mine.csv", _HEADER.replace(",G", ",G,DH,DW,note") + _ROW.replace("\n", ",2,1,slow\n"))
-    assert read_layers(str(path))[0].spec.dilation == (2, 1)
-
-
-def test_a_text_file_of_specs_with_comments(write: Write) -> None:
-    text = f"# layers of mine\n\n{_SPEC}\n   n1c1h3w3_f1kh2kw2  # a small one\ng1mb1ic1ih5oc1oh3kh3\n"
-    assert [layer.spec for layer in read_layers(str(write("mine.txt", text)))] == [
-        _SPEC,
-        ConvSpec.parse("n1c1h3w3_f1kh2kw2"),
-        ConvSpec.parse("n1c1h5w5_f1kh3kw3"),
-    ]
-
-
 def test_a_bare_spec_is_its_own_name() -> None:
     assert read_layers(str(_SPEC)) == [Layer(str(_SPEC), _SPEC)]
 
 
 def test_a_benchdnn_descriptor() -> None:
     text = 'g4mb2ic16ih10oc32oh10kh3sh1ph1dh0n"name"'
-    assert read_layers(text) == [Layer(text, ConvSpec.parse("n2c16h10w10_f32kh3kw3_pt1pb1pl1pr1_g4"))]
+    assert read_layers(text) == [Layer("name", ConvSpec.parse("n2c16h10w10_f32kh3kw3_pt1pb1pl1pr1_g4"))]
+    assert read_layers("ic3oc4iw7kw3") == [Layer("ic3oc4iw7kw3", ConvSpec.parse("n2c3h1w7_f4kh1kw3"))]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a"])
 @pytest.mark.parametrize(
-    ("name", "text", "message"),
+    ("data", "message"),
     [
-        ("a.csv", _HEADER.replace(",KW", "").replace(",G", "") + _ROW, r"a\.csv' lacks the columns KW, G"),
-        ("a.csv", _HEADER + _ROW + "mine,second,2,6,9,ten,4,3,2,2,3,1,0,2\n", r"a\.csv', line 3: .*'ten'"),
-        ("a.csv", _HEADER + "mine,short,2,6\n", r"a\.csv', line 2"),
-        ("a.csv", _HEADER + _ROW.replace(",2\n", ",4\n"), r"a\.csv', line 2: in_channels must be divisible by groups"),
-        ("a.csv", _HEADER, r"a\.csv' holds no layer"),
-        ("a.csv", "", r"a\.csv' lacks the columns suite"),
-        ("a.txt", "# nothing\n", r"a\.txt' holds no layer"),
-        ("a.txt", f"# mine\n{_SPEC}\nn1c1\n", r"a\.txt', line 3: spec 'n1c1' is not of the form"),
-        ("a.txt", "n1c1h2w2_f1kh3kw3\n", r"a\.txt', line 1: the dilated kernel must fit"),
+        (b"n1c1h3w3_f1kh1kw1\n# caf\xe9\n", ", line 2: byte 0xe9 is not text in UTF-8; save it as UTF-8"),
+        ("C;H;W\n".encode("utf-16"), " is text in UTF-16; save it as UTF-8"),
+        ("C;H;W\n".encode("utf-16-be", "strict").join([b"\xfe\xff", b""]), " is text in UTF-16; save it as UTF-8"),
+        (b"\x7fELF\x02\x01\x00\x00", " is not text: it holds bytes of value 0"),
+        (b"# " + b"x" * 2**24, " is larger than 16 MiB, which is no list of layers"),
+        (b"", " holds no layer"),
+        (b"\xef\xbb\xbf", " holds no layer"),
     ],
-    ids=["columns", "number", "short", "geometry", "header_only", "empty_csv", "empty_text", "form", "text_geometry"],
+    ids=["latin1", "utf16_le", "utf16_be", "binary", "large", "empty", "mark_alone"],
 )
-def test_a_bad_file_is_named_with_its_line(write: Write, name: str, text: str, message: str) -> None:
-    path = write(name, text)
-    with pytest.raises(ShapesError, match=message):
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, name: str, data: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ShapesError) as caught:
+        read_layers(str(tmp_path / name))
+    assert str(caught.value) == f"shapes file {str(tmp_path / name)!r}{message}"
+
+
+def test_a_file_as_large_as_may_be(tmp_path: Path) -> None:
+    line = b"\xef\xbb\xbfn1c1h3w3_f1kh1kw1\n#"
+    (tmp_path / "a").write_bytes(line + b"x" * (2**24 - len(line)))
+    assert [layer.name for layer in read_layers(str(tmp_path / "a"))] == ["n1c1h3w3_f1kh1kw1"]
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ShapesError, match="is a folder; --shapes takes one file of layers"):
+        read_layers(str(tmp_path))
+
+
+def test_a_file_that_may_not_be_read_is_named(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a fault of the system, since whoever tests may be allowed to read everything."""
+    path = write("a.csv", "")
+
+    def no_open(self: Path, *mode: str) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", no_open)
+    with pytest.raises(ShapesError, match=r"a\.csv' cannot be read: Permission denied$"):
         read_layers(str(path))
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
-def test_a_file_that_is_no_text_is_named(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(ShapesError, match=name):
-        read_layers(str(tmp_path / name))
+def test_a_pipe_is_read_as_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_text, args=("n1c1h3w3_f1kh1kw1\n",), daemon=True)
+    writer.start()
+    assert [layer.name for layer in read_layers(str(pipe))] == ["n1c1h3w3_f1kh1kw1"]
+    writer.join(60)
+
+
+def test_a_text_that_no_file_can_be_called_is_a_spec() -> None:
+    """A descriptor longer than a file's name may be, or with a slash in it."""
+    assert [layer.name for layer in read_layers('ic1oc1ih3kh3n"%s"' % ("x/y." * 100))] == ["x/y." * 100]
+    with pytest.raises(ShapesError, match=r"^spec 'n1c1h3w3_f1kh1kw1.*' holds '\u0660'"):
+        read_layers("n1c1h3w3_f1kh1kw1\0\u0660")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +147,14 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path, name: str) -> None:
         ("./missing.csv", r"shapes file './missing\.csv' does not exist"),
         ("n1c1h2w2_f1kh3kw3", "the dilated kernel must fit the padded input: height 3 > 2"),
         ("n1c1h2w2", "spec 'n1c1h2w2' is not of the form"),
+        ("n1c1h2w2_f1kh1kw1_./", r"spec 'n1c1h2w2_f1kh1kw1_\./' is not of the form"),
+        ("n²", "unknown shapes 'n²'; sets: "),
+        ("", "unknown shapes ''; sets: "),
+        ("ic1oc1ih2", "^benchdnn descriptor 'ic1oc1ih2' lacks 'kh'"),
+        ('ic1oc1ih2n"a/b.c"', "^benchdnn descriptor .* lacks 'kh'"),
+        ("ic1oc1id4kd3", "^benchdnn descriptor 'ic1oc1id4kd3' is 3-D"),
+        ("g2.csv", r"shapes file 'g2\.csv' does not exist"),
+        ("n1.txt", r"shapes file 'n1\.txt' does not exist"),
     ],
 )
 def test_what_names_no_layers(asked: str, message: str) -> None:

@@ -1,0 +1,89 @@
+"""What a file of layers holds: layers with names, and what was left out of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from harness.geometry.spec import ConvSpec
+
+_MOST_LINES = 12  # numbers of lines that one reason lists
+_LONGEST_NAME = 200
+
+
+class ShapesError(ValueError):
+    """A set, file or spec that names no layers; the text says what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One geometry with the name it is known by, `suite:layer`; a bare spec is its own name."""
+
+    name: str
+    spec: ConvSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A line that was not read, and why: `3-D`."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The layers of a file in their order, and what was left out."""
+
+    layers: Sequence[Layer]
+    left_out: Sequence[LeftOut] = ()
+
+    def why(self) -> str:
+        """What was left out, in one line; nothing if nothing was.
+
+        >>> Found([], [LeftOut(1, "option"), LeftOut(3, "3-D"), LeftOut(4, "3-D"), LeftOut(9, "3-D")]).why()
+        'line 1: option; lines 3-4, 9: 3-D'
+        """
+        lines: dict[str, list[int]] = {}
+        for one in self.left_out:
+            lines.setdefault(one.why, []).append(one.line)
+        return "; ".join(f"{_numbers(found)}: {why}" for why, found in lines.items())
+
+
+def unique(layers: Iterable[Layer]) -> list[Layer]:
+    """All of them, each with a name of its own: the second `conv1` is `conv1#2`.
+
+    >>> spec = ConvSpec.parse("n1c1h3w3_f1kh1kw1")
+    >>> [layer.name for layer in unique([Layer("a", spec), Layer("b", spec), Layer("a", spec)])]
+    ['a', 'b', 'a#2']
+    """
+    layers = list(layers)
+    taken, counts, found = {layer.name for layer in layers}, Counter[str](), []
+    for layer in layers:
+        counts[layer.name] += 1
+        name = layer.name
+        if counts[layer.name] > 1:
+            while (name := f"{layer.name}#{counts[layer.name]}") in taken:
+                counts[layer.name] += 1
+            taken.add(name)
+        found.append(replace(layer, name=name))
+    return found
+
+
+def printable(name: str) -> str:
+    """A name as it may stand in a table: one line, nothing that steers a terminal, no longer than one reads."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(name.split()))[:_LONGEST_NAME]
+
+
+def _numbers(lines: Sequence[int]) -> str:
+    """`line 3`, `lines 3-5, 9`."""
+    runs: list[list[int]] = []
+    for line in lines:
+        if runs and line in (runs[-1][1], runs[-1][1] + 1):
+            runs[-1][1] = line
+        else:
+            runs.append([line, line])
+    shown = [str(first) if first == last else f"{first}-{last}" for first, last in runs[:_MOST_LINES]]
+    more = f" and {len(runs) - _MOST_LINES} more" if len(runs) > _MOST_LINES else ""
+    return f"line{'s' if len(set(lines)) > 1 else ''} {', '.join(shown)}{more}"
