@@ -7,9 +7,10 @@ from dataclasses import replace
 from harness.contract.status import CellStatus
 from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, ConvSpec
+from harness.results import ratios
 from harness.results.records import Cell, PlanRecord
 from harness.tests.helpers.plugins import called
-from harness.tests.helpers.records import a_machine
+from harness.tests.helpers.records import a_cell, a_machine
 from harness.timing.plan import Group, Plan
 
 _TEXTS = ("n2c3h9w8_f4kh3kw2", "n1c2h6w7_f2kh2kw2")
@@ -37,7 +38,7 @@ def test_there_is_a_group_for_each_layer_dtype_and_op_in_this_order() -> None:
 def test_a_group_has_the_conditions_of_its_plan() -> None:
     *_, group = _PLAN.groups("r1", a_machine("fedcba98"))
     assert group == Group(
-        run="r1", group=f"r1/conv2d/float32/{_TEXTS[1]}", op="conv2d", dtype="float32", layer="net:1", spec=_TEXTS[1],
+        run="r1", group="r1/conv2d/float32/net:1", op="conv2d", dtype="float32", layer="net:1", spec=_TEXTS[1],
         backends=["a", "b", "c"], threads=3, allocator="default", budget=1.5, rounds=7, gap=0.03,
         machine="some-cpu_4c8t", commit="fedcba98",
     )  # fmt: skip
@@ -72,7 +73,22 @@ def test_what_is_written_of_a_plan_is_all_that_decides_what_is_measured() -> Non
 def test_the_cell_of_a_group_has_its_conditions() -> None:
     *_, group = _PLAN.groups("r1", a_machine("fedcba98"))
     assert group.cell("b", CellStatus.HUNG, "why", native=True, predicted_seconds=0.5) == Cell(
-        run="r1", group=f"r1/conv2d/float32/{_TEXTS[1]}", op="conv2d", dtype="float32", layer="net:1", spec=_TEXTS[1],
+        run="r1", group="r1/conv2d/float32/net:1", op="conv2d", dtype="float32", layer="net:1", spec=_TEXTS[1],
         threads=3, allocator="default", machine="some-cpu_4c8t", commit="fedcba98", backend="b",
         status=CellStatus.HUNG, reason="why", native=True, predicted_seconds=0.5,
     )  # fmt: skip
+
+
+def test_two_layers_of_one_geometry_are_two_groups_and_two_rows() -> None:
+    """The layers of a file may repeat; a group is known by the layer's name, and neither is taken for the other."""
+    times = {"conv1": (2.0, 1.0), "conv1#2": (8.0, 1.0), "conv2": (1.0, 2.0)}
+    spec = _LAYERS[0].spec
+    plan = Plan("mine", [Layer(name, spec) for name in times], [called("a"), called("b")], ["im2col"])
+    cells = [
+        a_cell(backend, [times[group.layer][side]], group=group.group, layer=group.layer)
+        for group in plan.groups("run", a_machine())
+        for side, backend in enumerate("ab")
+    ]
+    table = ratios.rows(cells, ["a", "b"])
+    assert [(row.shape, row.ratio) for row in table] == [("conv1", 2.0), ("conv1#2", 8.0), ("conv2", 0.5)]
+    assert [(mean.ratio, mean.layers) for mean in ratios.geomeans(table)] == [(2.0, 3)]
