@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -13,6 +14,23 @@ from harness.oracle import by_taps, data
 from harness.oracle.comparing import allowance
 
 Arrays = tuple[Array | None, ...]
+_Make = TypeVar("_Make", bound=Callable[..., Any])
+_SMALL = 2**20  # bytes of a case's arrays: larger ones are made anew each time, or thousands of them would fill memory
+
+
+def _kept(most: int) -> Callable[[_Make], _Make]:
+    """Keep what a function of a case has made, for the last `most` cases, where it is small."""
+
+    def decorate(make: _Make) -> _Make:
+        remembered = lru_cache(maxsize=most)(make)
+
+        @wraps(make)
+        def made(case: Case, *more: Any) -> Any:
+            return (remembered if case.spec.min_bytes(case.op, case.dtype) <= _SMALL else make)(case, *more)
+
+        return cast(_Make, made)
+
+    return decorate
 
 
 def exact_inputs(case: Case) -> Arrays:
@@ -25,13 +43,13 @@ def real_inputs(case: Case) -> Arrays:
     return _fresh(_real(case))
 
 
-@lru_cache(maxsize=8192)
+@_kept(8192)
 def exact_expected(case: Case) -> Array:
     """The exact result, in float64; read-only."""
     return _frozen(by_taps.run(case.op, case.spec, *_exact(case)))
 
 
-@lru_cache(maxsize=1024)
+@_kept(1024)
 def real_expected(case: Case, numerics: Numerics) -> tuple[Array, Array]:
     """The result to more digits than the dtype has, and the error allowed in each element; read-only."""
     arrays = _real(case)
@@ -42,12 +60,12 @@ def real_expected(case: Case, numerics: Numerics) -> tuple[Array, Array]:
     return _frozen(exact), _frozen(allowance(case.dtype, numerics, exact, absolute, count, case.op))
 
 
-@lru_cache(maxsize=8192)
+@_kept(8192)
 def _exact(case: Case) -> Arrays:
     return _drop_bias(case, data.exact(case.op, case.spec, case.dtype, str(case)))
 
 
-@lru_cache(maxsize=1024)
+@_kept(1024)
 def _real(case: Case) -> Arrays:
     return _drop_bias(case, data.real(case.op, case.spec, case.dtype, str(case)))
 

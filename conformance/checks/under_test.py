@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.calls.caller import PLAIN, Arrays, Caller, CallResult, Conditions
+from harness.calls.limits.memory import ran_out
 from harness.calls.memory_layouts import representable
 from harness.contract.protocol import ArgumentError, Array, validate
 from harness.geometry.spec import ConvSpec, Op
@@ -80,7 +81,7 @@ class BackendUnderTest:
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
         """Elements of the result for inputs `data.pooled(op, spec, dtype, seed)`, which the callee makes."""
         outcome = self.backend.sample(op, spec, dtype, seed, points)
-        if outcome.error.startswith("MemoryError"):
+        if ran_out(outcome.error):
             raise NotRun(f"{op} ran out of memory: {outcome.error}")  # of all there is: no fault at this size
         require_ended(op, outcome)
         array = require_array(op, outcome)
@@ -114,7 +115,12 @@ class BackendUnderTest:
 
 
 def require_ended(op: Op, outcome: CallResult) -> None:
-    """The call came to an end: it did not raise, and its process lives."""
+    """The call came to an end: it did not raise, and its process lives.
+
+    Raises `NotRun` if it used up all the memory that there is, `Failed` for anything else that it raised.
+    """
+    if outcome.starved:
+        raise NotRun(f"{op} raised {outcome.error}")
     if outcome.error:
         raise Failed(f"{op} {outcome.error}" if outcome.died else f"{op} raised {outcome.error}")
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import time
@@ -107,13 +108,13 @@ def answer(work: Work, tell: Tell) -> Struct:
 def main() -> None:
     """Answer the parent's one request."""
     own_packages.come_first()
-    given, out = take_over()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _once)
+    given, reply = take_over()
+    signal.signal(signal.SIGINT, _once)  # the parent sends it, whether or not a terminal did
     request = pipe.read(given, Work)
     if request is not None:
-        pipe.write(out, answer(request[0], lambda message: pipe.write(out, message)))
-        pipe.write(out, pipe.Done())
+        reply(answer(request[0], reply))
+        reply(pipe.Done())
+    os._exit(0)  # whatever threads a backend has left behind
 
 
 def _once(*of_signal: object) -> None:

@@ -10,6 +10,7 @@ import pickle
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -32,7 +33,10 @@ class JobFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far one process is: its number from 1, what it has planned, how many cases more it has done."""
+    """How far one process is: its number from 1, what it has planned, how many cases more it has done.
+
+    The first of each, with no case done, says that it has loaded all backends and planned.
+    """
 
     number: int
     planned: int
@@ -102,14 +106,20 @@ class _Job:
 
     @property
     def is_running(self) -> bool:
+        """Whether it may still tell something."""
         return self._thread.is_alive()
+
+    def interrupt(self) -> None:
+        """Let it report what is finished, and end."""
+        self.worker.interrupt()
 
     def _listen(self) -> None:
         planned = 0
         try:
-            for message, _ in self.worker.request(self._work, threading.TIMEOUT_MAX):
+            for message, _ in self.worker.request(self._work, float("inf")):
                 if isinstance(message, child.Planned):
                     planned = message.cases
+                    self._events.put(JobProgress(self._number, planned, 0, ""))
                 elif isinstance(message, child.Step):
                     self._events.put(JobProgress(self._number, planned, message.cases, message.check_id))
                 else:
@@ -119,21 +129,23 @@ class _Job:
 
 
 def _wait(started: Sequence[_Job], events: queue.Queue[JobProgress], progress: Progress) -> bool:
-    """Until all have ended; whether the user interrupted, which the terminal has told the processes too.
+    """Until all have ended; whether the user interrupted, which the processes are told.
 
     They then report what is finished. A second Ctrl-C does not wait for that.
     """
     interrupted = False
-    while any(one.is_running for one in started) or not events.empty():
+    while True:
         try:
-            progress(events.get(timeout=0.1))
-        except queue.Empty:
-            continue
+            if not any(one.is_running for one in started) and events.empty():
+                return interrupted
+            with suppress(queue.Empty):
+                progress(events.get(timeout=0.1))
         except KeyboardInterrupt:
             if interrupted:
                 raise
             interrupted = True
-    return interrupted
+            for one in started:
+                one.interrupt()
 
 
 def _answer(ended: _Job, interrupted: bool) -> _Answer:

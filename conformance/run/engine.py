@@ -10,10 +10,13 @@ import numpy as np
 
 from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted, NotRun, Refused
+from conformance.run import memory
 from conformance.run.plan import in_tier_0
 from conformance.run.results import BackendResult, CaseResult, CheckKey
 from harness.calls.caller import Caller
 from harness.contract.status import Status
+from harness.oracle.data import DataError
+from harness.telling import one_line
 
 KEPT = 3  # failures of a check, op and dtype that are explained
 _IF_KNOWN = {Status.FAIL: Status.XFAIL, Status.PASS: Status.XPASS}
@@ -42,7 +45,10 @@ def run(
             if time.monotonic() - start > budget:
                 result.cuts.append(f"{len(waiting) - done} of {len(waiting)} cases were cut by the budget")
                 break
-            judge(subject, case_result)
+            try:
+                judge(subject, case_result)
+            except DataError as too_long:
+                case_result.detail = f"nothing exact can be asked: {too_long}"
             needs_explaining = case_result.status in (Status.FAIL, Status.MISTRUSTED)
             if needs_explaining and explained[case_result.key] < KEPT:
                 explained[case_result.key] += 1
@@ -65,7 +71,10 @@ def telling_first(cases: Sequence[CaseResult]) -> Iterable[CaseResult]:
 
 
 def judge(subject: BackendUnderTest, case_result: CaseResult) -> None:
-    """Run one case. NumPy's floating-point warnings are silent: non-finite data is on purpose."""
+    """Run one case. NumPy's floating-point warnings are silent: non-finite data is on purpose.
+
+    Raises `DataError` if the sums are too long for whole numbers of the dtype.
+    """
     subject.begin()
     start = time.monotonic()
     with np.errstate(all="ignore"):
@@ -77,6 +86,9 @@ def judge(subject: BackendUnderTest, case_result: CaseResult) -> None:
 
 
 def _asked(subject: BackendUnderTest, case_result: CaseResult) -> tuple[Status, str]:
+    shortage = memory.shortage(case_result.case)
+    if shortage:
+        return Status.NOT_RUN, shortage
     try:
         check_of(case_result.case).run(subject, case_result.case)
     except Failed as failure:
@@ -87,4 +99,6 @@ def _asked(subject: BackendUnderTest, case_result: CaseResult) -> tuple[Status, 
         return Status.UNSUPPORTED, str(refusal)
     except NotRun as reason:
         return Status.NOT_RUN, str(reason)
+    except MemoryError as error:  # the oracle's, not the backend's: that one is caught where it is called
+        return Status.NOT_RUN, f"there was not enough memory to judge it: {one_line(error)}"
     return Status.PASS, ""

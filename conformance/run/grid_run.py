@@ -15,7 +15,7 @@ from conformance.checks.higher_tiers import grid_difference
 from conformance.checks.under_test import BackendUnderTest, Failed
 from conformance.run.results import BackendResult, CaseCounts, CaseResult
 from harness.calls.caller import Caller
-from harness.calls.thread_limits import thread_limit
+from harness.calls.limits.threads import thread_limit
 from harness.contract.protocol import Array
 from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec, Op

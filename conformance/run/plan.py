@@ -19,10 +19,10 @@ from conformance.checks.registration import CHECKS, Check, check_of
 from conformance.run import unselected, versions
 from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey
 from harness.calls.caller import Caller
+from harness.calls.limits.memory import available, in_words
 from harness.contract.protocol import DTYPES
 from harness.contract.status import Status
 from harness.geometry.spec import OPS, Op
-from harness.results.machine import available_memory
 
 FULL_SIZE = 4  # the tier of real layers
 RANDOM_CASES = 1000  # of an op and dtype
@@ -71,18 +71,15 @@ def plan_random(result: BackendResult, ops: Sequence[Op], dtypes: Sequence[str],
 
 def plan_full_size(caller: Caller, result: BackendResult, selection: Selection) -> None:
     """The cases of tier 4, refusals marked; what this machine has no memory for goes to the notes."""
-    room = available_memory()
+    room = available()
     for case in full_size.full_size_cases(selection.ops, selection.dtypes):
         if not selection.means(case.check):
             continue
         needed = full_size.bytes_needed(case)
         if needed > room:
-            result.notes.append(f"{case} was left out: it needs {needed / 2**30:.0f} GiB of {room / 2**30:.0f} free")
+            result.notes.append(f"{case} was left out: it needs {in_words(needed)} of {in_words(room)} free memory")
             continue
-        reason = caller.unsupported(case.op, case.spec, case.dtype)
-        result.cases.append(
-            CaseResult(case) if reason is None else CaseResult(case, Status.UNSUPPORTED, reason)
-        )  # fmt: skip
+        result.cases.append(_case_result(caller, case))
 
 
 def _is_part_of_something(caller: Caller, selection: Selection) -> bool:

@@ -126,7 +126,7 @@ class BackendResult:
     counted: list[CaseCounts] = field(default_factory=list)  # of the higher tiers
     seconds: float = 0.0
     unavailable: str = ""
-    cuts: list[str] = field(default_factory=list)  # what the budget cut off
+    cuts: list[str] = field(default_factory=list)  # what the budget or the user cut off
     stale: list[str] = field(default_factory=list)  # known failures that match nothing
     notes: list[str] = field(default_factory=list)  # what is not part of the plan on this machine, and why
     is_empty_part: bool = False  # of more parts than there are cases: what it lacks, others have
@@ -194,6 +194,11 @@ class BackendResult:
         if self.is_empty_part and not self.total:
             return "this part has no case, others have"
         return "; ".join([*(self.cuts or self.omissions()), *list(not_run)[:_REASONS], *self.stale, *self.notes])
+
+    def interrupted(self) -> None:
+        """The user has ended the run: say so, if anything is left."""
+        if self.counts[Status.NOT_RUN]:
+            self.cuts.append("the run was interrupted")
 
     def only(self, key: CheckKey) -> BackendResult:
         """The same cases and counts, not copies, of one check, op and dtype alone."""

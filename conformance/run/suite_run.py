@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from conformance.cases import grid, strategies
@@ -16,14 +17,16 @@ from conformance.run import engine, grid_run, search, xfails
 from conformance.run.plan import FULL_SIZE, plan, plan_higher_tiers
 from conformance.run.results import BackendResult, CheckKey, CheckResult
 from harness.calls.caller import Caller
-from harness.calls.in_child import DEADLINE, MEMORY, InChild
+from harness.calls.in_child import MEMORY, InChild
 from harness.calls.in_process import InProcess
+from harness.calls.limits.memory import available
+from harness.calls.limits.seconds import DEADLINE, loading_in_words
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.targets import RegistryError, Target
-from harness.results.machine import available_memory
 
 Progress = Callable[[int, str], None]  # how many cases more are done, and of which check
+Waiting = Callable[[str], AbstractContextManager[object]]  # within it, what is named is waited for
 _Stage = Callable[[float], None]  # runs for so many seconds at most
 _Ready = tuple[Caller, BackendResult]
 
@@ -75,22 +78,24 @@ class SuiteRun:
         """Cases to run, of all backends."""
         return sum(backend.result.planned for backend in self.backends)
 
-    def add_all(self, targets: Iterable[Target], named: bool) -> None:
+    def add_all(self, targets: Iterable[Target], named: bool, waiting: Waiting = nullcontext) -> None:
         """Open all and plan their runs. Raises `RegistryError` if one was named and is none."""
         for target in targets:
-            self.add(target, named)
+            self.add(target, named, waiting)
 
-    def add(self, target: Target, named: bool = True) -> None:
+    def add(self, target: Target, named: bool = True, waiting: Waiting = nullcontext) -> None:
         """Open a backend and plan its run. Raises `RegistryError` if it was named and is none."""
         try:
-            caller = _opened(target, self.options)
+            with waiting(f"{target.name} to load, {loading_in_words(self.options.deadline)} at most"):
+                caller = _opened(target, self.options)
         except (BackendUnavailable, RegistryError) as reason:
             if named and isinstance(reason, RegistryError):
                 raise
             self.add_unavailable(target, str(reason))
             return
         try:
-            self.add_open(target, caller)
+            with waiting(f"{target.name} to say what it does not do"):
+                self.add_open(target, caller)
         except BaseException:  # a wrong selection, Ctrl-C: nobody else knows the child
             _close(caller)
             raise
@@ -118,10 +123,12 @@ class SuiteRun:
             xfails.settle(result, self.options.known)
 
     def run_until_interrupted(self, progress: Progress) -> bool:
-        """The same, and whether the user interrupted: what is finished is kept."""
+        """The same, and whether the user interrupted: what is finished is kept, and the rest is told."""
         try:
             self.run(progress)
         except KeyboardInterrupt:
+            for backend in self.backends:
+                backend.result.interrupted()
             return True
         return False
 
@@ -186,4 +193,4 @@ def _opened(target: Target, options: Options) -> Caller:
     full_size = options.selection.tier >= FULL_SIZE
     if not options.isolate or (target.is_builtin and not full_size):
         return InProcess(registry.load(target))
-    return InChild(target, options.deadline, available_memory() if full_size else MEMORY)
+    return InChild(target, options.deadline, available() if full_size else MEMORY)

@@ -33,6 +33,7 @@ class CallFacts(Struct, kw_only=True):
 
     error: str = ""  # "TypeName: text" of what it raised, or how its process ended
     died: bool = False  # whether its process crashed, exited or was ended because it hung
+    starved: bool = False  # whether it ran out of all the memory that the machine has, which is no fault
     kind: str = "numpy.ndarray"  # type of the result on the host
     shape: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()

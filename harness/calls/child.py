@@ -5,8 +5,6 @@ It gathers facts and never holds an expected value, so there is none for a backe
 
 from __future__ import annotations
 
-import resource
-import signal
 from functools import lru_cache
 
 import msgspec
@@ -14,6 +12,7 @@ from msgspec import Struct
 
 from harness.calls.caller import CallFacts, CallResult, Conditions
 from harness.calls.in_process import InProcess
+from harness.calls.limits import memory
 from harness.calls.serving import Answers, serve
 from harness.contract import registry
 from harness.contract.protocol import Array, Numerics
@@ -22,9 +21,15 @@ from harness.geometry.spec import ConvSpec, Op
 
 
 class Open(Struct, frozen=True, tag_field="kind", tag=True):
-    """Load the backend; it may then allocate `memory` bytes more than its libraries hold."""
+    """Load the backend; it may then hold `memory` bytes more than its libraries and the arrays of a call."""
 
     target: Target
+    memory: int
+
+
+class Allow(Struct, frozen=True, tag_field="kind", tag=True):
+    """Calls to come have arrays of up to so many bytes, with all copies; there is no answer but that it is done."""
+
     memory: int
 
 
@@ -61,6 +66,7 @@ class Opened(Struct, frozen=True, tag_field="kind", tag=True):
     name: str
     numerics: Numerics
     info: dict[str, str]
+    native: list[Op]
 
 
 class Refusal(Struct, frozen=True, tag_field="kind", tag=True):
@@ -75,7 +81,7 @@ class Results(Struct, frozen=True, tag_field="kind", tag=True):
     facts: list[CallFacts]
 
 
-Requests = Open | Ask | Call | Sample
+Requests = Open | Allow | Ask | Call | Sample
 Replies = Opened | Refusal | Results
 _spec = lru_cache(maxsize=4096)(ConvSpec.parse)
 
@@ -85,42 +91,40 @@ class Child:
 
     def __init__(self) -> None:
         self._backend: InProcess | None = None
+        self._room: memory.Room
 
     def answer(self, message: Requests, arrays: list[Array | None]) -> Answers:
         """The one reply to a request."""
         if isinstance(message, Open):
             return [(self._open(message), ())]
-        backend = self._backend
+        if isinstance(message, Allow):
+            self._room.allow(message.memory)
+            return []
+        backend, spec = self._backend, _spec(message.spec)
         assert backend is not None, "open comes first"
-        spec = _spec(message.spec)
         if isinstance(message, Ask):
             return [(Refusal(backend.unsupported(message.op, spec, message.dtype)), ())]
         if isinstance(message, Sample):
-            return [_results([backend.sample(message.op, spec, message.dtype, message.seed, message.points)])]
+            return self._results([backend.sample(message.op, spec, message.dtype, message.seed, message.points)])
         if message.times == 1:
-            return [_results([backend.call(message.op, spec, arrays, message.conditions)])]
+            return self._results([backend.call(message.op, spec, arrays, message.conditions)])
         size = len(arrays) // message.times
         several = [arrays[k * size : (k + 1) * size] for k in range(message.times)]
-        return [_results(backend.together(message.op, spec, several))]
+        return self._results(backend.together(message.op, spec, several))
 
     def _open(self, message: Open) -> Opened:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes of a terminal; ours is ended by us
         backend = registry.load(message.target)
         self._backend = InProcess(backend)
-        _limit_memory(message.memory)
-        return Opened(backend.name, backend.numerics, backend.info)
+        self._room = memory.Room(message.memory)
+        return Opened(backend.name, backend.numerics, backend.info, sorted(backend.native))
 
-
-def _results(results: list[CallResult]) -> tuple[Results, list[Array | None]]:
-    facts = [msgspec.convert(result, CallFacts, from_attributes=True) for result in results]
-    return Results(facts), [result.result for result in results]
-
-
-def _limit_memory(more: int) -> None:
-    """Let the process allocate `more` bytes beyond what its libraries and their thread stacks hold already."""
-    with open("/proc/self/status", encoding="ascii") as status:
-        held = next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:")), 0)
-    resource.setrlimit(resource.RLIMIT_DATA, (held + more, held + more))
+    def _results(self, results: list[CallResult]) -> Answers:
+        """As facts and arrays; what ran out of memory says how much there was."""
+        for result in results:
+            if memory.ran_out(result.error):
+                result.error, result.starved = f"{result.error} ({self._room})", self._room.is_all
+        facts = [msgspec.convert(result, CallFacts, from_attributes=True) for result in results]
+        return [(Results(facts), [result.result for result in results])]
 
 
 if __name__ == "__main__":

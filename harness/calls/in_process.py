@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.calls import memory_layouts, seeing
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
-from harness.calls.thread_limits import thread_limit
+from harness.calls.limits.threads import thread_limit
 from harness.contract.protocol import Array, CompleteBackend
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import data

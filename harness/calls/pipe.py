@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import time
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import msgspec
 import numpy as np
@@ -13,6 +16,49 @@ from msgspec import Struct
 from harness.contract.protocol import Array
 
 Arrays = Sequence[Array | None]
+_LONGEST_LINE = 2**30  # bytes: the reports of a whole run are well below; what is longer is no message
+_MOST_MILLISECONDS = 2**31 - 1  # that one poll can wait
+
+
+class Sink(Protocol):
+    """What messages are written to."""
+
+    def write(self, data: Any, /) -> object:
+        """All of the bytes."""
+
+    def flush(self) -> object:
+        """Hand them on."""
+
+
+class PatientSink:
+    """The end of a pipe that waits for who reads it, but not for ever."""
+
+    def __init__(self, file: int) -> None:
+        self._file, self._end = file, 0.0
+        os.set_blocking(file, False)
+
+    def give(self, seconds: float) -> None:
+        """Let all that is written from now on take so long together."""
+        self._end = time.monotonic() + seconds
+
+    def write(self, data: Any, /) -> None:
+        """Write all. Raises `TimeoutError` when the time is over, and `OSError` where nobody reads any more."""
+        rest = memoryview(data).cast("B")
+        poll = select.poll()
+        poll.register(self._file, select.POLLOUT)
+        while rest:
+            left = self._end - time.monotonic()
+            if left <= 0 or not poll.poll(min(left * 1000, _MOST_MILLISECONDS)):
+                if time.monotonic() >= self._end:
+                    raise TimeoutError("nobody has read the pipe")
+                continue
+            try:
+                rest = rest[os.write(self._file, rest) :]
+            except BlockingIOError:
+                continue
+
+    def flush(self) -> None:
+        """Everything is written at once."""
 
 
 class Done(Struct, frozen=True, tag_field="kind", tag="done"):
@@ -26,7 +72,7 @@ class Error(Struct, frozen=True, tag_field="kind", tag="error"):
     text: str
 
 
-def write(stream: IO[bytes], message: Struct, arrays: Arrays = ()) -> None:
+def write(stream: Sink, message: Struct, arrays: Arrays = ()) -> None:
     """Send a message and the arrays that go with it.
 
     The standard library writes the line: a path or an error's text may hold lone surrogates, which no UTF-8 has.
@@ -43,14 +89,19 @@ def write(stream: IO[bytes], message: Struct, arrays: Arrays = ()) -> None:
 def read(stream: IO[bytes], messages: Any) -> tuple[Any, list[Array | None]] | None:
     """The next message, one of the Structs of a union that are told apart by their `kind`, and its new arrays.
 
-    None at the end of the stream. Raises `EOFError` in the middle of an array, `ValueError` for anything foreign.
+    None at the end of the stream. Raises `EOFError` in the middle of a message, `ValueError` for anything foreign.
     """
-    line = stream.readline()
-    if not line.endswith(b"\n"):
+    line = stream.readline(_LONGEST_LINE)
+    if not line:
         return None
-    frame = json.loads(line)
-    message = msgspec.convert(frame["message"], messages)
-    return message, [None if d is None else _read_array(stream, *d) for d in frame["arrays"]]
+    try:
+        if not line.endswith(b"\n"):
+            raise EOFError("the other side ended in the middle of a message")
+        frame = json.loads(line)
+        message = msgspec.convert(frame["message"], messages)
+        return message, [None if d is None else _read_array(stream, *d) for d in frame["arrays"]]
+    except (KeyError, TypeError, MemoryError) as error:
+        raise ValueError(f"no message: {line[:60]!r}") from error
 
 
 def _plain(value: object) -> object:

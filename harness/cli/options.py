@@ -10,11 +10,13 @@ from typing import Annotated, get_args
 
 import typer
 
+from harness.calls.limits.threads import OVERSUBSCRIBED, usable
 from harness.calls.worker import ALLOCATORS
 from harness.cli import terminal
 from harness.contract.protocol import DTYPES
 from harness.geometry.layers import Layer, read_shapes, set_names
 from harness.geometry.spec import OPS, Op
+from harness.results.words import plural
 from harness.telling import did_you_mean
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,25}")
@@ -47,6 +49,15 @@ def seconds(least: float, most: float) -> Callable[[object], float]:
     return read
 
 
+def threads_here(value: object) -> int:
+    """Reads a number of threads. Raises `BadParameter` for far more than there are; fewer would mislabel a time."""
+    count, most = whole(1, 2**31 - 1)(value), OVERSUBSCRIBED * usable()
+    if count > most:
+        here = f"{OVERSUBSCRIBED} for each of the {plural(usable(), 'hardware thread')} here"
+        raise typer.BadParameter(f"must be at most {most}, {here}, got {count}")
+    return count
+
+
 Backends = Annotated[
     list[str] | None,
     typer.Argument(metavar="[BACKEND]...", help="a name, file.py[:Attr] or module:Attr, each also as NAME=BACKEND"),
@@ -61,7 +72,7 @@ _SETS = (
 ShapeSet = Annotated[str, typer.Option("--shapes", metavar="SET|FILE|SPEC", help=_SETS)]
 _IMAGES = "images of every layer, instead of its own"
 Batch = Annotated[int | None, typer.Option(parser=whole(1, 2**63 - 1), metavar="N", help=_IMAGES)]
-Threads = Annotated[int, typer.Option(parser=whole(1, 2**31 - 1), metavar="N", help="threads of every library")]
+Threads = Annotated[int, typer.Option(parser=threads_here, metavar="N", help="threads of every library")]
 Allocator = Annotated[str, typer.Option(help="steady (nobody pays page faults) or default (what users see)")]
 
 

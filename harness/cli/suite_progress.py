@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from conformance.parallel import parent
 from conformance.reports import summary
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options, SuiteRun
+from harness.calls.limits.threads import usable
+from harness.cli import terminal
 from harness.cli.terminal import Ticker
 from harness.contract.targets import Target
 
@@ -17,10 +20,21 @@ def run_here(
 ) -> tuple[list[BackendReport], bool]:
     """Run the suite in this process, with a progress bar: the reports, and whether the user interrupted."""
     with SuiteRun(options) as suite_run:
-        suite_run.add_all(asked, named)
+        suite_run.add_all(asked, named, terminal.waiting)
         with Ticker("check", suite_run.planned) as ticker:
             interrupted = suite_run.run_until_interrupted(lambda cases, check_id: ticker.step(check_id, cases))
-        return summary.reports(suite_run, libraries), interrupted
+        try:
+            return summary.reports(suite_run, libraries), interrupted
+        except KeyboardInterrupt:  # what is finished is told; other libraries are not asked about it
+            return summary.reports(suite_run), True
+
+
+def at_most(jobs: int) -> int:
+    """No more processes than can run at once; says so if there would be."""
+    most = usable()
+    if jobs > most:
+        terminal.say(f"--jobs {jobs} is capped at {most}, the hardware threads of this machine")
+    return min(jobs, most)
 
 
 def run_in_jobs(
@@ -28,10 +42,15 @@ def run_in_jobs(
 ) -> tuple[list[BackendReport], bool]:
     """The same in `count` processes, with plain lines: one terminal has no room for several bars."""
     tickers: dict[int, Ticker] = {}
+    names = ", ".join(target.name for target in asked)
+    with ExitStack() as loading:
+        loading.enter_context(terminal.waiting(f"{count} processes to load and plan {names}"))
 
-    def progress(one: parent.JobProgress) -> None:
-        what = f"job {one.number} of {count}: check"
-        ticker = tickers.setdefault(one.number, Ticker(what, one.planned, bar=False))
-        ticker.step(one.check_id, one.cases)
+        def progress(one: parent.JobProgress) -> None:
+            what = f"job {one.number} of {count}: check"
+            ticker = tickers.setdefault(one.number, Ticker(what, one.planned, bar=False))
+            if len(tickers) == count:
+                loading.close()
+            ticker.step(one.check_id, one.cases)
 
-    return parent.run(count, options, asked, named, libraries, progress)
+        return parent.run(count, options, asked, named, libraries, progress)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from types import TracebackType
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from rich.text import Text
 from harness.contract.status import Verdict
 
 _COLOURS: dict[str, str] = {"available": "green", **{verdict.value: verdict.colour for verdict in Verdict}}
+_SILENT = 2.0  # seconds that anything may take without a word
 _LINE_EVERY = 10.0  # seconds between plain lines
 
 
@@ -27,6 +29,18 @@ def say(text: str) -> None:
 def aside(stdout_is_taken: bool) -> AbstractContextManager[object]:
     """Tables go to stderr within, if stdout is taken by a document (`--json -`)."""
     return redirect_stdout(sys.stderr) if stdout_is_taken else nullcontext()
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Within it, say after two seconds what is waited for."""
+    timer = threading.Timer(_SILENT, say, [f"waiting for {what}"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Ticker:

@@ -80,6 +80,7 @@ class CellStatus(_Ranked):
     CRASHED = "crashed", "the call ended its process", "bold red", "C"
     HUNG = "hung", "the call did not end", "bold red", "H"
     OVER_BUDGET = "over_budget", "predicted to take too long", "yellow", "b"
+    NO_MEMORY = "no_memory", "needs more memory than there is", "yellow", "m"
     UNAVAILABLE = "unavailable", "the backend cannot run on this machine", "dim", "a"
     UNSUPPORTED = "unsupported", "the backend says that it does not do this", "dim", "u"
     OK = "ok", "measured", "green", ""

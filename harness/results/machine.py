@@ -50,11 +50,6 @@ def facts() -> Machine:
     )  # fmt: skip
 
 
-def available_memory() -> int:
-    """Bytes that can be allocated without swapping, as the system estimates them."""
-    return int(psutil.virtual_memory().available)
-
-
 @cache
 def cpu_model() -> str:
     """The CPU's name, with family and model numbers, as the name alone may say little. Takes a second, once."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from harness.calls.limits import memory
 from harness.contract import registry
-from harness.contract.protocol import BackendUnavailable, CompleteBackend
+from harness.contract.protocol import Array, BackendUnavailable, CompleteBackend
 from harness.contract.status import CellStatus
 from harness.contract.targets import RegistryError, Target
 from harness.geometry.spec import ConvSpec
@@ -17,6 +18,7 @@ from harness.oracle import data
 from harness.oracle.gate import Gate, WrongResult
 from harness.results.records import BackendFacts, Ceilings, Cell
 from harness.results.words import duration
+from harness.telling import named, one_line
 from harness.timing import ceilings
 from harness.timing.clock import FEWEST_ROUNDS, Timed, interleave, seconds
 from harness.timing.plan import Group
@@ -69,16 +71,12 @@ class MeasuringChild:
 
         A name is a sign of life, and tells whose fault it is if the process ends; it is empty while all are timed.
         """
-        op, spec, dtype = group.op, ConvSpec.parse(group.spec), group.dtype
-        try:
-            large = max(map(math.prod, spec.input_shapes(op))) > _MOST_DRAWN
-            make = data.pooled if large else data.exact
-            arrays = make(op, spec, dtype, f"bench/{op}/{dtype}/{spec}")
-        except data.DataError as reason:
-            yield from (group.cell(name, CellStatus.UNSUPPORTED, str(reason)) for name in group.backends)
-            return
+        arrays = _inputs(group)
         yield ""  # what follows may take minutes on arrays of gigabytes
-        gate = Gate(op, spec, arrays)
+        gate = arrays if isinstance(arrays, Cell) else _gate(group, arrays)
+        if isinstance(gate, Cell):
+            yield from (self._missing(group, name) or replace(gate, backend=name) for name in group.backends)
+            return
         ready: list[_Ready] = []
         for name in group.backends:
             yield name
@@ -95,8 +93,9 @@ class MeasuringChild:
 
     def _prepare(self, group: Group, name: str, gate: Gate) -> Cell | _Ready:
         """A finished cell that says why it is not timed, or what is to be timed."""
-        if name in self.missing:
-            return group.cell(name, CellStatus.UNAVAILABLE, self.missing[name])
+        missing = self._missing(group, name)
+        if missing is not None:
+            return missing
         backend, op, spec = self.loaded[name], group.op, gate.spec
         native, probe = op in backend.native, Probe(backend, op, group.dtype)
         calls = FEWEST_ROUNDS + _CALLS_BESIDE_ROUNDS
@@ -118,13 +117,16 @@ class MeasuringChild:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a backend that raises or exits is a failed cell, never a timing
-            return group.cell(name, CellStatus.FAIL, raised(error), native=native)
+            return group.cell(name, _status(named(error)), raised(error), native=native)
         cell = group.cell(
             name, CellStatus.OK, predicted_seconds=predicted, checked_points=gate.points, first_seconds=probe.first,
             first_in_process=is_first, native=native,
         )  # fmt: skip
         call = TimedCall(backend, op, spec, sets)
         return _Ready(cell, call, Timed(call, None if backend.seconds is None else call.device_seconds))
+
+    def _missing(self, group: Group, name: str) -> Cell | None:
+        return group.cell(name, CellStatus.UNAVAILABLE, self.missing[name]) if name in self.missing else None
 
     def _is_first(self, name: str, group: Group) -> bool:
         """Whether the child had not called this op of this backend before: then its first call shows set-up costs."""
@@ -134,7 +136,37 @@ class MeasuringChild:
         return new
 
 
+def _inputs(group: Group) -> tuple[Array, ...] | Cell:
+    """The arguments of the op; where they cannot be made, a cell that says why."""
+    op, spec, dtype = group.op, ConvSpec.parse(group.spec), group.dtype
+    shortage = memory.shortage(memory.timed(op, spec, dtype))
+    if shortage:
+        return group.cell("", CellStatus.NO_MEMORY, shortage)
+    large = max(map(math.prod, spec.input_shapes(op))) > _MOST_DRAWN
+    make = data.pooled if large else data.exact
+    try:
+        return make(op, spec, dtype, f"bench/{op}/{dtype}/{spec}")
+    except data.DataError as reason:
+        return group.cell("", CellStatus.UNSUPPORTED, str(reason))
+    except MemoryError as error:
+        return group.cell("", CellStatus.NO_MEMORY, f"there is not enough memory for its inputs: {one_line(error)}")
+
+
+def _gate(group: Group, arrays: tuple[Array, ...]) -> Gate | Cell:
+    """What is expected of them; where it cannot be computed, a cell that says why."""
+    try:
+        return Gate(group.op, ConvSpec.parse(group.spec), arrays)
+    except MemoryError as error:
+        return group.cell("", CellStatus.NO_MEMORY, f"there is not enough memory to judge it: {one_line(error)}")
+
+
+def _status(error: str) -> CellStatus:
+    """Of a backend that raised: to run out of the machine's memory is no fault."""
+    return CellStatus.NO_MEMORY if memory.ran_out(error) else CellStatus.FAIL
+
+
 def _finished(group: Group, one: _Ready) -> Cell:
-    if one.call.error:
-        return replace(one.cell, status=CellStatus.FAIL, reason=f"while timed, it {one.call.error}")
+    error = one.call.error
+    if error:
+        return replace(one.cell, status=_status(error.removeprefix("raised ")), reason=f"while timed, it {error}")
     return replace(one.cell, samples=one.timed.samples, repetitions=one.timed.repetitions)

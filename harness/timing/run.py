@@ -7,12 +7,15 @@ it. A group counts as done when all its cells are there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from harness.calls.limits.seconds import DEADLINE, loading, loading_in_words
 from harness.calls.worker import Worker, WorkerDied, environment
 from harness.contract.status import CellStatus
+from harness.contract.targets import Target
 from harness.results import machine, run_files
 from harness.results.records import BackendFacts, Ceilings, Cell, Line, RunEnd, RunHeader
 from harness.results.run_files import RunFile
@@ -24,17 +27,19 @@ _SLACK = 120.0  # seconds that a group may stay silent beyond its backends' budg
 
 Progress = Callable[[Cell], None]
 Described = Callable[[BackendFacts | Ceilings], None]
+Waiting = Callable[[str], AbstractContextManager[object]]  # within it, what is named is waited for
 
 
 class Broken(RuntimeError):
     """The measuring child itself failed: a fault of the harness."""
 
 
-def run(plan: Plan, folder: Path, progress: Progress = lambda cell: None) -> RunFile:
+def run(plan: Plan, folder: Path, progress: Progress = lambda cell: None, waiting: Waiting = nullcontext) -> RunFile:
     """Measure the plan into `folder`/<machine>/, continuing an unfinished run of it. Returns the finished file.
 
-    `progress` sees every cell, those of an earlier session first. Raises `ResultsError` if the folder cannot be
-    written and `Broken` if the harness itself fails; whatever was measured until then is kept.
+    `progress` sees every cell, those of an earlier session first; `waiting` is told what takes long. Raises
+    `ResultsError` if the folder cannot be written and `Broken` if the harness itself fails; whatever was measured until
+    then is kept.
     """
     facts = machine.facts()
     file = run_files.open_run(folder, plan.record(), facts)
@@ -44,7 +49,7 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda cell: None) -> Run
     cells = {(r.group, r.backend): r for r in known if isinstance(r, Cell)}  # of a group measured again, the newest
     for cell in cells.values():
         progress(cell)
-    session = _Session(plan, file.append, known)
+    session = _Session(plan, file.append, known, waiting)
     try:
         for group in plan.groups(header.run, facts):
             session.measure(group, progress)
@@ -55,8 +60,9 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda cell: None) -> Run
 
 
 def measure(
-    plan: Plan, progress: Progress = lambda cell: None, described: Described = lambda record: None
-) -> Iterator[Cell]:
+    plan: Plan, progress: Progress = lambda cell: None, described: Described = lambda record: None,
+    waiting: Waiting = nullcontext,
+) -> Iterator[Cell]:  # fmt: skip
     """Measure the plan and keep nothing: yields the cells, group by group. For `compare`.
 
     `described` sees the backends and the ceilings of their devices; the CPU's are not measured.
@@ -66,7 +72,7 @@ def measure(
         if isinstance(record, BackendFacts | Ceilings):
             described(record)
 
-    session = _Session(plan, keep, None)
+    session = _Session(plan, keep, None, waiting)
     try:
         for group in plan.groups("compare", machine.facts()):
             yield from session.measure(group, progress)
@@ -77,10 +83,13 @@ def measure(
 class _Session:
     """The child in use and what is known already; a child that dies is replaced for the next group."""
 
-    def __init__(self, plan: Plan, keep: Callable[[Line], None], known: Sequence[Line] | None) -> None:
+    def __init__(
+        self, plan: Plan, keep: Callable[[Line], None], known: Sequence[Line] | None, waiting: Waiting
+    ) -> None:
         """`known` is what the run file holds already; None, if there is no such file."""
-        self._plan, self._keep = plan, keep
+        self._plan, self._keep, self._waiting = plan, keep, waiting
         self._worker: Worker | None = None
+        self._lost: dict[str, WorkerDied] = {}  # what the child could not load without ending, or at all in time
         ceilings = [r for r in known or () if isinstance(r, Ceilings)]
         self._has_ceilings = known is None or any(not c.backend for c in ceilings)
         self._asked = {c.backend for c in ceilings if c.backend}
@@ -109,9 +118,15 @@ class _Session:
         """
         cells: dict[str, Cell] = {}
         at = ""
-        request = child.MeasureGroup(replace(group, backends=names))
+        worker = self._ready()
+        for name in [name for name in names if name in self._lost]:
+            cells[name] = _dead(group, name, self._lost[name], "while it loaded: ")
+        rest = [name for name in names if name not in cells]
+        if not rest:
+            return cells
+        request = child.MeasureGroup(replace(group, backends=rest))
         try:
-            for answer, _ in self._ready().request(request, _SLACK + 2 * self._plan.budget * len(names)):
+            for answer, _ in worker.request(request, _SLACK + 2 * self._plan.budget * len(names)):
                 if isinstance(answer, child.At):
                     at = answer.backend
                 else:
@@ -119,8 +134,7 @@ class _Session:
         except WorkerDied as death:
             self.close()
             lost = [at] if at else [name for name in names if name not in cells]
-            status = CellStatus.HUNG if death.hung else CellStatus.CRASHED
-            cells |= {name: group.cell(name, status, str(death)) for name in lost}
+            cells |= {name: _dead(group, name, death) for name in lost}
         except RuntimeError as error:
             raise Broken(str(error)) from error
         return cells
@@ -137,29 +151,61 @@ class _Session:
             return self._worker
         threads, allocator = self._plan.threads, self._plan.allocator
         self._worker = worker = Worker("harness.timing.child", child.Replies, environment(threads, allocator))
-        for target in [t for t in self._plan.backends if t.name not in self._plan.barred]:
-            for description, _ in worker.request(child.Load(target), _SLACK):
-                if description.backend not in self._described:
-                    self._described.add(description.backend)
-                    self._keep(description)
+        for target in self._asked_for:
+            try:
+                with self._waiting(f"{target.name} to load, {loading_in_words(DEADLINE)} at most"):
+                    for description, _ in worker.request(child.Load(target), loading(DEADLINE)):
+                        self._describe(description)
+            except WorkerDied as death:
+                self._lost[target.name] = death
+                self._describe(_undescribed(target, death))
+                self.close()
+                return self._ready()
         if not self._has_ceilings:
-            for record, _ in worker.request(child.MeasureCpu(threads, allocator), _SLACK):
-                self._keep(record)
+            try:
+                with self._waiting("the limits of the CPU to be measured"):
+                    for record, _ in worker.request(child.MeasureCpu(threads, allocator), _SLACK):
+                        self._keep(record)
+            except WorkerDied as death:
+                raise Broken(f"the limits of the CPU could not be measured: {death}") from death
             self._has_ceilings = True
         return worker if self._ask_devices(worker) else self._ready()
+
+    @property
+    def _asked_for(self) -> list[Target]:
+        """The backends to load: neither barred nor lost."""
+        return [t for t in self._plan.backends if t.name not in self._plan.barred and t.name not in self._lost]
+
+    def _describe(self, description: BackendFacts) -> None:
+        """Keep what a backend says of itself, once."""
+        if description.backend not in self._described:
+            self._described.add(description.backend)
+            self._keep(description)
 
     def _ask_devices(self, worker: Worker) -> bool:
         """Keep the ceilings of the backends that measure their own, once; whether the child has survived it."""
         threads, allocator = self._plan.threads, self._plan.allocator
-        for name in [t.name for t in self._plan.backends if t.name not in self._plan.barred]:
+        for name in [target.name for target in self._asked_for]:
             if name in self._asked:
                 continue
             self._asked.add(name)
             try:
-                for record, _ in worker.request(child.MeasureDevice(name, threads, allocator), _SLACK):
-                    self._keep(record)
+                with self._waiting(f"{name} to measure the limits of its device"):
+                    for record, _ in worker.request(child.MeasureDevice(name, threads, allocator), _SLACK):
+                        self._keep(record)
             except WorkerDied as death:
                 self._keep(nothing(name, threads, allocator, str(death)))
                 self.close()
                 return False
         return True
+
+
+def _dead(group: Group, name: str, death: WorkerDied, when: str = "") -> Cell:
+    """The cell of a backend that has ended the child, or had to be ended with it."""
+    return group.cell(name, CellStatus.HUNG if death.hung else CellStatus.CRASHED, f"{when}{death}")
+
+
+def _undescribed(target: Target, death: WorkerDied) -> BackendFacts:
+    return BackendFacts(
+        backend=target.name, target=target.text, available=False, reason=f"while it loaded: {death}"
+    )  # fmt: skip

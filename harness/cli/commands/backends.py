@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from conformance.run.plan import claimed_dtypes
+from harness.calls.in_child import InChild
 from harness.calls.in_process import InProcess
 from harness.cli import terminal
 from harness.contract import registry, targets
@@ -46,13 +47,22 @@ def backends(as_json: Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 def describe(name: str) -> Description:
-    """Load one backend and ask it."""
+    """Load one backend and ask it; one that is not ours in a child, where it may hang or crash."""
+    target = targets.resolve(name)
+    caller: InProcess | InChild | None = None
     try:
-        backend = registry.load(name)
+        with terminal.waiting(f"{name} to load"):
+            caller = InProcess(registry.load(target)) if target.is_builtin else InChild(target)
+        asked = caller.backend if isinstance(caller, InProcess) else caller
+        with terminal.waiting(f"{name} to say what it does not do"):
+            dtypes = claimed_dtypes(caller)
+        derived = [op for op in OPS if op not in asked.native]
+        return Description(
+            name, True, info=asked.info, ops=list(OPS), native=sorted(asked.native), derived=", ".join(derived),
+            dtypes=dtypes,
+        )  # fmt: skip
     except (BackendUnavailable, targets.RegistryError) as reason:
         return Description(name, False, str(reason))
-    derived = [op for op in OPS if op not in backend.native]
-    return Description(
-        name, True, info=backend.info, ops=list(OPS), native=sorted(backend.native), derived=", ".join(derived),
-        dtypes=claimed_dtypes(InProcess(backend)),
-    )  # fmt: skip
+    finally:
+        if isinstance(caller, InChild):
+            caller.close()

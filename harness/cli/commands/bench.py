@@ -66,12 +66,15 @@ def bench(
             cells.append(cell)
             ticker.step(f"{cell.layer} {cell.op} {cell.backend}")
 
-        file = run.run(plan, out / "runs", progress)
+        file = run.run(plan, out / "runs", progress, terminal.waiting)
     counts = Counter(cell.status for cell in cells)
     without = "".join(f", {counts[s]} {s}" for s in CellStatus if counts[s] and s is not CellStatus.OK)
     terminal.say(f"measured {counts[CellStatus.OK]} of {len(cells)} cells{without}")
     for cell in [c for c in cells if c.status.is_bad][:10]:
         terminal.say(f"  {cell.status}: {cell.backend} {cell.op} {cell.layer}: {cell.reason}")
+    too_large = {cell.layer: cell for cell in reversed(cells) if cell.status is CellStatus.NO_MEMORY}
+    for cell in list(reversed(too_large.values()))[:10]:
+        terminal.say(f"  {cell.status}: {cell.layer}: {cell.op}: {cell.reason}")
     if asv:
         terminal.say(asv_bridge.record(file.path))
     print(file.path)

@@ -16,7 +16,7 @@ from conformance.diagnosis.libraries import witnesses
 from conformance.reports import junit, page, summary
 from conformance.run import versions, xfails
 from conformance.run.suite_run import Options
-from harness.calls.in_child import DEADLINE
+from harness.calls.limits.seconds import DEADLINE
 from harness.cli import check_table, exit_codes, outputs, terminal
 from harness.cli.options import (
     Backends,
@@ -27,11 +27,14 @@ from harness.cli.options import (
     chosen_ops,
     given,
     seconds,
+    threads_here,
     whole,
 )  # fmt: skip
-from harness.cli.suite_progress import run_here, run_in_jobs
+from harness.cli.suite_progress import at_most, run_here, run_in_jobs
 from harness.contract import targets
 from harness.geometry.spec import ConvSpec
+
+_DEADLINE = "seconds a call may take, inf for no limit; the first of an op thrice, loading 6 times (30 at least)"
 
 
 def check(
@@ -59,17 +62,18 @@ def check(
     ] = None,
     deadline: Annotated[
         float,
-        typer.Option(parser=seconds(0.1, inf), metavar="S", help="seconds a call may take; the first of an op thrice"),
+        typer.Option(parser=seconds(0.1, inf), metavar="S", help=_DEADLINE),
     ] = DEADLINE,
     isolate: Annotated[bool, typer.Option(help="call backends that are not built in from a child process")] = True,
     jobs: Annotated[
-        int, typer.Option(parser=whole(1, 2**31 - 1), metavar="N", help="processes that share the cases")
+        int,
+        typer.Option(
+            parser=whole(1, 2**31 - 1), metavar="N", help="processes that share the cases; no more than cores"
+        ),
     ] = 1,
     threads: Annotated[
         int,
-        typer.Option(
-            parser=whole(1, 2**31 - 1), metavar="N", help="threads of built-in backends in the grid of tier 2"
-        ),
+        typer.Option(parser=threads_here, metavar="N", help="threads of built-in backends in the grid of tier 2"),
     ] = 1,
     shard: Annotated[str, typer.Option(metavar="I/N", help="only part I of N")] = "1/1",
     known: Annotated[Path | None, typer.Option("--xfails", metavar="FILE", help="known failures, with reasons")] = None,
@@ -92,6 +96,7 @@ def check(
     exclusions = xfails.read(known) if known else []
     options = Options(selection, inf if budget is None else budget, deadline, isolate, exclusions, threads)
     libraries = witnesses.installed() if html_file else witnesses.at_hand()
+    jobs = at_most(jobs)
     if jobs > 1:
         reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
     else:

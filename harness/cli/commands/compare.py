@@ -68,7 +68,7 @@ def compare(
     try:
         with terminal.Ticker("compare", plan.cells) as ticker:
             step = lambda cell: ticker.step(f"{cell.layer} {cell.op}")  # noqa: E731
-            for cell in run.measure(plan, step, described.append):
+            for cell in run.measure(plan, step, described.append, terminal.waiting):
                 cells.append(cell)
     except KeyboardInterrupt:
         interrupted = True

@@ -15,7 +15,7 @@ numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled.launch import stale_code  # noqa: E402
-from harness.calls.thread_limits import thread_limit  # noqa: E402
+from harness.calls.limits.threads import thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op  # noqa: E402
 from harness.oracle import data  # noqa: E402
@@ -115,7 +115,7 @@ _DIVIDED = """
 import sys, numpy as np
 from backends import numba_tiled
 from harness.oracle import by_taps, data
-from harness.calls.thread_limits import thread_limit
+from harness.calls.limits.threads import thread_limit
 from harness.geometry.spec import ConvSpec
 
 for text in sys.argv[1:]:

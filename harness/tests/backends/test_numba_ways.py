@@ -10,7 +10,7 @@ numba = pytest.importorskip("numba")
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled.ops import conv2d, input_grad, weight_grad  # noqa: E402
 from backends.numba_tiled.simd.registers import REGISTERS  # noqa: E402
-from harness.calls.thread_limits import thread_limit  # noqa: E402
+from harness.calls.limits.threads import thread_limit  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
 from harness.tests.helpers.numba_layers import IN_BANDS, SKIPPING, TRANSPOSED  # noqa: E402

@@ -18,7 +18,7 @@ from conformance.cases.selection import Selection  # noqa: E402
 from conformance.run import engine  # noqa: E402
 from conformance.run.plan import plan  # noqa: E402
 from harness.calls.in_process import InProcess  # noqa: E402
-from harness.calls.thread_limits import thread_limit  # noqa: E402
+from harness.calls.limits.threads import thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402

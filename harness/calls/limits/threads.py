@@ -1,10 +1,18 @@
-"""How many threads the libraries of this process may use, for as long as a block lasts."""
+"""How many threads there can be: those of the machine, those asked for, and those of a block of code."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+
+OVERSUBSCRIBED = 4  # threads for each of the machine's: more than that is no measurement, but a mistyped number
+
+
+def usable() -> int:
+    """Hardware threads that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What a call may take of the machine: seconds, threads and memory."""
