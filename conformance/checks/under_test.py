@@ -134,9 +134,10 @@ def require_form(op: Op, spec: ConvSpec, dtype: str, outcome: CallResult) -> Arr
 
 
 def require_array(op: Op, outcome: CallResult) -> Array:
-    """The result is a numpy.ndarray, and no subclass of it, once on the host."""
+    """The result is a numpy.ndarray of numbers once on the host."""
     if outcome.result is None:
-        raise Failed(f"{op} returned {outcome.kind.removeprefix('builtins.')}, not an array")
+        wrong = "which is no dtype of the contract" if " of dtype " in outcome.kind else "not an array"
+        raise Failed(f"{op} returned {outcome.kind.removeprefix('builtins.')}, {wrong}")
     result: Array = outcome.result
     return result
 

@@ -31,7 +31,7 @@ def arrange(a: Array, layout: str) -> Array:
 def _permuted(a: Array) -> Array:
     """Axes stored in another order: neither C nor Fortran order where there are three or more."""
     axes = (*range(1, a.ndim), 0)
-    return np.ascontiguousarray(a.transpose(axes)).transpose(np.argsort(axes))
+    return a.transpose(axes).copy(order="C").transpose(np.argsort(axes))
 
 
 def _stepped(a: Array, step: int) -> Array:

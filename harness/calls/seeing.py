@@ -44,9 +44,9 @@ def described(host: object) -> CallResult:
     kind = f"{type(host).__module__}.{type(host).__qualname__}"
     if not isinstance(host, np.ndarray):
         return CallResult(kind=kind)
-    if host.dtype.kind not in "biufc":
+    if host.dtype.kind not in "biufc" or not host.dtype.isnative:
         return CallResult(kind=f"{kind} of dtype {host.dtype}")
-    copy = np.array(host, dtype=host.dtype.newbyteorder("="), order="C", copy=True, subok=False)
+    copy = np.array(host, order="C", copy=True, subok=False)
     return CallResult(
         kind=kind, result=copy, shape=host.shape, strides=host.strides, contiguous=host.flags.c_contiguous,
         writeable=host.flags.writeable,

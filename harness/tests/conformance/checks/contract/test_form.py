@@ -10,6 +10,7 @@ from harness.tests.helpers.faults.faulty import Lazy, result
 
 _PLAIN = "n2c3h6w7_f4kh3kw2"
 _EMPTY = "n0c3h5w4_f2kh2kw3_sh2sw1_pt1pb0pl0pr1"
+_FOREIGN = np.dtype(np.float32).newbyteorder()
 _SHAPE = "the spec asks for (2, 18, 24)"
 
 CLAUSES = {
@@ -23,7 +24,11 @@ CLAUSES = {
     ),
     "objects": Clause(
         result(lambda op, s, out, a: out.astype(object)), f"contract.type/conv2d/float32/{_PLAIN}",
-        "conv2d returned numpy.ndarray of dtype object, not an array",
+        "conv2d returned numpy.ndarray of dtype object, which is no dtype of the contract",
+    ),
+    "foreign_byte_order": Clause(
+        result(lambda op, s, out, a: out.astype(out.dtype.newbyteorder())), f"contract.dtype/conv2d/float32/{_PLAIN}",
+        f"conv2d returned numpy.ndarray of dtype {_FOREIGN}, which is no dtype of the contract",
     ),
     "a_subclass": Clause(
         result(lambda op, s, out, a: out.view(Lazy)), f"contract.type/conv2d_bias_grad/float64/{_PLAIN}",
