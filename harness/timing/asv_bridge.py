@@ -9,28 +9,29 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from harness.contract import targets
+from harness.contract import own_packages, targets
 from harness.geometry import layers
 from harness.results import machine, run_files
-from harness.results.records import BackendFacts, Cell, Machine, PlanRecord
+from harness.results.records import BackendFacts, Cell, RunHeader
 from harness.timing.plan import Plan
 from harness.timing.run import run
 
 RUN_VARIABLE = "IM2COL_HARNESS_RUN"  # a finished run file, for the asv suite to read
 _DEFAULT_SET = "quick"
 
+CellKey = tuple[str, str, str, str]  # op, dtype, layer, backend
 
-def record(file: Path) -> str:
-    """Let asv record a finished run. Returns one line that says what was done, or why it was left out."""
+
+def left_out(file: Path) -> str:
+    """Why asv does not record a run, in one line; empty if it does."""
     header = run_files.header(file)
-    root, plan, code = machine.project_root(), header.plan, header.code
+    root, code = machine.project_root(), header.code
     if root is None:
         return "asv step left out: not in a git checkout of the harness"
-    foreign = [text for text in plan.backends if not targets.resolve(text).is_builtin]
+    foreign = [text for text in header.plan.backends if not _is_ours(text)]
     if foreign:
         return f"asv step left out: it keeps the history of built-in backends, and this run has {', '.join(foreign)}"
     if not file.resolve().is_relative_to(root / "results"):
@@ -39,18 +40,42 @@ def record(file: Path) -> str:
         return "asv step left out: asv is not installed (pip install 'im2col-harness[bench]')"
     if code.dirty or code != machine.code():
         return f"asv step left out: the working tree is not the commit {code.commit[:8]} alone"
-    name = f"{header.machine.name}-t{plan.threads}-{plan.allocator}"
-    _save_machine(name, header.machine, plan)
-    command = [sys.executable, "-m", "asv", "run", "--config", str(root / "asv.conf.json"), "-E", "existing:same",
-               "--set-commit-hash", "HEAD", "--record-samples", "-m", name]  # fmt: skip
+    return ""
+
+
+def _is_ours(text: str) -> bool:
+    """Whether a target is a built-in backend under its own name."""
+    try:
+        target = targets.resolve(text)
+    except targets.RegistryError:  # a file that is gone by now
+        return False
+    return target.is_builtin and not target.is_named
+
+
+def record(file: Path) -> str:
+    """Let asv record a finished run that is not left out; a few seconds. Returns one line that says what was done."""
+    header = run_files.header(file)
     done = subprocess.run(
-        command, cwd=root, env={**os.environ, RUN_VARIABLE: str(file.resolve())}, text=True, check=False,
+        own_packages.command("harness.timing.asv_child"), cwd=machine.project_root(), text=True, check=False,
+        env={**os.environ, RUN_VARIABLE: str(file.resolve())},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    if done.returncode not in (0, 2):  # 2: a benchmark failed, which the cells say already
+    if done.returncode:
         last = [line for line in done.stdout.splitlines() if line.strip()][-1:]
         return f"asv step failed with exit code {done.returncode}: {''.join(last)[:200]}"
-    return f"asv recorded commit {code.commit[:8]} for machine {name} in results/asv"
+    name = conditions(header)["machine"]
+    return f"asv recorded commit {header.code.commit[:8]} for machine {name} in results/asv"
+
+
+def conditions(header: RunHeader) -> dict[str, str]:
+    """What asv calls a machine: ours under the conditions of the run. Facts beyond its own select on its site."""
+    facts, plan = header.machine, header.plan
+    found = {
+        "machine": f"{facts.name}-t{plan.threads}-{plan.allocator}", "cpu": facts.cpu,
+        "num_cpu": facts.hardware_threads, "os": facts.os, "ram": facts.memory_gib, "arch": facts.os.split()[-1],
+        "threads": plan.threads, "allocator": plan.allocator, "numpy": facts.versions["numpy"],
+    }  # fmt: skip
+    return {key: str(value) for key, value in found.items()}
 
 
 def parameters() -> tuple[list[str], list[str], list[str]]:
@@ -63,7 +88,7 @@ def parameters() -> tuple[list[str], list[str], list[str]]:
     return [layer.name for layer in layers.read_layers(_DEFAULT_SET)], ["float32"], targets.names()
 
 
-def cells() -> dict[tuple[str, str, str, str], Cell]:
+def cells() -> dict[CellKey, Cell]:
     """Cells of the run at hand by (op, dtype, layer, backend); without one, the quick set is measured now."""
     given = os.environ.get(RUN_VARIABLE)
     if given:
@@ -74,15 +99,3 @@ def cells() -> dict[tuple[str, str, str, str], Cell]:
         file = run(plan, root / "results" / "runs" if root else Path(tempfile.mkdtemp())).path
     found = (record for record in run_files.read(file) if isinstance(record, Cell))
     return {(c.op, c.dtype, c.layer, c.backend): c for c in found}
-
-
-def _save_machine(name: str, facts: Machine, plan: PlanRecord) -> None:
-    """asv refuses to run without a record of the machine; extra facts become selectors of its site."""
-    from asv.machine import Machine, MachineCollection
-
-    extra = {
-        "machine": name, "cpu": facts.cpu, "num_cpu": facts.hardware_threads, "os": facts.os,
-        "ram": facts.memory_gib, "arch": facts.os.split()[-1], "threads": plan.threads,
-        "allocator": plan.allocator, "numpy": facts.versions["numpy"],
-    }  # fmt: skip
-    MachineCollection.save(name, {**Machine.get_defaults(), **{k: str(v) for k, v in extra.items()}})

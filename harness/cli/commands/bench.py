@@ -76,6 +76,9 @@ def bench(
     for cell in list(reversed(too_large.values()))[:10]:
         terminal.say(f"  {cell.status}: {cell.layer}: {cell.op}: {cell.reason}")
     if asv:
-        terminal.say(asv_bridge.record(file.path))
+        why = asv_bridge.left_out(file.path)
+        if not why:
+            terminal.say("asv records the run ..")
+        terminal.say(why or asv_bridge.record(file.path))
     print(file.path)
     raise typer.Exit(exit_codes.of_cells(cells, {target.name for target in asked} if names else ()))

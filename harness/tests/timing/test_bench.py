@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -17,7 +14,7 @@ from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.results import machine, ratios, run_files
 from harness.results.records import BackendFacts, Ceilings, Cell, Line, RunEnd, RunHeader
-from harness.timing import asv_bridge, child, run
+from harness.timing import child, run
 from harness.timing.plan import Plan
 
 _LAYERS = [Layer(text, ConvSpec.parse(text)) for text in ("n2c3h9w8_f4kh3kw2_sh2sw1_pt1", "n1c2h6w7_f2kh2kw2")]
@@ -223,44 +220,3 @@ def test_code_state_ignores_results(tmp_path: Path) -> None:
         assert machine.code() == state
     finally:
         marker.unlink()
-
-
-def test_asv_keeps_the_history_of_built_in_backends_in_the_checkout(tmp_path: Path) -> None:
-    """Nothing of a stranger's plug-in, and nothing measured elsewhere, is written into the checkout."""
-    if machine.project_root() is None:
-        pytest.skip("not in a git checkout")
-    for backends, said in (((plugin(tmp_path, "mine"), "numpy_fancy"), "mine.py"), (("numpy_fancy",), "what lies in")):
-        file = run_files.open_run(tmp_path, plan(*backends).record(), machine.facts())
-        told = asv_bridge.record(file.path)
-        assert told.startswith("asv step left out: ")
-        assert said in told
-
-
-def test_asv_records_and_publishes_a_run(tmp_path: Path) -> None:
-    """A clone of the checkout, a finished run, plain `asv run`, then `asv publish`."""
-    root = machine.project_root()
-    if root is None:
-        pytest.skip("not in a git checkout")
-    pytest.importorskip("asv", reason="asv is not installed")
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", str(root), str(clone)], check=True)
-    file = run.run(plan("numpy_fancy", "torch_native_cuda"), tmp_path / "runs")
-    environ = {**os.environ, "HOME": str(tmp_path), "IM2COL_HARNESS_RUN": str(file.path)}
-
-    def asv(*arguments: str) -> str:
-        command = [sys.executable, "-m", "asv", *arguments]
-        done = subprocess.run(command, cwd=clone, env=environ, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    asv("machine", "--yes", "--machine", "box")
-    said = asv("run", "-m", "box", "--set-commit-hash", "HEAD", "--record-samples", "-b", "Im2col")
-    assert "Im2col.track_seconds" in said
-    (kept,) = (p for p in (clone / "results/asv/box").glob("*.json") if p.name != "machine.json")
-    assert "Im2col" in kept.read_text()
-    recorded = json.loads(kept.read_text().replace("NaN", "null"))["results"]
-    (row,) = recorded.values()
-    middle = median(cells(file)[0].samples or cells(file)[1].samples)
-    assert middle in [value for value in row[0] if value is not None]
-    asv("publish")
-    assert (clone / ".asv/html/index.html").is_file()
