@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contract.status import CellStatus
+from harness.geometry.spec import OPS
 from harness.results import run_files
 from harness.results.records import Cell, RunHeader
 from harness.timing import asv_bridge
@@ -70,12 +71,10 @@ def _of_benchmark(benchmark: Mapping[str, Any], cells: Mapping[asv_bridge.CellKe
 
 
 def _keys(benchmark: str) -> Iterator[asv_bridge.CellKey]:
-    """The cells of a benchmark, in asv's order of its parameters."""
-    from harness.benchmarks import bench_ops
-
-    suite = getattr(bench_ops, benchmark.split(".")[-2])
-    for layer, dtype, backend in itertools.product(*suite.params):
-        yield suite.op, dtype, layer, backend
+    """The cells of a benchmark, as `bench_ops.Conv2dInputGrad.track_seconds`, in asv's order of its parameters."""
+    op = next(op for op in OPS if op.replace("_", "") == benchmark.split(".")[-2].lower())
+    for layer, dtype, backend in itertools.product(*asv_bridge.parameters()):
+        yield op, dtype, layer, backend
 
 
 def _value(cell: Cell | None) -> float | bool | None:
