@@ -61,6 +61,6 @@ def _render(data: Data, parts: Sequence[Part], general: Sequence[Table]) -> str:
     return environment.get_template("page.html.j2").render(
         machine=data.machine, parts=parts, general=general, records=records(data), generator=folder.GENERATOR,
         correctness=standing.correctness(data), right=standing.is_right(data), absent=standing.absent(data),
-        failures=standing.failures(data), commits=standing.commits([code.commit], code.dirty),
+        failures=standing.failures(data), left_out=data.left_out, commits=standing.commits([code.commit], code.dirty),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )  # fmt: skip

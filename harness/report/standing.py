@@ -24,7 +24,8 @@ def correctness(data: Data) -> str:
     measured = _measured(data)
     if data.verdicts is None:
         how = "harness check --json results/conformance.json"
-        return f"Correctness: {NOT_CHECKED} (there is no conformance.json; `{how}` writes it)."
+        why = "conformance.json cannot be used" if data.verdicts_lost else "there is no conformance.json"
+        return f"Correctness: {NOT_CHECKED} ({why}; `{how}` writes it)."
     by_verdict = grouped(measured, data.verdict)
     right = by_verdict.pop(Verdict.PASS, [])
     text = f"Correctness: {len(right)} of {words.plural(len(measured), 'backend')} pass"
@@ -34,9 +35,9 @@ def correctness(data: Data) -> str:
 
 
 def is_right(data: Data) -> bool:
-    """Whether some backend passed, none failed, and no measured result was wrong."""
+    """Whether some backend passed, none failed, no measured result was wrong, and nothing had to be left out."""
     verdicts = {data.verdict(name) for name in _measured(data)}
-    return Verdict.PASS in verdicts and Verdict.FAIL not in verdicts and not failures(data)
+    return Verdict.PASS in verdicts and Verdict.FAIL not in verdicts and not failures(data) and not data.left_out
 
 
 def failures(data: Data) -> list[str]:

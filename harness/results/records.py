@@ -13,7 +13,10 @@ from harness.contract.status import CellStatus
 from harness.geometry.spec import Op
 
 SCHEMA = 1
-Seconds = Annotated[float, Meta(gt=0)]  # of a call
+Seconds = Annotated[float, Meta(ge=1e-12, le=1e9)]  # of a call: more than a picosecond, less than thirty years
+Rate = Annotated[float, Meta(gt=0, le=1e12)]  # GB/s or GFLOP/s
+Count = Annotated[int, Meta(ge=0, lt=2**53)]  # as far as every reader of JSON counts
+Threads = Annotated[int, Meta(ge=1, le=2**20)]
 
 
 class Code(Struct, frozen=True, kw_only=True):
@@ -58,7 +61,7 @@ class PlanRecord(Struct, frozen=True, kw_only=True):
     ops: list[Op]
     dtypes: list[str]
     backends: list[str]  # targets as typed
-    threads: int
+    threads: Threads
     allocator: str
     budget: float
     rounds: int
@@ -86,7 +89,7 @@ class BackendFacts(Struct, frozen=True, kw_only=True, tag_field="kind", tag="bac
     info: dict[str, str] = field(default_factory=dict)
     numerics: str | None = None
     native: list[str] = field(default_factory=list)
-    load_seconds: float | None = None
+    load_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
 
 
 class Ceilings(Struct, frozen=True, kw_only=True, tag_field="kind", tag="ceilings"):
@@ -95,13 +98,13 @@ class Ceilings(Struct, frozen=True, kw_only=True, tag_field="kind", tag="ceiling
     Empty, with a `reason`, where they could not be measured.
     """
 
-    threads: int
+    threads: Threads
     allocator: str
     backend: str = ""  # whose device; empty: the CPU
     device: str = ""
-    copy_gbs: dict[str, float] = field(default_factory=dict)
-    copy_bytes: dict[str, int] = field(default_factory=dict)
-    matmul_gflops: dict[str, float] = field(default_factory=dict)
+    copy_gbs: dict[str, Rate] = field(default_factory=dict)
+    copy_bytes: dict[str, Count] = field(default_factory=dict)
+    matmul_gflops: dict[str, Rate] = field(default_factory=dict)
     blas: list[Blas] = field(default_factory=list)
     reason: str = ""
 
@@ -115,7 +118,7 @@ class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
     dtype: str
     layer: str
     spec: str
-    threads: int
+    threads: Threads
     allocator: str
     machine: str
     commit: str
@@ -123,12 +126,12 @@ class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
     status: CellStatus
     reason: str = ""
     native: bool = False
-    predicted_seconds: float | None = None
-    checked_points: int = 0
-    first_seconds: float | None = None
+    predicted_seconds: Annotated[float, Meta(ge=0, le=1e15)] | None = None
+    checked_points: Count = 0
+    first_seconds: Seconds | None = None
     first_in_process: bool = False
     samples: list[Seconds] = field(default_factory=list)
-    repetitions: int = 0
+    repetitions: Count = 0
 
 
 class RunEnd(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):

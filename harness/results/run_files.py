@@ -22,6 +22,7 @@ import msgspec
 from harness.results.reading import parsed
 from harness.results.records import SCHEMA, Line, Machine, PlanRecord, RunEnd, RunHeader
 from harness.results.writing import ResultsError, write_atomically
+from harness.telling import one_line
 
 _KINDS = {kind.__struct_config__.tag for kind in get_args(Line)}
 
@@ -62,9 +63,13 @@ class RunFile:
 def read(path: Path) -> Iterator[Line]:
     """The records of a file. Raises `ResultsError` for a line, other than a torn last one, that is not a record."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        if not path.is_file():  # a pipe would be waited for, and a device has no end
+            raise ResultsError(f"{path} is {'a folder' if path.is_dir() else 'no file'}")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ResultsError(f"{path} is not text in UTF-8") from error
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {error.strerror}") from error
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
@@ -75,14 +80,19 @@ def read(path: Path) -> Iterator[Line]:
                 raise
             if number == len(lines):  # no newline follows: the write was cut off
                 return
-            raise ResultsError(f"{path}: line {number} is not a result record ({error})") from error
+            raise ResultsError(f"{path}: line {number} is not a result record ({one_line(error)})") from error
         if record is not None:
             yield record
 
 
 def header(path: Path) -> RunHeader:
     """The first record of a run file. Raises `ResultsError` if it is no header."""
-    first = next(read(path), None)
+    return header_of(path, read(path))
+
+
+def header_of(path: Path, records: Iterator[Line]) -> RunHeader:
+    """The first of the records of a file, which is taken. Raises `ResultsError` if it is no header."""
+    first = next(records, None)
     if not isinstance(first, RunHeader):
         raise ResultsError(f"{path} does not begin with the header of a run")
     return first

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import terminal
+
 
 def report(
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder of the report")] = Path("results/report"),
@@ -19,4 +21,4 @@ def report(
     """Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown."""
     from harness.report import write_report
 
-    print(write_report(source, out, machine_name))
+    print(write_report(source, out, machine_name, lambda line: terminal.say(f"harness: left out: {line}")))

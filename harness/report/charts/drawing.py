@@ -6,6 +6,7 @@ Everything is drawn on `Figure` objects; `pyplot`, whose global state leaks betw
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -76,16 +77,20 @@ def head(figure: Figure, title: str, keys: Sequence[Line2D]) -> None:
     """First line of the title, second line and legend, from the top down in inches."""
     first, _, rest = title.partition("\n")
     height = figure.get_figheight()
-    figure.text(0.01, 1 - 0.08 / height, first, fontsize=LARGE, weight="bold", va="top")
-    figure.text(0.01, 1 - 0.29 / height, rest, fontsize=SMALL, va="top", color="#333333")
-    figure.legend(handles=list(keys), loc="upper left", bbox_to_anchor=(0.0, 1 - 0.4 / height),
-                  ncols=min(KEYS, len(keys)), frameon=False, fontsize=SMALL, handletextpad=0.4, columnspacing=1.4,
-                  borderpad=0.3)  # fmt: skip
+    figure.text(0.01, 1 - 0.08 / height, first, fontsize=LARGE, weight="bold", va="top", parse_math=False)
+    figure.text(0.01, 1 - 0.29 / height, rest, fontsize=SMALL, va="top", color="#333333", parse_math=False)
+    legend = figure.legend(
+        handles=list(keys), loc="upper left", bbox_to_anchor=(0.0, 1 - 0.4 / height), ncols=min(KEYS, len(keys)),
+        frameon=False, fontsize=SMALL, handletextpad=0.4, columnspacing=1.4, borderpad=0.3,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # names are anybody's, and `$` is only a character
 
 
 def foot(figure: Figure, lines: Sequence[str]) -> None:
     """Notes at the lower edge."""
-    figure.text(0.01, 0.06 / figure.get_figheight(), "\n".join(lines), fontsize=SMALL, va="bottom", color="#333333")
+    figure.text(0.01, 0.06 / figure.get_figheight(), "\n".join(lines), fontsize=SMALL, va="bottom", color="#333333",
+                parse_math=False)  # fmt: skip
 
 
 def png(figure: Figure) -> bytes:
@@ -94,7 +99,9 @@ def png(figure: Figure) -> bytes:
     for dpi in (130, 110, 90, 75):
         figure.set_dpi(dpi)
         canvas = FigureCanvasAgg(figure)
-        canvas.draw()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # names are in any script
+            canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         buffer = io.BytesIO()
         drawn = image.quantize(128, dither=Image.Dither.NONE)

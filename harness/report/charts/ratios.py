@@ -101,7 +101,7 @@ def _scale(axes: Any, layers: Sequence[str], base: str, span: _Span) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xlim(*span)
     axes.set_ylim(len(layers) - 0.5, -0.5)
-    axes.set_yticks(range(len(layers)), layers, fontsize=SMALL)
+    axes.set_yticks(range(len(layers)), layers, fontsize=SMALL, parse_math=False)
     axes.axvline(1, color="#333333", linewidth=1.2, zorder=1)
     powers = range(math.ceil(math.log2(span.low)), math.floor(math.log2(span.high)) + 1)
     every = max(1, math.ceil(len(powers) / 9))
@@ -111,7 +111,8 @@ def _scale(axes: Any, layers: Sequence[str], base: str, span: _Span) -> None:
     axes.tick_params(axis="x", labelsize=SMALL)
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlabel(f"time / time of {base}    (left of the line: faster than {base}; right: slower)", fontsize=NORMAL)
+    text = f"time / time of {base}    (left of the line: faster than {base}; right: slower)"
+    axes.set_xlabel(text, fontsize=NORMAL, parse_math=False)
 
 
 def _tick(ratio: float) -> str:

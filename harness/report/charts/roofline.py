@@ -20,7 +20,7 @@ _ROOF = "#555555"
 
 def roofline_chart(found: Sequence[Throughput], ceilings: Ceilings, dtype: str, title: str, name: str) -> Chart | None:
     """One dot per layer and backend, at its median time; None if nothing stands under the CPU's roofs."""
-    shown = [t for t in found if t.op in CONVOLUTIONS and t.rates.compute_share is not None and not t.device]
+    shown = [t for t in found if t.op in CONVOLUTIONS and t.rates.compute_share and not t.device]  # no work, no dot
     if not shown:
         return None
     ops = [op for op in CONVOLUTIONS if any(t.op == op for t in shown)]
@@ -61,8 +61,9 @@ def _draw_dots(axes: Any, own: Sequence[Throughput], look: drawing.Look) -> None
 
 
 def _intensity(found: Throughput) -> float:
-    """Flop per byte; a convolution without bytes has no work either."""
-    return found.rates.intensity or 0.0
+    """Flop per byte."""
+    assert found.rates.intensity  # of what has work
+    return found.rates.intensity
 
 
 def _draw_roofs(axes: Any, ceilings: Ceilings, dtype: str, span: tuple[float, float]) -> list[Line2D]:

@@ -7,7 +7,7 @@ the partner of a backend's newest cell is whatever the other backend did in that
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -18,8 +18,9 @@ from harness.geometry.spec import OPS
 from harness.report.measured.grouping import grouped
 from harness.report.measured.rows import Row
 from harness.report.measured.runs import Run, of_every_machine, planned_specs
+from harness.report.measured.sound import in_short
 from harness.report.verdicts import ConformanceVerdict, read_verdicts
-from harness.results import rates
+from harness.results import rates, words
 from harness.results.intervals import Interval, median_interval
 from harness.results.records import BackendFacts, Ceilings, Cell, Machine
 from harness.results.writing import ResultsError
@@ -53,7 +54,9 @@ class Data:
     rows: list[Row]  # the newest record of each key
     samples: dict[tuple[str, str], list[float]]  # by (group, backend), of every group ever measured
     backends: dict[str, BackendFacts]  # the newest record of each
-    verdicts: dict[str, ConformanceVerdict] | None  # by backend; None: never checked
+    verdicts: dict[str, ConformanceVerdict] | None  # by backend; None: never checked, or not to be read
+    verdicts_lost: bool = False  # there is a file of them that cannot be used
+    left_out: list[str] = field(default_factory=list)  # a line on each file that cannot be used
 
     def configs(self) -> list[Config]:
         """All conditions that something was tried under, the most recent first."""
@@ -89,28 +92,40 @@ class Data:
 def load(results: Path, machine: str | None = None) -> Data:
     """Read `results`/runs/`machine` (default: the machine of the newest measured run) and `results`/conformance.json.
 
-    Raises `ResultsError` if nothing was measured, the machine is unknown, or a file holds anything else than records.
+    What cannot be used is left out and named in `Data.left_out`. Raises `ResultsError` if nothing was measured, or not
+    on that machine.
     """
+    found, left_out = of_every_machine(results / "runs")
     measured = {
         name: runs
-        for name, runs in of_every_machine(results / "runs").items()
+        for name, runs in found.items()
         if any(cell.status is CellStatus.OK for run in runs for cell in run.cells)
     }
-    if machine is not None and machine not in measured:
+    place = repr(str(results / "runs"))
+    if not measured or (machine is not None and machine not in measured):
+        lost = f"; left out {words.plural(len(left_out), 'file')}: {left_out[0]}" if left_out else ""
+        if machine is None:
+            raise ResultsError(f"no measured results in {place}; `harness bench` writes them{lost}")
         names = ", ".join(measured) or "none"
-        raise ResultsError(f"no measured results of machine {machine!r} in {str(results / 'runs')!r}; known: {names}")
-    if not measured:
-        raise ResultsError(f"no measured results in {str(results / 'runs')!r}; `harness bench` writes them")
+        raise ResultsError(f"no measured results of machine {machine!r} in {place}; known: {names}{lost}")
     runs = measured[machine or max(measured, key=lambda name: measured[name][-1].name)]
     backends = {b.backend: b for run in runs for b in run.backends}
-    timed = (c for run in runs for c in run.cells if c.status is CellStatus.OK)
+    last = {(c.group, c.backend): c for run in runs for c in run.cells}  # a group may have been measured twice
+    verdicts, verdicts_lost = None, False
+    try:
+        verdicts = read_verdicts(results / "conformance.json")
+    except ResultsError as error:
+        verdicts_lost = True
+        left_out.append(in_short(error))
     return Data(
         machine=runs[-1].header.machine,
         runs=runs,
         rows=_newest(runs),
-        samples={(c.group, c.backend): c.samples for c in timed},
+        samples={key: c.samples for key, c in last.items() if c.status is CellStatus.OK},
         backends={name: backends[name] for name in order(backends)},
-        verdicts=read_verdicts(results / "conformance.json"),
+        verdicts=verdicts,
+        verdicts_lost=verdicts_lost,
+        left_out=left_out,
     )
 
 

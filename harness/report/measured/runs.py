@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.report.measured.sound import in_short, require_sound
+from harness.results.reading import printable
 from harness.results.records import BackendFacts, Ceilings, Cell, RunEnd, RunHeader
-from harness.results.run_files import read
+from harness.results.run_files import header_of, read
+from harness.results.writing import ResultsError
 
 
 @dataclass
@@ -33,9 +36,14 @@ class Run:
         return len(layers) * len(plan.ops) * len(plan.dtypes) * len(plan.backends)
 
 
-def of_every_machine(folder: Path) -> dict[str, list[Run]]:
-    """The runs in each subfolder of `folder`, by its name. Raises `ResultsError` for a damaged file."""
-    return {home.name: _runs(home) for home in sorted(folder.glob("*")) if home.is_dir()}
+def of_every_machine(folder: Path) -> tuple[dict[str, list[Run]], list[str]]:
+    """The runs in each subfolder of `folder`, by its name, and a line on each file or folder that cannot be used."""
+    runs: dict[str, list[Run]] = {}
+    left_out: list[str] = []
+    for home in _inside(folder, left_out):
+        if home.is_dir():
+            runs[home.name] = _runs(home, left_out)
+    return runs, left_out
 
 
 def planned_specs(runs: Sequence[Run]) -> list[str]:
@@ -46,20 +54,35 @@ def planned_specs(runs: Sequence[Run]) -> list[str]:
     return list(found)
 
 
-def _runs(home: Path) -> list[Run]:
+def _inside(folder: Path, left_out: list[str]) -> list[Path]:
+    """What a folder holds, by name; nothing if it is not there."""
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        left_out.append(f"{folder} cannot be read: {error.strerror}")
+        return []
+
+
+def _runs(home: Path, left_out: list[str]) -> list[Run]:
     """The run files of one machine that have any cells, oldest first."""
-    found = [run for path in sorted(home.glob("*.jsonl")) if (run := _run(path)) is not None and run.cells]
-    return sorted(found, key=lambda run: run.name)
+    found = []
+    for path in _inside(home, left_out):
+        if path.suffix == ".jsonl":
+            try:
+                found.append(_run(path))
+            except ResultsError as error:
+                left_out.append(in_short(error))
+    return sorted((run for run in found if run.cells), key=lambda run: run.name)
 
 
-def _run(path: Path) -> Run | None:
-    """One file; None if it was cut off in its header, so that nothing was measured."""
-    records = read(path)
-    header = next(records, None)
-    if not isinstance(header, RunHeader):
-        return None
-    run = Run(header)
+def _run(path: Path) -> Run:
+    """One file. Raises `ResultsError` if it is no run file, or its records cannot be used."""
+    records = map(printable, read(path))
+    run = Run(header_of(path, records))
     for record in records:
+        require_sound(record, run.header, path)
         match record:
             case Cell():
                 run.cells.append(record)

@@ -1,4 +1,4 @@
-"""Writes small run files of the real schema, for tests of what reads them."""
+"""Small run files of the real schema, and the rows that tables are made of, for tests of what reads them."""
 
 from __future__ import annotations
 
@@ -11,39 +11,62 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.contract.status import CellStatus
-from harness.results.records import BackendFacts, Ceilings, Cell
+from harness.report.measured.rows import PairedRatio, Row
+from harness.results.intervals import Interval
+from harness.results.records import BackendFacts, Ceilings, Cell, Code, Line, Machine, PlanRecord, RunEnd, RunHeader
 
 MACHINE = "cpu-x_2c2t"
-SPECS = {"net:small": "n1c2h6w6_f4kh3kw3", "net:large": "n1c8h12w12_f8kh3kw3_pt1pb1pl1pr1"}
+SPECS = {
+    "net:small": "n1c2h6w6_f4kh3kw3", "net:large": "n1c8h12w12_f8kh3kw3_pt1pb1pl1pr1",
+    "net:wide": "n1c4h5w20_f6kh1kw1", "net:grouped": "n2c8h9w9_f8kh3kw3_g8",
+}  # fmt: skip
 FLAT = [1.0] * 11
 CPU = Ceilings(
     threads=1, allocator="steady", copy_gbs={"cache": 100.0, "dram": 20.0},
     copy_bytes={"cache": 2**21, "dram": 2**28}, matmul_gflops={"float32": 100.0},
 )  # fmt: skip
-_CODE = {"commit": "ab" * 20, "dirty": False, "changes": ""}
 
 
 def write_run(
     results: Path, run: str, cells: Sequence[Cell], *, machine: str = MACHINE, finished: bool = True,
-    more: Sequence[BackendFacts | Ceilings] = (), ceilings: Ceilings = CPU,
-) -> None:  # fmt: skip
-    """Write one run file of the real schema; `more` records follow those of the backends and the CPU's ceilings.
-
-    Its header has the fields of the first version only.
-    """
+    more: Sequence[BackendFacts | Ceilings] = (), ceilings: Ceilings | None = CPU, header: RunHeader | None = None,
+) -> Path:  # fmt: skip
+    """Write one run file of the real schema; `more` records follow those of the backends and the CPU's ceilings."""
     names = list(dict.fromkeys(c.backend for c in cells))
-    lines = [json.dumps(_header(run, names, machine))]
+    header = header or make_header(run, backends=names, machine=machine)
+    records: list[Line] = [header]
     for name in names:
         lost = [c.reason for c in cells if c.backend == name and c.status is CellStatus.UNAVAILABLE]
-        lines.append(_line(make_facts(name, available=not lost, reason="".join(lost[:1]))))
-    lines += map(_line, [ceilings, *more])
+        records.append(make_facts(name, available=not lost, reason="".join(lost[:1])))
+    records += [ceilings, *more] if ceilings else more
     for c in cells:
-        group = f"{run}/{c.op}/{c.dtype}/{c.spec}"
-        lines.append(_line(replace(c, run=run, group=group, machine=machine)))
-    lines += [json.dumps({"kind": "end", "run": run})] if finished else []
-    folder = results / "runs" / machine
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{run}.jsonl").write_text("".join(line + "\n" for line in lines))
+        group = c.group or f"{run}/{c.op}/{c.dtype}/{c.spec}"
+        records.append(replace(c, run=run, group=group, machine=machine, commit=header.code.commit))
+    return write_lines(results, run, [*records, *([RunEnd(run=run)] if finished else [])], machine=machine)
+
+
+def write_lines(results: Path, run: str, records: Sequence[Line], *, machine: str = MACHINE) -> Path:
+    """Write a run file of these records, as the product writes them."""
+    path = results / "runs" / machine / f"{run}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(msgspec.to_builtins(record)) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def make_header(
+    run: str, *, backends: Sequence[str] = (), machine: str = MACHINE, code: Code | None = None, **plan: Any
+) -> RunHeader:
+    """The first line of a run file: what was planned, by default two ops on the first two layers, and where."""
+    given: dict[str, Any] = {
+        "shapes": "quick", "layers": list(SPECS)[:2], "specs": list(SPECS.values())[:2], "ops": ["im2col", "conv2d"],
+        "dtypes": ["float32"], "threads": 1, "allocator": "steady", "budget": 2.0, "rounds": 11, **plan,
+    }  # fmt: skip
+    code = code or Code(commit="ab" * 20)
+    facts = Machine(
+        name=machine, cpu="CPU X", cores=2, hardware_threads=4, caches={"L1d": "32K", "L2": "1M"}, memory_gib=8.0,
+        os="Linux", python="3.11.7", versions={"numpy": "2.4.6", "numba": "0.61.0"}, code=code,
+    )  # fmt: skip
+    return RunHeader(schema=1, run=run, plan=PlanRecord(backends=list(backends), **given), machine=facts, code=code)
 
 
 def make_cell(
@@ -52,35 +75,29 @@ def make_cell(
     """A cell with times, or, without samples, one that lacks them for the `status` and `reason` given."""
     given: dict[str, Any] = {
         "op": "conv2d", "dtype": "float32", "spec": SPECS.get(layer, ""), "threads": 1, "allocator": "steady",
-        "native": True, "checked_points": 64, "repetitions": 1, **other,
+        "native": True, "checked_points": 64, "repetitions": 1, "run": "", "group": "", "commit": "ab" * 20, **other,
     }  # fmt: skip
     return Cell(
-        run="", group="", machine=MACHINE, commit="ab" * 20, backend=backend, layer=layer, samples=samples or [],
+        machine=MACHINE, backend=backend, layer=layer, samples=samples or [],
         status=msgspec.convert(status, CellStatus), **given,
     )  # fmt: skip
+
+
+def make_row(
+    backend: str, seconds: float | None = None, layer: str = "net:small", *, ratio: Sequence[float] = (), **other: Any
+) -> Row:
+    """A cell as the tables see it: a time and its ratio (median, low, high; 11 pairs), or a `status` and `reason`."""
+    took = None if seconds is None else Interval(seconds, 0.75 * seconds, 1.5 * seconds)
+    samples = None if took is None else [took.low, took.median, took.high]
+    dirty = other.pop("dirty", False)
+    pairs = PairedRatio(ratio[0], ratio[1], ratio[2], 11) if ratio else None
+    return Row(cell=make_cell(backend, samples, layer, **other), dirty=dirty, seconds=took, ratio=pairs)
 
 
 def make_facts(backend: str, **other: Any) -> BackendFacts:
     """A backend on the CPU."""
     given: dict[str, Any] = {
-        "available": True, "info": {"device": "cpu"}, "numerics": "gemm", "native": ["im2col", "col2im"],
-        "load_seconds": 0.1, **other,
+        "target": backend, "available": True, "info": {"device": "cpu"}, "numerics": "gemm",
+        "native": ["im2col", "col2im"], "load_seconds": 0.1, **other,
     }  # fmt: skip
-    return BackendFacts(backend=backend, target=backend, **given)
-
-
-def _header(run: str, backends: Sequence[str], machine: str) -> dict[str, object]:
-    plan = {
-        "shapes": "quick", "layers": list(SPECS), "specs": list(SPECS.values()), "ops": ["im2col", "conv2d"],
-        "dtypes": ["float32"], "backends": list(backends), "threads": 1, "allocator": "steady", "budget": 2.0,
-        "rounds": 11,
-    }  # fmt: skip
-    facts = {
-        "name": machine, "cpu": "CPU X", "cores": 2, "hardware_threads": 2, "caches": {"L1d": "32K"}, "memory_gib": 8.0,
-        "os": "Linux", "python": "3.11.7", "versions": {"numpy": "2.4.6"}, "code": _CODE,
-    }  # fmt: skip
-    return {"kind": "run", "schema": 1, "run": run, "plan": plan, "machine": facts, "code": _CODE}
-
-
-def _line(record: BackendFacts | Ceilings | Cell) -> str:
-    return msgspec.json.encode(record).decode()
+    return BackendFacts(backend=backend, **given)

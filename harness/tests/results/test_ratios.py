@@ -1,68 +1,140 @@
-"""Paired ratios and their geometric means: which samples meet, and what stands where there is no time."""
+"""Backend against backend: which samples meet, what stands where there is no time, and what is averaged."""
 
 from __future__ import annotations
-
-from statistics import StatisticsError
 
 import pytest
 
 from harness.contract.status import CellStatus
 from harness.geometry.spec import ConvSpec
 from harness.results import ratios
-from harness.results.intervals import median_interval
-from harness.results.records import Ceilings
+from harness.results.records import Ceilings, Cell
 from harness.tests.helpers.records import a_cell, some_facts
 
 _CARD = Ceilings(
     threads=1, allocator="steady", backend="mine", device="card", copy_gbs={"cache": 4000.0, "dram": 3000.0},
-    copy_bytes={"cache": 2**24, "dram": 2**31}, matmul_gflops={"float32": 50_000.0},
+    copy_bytes={"cache": 2**24, "dram": 2**31}, matmul_gflops={"float32": 50_000.0, "tf32": 400_000.0},
 )  # fmt: skip
 
 
-def test_samples_of_one_round_meet() -> None:
-    a, b = a_cell("a", [1.0, 2.0, 3.0]), a_cell("b", [2.0, 2.0, 2.0, 9.0])
-    assert ratios.paired_ratios(a.samples, b.samples) == [0.5, 1.0, 1.5]
+def test_samples_of_one_round_meet_and_the_rest_is_left() -> None:
+    assert ratios.paired_ratios([1.0, 2.0, 3.0], [2.0, 8.0, 2.0, 9.0]) == [0.5, 0.25, 1.5]
+    assert ratios.paired_ratios([1.0, 2.0], [4.0]) == [0.25]
+    assert ratios.paired_ratios([], [4.0]) == []
+
+
+def test_a_row_is_of_times_of_a_over_times_of_b() -> None:
+    """The middle of 1/2, 6/2 and 3/3 is 1; the medians of the sides are 3 and 2."""
+    a = a_cell("a", [1.0, 6.0, 3.0], checked_points=64, layer="net:1", spec="n1c2h6w6_f4kh3kw3")
+    b = a_cell("b", [2.0, 2.0, 3.0, 50.0], checked_points=8, layer="net:1", spec="n1c2h6w6_f4kh3kw3")
+    (row,) = ratios.rows([b, a], ["a", "b"])
+    assert (row.a, row.b, row.op, row.dtype, row.shape, row.spec) == (
+        "a", "b", "im2col", "float32", "net:1", "n1c2h6w6_f4kh3kw3",
+    )  # fmt: skip
+    assert (row.ratio, row.low, row.high, row.pairs) == (1.0, 0.5, 3.0, 3)
+    assert (row.a_seconds, row.b_seconds, row.checked_points) == (3.0, 2.5, 8)
+    assert (row.status, row.reason) == (CellStatus.OK, "")
+    (turned,) = ratios.rows([b, a], ["b", "a"])
+    assert (turned.ratio, turned.low, turned.high, turned.pairs) == (1.0, 1 / 3, 2.0, 3)
+    assert (turned.a_seconds, turned.b_seconds, turned.checked_points) == (2.5, 3.0, 8)
+
+
+def test_of_many_pairs_the_interval_leaves_out_the_ends() -> None:
+    """Of eleven ratios 1 to 11, the second and the tenth."""
+    a, b = a_cell("a", [2.0 * i for i in range(1, 12)]), a_cell("b", [2.0] * 11)
     (row,) = ratios.rows([a, b], ["a", "b"])
-    assert (row.ratio, row.low, row.high, row.pairs) == (1.0, 0.5, 1.5, 3)
-    assert (row.a_seconds, row.b_seconds, row.checked_points) == (2.0, 2.0, 64)
+    assert (row.ratio, row.low, row.high, row.pairs) == (6.0, 2.0, 10.0, 11)
 
 
-def test_cells_of_two_groups_do_not_meet() -> None:
-    assert ratios.rows([a_cell("a", [1.0]), a_cell("b", [2.0], group="other")], ["a", "b"]) == []
+def test_the_first_named_is_compared_with_each_other_in_each_group() -> None:
+    cells = [
+        a_cell("c", [4.0], group="1"), a_cell("a", [1.0], group="1"), a_cell("b", [2.0], group="1"),
+        a_cell("b", [8.0], group="2", layer="net:2"), a_cell("a", [2.0], group="2", layer="net:2"),
+        a_cell("c", [5.0], group="3", layer="net:3"), a_cell("b", [5.0], group="3", layer="net:3"),
+        a_cell("a", [5.0], group="4", layer="net:4"),
+    ]  # fmt: skip
+    found = ratios.rows(cells, ["a", "b", "c"])
+    assert [(row.shape, row.a, row.b, row.ratio) for row in found] == [
+        ("net:small", "a", "b", 0.5), ("net:small", "a", "c", 0.25), ("net:2", "a", "b", 0.25),
+    ]  # fmt: skip
 
 
-def test_the_side_without_a_time_tells_why() -> None:
-    lost = a_cell("b", status=CellStatus.OVER_BUDGET, reason="predicted 3 h", checked_points=0)
-    (row,) = ratios.rows([a_cell("a", [1.0]), lost], ["a", "b"])
-    assert (row.ratio, row.low, row.high, row.pairs, row.b_seconds) == (None, None, None, 0, None)
-    assert (row.status, row.reason, row.checked_points) == (CellStatus.OVER_BUDGET, "b: predicted 3 h", 0)
+def test_of_a_group_that_was_measured_twice_the_later_cells_meet() -> None:
+    cells = [a_cell("a", [1.0]), a_cell("b", [2.0]), a_cell("a", [9.0]), a_cell("b", [3.0])]
+    (row,) = ratios.rows(cells, ["a", "b"])
+    assert row.ratio == 3.0
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "status", "reason"),
+    [
+        (a_cell("a", [1.0]), a_cell("b", status=CellStatus.OVER_BUDGET, reason="3 h"), CellStatus.OVER_BUDGET,
+         "b: 3 h"),
+        (a_cell("a", status=CellStatus.HUNG, reason="60 s"), a_cell("b", [1.0]), CellStatus.HUNG, "a: 60 s"),
+        (a_cell("a", status=CellStatus.UNSUPPORTED, reason="groups"), a_cell("b", status=CellStatus.FAIL, reason="off"),
+         CellStatus.UNSUPPORTED, "a: groups"),
+    ],
+)  # fmt: skip
+def test_the_side_without_a_time_tells_why(a: Cell, b: Cell, status: CellStatus, reason: str) -> None:
+    (row,) = ratios.rows([a, b], ["a", "b"])
+    assert (row.ratio, row.low, row.high, row.pairs) == (None, None, None, 0)
+    assert (row.a_seconds, row.b_seconds) == (1.0 if a.samples else None, 1.0 if b.samples else None)
+    assert (row.status, row.reason) == (status, reason)
 
 
 def test_geometric_means_are_by_op_dtype_and_pair() -> None:
+    """Means of 2 and 8, of 3 alone, of 1/2 and 1/32; of nothing, none."""
+
+    def pair(a: float, b: float | None, layer: int, **other: str) -> list[Cell]:
+        where = {"group": f"{layer}/{other}", "layer": f"net:{layer}", **other}
+        lost = a_cell("b", status=CellStatus.FAIL, **where)
+        return [a_cell("a", [a], **where), lost if b is None else a_cell("b", [b], **where)]
+
     cells = [
-        a_cell("a", [2.0], group="1"), a_cell("b", [1.0], group="1"), a_cell("a", [8.0], group="2"),
-        a_cell("b", [1.0], group="2"), a_cell("a", [5.0], group="3", op="col2im"),
-        a_cell("b", group="3", op="col2im", status=CellStatus.FAIL),
+        *pair(2.0, 1.0, 1), *pair(6.0, 2.0, 1, dtype="float64"), *pair(8.0, 1.0, 2), *pair(8.0, None, 3),
+        *pair(1.0, 2.0, 1, op="col2im"), *pair(1.0, 32.0, 2, op="col2im"), *pair(1.0, None, 1, op="conv2d"),
     ]  # fmt: skip
     means = ratios.geomeans(ratios.rows(cells, ["a", "b"]))
-    assert [(m.op, m.a, m.b, m.layers) for m in means] == [("im2col", "a", "b", 2), ("col2im", "a", "b", 0)]
-    assert means[0].ratio == pytest.approx(4.0)
-    assert means[1].ratio is None
+    assert [(m.op, m.dtype, m.a, m.b, m.layers) for m in means] == [
+        ("im2col", "float32", "a", "b", 2), ("im2col", "float64", "a", "b", 1), ("col2im", "float32", "a", "b", 2),
+        ("conv2d", "float32", "a", "b", 0),
+    ]  # fmt: skip
+    assert [m.ratio for m in means[:3]] == pytest.approx([4.0, 3.0, 0.125])
+    assert means[3].ratio is None
+    three = [a_cell("a", [4.0]), a_cell("b", [2.0]), a_cell("c", [1.0])]
+    apart = ratios.geomeans(ratios.rows(three, ["a", "b", "c"]))
+    assert [(m.b, m.ratio) for m in apart] == [("b", pytest.approx(2.0)), ("c", pytest.approx(4.0))]
 
 
-def test_rows_have_the_share_where_it_is_known() -> None:
+def test_each_side_is_held_against_its_own_device() -> None:
+    """Sides of unequal times and devices; a backend without ceilings of its own has no share."""
     spec = ConvSpec.parse("n32c64h112w112_f8kh3kw3")
-    cell = a_cell("mine", [0.01] * 3, spec=str(spec))
-    facts = [some_facts("mine")]
-    (row,) = ratios.rows(
-        [cell, a_cell("numpy_fancy", [0.01] * 3, spec=str(spec))], ["mine", "numpy_fancy"], facts, [_CARD]
+    gigabytes = spec.min_bytes("im2col", "float32") / 1e9
+    cells = [
+        a_cell(name, [seconds] * 3, spec=str(spec))
+        for name, seconds in (("mine", 0.01), ("other", 0.02), ("numpy_fancy", 0.5))
+    ]  # fmt: skip
+    slower = Ceilings(
+        threads=1, allocator="steady", backend="other", device="old card", copy_gbs={"cache": 40.0, "dram": 500.0},
+        copy_bytes={"cache": 2**24, "dram": 2**31},
+    )  # fmt: skip
+    facts = [some_facts("mine"), some_facts("other"), some_facts("numpy_fancy")]
+    cpu = Ceilings(
+        threads=1, allocator="steady", copy_gbs={"cache": 1.0, "dram": 1.0}, copy_bytes={"cache": 1, "dram": 2}
     )
-    assert row.a_share == pytest.approx(spec.min_bytes("im2col", "float32") / 0.01 / 1e9 / 3000)
-    assert (row.a_bound, row.b_share, row.b_bound) == ("memory", None, None)
-    (row,) = ratios.rows([a_cell("mine", spec=str(spec)), a_cell("b", [1.0])], ["mine", "b"], facts, [_CARD])
-    assert row.a_share is None
+    found = ratios.rows(cells, ["mine", "other", "numpy_fancy"], facts, [cpu, _CARD, slower])
+    assert [row.a_share for row in found] == pytest.approx([gigabytes / 0.01 / 3000] * 2)
+    assert [row.a_bound for row in found] == ["memory", "memory"]
+    assert found[0].b_share == pytest.approx(gigabytes / 0.02 / 500)
+    assert (found[0].b_bound, found[1].b_share, found[1].b_bound) == ("memory", None, None)
+    (lost,) = ratios.rows([a_cell("mine", spec=str(spec)), cells[2]], ["mine", "numpy_fancy"], facts, [_CARD])
+    assert (lost.a_share, lost.a_bound) == (None, None)
 
 
-def test_no_values_have_no_median() -> None:
-    with pytest.raises(StatisticsError):
-        median_interval([])
+@pytest.mark.parametrize(("numerics", "share"), [("tf32", 0.25), ("gemm", 2.0)])
+def test_a_tf32_backend_is_held_against_tf32_products(numerics: str, share: float) -> None:
+    spec = ConvSpec.parse("n32c256h56w56_f256kh3kw3_pt1pb1pl1pr1")
+    seconds = spec.flops("conv2d") / 100_000e9
+    cells = [a_cell(name, [seconds], spec=str(spec), op="conv2d") for name in ("mine", "b")]
+    facts = [some_facts("b", numerics="fft"), some_facts("mine", numerics=numerics)]
+    (row,) = ratios.rows(cells, ["mine", "b"], facts, [_CARD])
+    assert (row.a_share, row.a_bound) == (pytest.approx(share), "compute")
