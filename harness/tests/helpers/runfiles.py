@@ -11,7 +11,9 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.contract.status import CellStatus
+from harness.report.measured.load import Data
 from harness.report.measured.rows import PairedRatio, Row
+from harness.report.measured.runs import Run
 from harness.results.intervals import Interval
 from harness.results.records import BackendFacts, Ceilings, Cell, Code, Line, Machine, PlanRecord, RunEnd, RunHeader
 
@@ -90,8 +92,21 @@ def make_row(
     took = None if seconds is None else Interval(seconds, 0.75 * seconds, 1.5 * seconds)
     samples = None if took is None else [took.low, took.median, took.high]
     dirty = other.pop("dirty", False)
+    where = {"op": "conv2d", "dtype": "float32", **other}
+    other = {"group": f"{where['op']}/{where['dtype']}/{layer}", **other}
     pairs = PairedRatio(ratio[0], ratio[1], ratio[2], 11) if ratio else None
     return Row(cell=make_cell(backend, samples, layer, **other), dirty=dirty, seconds=took, ratio=pairs)
+
+
+def make_data(rows: Sequence[Row], **other: Any) -> Data:
+    """What the report is made of, with these rows and their samples, of one run."""
+    samples = {(row.cell.group, row.cell.backend): row.cell.samples for row in rows if row.seconds}
+    header = make_header("20260101T000000-a")
+    given: dict[str, Any] = {
+        "machine": header.machine, "runs": [Run(header, [row.cell for row in rows])], "rows": list(rows),
+        "samples": samples, "backends": {}, "verdicts": None, **other,
+    }  # fmt: skip
+    return Data(**given)
 
 
 def make_facts(backend: str, **other: Any) -> BackendFacts:

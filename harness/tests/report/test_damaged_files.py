@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from harness.report.measured.load import load
 from harness.report.verdicts import read_verdicts
+from harness.results.records import Cell
 from harness.results.writing import ResultsError
 from harness.tests.helpers.damaged import (
     BAD,
@@ -46,7 +47,7 @@ def test_the_file_is_read_as_long_as_it_is_whole(tmp_path: Path) -> None:
 def test_of_a_file_cut_at_any_byte_the_whole_lines_are_reported(tmp_path: Path, cut: int) -> None:
     data, path = beside_a_good_one(tmp_path, WHOLE[:cut])
     whole = [record for end, record in zip(_ends(), RECORDS, strict=True) if cut >= end]
-    cells = {(r.backend, r.layer): r.samples for r in whole if hasattr(r, "samples")}
+    cells = {(r.backend, r.layer): r.samples for r in whole if isinstance(r, Cell)}
     assert times(data) == {k: v for k, v in {**OF_GOOD, **cells}.items() if v}
     assert data.left_out == ([] if whole else [f"{path} does not begin with the header of a run"])
 
@@ -65,7 +66,7 @@ def _ends() -> list[int]:
 def test_lines_that_occur_twice_or_in_another_order_count_once(tmp_path: Path, places: list[int]) -> None:
     data, _ = beside_a_good_one(tmp_path, "".join(LINES[i] + "\n" for i in [0, *places]).encode())
     assert data.left_out == []
-    cells = {(r.backend, r.layer): r for r in (RECORDS[i] for i in places) if hasattr(r, "samples")}
+    cells = {(r.backend, r.layer): r for r in (RECORDS[i] for i in places) if isinstance(r, Cell)}
     assert times(data) == {k: v for k, v in {**OF_GOOD, **{k: c.samples for k, c in cells.items()}}.items() if v}
 
 

@@ -13,22 +13,19 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from harness import report
-from harness.contract.status import CellStatus, Verdict
+from harness.contract.status import CellStatus
 from harness.report import standing
 from harness.report.charts import drawing
 from harness.report.measured.load import load
-from harness.report.verdicts import read_verdicts
 from harness.results.records import Ceilings
 from harness.results.writing import ResultsError
 from harness.tests.helpers.damaged import (
     BAD,
     GOOD,
     LINES,
-    OF_GOOD,
     RECORDS,
     beside_a_good_one,
     left_out_alone,
-    times,
     write_good,
 )
 from harness.tests.helpers.runfiles import CPU, FLAT, MACHINE, make_cell, make_header, write_lines, write_run
@@ -121,59 +118,6 @@ def test_whatever_a_field_holds_the_page_is_written(
         page = report.write_report(path.parents[2], path.parents[2] / "out").read_text(encoding="utf-8")
     assert "<h2>float32, 1 thread, steady allocator</h2>" in page
     assert len(data.left_out) == page.count("Left out, because it cannot be used (1)")
-
-
-# -- the verdicts ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b'{"no": "list"}', "Expected `array`, got `object`"),
-        (b'[{"backend": "mine"}]', "Object missing required field `verdict` - at `$[0]`"),
-        (b'[{"backend": "mine", "verdict": "splendid"}]', "Invalid enum value 'splendid' - at `$[0].verdict`"),
-        (b'[{"backend": "mine", "verdict": "pass", "planned": "9"}]', "Expected `int | null`, got `str`"),
-        (b'[{"backend": 7, "verdict": "pass"}]', "Expected `str`, got `int` - at `$[0].backend`"),
-        (b'[{"backend": "mine", "verdict": "a\\n\\nb"}]', "Invalid enum value 'a\\n\\nb' - at `$[0].verdict`"),
-        (b"[", "Input data was truncated"),
-        (b"", "Input data was truncated"),
-        (b"\0\0", "JSON is malformed: invalid character (byte 0)"),
-        (b'["\xff"]', "'utf-8' codec can't decode byte 0xff"),
-        (b"[" * 100_000, "JSON is nested too deeply"),
-        (b"[NaN]", "JSON is malformed: invalid character (byte 1)"),
-    ],
-)
-def test_a_foreign_file_of_verdicts_is_named_and_left_out(tmp_path: Path, content: bytes, said: str) -> None:
-    write_good(tmp_path)
-    path = tmp_path / "conformance.json"
-    path.write_bytes(content)
-    data = load(tmp_path)
-    (line,) = data.left_out
-    assert line.startswith(f"{str(path)!r} is no record of `harness check --json`: {said}")
-    assert "\n" not in line
-    assert times(data) == OF_GOOD
-    assert data.verdicts is None
-    assert standing.correctness(data) == (
-        "Correctness: not checked (conformance.json cannot be used; `harness check --json results/conformance.json` "
-        "writes it)."
-    )
-
-
-@given(st.integers(0, 500), st.binary(max_size=3))
-@_OFTEN
-def test_verdicts_cut_or_written_over_are_read_or_named(tmp_path: Path, at: int, over: bytes) -> None:
-    verdicts = [{"backend": v, "verdict": v, "planned": 9, "executed": 8, "checks": []} for v in Verdict]
-    whole = json.dumps(verdicts).encode()
-    path = tmp_path / "conformance.json"
-    path.write_bytes(whole[:at] + over + (whole[at + len(over) :] if over else b""))
-    said, found = "", None
-    try:
-        found = read_verdicts(path)
-    except ResultsError as error:
-        said = str(error)
-    assert "\n" not in said
-    assert said.startswith(f"{str(path)!r} is no record of `harness check --json`: ") == (found is None)
-    assert found is None or len(found) >= len(Verdict) - 1
 
 
 # -- what is said ------------------------------------------------------------------------------------------------------

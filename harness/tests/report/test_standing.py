@@ -1,129 +1,220 @@
-"""What the numbers rest on: verdicts of the suite, completeness of a run, the commands that repeat it."""
+"""What the numbers rest on: verdicts of the suite, completeness of a run, the code, and the commands that repeat it."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from typing import Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
 from harness.contract.status import CellStatus, Verdict
+from harness.geometry.spec import OPS
 from harness.report import standing
-from harness.report.goal_files import read_comparisons
-from harness.report.measured import load
-from harness.report.tables.backends import backends_table
-from harness.report.verdicts import read_verdicts
-from harness.results import ratios
-from harness.results.records import Comparison
-from harness.results.writing import ResultsError
+from harness.report.measured.load import Data
+from harness.report.measured.runs import Run
+from harness.report.verdicts import ConformanceVerdict
+from harness.results.records import Cell
 from harness.tests.helpers.plugins import called
-from harness.tests.helpers.records import a_cell, a_machine
-from harness.tests.helpers.runfiles import FLAT, make_cell, write_run
+from harness.tests.helpers.runfiles import FLAT, make_cell, make_data, make_facts, make_header, make_row
 from harness.timing.plan import Plan
 
 
-def test_another_batch_is_part_of_the_plan_and_of_the_command_that_repeats_it(tmp_path: Path) -> None:
-    write_run(tmp_path, "20260101T000000-a", [make_cell("mine", FLAT)])
-    data = load.load(tmp_path)
-    (measured,) = data.runs
-    assert "--batch" not in standing.commands(measured)[0]  # nor did plans of before have it
-    plan = Plan("quick", [], [called("mine")], batch=32).record()
-    measured.header = replace(measured.header, plan=replace(measured.header.plan, batch=plan.batch))
-    assert "--batch 32" in standing.commands(measured)[0]
+def _judged(lost: bool = False, left_out: tuple[str, ...] = (), **verdicts: Verdict) -> Data:
+    """Four backends with times, and these verdicts."""
+    rows = [make_row(name, 1.0) for name in ("mine", "torch_native", "alpha", "numpy_fancy")]
+    found = {name: ConformanceVerdict(backend=name, verdict=verdict) for name, verdict in verdicts.items()}
+    return make_data(rows, verdicts=found or None, verdicts_lost=lost, left_out=list(left_out))
 
 
-def test_unfinished_run_says_so(tmp_path: Path) -> None:
-    cells = [make_cell("torch_native", FLAT), make_cell("mine", status="unsupported", reason="groups")]
-    write_run(tmp_path, "20260101T000000-a", cells, finished=False)
-    text = standing.completeness(load.load(tmp_path).runs[-1])
-    assert "UNFINISHED" in text
-    assert "1 of 8 planned cells measured; without a time: 1 unsupported; 6 not reached" in text
+# -- verdicts ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_finished_run_says_so(tmp_path: Path) -> None:
-    write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT)])
-    text = standing.completeness(load.load(tmp_path).runs[-1])
-    assert text == "Run 20260101T000000-a is finished: 1 of 4 planned cells measured; 3 not reached."
-
-
-def test_a_backend_shows_the_cases_of_its_verdict_where_they_are_known(tmp_path: Path) -> None:
-    write_run(tmp_path, "20260101T000000-a", [make_cell("torch_native", FLAT), make_cell("mine", FLAT)])
-    verdicts = [{"backend": "torch_native", "verdict": "pass", "planned": 9, "executed": 8},
-                {"backend": "mine", "verdict": "fail"}]  # fmt: skip
-    (tmp_path / "conformance.json").write_text(json.dumps(verdicts))
-    (right, wrong) = (row[2] for row in backends_table(load.load(tmp_path)).rows)
-    assert (right.text, right.kind) == ("pass, 8 of 9 cases", "faster")
-    assert (wrong.text, wrong.kind) == ("fail", "fail")
-
-
-def test_conformance_verdicts(tmp_path: Path) -> None:
-    write_run(
-        tmp_path,
-        "20260101T000000-a",
-        [make_cell("torch_native", FLAT), make_cell("mine", FLAT), make_cell("new", FLAT)],
+def test_the_right_ones_are_counted_and_the_others_named() -> None:
+    """Of those that were measured, in the order of the registry; a backend that was only checked is not among them."""
+    data = _judged(
+        mine=Verdict.FAIL,
+        torch_native=Verdict.PASS,
+        numpy_fancy=Verdict.PASS,
+        elsewhere=Verdict.PASS,
+        gone=Verdict.FAIL,
     )
-    assert "not checked (there is no conformance.json" in standing.correctness(load.load(tmp_path))
-    verdicts = [{"backend": "torch_native", "verdict": "pass"}, {"backend": "mine", "verdict": "fail"}]
-    (tmp_path / "conformance.json").write_text(json.dumps([{**v, "planned": 9, "executed": 9} for v in verdicts]))
-    data = load.load(tmp_path)
+    assert standing.correctness(data) == (
+        "Correctness: 2 of 4 backends pass (numpy_fancy, torch_native); not checked: alpha; fail: mine."
+    )
+    data = _judged(mine=Verdict.INCOMPLETE, torch_native=Verdict.UNAVAILABLE, alpha=Verdict.INCOMPLETE)
+    assert standing.correctness(data) == (
+        "Correctness: 0 of 4 backends pass; not checked: numpy_fancy; unavailable: torch_native; "
+        "incomplete: alpha, mine."
+    )
+    alone = make_data([make_row("mine", 1.0)], verdicts={})
+    assert standing.correctness(alone) == "Correctness: 0 of 1 backend pass; not checked: mine."
+
+
+def test_without_verdicts_it_says_how_to_get_them() -> None:
+    how = "`harness check --json results/conformance.json` writes it)."
+    assert standing.correctness(_judged()) == f"Correctness: not checked (there is no conformance.json; {how}"
     assert (
-        standing.correctness(data) == "Correctness: 1 of 3 backends pass (torch_native); fail: mine; not checked: new."
+        standing.correctness(_judged(lost=True)) == f"Correctness: not checked (conformance.json cannot be used; {how}"
     )
-    assert not standing.is_right(data)
-    (tmp_path / "conformance.json").write_text(json.dumps([{**v, "verdict": "pass"} for v in verdicts]))
-    assert standing.is_right(load.load(tmp_path))
-    write_run(tmp_path, "20260102T000000-b", [make_cell("mine", status="fail", reason="is off")])
-    assert not standing.is_right(load.load(tmp_path))
-    (tmp_path / "conformance.json").write_text('{"no": "list"}')
-    with pytest.raises(ResultsError, match=r"conformance\.json"):
-        load.load(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("data", "right"),
     [
-        ('{"no": "list"}', "Expected `array`, got `object`"),
-        ('[{"backend": "mine"}]', "missing required field `verdict`"),
-        ('[{"backend": "mine", "verdict": "splendid"}]', "Invalid enum value 'splendid'"),
-        ("[", "truncated"),
+        (_judged(), False),
+        (_judged(mine=Verdict.PASS), True),
+        (_judged(mine=Verdict.PASS, alpha=Verdict.INCOMPLETE), True),
+        (_judged(mine=Verdict.INCOMPLETE), False),
+        (_judged(mine=Verdict.PASS, torch_native=Verdict.PASS, alpha=Verdict.FAIL), False),
+        (_judged(mine=Verdict.PASS, elsewhere=Verdict.FAIL), True),
+        (_judged(elsewhere=Verdict.PASS), False),
+        (_judged(mine=Verdict.PASS, left_out=("x.jsonl is no file",)), False),
     ],
+    ids=["unchecked", "one", "one_incomplete", "none", "one_fails", "another_fails", "another_passes", "left_out"],
 )
-def test_a_foreign_file_of_verdicts_is_named_in_one_line(tmp_path: Path, text: str, reason: str) -> None:
-    path = tmp_path / "conformance.json"
-    path.write_text(text)
-    with pytest.raises(
-        ResultsError, match=rf"conformance\.json' is no record of `harness check --json`: .*{reason}"
-    ) as e:
-        read_verdicts(path)
-    assert "\n" not in str(e.value)
+def test_something_is_right_and_nothing_wrong(data: Data, right: bool) -> None:
+    assert standing.is_right(data) is right
 
 
-def test_a_file_of_verdicts_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="is no record"):
-        read_verdicts(tmp_path)
+@pytest.mark.parametrize("status", list(CellStatus))
+def test_a_wrong_result_while_measuring_is_a_failure_whatever_the_verdicts_say(status: CellStatus) -> None:
+    rows = [
+        make_row("mine", 1.0),
+        make_row("mine", layer="net:large", op="im2col", dtype="float64", status=status, reason="x"),
+    ]  # fmt: skip
+    verdicts = {"mine": ConformanceVerdict(backend="mine", verdict=Verdict.PASS)}
+    data = make_data(rows, verdicts=verdicts)
+    bad = status in (CellStatus.FAIL, CellStatus.CRASHED, CellStatus.HUNG)
+    assert standing.failures(data) == [f"mine im2col on net:large (float64): {status}, x"] * bad
+    assert standing.is_right(data) is not bad
 
 
-def test_every_verdict_is_read_whatever_else_stands_beside_it(tmp_path: Path) -> None:
-    path = tmp_path / "conformance.json"
-    path.write_text(json.dumps([{"schema": 1, "backend": v, "verdict": v, "tier": 1, "checks": []} for v in Verdict]))
-    found = read_verdicts(path)
-    assert found is not None
-    assert [record.verdict for record in found.values()] == list(Verdict)
+def test_who_is_absent_and_why() -> None:
+    facts = [
+        make_facts("mine"), make_facts("gone", available=False, reason="no CUDA"), make_facts("lost", available=False)
+    ]  # fmt: skip
+    assert standing.absent(make_data([], backends={b.backend: b for b in facts})) == [
+        "gone: no CUDA", "lost: no reason given",
+    ]  # fmt: skip
 
 
-def test_texts_that_no_utf8_has_come_back(tmp_path: Path) -> None:
-    """`harness check` and `harness compare` write whatever a backend says, and the report reads what they wrote."""
-    odd = "no \udc80"
-    (tmp_path / "conformance.json").write_text(json.dumps([{"backend": odd, "verdict": "fail", "reason": odd}]))
-    found = read_verdicts(tmp_path / "conformance.json")
-    assert found is not None
-    assert list(found) == [odd]
-    rows = ratios.rows([a_cell("a", [1.0]), a_cell("b", status=CellStatus.FAIL, reason=odd)], ["a", "b"])
-    document = Comparison(
-        schema=1, machine=a_machine(), threads=1, allocator="steady", rows=rows, geomean=ratios.geomeans(rows)
+# -- how much of the plan was done -------------------------------------------------------------------------------------
+
+
+def _completeness(cells: list[Cell], finished: bool = False, **plan: Any) -> str:
+    """Of a run whose plan is two layers, two ops, one dtype and the backends named."""
+    return standing.completeness(Run(make_header("r1", **plan), cells, finished=finished))
+
+
+def test_what_was_measured_and_why_the_rest_was_not() -> None:
+    """Eight planned: two measured, one refused, two too slow, one wrong; two were not reached."""
+    cells = [
+        make_cell("a", FLAT), make_cell("a", FLAT, "net:large"), make_cell("b", status="unsupported"),
+        make_cell("b", layer="net:large", status="over_budget"), make_cell("a", op="im2col", status="over_budget"),
+        make_cell("b", op="im2col", status="fail"),
+    ]  # fmt: skip
+    assert _completeness(cells, backends=["a", "b"]) == (
+        "Run r1 is UNFINISHED (the same `harness bench` continues it): 2 of 8 planned cells measured; without a time: "
+        "1 fail, 2 over budget, 1 unsupported; 2 not reached."
     )
-    (tmp_path / "compared.json").write_text(json.dumps(msgspec.to_builtins(document)))
-    (comparison,) = read_comparisons(tmp_path)
-    assert comparison.rows[0].reason == f"b: {odd}"
+    assert _completeness(cells[:2], finished=True, backends=["a"], ops=["conv2d"]) == (
+        "Run r1 is finished: 2 of 2 planned cells measured."
+    )
+    assert _completeness(cells[:3], finished=True, backends=["a", "b"], specs=["s"]) == (
+        "Run r1 is finished: 2 of 4 planned cells measured; without a time: 1 unsupported; 1 not reached."
+    )
+
+
+def test_a_cell_that_was_measured_twice_counts_once_and_as_it_ended() -> None:
+    cells = [
+        make_cell("a", FLAT),
+        make_cell("a", FLAT),
+        make_cell("a", status="hung"),
+        make_cell("a", FLAT, "net:large"),
+    ]
+    assert _completeness(cells, backends=["a"]) == (
+        "Run r1 is UNFINISHED (the same `harness bench` continues it): 1 of 4 planned cells measured; without a time: "
+        "1 hung; 2 not reached."
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"backend": "b"}, {"op": "im2col"}, {"dtype": "float64"}, {"spec": "s2"}],
+    ids=lambda other: next(iter(other)),
+)
+def test_cells_of_other_keys_count_each(other: dict[str, str]) -> None:
+    cells = [make_cell("a", FLAT), replace(make_cell("a", FLAT), **other)]
+    assert "2 of 4 planned cells measured; 2 not reached." in _completeness(cells, backends=["a"])
+
+
+def test_more_cells_than_planned_are_not_less_than_none() -> None:
+    """A file in which another plan was continued."""
+    cells = [make_cell("a", FLAT), make_cell("b", FLAT)]
+    assert _completeness(cells, finished=True, backends=["a"], specs=["s"], ops=["conv2d"]).endswith(
+        "2 of 1 planned cells measured."
+    )
+
+
+# -- the code ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hashes", "dirty", "text"),
+    [
+        (["0123456789"], False, "commit 01234567"),
+        (["0123456789", "0123456789"], True, "commit 01234567 + uncommitted changes"),
+        (["0123456789", "abcdefghij"], False, "commits 01234567 and abcdefgh"),
+        (["c" * 9, "a" * 9, "b" * 9, "a" * 9, "d" * 9], True,
+         "commits cccccccc and aaaaaaaa and 2 more + uncommitted changes"),
+        ([""], False, "commit unknown"),
+    ],
+)  # fmt: skip
+def test_commits_in_short(hashes: list[str], dirty: bool, text: str) -> None:
+    assert standing.commits(hashes, dirty) == text
+
+
+def test_one_cell_of_changed_code_is_enough_to_say_so() -> None:
+    rows = [
+        make_row("a", 1.0, commit="1" * 9),
+        make_row("b", 1.0, commit="2" * 9, dirty=True),
+        make_row("c", 1.0, commit="1" * 9),
+    ]
+    assert standing.commits_of(rows) == "commits 11111111 and 22222222 + uncommitted changes"
+    assert standing.commits_of(rows[::2]) == "commit 11111111"
+
+
+# -- the commands that repeat it ---------------------------------------------------------------------------------------
+
+
+def test_the_commands_repeat_the_plan_whole() -> None:
+    plan: dict[str, Any] = {
+        "shapes": "my layers.csv", "ops": ["conv2d", "im2col"], "dtypes": ["float64", "float32"], "threads": 2,
+        "allocator": "default", "budget": 0.5, "batch": 32,
+    }  # fmt: skip
+    run = Run(make_header("r1", backends=["torch_native", "./my kernel.py:Mine"], **plan))
+    assert standing.commands(run) == [
+        "harness bench torch_native './my kernel.py:Mine' --shapes 'my layers.csv' --ops conv2d,im2col "
+        "--dtype float64,float32 --threads 2 --allocator default --budget 0.5 --batch 32",
+        "harness report",
+    ]
+
+
+def test_all_ops_and_the_own_batch_of_the_layers_need_not_be_said() -> None:
+    run = Run(make_header("r1", backends=["a"], ops=list(reversed(OPS)), budget=120.0))
+    assert standing.commands(run)[0] == (
+        "harness bench a --shapes quick --dtype float32 --threads 1 --allocator steady --budget 120"
+    )
+
+
+def test_the_record_of_a_plan_is_what_the_command_repeats() -> None:
+    record = Plan("core", [], [called("mine")], ops=["im2col"], batch=32, threads=3, budget=7.5).record()
+    header = make_header("r1")
+    assert standing.commands(Run(replace(header, plan=record)))[0] == (
+        "harness bench mine --shapes core --ops im2col --dtype float32 --threads 3 --allocator steady --budget 7.5 "
+        "--batch 32"
+    )
+
+
+def test_a_status_in_a_sentence_has_no_underscore() -> None:
+    assert [standing.spoken(s) for s in (CellStatus.OVER_BUDGET, CellStatus.FAIL)] == ["over budget", "fail"]

@@ -1,4 +1,4 @@
-"""The record of measurements: appended, read back after a crash, continued or begun anew; and files written whole."""
+"""The record of measurements: appended, read back after a crash, continued or begun anew."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from harness.results import run_files
-from harness.results.records import Cell, Line, Machine, PlanRecord, RunEnd, RunHeader
+from harness.results.records import Cell, Code, Line, Machine, PlanRecord, RunEnd, RunHeader
 from harness.results.run_files import RunFile, open_run, read
-from harness.results.writing import ResultsError, write_atomically
+from harness.results.writing import ResultsError
 from harness.tests.helpers.records import a_cell, a_machine, a_plan
 
 _PLAN = a_plan()
@@ -71,12 +71,6 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         list(read(path))
 
 
-def test_a_damaged_file_beside_it_hinders_no_run(tmp_path: Path) -> None:
-    first = open_run(tmp_path, _PLAN, a_machine())
-    (first.path.parent / "99999999T000000-x.jsonl").write_bytes(b"\xff\xfe\n")
-    assert open_run(tmp_path, _PLAN, a_machine()).path == first.path
-
-
 def test_a_line_of_a_kind_that_is_not_known_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     path.write_text('{"kind": "of a later version"}\n' + _TEXT + "\n")
@@ -119,13 +113,33 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
         list(read(path))
 
 
-def test_a_new_run_starts_with_its_plan(tmp_path: Path) -> None:
+def test_the_header_comes_first(tmp_path: Path) -> None:
     file = open_run(tmp_path, _PLAN, a_machine())
-    assert file.path.parent == tmp_path / "some-cpu_4c8t"
+    file.append(_CELL)
+    assert run_files.header(file.path) == file.records()[0]
+    records = read(file.path)
+    assert run_files.header_of(file.path, records) == file.records()[0]
+    assert list(records) == [_CELL]
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "cells.jsonl").write_text(_TEXT + "\n")
+    for name in ("empty", "cells"):
+        with pytest.raises(ResultsError, match=rf"{name}\.jsonl does not begin with the header of a run"):
+            run_files.header(tmp_path / f"{name}.jsonl")
+
+
+# -- beginning and continuing ------------------------------------------------------------------------------------------
+
+
+def test_a_new_run_starts_with_its_plan_and_is_named_by_time_and_commit(tmp_path: Path) -> None:
+    """The clock of these tests is first read at one o'clock."""
+    file = open_run(tmp_path, _PLAN, a_machine())
+    assert file.path == tmp_path / "some-cpu_4c8t" / "20300101T010000-01234567.jsonl"
     (header,) = file.records()
-    assert isinstance(header, RunHeader)
-    assert (header.schema, header.plan, header.machine, header.code) == (1, _PLAN, a_machine(), a_machine().code)
-    assert file.path.name == f"{header.run}.jsonl"
+    assert header == RunHeader(
+        schema=1, run="20300101T010000-01234567", started="2030-01-01T01:00:00+00:00", plan=_PLAN, machine=a_machine(),
+        code=Code(commit="0123456789abcdef"),
+    )  # fmt: skip
+    assert open_run(tmp_path, _PLAN, a_machine(commit="")).path.name == "20300101T020000-nocommit.jsonl"
 
 
 def test_an_unfinished_run_is_continued(tmp_path: Path) -> None:
@@ -136,30 +150,50 @@ def test_an_unfinished_run_is_continued(tmp_path: Path) -> None:
     assert kinds(again) == [RunHeader, Cell]
 
 
+def test_of_several_unfinished_runs_the_newest_is_continued(tmp_path: Path) -> None:
+    """Behind a finished one, one of another plan, and one that is damaged, which are newer still."""
+    first = open_run(tmp_path, _PLAN, a_machine())
+    text = first.path.read_text()
+    for name in ("20290101T000000-x", "20310101T000000-x"):
+        first.path.with_name(f"{name}.jsonl").write_text(text)
+    newest = first.path.with_name("20310101T000000-x.jsonl")
+    newest.with_name("20320101T000000-x.jsonl").write_text(text + '{"kind": "end", "run": "r"}\n')
+    newest.with_name("20330101T000000-x.jsonl").write_text(text.replace('"threads": 1', '"threads": 4'))
+    newest.with_name("20340101T000000-x.jsonl").write_bytes(b"\xff\xfe\n")
+    newest.with_name("20350101T000000-x.jsonl").mkdir()
+    newest.with_name("20360101T000000-x.jsonl").write_text("")
+    assert open_run(tmp_path, _PLAN, a_machine()).path == newest
+
+
 def test_what_follows_a_torn_line_starts_on_its_own(tmp_path: Path) -> None:
     first = open_run(tmp_path, _PLAN, a_machine())
+    first.append(_CELL)
+    before = first.path.read_bytes()
     with first.path.open("a") as torn:
         torn.write('{"kind": "ce')
     again = open_run(tmp_path, _PLAN, a_machine())
-    again.append(_CELL)
     assert again.path == first.path
-    assert kinds(again) == [RunHeader, Cell]
+    assert again.path.read_bytes() == before
+    again.append(_END)
+    assert again.records()[1:] == [_CELL, _END]
 
 
-def test_the_unfinished_run_is_found_behind_others(tmp_path: Path) -> None:
+def test_a_whole_file_is_not_written_when_it_is_continued(tmp_path: Path) -> None:
+    """Another reader may have it open."""
     first = open_run(tmp_path, _PLAN, a_machine())
-    open_run(tmp_path, a_plan(threads=4), a_machine())
-    assert open_run(tmp_path, _PLAN, a_machine()).path == first.path
+    before = first.path.stat()
+    assert open_run(tmp_path, _PLAN, a_machine()).path.stat() == before
 
 
 @pytest.mark.parametrize(
     ("plan", "there"),
     [
         (a_plan(threads=4), a_machine()),
+        (a_plan(batch=2), a_machine()),
         (_PLAN, a_machine(commit="fedcba9876543210")),
         (_PLAN, a_machine(changes="1a2b3c4d")),
     ],
-    ids=["other_plan", "other_commit", "changed_code"],
+    ids=["other_plan", "other_batch", "other_commit", "changed_code"],
 )
 def test_another_plan_or_code_starts_anew(tmp_path: Path, plan: PlanRecord, there: Machine) -> None:
     first = open_run(tmp_path, _PLAN, a_machine())
@@ -174,55 +208,47 @@ def test_a_finished_run_is_not_continued(tmp_path: Path) -> None:
     other = open_run(tmp_path, _PLAN, a_machine())
     assert other.path != first.path
     assert kinds(first) == [RunHeader, RunEnd]
-
-
-@pytest.mark.parametrize("plan", [_PLAN, a_plan(threads=4)], ids=["after_end", "other_plan"])
-def test_two_runs_within_a_second_are_two_files(tmp_path: Path, step: dict[str, timedelta], plan: PlanRecord) -> None:
-    step["time"] = timedelta(milliseconds=1)
-    first = open_run(tmp_path, _PLAN, a_machine())
-    if plan == _PLAN:
-        first.append(_END)
-    other = open_run(tmp_path, plan, a_machine())
-    assert other.path != first.path
     assert kinds(other) == [RunHeader]
+
+
+def test_runs_within_a_second_are_files_of_their_own(tmp_path: Path, step: dict[str, timedelta]) -> None:
+    step["time"] = timedelta(milliseconds=1)
+    files = [open_run(tmp_path, a_plan(threads=threads), a_machine()) for threads in (1, 2, 3)]
+    assert [file.path.stem for file in files] == [
+        "20300101T000000-01234567", "20300101T000000-01234567-2", "20300101T000000-01234567-3",
+    ]  # fmt: skip
+    assert [record.run for file in files for record in file.records() if isinstance(record, RunHeader)] == [
+        file.path.stem for file in files
+    ]
+    assert [kinds(file) for file in files] == [[RunHeader]] * 3
 
 
 def test_a_results_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ResultsError, match=r"results folder '.*file/some-cpu_4c8t' cannot be written"):
+    with pytest.raises(ResultsError, match=r"results folder '.*file/some-cpu_4c8t' cannot be written: Not a directory"):
         open_run(tmp_path / "file", _PLAN, a_machine())
 
 
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "out.json"
-    for text in ("old", "né\n"):
-        write_atomically(path, text)
-    assert path.read_text(encoding="utf-8") == "né\n"
-    assert [p.name for p in path.parent.iterdir()] == ["out.json"]
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
+def test_a_record_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    file = open_run(tmp_path, _PLAN, a_machine())
+
+    def full(handle: int) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ResultsError, match=rf"results file '.*\.jsonl' cannot be written: {error.strerror}"):
+        file.append(_CELL)
 
 
-def test_a_path_below_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ResultsError, match=r"'.*file/out\.json' cannot be written"):
-        write_atomically(tmp_path / "file" / "out.json", "text")
-
-
-def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "out.json").mkdir()
-    with pytest.raises(ResultsError, match=r"'.*out\.json' cannot be written"):
-        write_atomically(tmp_path / "out.json", "text")
-    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
-
-
-def test_a_failed_write_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "out.json"
-    write_atomically(path, "old")
-
-    def full(*arguments: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(ResultsError, match="No space left on device"):
-        write_atomically(path, "new")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
+def test_every_record_is_on_the_disk_before_the_next_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, seen = RunFile(tmp_path / "run.jsonl"), []
+    monkeypatch.setattr(os, "fsync", lambda handle: seen.append(os.fstat(handle).st_size))
+    for _ in range(2):
+        file.append(_CELL)
+    size = file.path.stat().st_size
+    assert seen == [size // 2, size]

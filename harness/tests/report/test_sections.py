@@ -1,0 +1,125 @@
+"""The order of the page: for each configuration, the questions with the tables and charts that answer them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+from msgspec.structs import replace
+
+from harness.report.measured.load import Config, Data, load
+from harness.report.sections import Part, part
+from harness.results.records import Code
+from harness.tests.helpers.runfiles import CPU, FLAT, make_cell, make_header, write_run
+
+_FIRST, _SECOND = "20260101T000000-a", "20260102T000000-b"
+_QUESTIONS = [
+    "Which backend is the fastest?", "im2col", "conv2d", "How far from the machine's limits?",
+    "How much faster than plain loops?", "What do explicit columns cost in memory?", "What does the first call cost?",
+]  # fmt: skip
+
+
+def _data(results: Path, *, firsts: bool = True, others: tuple[str, ...] = ("mine",), **written: Any) -> Data:
+    """Two runs: the older one of two ops with first calls; the newer, on changed code, of one layer again."""
+    first: dict[str, Any] = {"first_seconds": 2.0, "first_in_process": firsts}
+    cells = [
+        make_cell(name, [seconds] * 11, op=op, **first)
+        for op in ("im2col", "conv2d") for name, seconds in (("torch_native", 1e-4), *((o, 2e-4) for o in others))
+    ]  # fmt: skip
+    write_run(results, _FIRST, cells, **written)
+    header = make_header(_SECOND, backends=["torch_native"], code=Code(commit="cd" * 20, dirty=True))
+    write_run(results, _SECOND, [make_cell("torch_native", FLAT, "net:large", **first)], header=header, finished=False,
+              **written)  # fmt: skip
+    return load(results)
+
+
+def _of(data: Data) -> Part:
+    (config,) = data.configs()
+    return part(data, config)
+
+
+def _told(found: Part) -> list[tuple[str, list[str], list[str]]]:
+    """Title, tables and charts of each section."""
+    return [(s.title, [t.name for t in s.tables], [c.name for c in s.charts]) for s in found.sections]
+
+
+def test_every_question_has_its_tables_and_charts(tmp_path: Path, figures: list[Figure]) -> None:
+    found = _of(_data(tmp_path))
+    end = "float32-t1-steady"
+    assert _told(found) == [
+        (_QUESTIONS[0], [f"summary-{end}"], []), ("im2col", [f"times-im2col-{end}"], [f"ratio-im2col-{end}"]),
+        ("conv2d", [f"times-conv2d-{end}"], [f"ratio-conv2d-{end}"]),
+        (_QUESTIONS[3], [f"throughput-{end}"], [f"roofline-{end}"]),
+        (_QUESTIONS[4], [f"over-naive-{end}", f"claims-{end}"], []), (_QUESTIONS[5], [f"memory-{end}"], []),
+        (_QUESTIONS[6], [f"first-calls-{end}"], []),
+    ]  # fmt: skip
+    assert [section.anchor for section in found.sections] == [section.tables[0].name for section in found.sections]
+    assert [section.text for section in found.sections] == [
+        "Baseline: torch_native. “5.8x faster” means that torch_native takes 5.8 times as long.", *[""] * 6,
+    ]  # fmt: skip
+    assert found.sections[0].tables[0].title == "Compared with torch_native"
+
+
+def test_each_chart_has_the_conditions_below_its_title(tmp_path: Path, figures: list[Figure]) -> None:
+    _of(_data(tmp_path))
+    below = "cpu-x_2c2t, float32, 1 thread, steady allocator, commits abababab and cdcdcdcd + uncommitted changes"
+    shown = [[text.get_text() for text in figure.texts] for figure in figures]
+    titles = ["im2col: time against torch_native", "conv2d: time against torch_native", "Roofline of the convolutions"]
+    assert [title in texts and below in texts for title, texts in zip(titles, shown, strict=True)] == [True] * 3
+
+
+def test_a_part_says_how_much_was_done_and_how_to_repeat_it(tmp_path: Path, figures: list[Figure]) -> None:
+    """Of the newest run of the conditions; the code is that of all cells."""
+    found = _of(_data(tmp_path))
+    assert found.config == Config(1, "steady", "float32")
+    assert found.status == (
+        f"Run {_SECOND} is UNFINISHED (the same `harness bench` continues it): 1 of 4 planned cells measured; "
+        "3 not reached."
+    )
+    assert found.commits == "commits abababab and cdcdcdcd + uncommitted changes"
+    assert found.commands == [
+        "harness bench torch_native --shapes quick --ops im2col,conv2d --dtype float32 --threads 1 --allocator steady "
+        "--budget 2",
+        "harness report",
+    ]
+
+
+def test_without_a_ceiling_or_another_backend_there_is_no_chart(tmp_path: Path, figures: list[Figure]) -> None:
+    found = _of(_data(tmp_path, others=(), firsts=False, ceilings=replace(CPU, threads=2)))
+    assert figures == []
+    assert [(s.title, len(s.tables), s.text) for s in found.sections if not s.tables or s.text] == [
+        (_QUESTIONS[0], 0, "Only torch_native was available."),
+        (_QUESTIONS[6], 0, "No first call of a process was recorded under these conditions."),
+    ]  # fmt: skip
+    assert [section.title for section in found.sections] == [*_QUESTIONS[:3], *_QUESTIONS[3:]]
+
+
+def test_a_backend_that_was_never_measured_with_the_baseline_has_no_chart_of_ratios(
+    tmp_path: Path, figures: list[Figure]
+) -> None:
+    write_run(tmp_path, _FIRST, [make_cell("torch_native", FLAT)], ceilings=None)
+    write_run(tmp_path, _SECOND, [make_cell("mine", FLAT)], ceilings=None)
+    assert [charts for *_, charts in _told(_of(load(tmp_path)))] == [[]] * 6
+    assert figures == []
+
+
+def test_conditions_under_which_nothing_was_measured_have_reasons_and_memory_alone(
+    tmp_path: Path, figures: list[Figure]
+) -> None:
+    cells = [make_cell("mine", FLAT), make_cell("mine", status="fail", reason="off", threads=2)]
+    write_run(tmp_path, _FIRST, cells)
+    found = part(load(tmp_path), Config(2, "steady", "float32"))
+    assert [section.title for section in found.sections] == ["conv2d", "What do explicit columns cost in memory?"]
+    assert found.sections[0].tables[0].rows[0][1].text == "fail: off"
+    assert figures == []
+
+
+@pytest.mark.parametrize(("threads", "drawn"), [(1, 1), (2, 0)])
+def test_the_roofline_has_the_ceilings_of_the_same_conditions(
+    tmp_path: Path, figures: list[Figure], threads: int, drawn: int
+) -> None:
+    write_run(tmp_path, _FIRST, [make_cell("mine", FLAT, threads=threads)])
+    _of(load(tmp_path))
+    assert len(figures) == drawn
