@@ -29,7 +29,7 @@ report: install  ## check every backend, measure the quick set, write results/re
 
 test: install    ## lint, types and all tests but the CUDA kernels', in two processes
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes
 	$(BIN)/python -m pytest -m cuda
