@@ -21,7 +21,6 @@ from harness.geometry.spec import ConvSpec
 from harness.oracle.comparing import mismatch
 
 _CALLERS = 4  # threads that call at the same moment
-_MANY = max(2, os.cpu_count() or 2)
 
 
 @asks("contract.repeatable", [*DISTINCT[:1], *some("many_channels", "width_33")], kinds="f")
@@ -87,11 +86,16 @@ def batch_split(subject: BackendUnderTest, case: Case) -> None:
 @asks("contract.threads", [*DISTINCT, *some("many_channels")])
 def threads(subject: BackendUnderTest, case: Case) -> None:
     """The same with one thread and with all."""
-    for count in (1, _MANY):
+    for count in (1, _all_threads(os.cpu_count())):
         got = subject.run(case.op, case.spec, *case_data.exact_inputs(case), conditions=Conditions(threads=count))
         difference = mismatch(got, case_data.exact_expected(case))
         if difference:
             raise Failed(f"{case.op} with {count} thread(s): {difference}")
+
+
+def _all_threads(cores: int | None) -> int:
+    """As many as there are cores, but several."""
+    return max(2, cores or 2)
 
 
 @asks("contract.concurrent", [*DISTINCT[:2], *some("pad_symmetric")])

@@ -156,6 +156,8 @@ FITTING = {
     "n2c3h6w7_f3kh3kw2_g3": "law.groups law.shift",
     "n2c3h6w7_f4kh1kw1_sh2sw1": "law.pointwise law.stride",
     "n2c3h6w7_f4kh1kw2": "law.shift",
+    "n1c3h6w7_f3kh1kw1_g3": "law.groups law.pointwise law.shift",
+    "n1c3h6w7_f4kh3kw2_sh2sw1_pt1pb0pl0pr0_dh2dw1": "law.dilation law.padding law.stride",
 }
 _ANY = {"law.adjoint", "law.difference", "law.divisor", "law.lowering", "law.linear"}
 
@@ -170,7 +172,7 @@ def test_a_law_fits_where_it_says_something(text: str) -> None:
 
 @pytest.mark.parametrize("text", FITTING)
 def test_of_no_images_no_law_says_anything(text: str) -> None:
-    empty = ConvSpec.parse(text.replace("n2", "n0"))
+    empty = ConvSpec.parse(text.replace("n2", "n0").replace("n1", "n0"))
     fit = [id for id, parts in CHECKS.items() for check in parts if any(check.fits(op, empty) for op in check.ops)]
     assert not [id for id in fit if id.startswith("law.") or id == "contract.nonfinite"]
     assert "contract.empty_batch" in fit
@@ -179,6 +181,6 @@ def test_of_no_images_no_law_says_anything(text: str) -> None:
 
 def test_what_is_not_finite_fits_where_windows_touch_no_padding() -> None:
     (check,) = CHECKS["contract.nonfinite"]
-    for text in ("n2c3h6w7_f4kh3kw2", "n2c3h6w7_f4kh3kw2_pt0pb0pl0pr1"):
+    for text in ("n1c3h6w7_f4kh3kw2", "n1c3h6w7_f4kh3kw2_pt0pb0pl0pr1"):
         fit = [op for op in OPS if check.fits(op, ConvSpec.parse(text))]
         assert fit == ([*OPS] if "_p" not in text else ["im2col", "col2im", "conv2d"])
