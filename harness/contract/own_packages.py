@@ -1,15 +1,15 @@
 """Our own packages are found beside our own files, whatever the current folder holds.
 
-Every kernel author has a folder called `backends`; Python would look there first.
+Every kernel author has a folder called `backends`, and some a file `re.py`; Python would look there first. So this is
+the first module of ours that is imported, and it imports nothing that Python has not imported itself.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
-ROOT = str(Path(__file__).resolve().parents[2])
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 # -P: do not look in the current folder first; then `python -m MODULE` as if our files were installed.
 _START = (
     "import runpy, sys; root, module, *rest = sys.argv[1:]; sys.argv[1:] = rest; "
@@ -29,3 +29,7 @@ def come_first() -> None:
 def command(module: str, *arguments: str) -> list[str]:
     """The words that run one of our modules in another process: `python -m MODULE`, but with our own packages."""
     return [sys.executable, "-P", "-c", _START, ROOT, module, *arguments]
+
+
+if sys.argv[:1] == ["-m"]:  # `python -m harness` is looking for its module, and has not run a line of it yet
+    come_first()

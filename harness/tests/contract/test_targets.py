@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import own_packages
 from harness.contract.registry import load
 from harness.contract.targets import RegistryError, resolve, resolve_all
 from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write, edited
@@ -138,34 +137,38 @@ def test_two_versions_of_one_file_are_judged_apart(write: Write, tmp_path: Path)
     assert all("wrong/mine.py" in c["repro"] for c in found[1]["checks"] if c["status"] == "fail")
 
 
-@pytest.mark.parametrize("start", [["harness"], ["-m"]], ids=["console script", "python -m"])
-@pytest.mark.parametrize("folder", ["backends", "harness", "conformance"])
-def test_packages_of_the_user_with_our_names_do_no_harm(
-    write: Write, tmp_path: Path, folder: str, start: list[str]
+_SCRIPT = [str(Path(sys.executable).parent / "harness")]
+_LAYER = ("--shapes", "n1c2h6w5_f3kh2kw3", "--ops", "im2col", "--pairs", "1")
+_NAMES = ("re", "json", "typing", "numpy", "enum", "random", "select", "queue", "typer", "msgspec", "pickle")
+
+
+@pytest.mark.parametrize(
+    ("start", "code", "words"),
+    [
+        (_SCRIPT, 0, ("check", "backends/mine.py", "numpy_fancy", "--tier", "0", "--ops", "im2col", "--jobs", "2")),
+        (_SCRIPT, 0, ("compare", "backends/mine.py", "numpy_fancy", *_LAYER)),
+        (_HARNESS, 0, ("check", "backends/mine.py", "--tier", "0", "--ops", "im2col")),
+        (_HARNESS, 2, ("report",)),
+    ],
+    ids=["jobs", "compare", "python -m", "report"],
+)
+def test_what_the_user_calls_as_we_or_python_do_does_no_harm(
+    write: Write, tmp_path: Path, start: list[str], code: int, words: tuple[str, ...]
 ) -> None:
-    """But `python -m harness` beside a folder `harness`: there Python finds that one before any line of ours runs."""
-    write(f"{folder}/__init__.py", "raise ImportError('not ours')\n")
-    write(f"{folder}/mine.py", GOOD)
-    script = [str(Path(sys.executable).parent / "harness")] if start == ["harness"] else _HARNESS
-    if start == ["-m"] and folder == "harness":
-        script = own_packages.command("harness")
-    for words in (
-        ["check", f"{folder}/mine.py", "numpy_fancy", "--tier", "0", "--ops", "im2col"],
-        [
-            "compare",
-            f"{folder}/mine.py",
-            "numpy_fancy",
-            "--shapes",
-            "n1c2h6w5_f3kh2kw3",
-            "--ops",
-            "im2col",
-            "--pairs",
-            "1",
-        ],
-        ["check", f"{folder}/mine.py", "--check", "values.*", "--ops", "im2col", "--jobs", "2"],
-    ):
-        done = subprocess.run([*script, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    """Folders with our names, packages or not, and files that hide modules, in the current folder and beside the file.
+
+    But `python -m harness` beside a package `harness`: there Python finds that one before any line of ours runs.
+    """
+    for folder in ("backends", "harness", "conformance"):
+        write(f"{folder}/mine.py", GOOD)
+        if not (folder == "harness" and start == _HARNESS):
+            write(f"{folder}/__init__.py", "raise ImportError('not ours')\n")
+    for name in _NAMES:
+        write(f"{name}.py", "raise ImportError('not ours')\n")
+        write(f"backends/{name}.py", "raise ImportError('not ours')\n")
+    done = subprocess.run([*start, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("no measured results in 'results/runs'" in done.stderr) == (code == 2)
 
 
 def test_a_module_beside_the_user_is_found(write: Write, tmp_path: Path) -> None:
