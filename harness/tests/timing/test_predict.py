@@ -35,6 +35,7 @@ def test_a_probe_is_the_largest_that_fits(most: int, text: str) -> None:
     [
         ("n1c12h3w3_f24kh1kw1_g6", "n1c6h3w3_f12kh1kw1_g3"),  # groups before channels
         ("n1c6h3w3_f12kh1kw1_g3", "n1c2h3w3_f4kh1kw1"),
+        ("n1c6h3w3_f4kh1kw1_g2", "n1c3h3w3_f2kh1kw1"),
         ("n1c7h4w4_f7kh1kw1_g7", "n1c3h4w4_f3kh1kw1_g3"),  # depthwise stays depthwise
         ("n1c1h4w4_f32kh1kw1", "n1c1h4w4_f16kh1kw1"),  # never less than one channel
         ("n1c9h4w4_f1kh1kw1", "n1c4h4w4_f1kh1kw1"),

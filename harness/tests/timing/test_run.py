@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.calls.worker import THREAD_VARIABLES, WorkerDied, WorkerError
+from harness.calls.worker import WorkerDied, WorkerError
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.results import machine
@@ -112,15 +112,21 @@ def test_one_child_is_asked_for_all_in_order(begin: Begin, tmp_path: Path) -> No
 def test_threads_and_allocator_are_set_before_the_child_starts(
     begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "77")
-    monkeypatch.setenv("MALLOC_MMAP_MAX_", "77")
+    """Whatever this process has inherited."""
+    counts = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    mallocs = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
+    for name in (*counts, *mallocs, "SOMETHING_ELSE"):
+        monkeypatch.setenv(name, "77")
     children = begin()
     run.run(a_plan("a"), tmp_path)
     list(run.measure(a_plan("a", threads=2, allocator="steady")))
-    for (module, messages, environment), threads, malloc in zip(children.started, "32", (None, "0"), strict=True):
+    for (module, messages, environment), threads, malloc in zip(
+        children.started, "32", ([None] * 3, ["0", "4611686018427387904", "67108864"]), strict=True
+    ):
         assert (module, messages) == ("harness.timing.child", child.Replies)
-        assert [environment[name] for name in THREAD_VARIABLES] == [threads] * 4
-        assert environment.get("MALLOC_MMAP_MAX_") == malloc
+        assert [environment[name] for name in counts] == [threads] * 4
+        assert [environment.get(name) for name in mallocs] == malloc
+        assert environment["SOMETHING_ELSE"] == "77"
 
 
 def test_a_group_may_take_twice_its_budgets_and_two_minutes(begin: Begin, tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""Measuring through real children: what reaches them, and what a crash and a hang there cost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness.calls.worker import Worker, environment
+from harness.contract.targets import resolve_all
+from harness.geometry.layers import Layer
+from harness.geometry.spec import ConvSpec
+from harness.results.records import BackendFacts, Ceilings
+from harness.tests.helpers.plugins import GOOD, Write
+from harness.tests.helpers.program import at_start
+from harness.timing import run
+from harness.timing.child import MeasureGroup
+from harness.timing.plan import Plan
+
+_SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
+# A device of its own, by whose clock every call takes as long as the test says.
+_CLOCKED = """
+import os
+
+
+def info():
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "MALLOC_MMAP_MAX_")
+    return {{name: os.environ.get(name, "unset") for name in names}}
+
+
+def seconds(call):
+    call()
+    return {seconds}
+"""
+# Two probes, and the call that is checked: the fifth is timed.
+_AT_FIFTH = "COUNT.append(1)\n    if len(COUNT) == 5:\n        import os, time; {}"
+
+
+def a_plan(*backends: str, **changed: Any) -> Plan:
+    """im2col and col2im of one small layer."""
+    fields: dict[str, Any] = dict(
+        shapes="test", layers=[Layer("net:one", _SPEC)], backends=resolve_all(backends), ops=["im2col", "col2im"],
+        budget=2.0, rounds=3,
+    )  # fmt: skip
+    return Plan(**{**fields, **changed})
+
+
+def test_times_and_conditions_arrive(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What backends print, also past Python, is not taken for an answer."""
+    monkeypatch.setenv("MALLOC_MMAP_MAX_", "77")
+    monkeypatch.setenv("MKL_NUM_THREADS", "77")
+    slow = write("slow.py", GOOD + _CLOCKED.format(seconds=0.75))
+    chatty = write("fast.py", at_start("print('{}'); os.write(1, b'[1, 2]')") + _CLOCKED.format(seconds=0.25))
+    described: list[BackendFacts | Ceilings] = []
+    cells = list(
+        run.measure(a_plan(str(slow), str(chatty), threads=3, allocator="default"), described=described.append)
+    )
+    assert [(c.op, c.backend, c.status, c.samples) for c in cells] == [
+        ("im2col", "slow", "ok", [0.75] * 3),
+        ("im2col", "fast", "ok", [0.25] * 3),
+        ("col2im", "slow", "ok", [0.75] * 3),
+        ("col2im", "fast", "ok", [0.25] * 3),
+    ]
+    (facts, _) = described
+    assert isinstance(facts, BackendFacts)
+    assert facts.info == {
+        "OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "NUMBA_NUM_THREADS": "3",
+        "MALLOC_MMAP_MAX_": "unset",
+    }  # fmt: skip
+
+
+def test_a_crash_while_all_are_timed_costs_its_group(write: Write) -> None:
+    crashing = write("crashing.py", at_start(_AT_FIFTH.format("os.kill(os.getpid(), 11)")) + "\n\nCOUNT = []\n")
+    found = list(run.measure(a_plan(str(crashing), "numpy_fancy")))
+    assert [(c.op, c.backend, c.status) for c in found] == [
+        ("im2col", "crashing", "crashed"),
+        ("im2col", "numpy_fancy", "crashed"),
+        ("col2im", "crashing", "ok"),
+        ("col2im", "numpy_fancy", "ok"),
+    ]
+    assert found[0].reason == found[1].reason == "killed by SIGSEGV"
+
+
+def test_a_hang_while_timed_costs_its_group(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group that hangs is waited for two seconds here, instead of two minutes."""
+
+    class Impatient(Worker):
+        def request(self, message: Any, deadline: float, arrays: Any = ()) -> Iterator[Any]:
+            hangs = isinstance(message, MeasureGroup) and message.group.op == "im2col"
+            return super().request(message, 2.0 if hangs else deadline, arrays)
+
+    monkeypatch.setattr(run, "Worker", Impatient)
+    hanging = write("hanging.py", at_start(_AT_FIFTH.format("time.sleep(3600)")) + "\n\nCOUNT = []\n")
+    found = list(run.measure(a_plan(str(hanging))))
+    assert [(c.op, c.status, c.reason) for c in found] == [
+        ("im2col", "hung", "no answer within 2 s"), ("col2im", "ok", "")
+    ]  # fmt: skip
+
+
+_LARGE = """
+import ctypes, numpy as np
+class Heap(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in
+                "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = Heap
+large = np.ones(40 << 20, np.uint8)
+mapped = libc.mallinfo2().hblkhd
+del large
+print(mapped >= 40 << 20, libc.mallinfo2().fordblks >= 40 << 20)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the steady allocator is glibc's")
+@pytest.mark.parametrize(("allocator", "said"), [("steady", "False True"), ("default", "True False")])
+def test_steady_memory_is_kept_by_the_process(allocator: str, said: str) -> None:
+    """A large array is no mapping of its own, and when it is gone its memory is still there, for the next."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LARGE], env=environment(1, allocator), capture_output=True, text=True, check=False
+    )  # fmt: skip
+    if "mallinfo2" in done.stderr:
+        pytest.skip("glibc older than 2.33 does not tell")
+    assert done.stdout.strip() == said, done.stderr
