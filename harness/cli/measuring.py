@@ -12,16 +12,17 @@ from harness.contract.status import Status
 from harness.timing.plan import Plan
 
 
-def without_wrong_ones(plan: Plan) -> Plan:
+def without_wrong_ones(plan: Plan, named: bool = True) -> Plan:
     """The plan with every backend barred that is not built in and does not pass tier 0, in a child; each with why.
 
-    Raises `KeyboardInterrupt` if the user interrupts: what was not checked is not timed.
+    Raises `RegistryError` if one was named and is none, `KeyboardInterrupt` if the user interrupts: what was not
+    checked is not timed.
     """
     barred = {}
     for target in plan.backends:
         if not target.is_builtin:
             selection = Selection(ops=plan.ops, dtypes=plan.dtypes, tier=0)
-            ((report,), interrupted) = run_here(Options(selection), [target], named=True)
+            ((report,), interrupted) = run_here(Options(selection), [target], named)
             if interrupted:
                 raise KeyboardInterrupt
             why = _why_barred(report)

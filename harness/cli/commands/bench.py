@@ -57,7 +57,8 @@ def bench(
         Plan(
             shape_set, chosen_layers(shape_set, batch), asked, chosen_ops(ops) or OPS,
             chosen_dtypes(dtype) or ("float32",), threads, chosen_allocator(allocator), budget, batch=batch,
-        )
+        ),
+        named=bool(names),
     )  # fmt: skip
     cells: list[Cell] = []
     with terminal.Ticker("bench", plan.cells) as ticker:
