@@ -97,9 +97,9 @@ def compare(
 
 def _missing(plan: Plan, table: Sequence[ComparisonRow]) -> list[Unmeasured]:
     """What was planned and is not in the table, with each of the other backends."""
-    rows = Counter((row.op, row.dtype, row.spec) for row in table)
+    rows = Counter((row.op, row.dtype, row.shape) for row in table)
     return [
         Unmeasured(op=op, dtype=dtype, shape=layer.name, spec=str(layer.spec))
         for layer in plan.layers for dtype in plan.dtypes for op in plan.ops
-        if rows[op, dtype, str(layer.spec)] < len(plan.backends) - 1
+        if rows[op, dtype, layer.name] < len(plan.backends) - 1
     ]  # fmt: skip

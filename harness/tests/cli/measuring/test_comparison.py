@@ -1,0 +1,151 @@
+"""What `harness compare` shows and writes: a line and a row for each layer and other backend, means, limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.contract.status import CellStatus
+from harness.results import machine
+from harness.results.records import Ceilings
+from harness.tests.helpers.plugins import Write
+from harness.tests.helpers.program import call, stored
+from harness.tests.helpers.records import a_cell, a_machine, some_facts
+from harness.tests.helpers.timing.fake_comparison import FakeComparison, cells_of, table_lines
+from harness.timing import run
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeComparison:
+    """Nothing is measured, and nothing is checked before."""
+    found = FakeComparison()
+    monkeypatch.setattr(run, "measure", found)
+    monkeypatch.setattr(machine, "facts", a_machine)
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+_UNEQUAL = [
+    *cells_of("net:1", "im2col", "float32", a=[1.0, 3.0, 2.0], b=[4.0, 4.0, 4.0], c=[1.0, 1.0, 2.0]),
+    *cells_of("net:2", "im2col", "float32", a=[1.0, 1.0, 1.0], b=[1.0, 2.0, 8.0], c=[0.5, 2.0, 0.25]),
+    *cells_of("net:1", "conv2d", "float64", a=[6.0, 6.0], b=[2.0, 3.0]),
+    a_cell("c", status=CellStatus.HUNG, reason="no answer within 9 s", layer="net:1", spec="n1c2h6w6_f4kh3kw3",
+           op="conv2d", dtype="float64", group="net:1/conv2d/float64"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def three(measured: FakeComparison, write: Write) -> list[str]:
+    """The words that name a, b and c, between which there are unequal ratios; c hangs in one case."""
+    measured.cells = _UNEQUAL
+    return [f"{name}=numpy_fancy" for name in "abc"]
+
+
+def test_the_tables_say_how_a_stands_to_each_other(
+    three: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the interval of the ratio holds 1, nothing is faster, whatever the ratio itself is."""
+    assert call(monkeypatch, "compare", *three) == 1
+    assert table_lines(capsys.readouterr().out) == [
+        ["a, 1 thread, steady allocator"],
+        ["layer", "op", "dtype", "against", "a is", "time ratio [95 %]", "pairs"],
+        ["net:1", "im2col", "float32", "b", "2.0x faster", "0.500 [0.250, 0.750]", "3"],
+        ["net:1", "im2col", "float32", "c", "same", "1.000 [1.000, 3.000]", "3"],
+        ["net:2", "im2col", "float32", "b", "same", "0.500 [0.125, 1.000]", "3"],
+        ["net:2", "im2col", "float32", "c", "same", "2.000 [0.500, 4.000]", "3"],
+        ["net:1", "conv2d", "float64", "b", "2.5x slower", "2.500 [2.000, 3.000]", "2"],
+        ["net:1", "conv2d", "float64", "c", "hung: c: no answer within 9 s", "0"],
+        [],
+        ["geometric means"],
+        ["op", "dtype", "against", "a is", "layers"],
+        ["im2col", "float32", "b", "2.0x faster", "2"],
+        ["im2col", "float32", "c", "1.4x slower", "2"],
+        ["conv2d", "float64", "b", "2.5x slower", "1"],
+        ["conv2d", "float64", "c", "not measured", "0"],
+    ]
+
+
+def test_the_document_has_a_row_for_each_line(
+    three: list[str], measured: FakeComparison, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "compare", *three, "--json", "out.json") == 1
+    document = stored(Path("out.json"))
+    assert set(document) == {
+        "schema", "machine", "threads", "allocator", "ceilings", "rows", "geomean", "partial", "missing"
+    }  # fmt: skip
+    assert (document["schema"], document["threads"], document["allocator"]) == (1, 1, "steady")
+    assert (document["machine"]["name"], document["machine"]["code"]["commit"]) == ("some-cpu_4c8t", "0123456789abcdef")
+    assert (document["ceilings"], document["partial"], document["missing"]) == ([], False, [])
+    no_limits = dict(a_share=None, a_bound=None, b_share=None, b_bound=None)
+    first, *_, unequal, lost = document["rows"]
+    assert first == dict(
+        op="im2col", dtype="float32", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="b", ratio=0.5, low=0.25,
+        high=0.75, pairs=3, a_seconds=2.0, b_seconds=4.0, checked_points=8, status="ok", reason="", **no_limits,
+    )  # fmt: skip
+    assert unequal == dict(
+        op="conv2d", dtype="float64", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="b", ratio=2.5, low=2.0,
+        high=3.0, pairs=2, a_seconds=6.0, b_seconds=2.5, checked_points=8, status="ok", reason="", **no_limits,
+    )  # fmt: skip
+    assert lost == dict(
+        op="conv2d", dtype="float64", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="c", ratio=None, low=None,
+        high=None, pairs=0, a_seconds=6.0, b_seconds=None, checked_points=8, status="hung",
+        reason="c: no answer within 9 s", **no_limits,
+    )  # fmt: skip
+    assert [(row["shape"], row["b"], row["ratio"]) for row in document["rows"][1:4]] == [
+        ("net:1", "c", 1.0), ("net:2", "b", 0.5), ("net:2", "c", 2.0)
+    ]  # fmt: skip
+    assert document["geomean"] == [
+        dict(op="im2col", dtype="float32", a="a", b="b", ratio=pytest.approx(0.5), layers=2),
+        dict(op="im2col", dtype="float32", a="a", b="c", ratio=pytest.approx(2**0.5), layers=2),
+        dict(op="conv2d", dtype="float64", a="a", b="b", ratio=pytest.approx(2.5), layers=1),
+        dict(op="conv2d", dtype="float64", a="a", b="c", ratio=None, layers=0),
+    ]
+    assert "geometric means" in capsys.readouterr().out
+
+
+def test_a_document_on_stdout_is_alone_there(
+    three: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert call(monkeypatch, "compare", *three, "--json", "-") == 1
+    said = capsys.readouterr()
+    Path("out.json").write_text(said.out)
+    assert len(stored(Path("out.json"))["rows"]) == 6
+    assert "geometric means" in said.err
+
+
+def limits(backend: str) -> Ceilings:
+    """Of a device that does next to nothing, so that its shares are round: see the numbers in the test below."""
+    return Ceilings(
+        backend=backend, device="card", threads=1, allocator="steady", copy_gbs={"cache": 1.152e-5, "dram": 9.0},
+        copy_bytes={"cache": 2**20, "dram": 2**28}, matmul_gflops={"float32": 9.216e-6, "tf32": 9.216e-5},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("op", "dtype", "numerics", "share"),
+    [
+        ("im2col", "float32", "gemm", "25% of memory"),  # 1,440 bytes in 0.5 s: 2.88e-6 GB/s
+        ("conv2d", "float32", "gemm", "50% of compute"),  # 2,304 operations in 0.5 s: 4.608e-6 GFLOP/s
+        ("conv2d", "float32", "tf32", "15% of memory"),  # 848 bytes: 1.696e-6 GB/s
+        ("conv2d", "float64", "gemm", "29% of memory (no ceiling of the product)"),  # 1,696 bytes
+    ],
+)
+@pytest.mark.parametrize(("side", "header"), [("a", "a's limit"), ("b", "peer's limit")])
+def test_who_measures_its_device_is_held_against_it(
+    measured: FakeComparison, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], op: str, dtype: str,
+    numerics: str, share: str, side: str, header: str,
+) -> None:  # fmt: skip
+    """In a column that is there only if somebody does; in the document as a number."""
+    other = "b" if side == "a" else "a"
+    measured.cells = cells_of("net:1", op, dtype, **{side: [0.25, 0.75, 0.5], other: [4.0, 8.0, 2.0]})
+    measured.described = [some_facts(side, numerics=numerics), some_facts(other, numerics="direct"), limits(side)]
+    assert call(monkeypatch, "compare", "a=numpy_fancy", "b=numpy_fancy", "--json", "out.json") == 0
+    lines = table_lines(capsys.readouterr().out)
+    assert lines[1][-2:] == ["pairs", header]
+    assert lines[2][-2:] == ["3", share]
+    document = stored(Path("out.json"))
+    (row,) = document["rows"]
+    assert f"{row[f'{side}_share']:.0%}" == share.split(maxsplit=1)[0]
+    assert (row[f"{other}_share"], row[f"{other}_bound"]) == (None, None)
+    assert [(c["backend"], c["device"]) for c in document["ceilings"]] == [(side, "card")]
