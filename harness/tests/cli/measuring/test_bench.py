@@ -37,7 +37,7 @@ class Measured:
     plans: list[Plan] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
 
-    def __call__(self, plan: Plan, folder: Path, progress: Callable[[Cell], None], **more: Any) -> RunFile:
+    def __call__(self, plan: Plan, folder: Path, progress: Callable[[Cell], None], *more: Any) -> RunFile:
         self.plans.append(plan)
         self.folders.append(folder)
         for cell in self.cells:
@@ -95,24 +95,28 @@ def test_a_file_of_layers_is_measured(measured: Measured, monkeypatch: pytest.Mo
     assert [str(layer.spec) for layer in measured.plans[0].layers] == [_SPEC, "n1c2h6w7_f2kh2kw2"]
 
 
-@pytest.mark.parametrize(("option", "runs"), [((), 1), (("--asv",), 1), (("--no-asv",), 0)])
+@pytest.mark.parametrize(
+    ("option", "left_out", "said"),
+    [
+        ((), "", ["asv records the run ..", "asv has recorded it"]),
+        (("--asv",), "", ["asv records the run ..", "asv has recorded it"]),
+        ((), "left out for a reason", ["left out for a reason"]),
+        (("--no-asv",), "", []),
+    ],
+)
 def test_asv_records_the_run_unless_it_is_told_not_to(
     measured: Measured,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     option: tuple[str, ...],
-    runs: int,
+    left_out: str,
+    said: list[str],
 ) -> None:
-    given: list[Path] = []
-
-    def told(file: Path) -> str:
-        given.append(file)
-        return "what asv has to say"
-
-    monkeypatch.setattr(asv_bridge, "record", told)
+    file = Path("results/runs/box/run.jsonl")
+    monkeypatch.setattr(asv_bridge, "left_out", {file: left_out}.__getitem__)
+    monkeypatch.setattr(asv_bridge, "record", {file: "asv has recorded it"}.__getitem__)
     assert call(monkeypatch, "bench", *_ONE[:3], *option) == 0
-    assert given == [Path("results/runs/box/run.jsonl")] * runs
-    assert capsys.readouterr().err.count("what asv has to say") == runs
+    assert capsys.readouterr().err.splitlines()[1:] == said
 
 
 # -- what is said --------------------------------------------------------------------------------------------------

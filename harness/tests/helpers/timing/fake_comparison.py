@@ -21,7 +21,7 @@ class FakeComparison:
     plans: list[Plan] = field(default_factory=list)
 
     def __call__(
-        self, plan: Plan, progress: Callable[[Cell], None], described: Callable[[Any], None], **more: Any
+        self, plan: Plan, progress: Callable[[Cell], None], described: Callable[[Any], None], *more: Any
     ) -> Iterator[Cell]:
         self.plans.append(plan)
         for record in self.described:
