@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.geometry.shape_files.found import ShapesError
 from harness.telling import one_line
 
-_LARGEST = 16 * 2**20  # bytes: some 200,000 layers
+_LARGEST = 4 * 2**20  # bytes: some 50,000 layers
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 

@@ -9,7 +9,7 @@ from harness.geometry import benchdnn
 from harness.geometry.shape_files.found import Found, Layer, LeftOut, ShapesError, printable
 from harness.geometry.spec import ConvSpec, SpecError
 
-_WORD = re.compile(r'(?:"[^"]*"|[^\s"])+|"')
+_WORD = re.compile(r'(?:"[^"]*"|[^\s"]++)++|"')
 _SPEC = re.compile("n[0-9]+c[0-9][^#]*")
 _OPTION = "an option of benchdnn, which changes no layer here"
 _OTHER_FILE = "--batch names another file, which is not read: give that one as --shapes"

@@ -87,7 +87,7 @@ def test_a_benchdnn_descriptor() -> None:
         ("C;H;W\n".encode("utf-16"), " is text in UTF-16; save it as UTF-8"),
         ("C;H;W\n".encode("utf-16-be", "strict").join([b"\xfe\xff", b""]), " is text in UTF-16; save it as UTF-8"),
         (b"\x7fELF\x02\x01\x00\x00", " is not text: it holds bytes of value 0"),
-        (b"# " + b"x" * 2**24, " is larger than 16 MiB, which is no list of layers"),
+        (b"# " + b"x" * 2**22, " is larger than 4 MiB, which is no list of layers"),
         (b"", " holds no layer"),
         (b"\xef\xbb\xbf", " holds no layer"),
     ],
@@ -102,7 +102,7 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path, name: str, data: bytes,
 
 def test_a_file_as_large_as_may_be(tmp_path: Path) -> None:
     line = b"\xef\xbb\xbfn1c1h3w3_f1kh1kw1\n#"
-    (tmp_path / "a").write_bytes(line + b"x" * (2**24 - len(line)))
+    (tmp_path / "a").write_bytes(line + b"x" * (2**22 - len(line)))
     assert [layer.name for layer in read_layers(str(tmp_path / "a"))] == ["n1c1h3w3_f1kh1kw1"]
 
 
