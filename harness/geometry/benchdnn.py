@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.geometry import rules
 from harness.geometry.numbers import SpecError
 from harness.geometry.sizes import Sizes
 
@@ -63,8 +62,8 @@ def read(text: str) -> Sizes:
     >>> read('g4mb2ic16ih10oc32oh10kh3sh1ph1dh0n"name"').padding
     (1, 1, 1, 1)
 
-    Raises `NotRead` for 3-D and for negative padding, else `SpecError` naming the missing key, a repeated key, what is
-    no key, or the impossible geometry.
+    Raises `NotRead` for 3-D and for negative padding, else `SpecError` naming the missing key, a repeated key, or what
+    is no key.
     """
     shown = f"benchdnn descriptor {text.strip()!r}"
     values = _values(text.strip(), shown)
@@ -72,14 +71,12 @@ def read(text: str) -> Sizes:
         if not values.get(key):
             raise SpecError(f"{shown} lacks {key!r}")
     high, wide = _plane(*(_axis(values, axis, shown) for axis in "dhw"), shown=shown)
-    spec = Sizes(
+    return Sizes(
         batch=values.get("mb", _BATCH), in_channels=values["ic"], input_size=(high.size, wide.size),
         out_channels=values["oc"], kernel_size=(high.kernel, wide.kernel), stride=(high.stride, wide.stride),
         padding=(high.begin, high.end, wide.begin, wide.end), dilation=(high.dilation, wide.dilation),
         groups=values.get("g", 1),
     )  # fmt: skip
-    rules.require_convolution(spec)
-    return spec
 
 
 def _parts(text: str) -> tuple[list[tuple[str, str]], str, str]:

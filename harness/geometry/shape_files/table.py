@@ -92,7 +92,7 @@ def _layer(row: Sequence[str], header: Sequence[str], found: Columns, place: str
 
 def _numbers(fields: columns.Fields, text: str, place: str) -> dict[str, int]:
     """The fields that one value gives; none if it is empty and there is a default. Raises `ShapesError`."""
-    if not text and (fields[0] in _DEFAULTS or fields[0] not in columns.REQUIRED):
+    if not text and fields[0] not in columns.REQUIRED:
         return {}
     words = re.split(r"\s*[x×*,;\s]\s*", text.strip("()[] ")) if len(fields) == 2 else [text]
     if len(words) not in (1, len(fields)):

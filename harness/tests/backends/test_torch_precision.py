@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from backends import torch_native  # noqa: E402
 from backends.torch_native import Precision, TorchNative, TorchNativeCuda  # noqa: E402
+from harness import BackendUnavailable  # noqa: E402
 from harness.geometry.spec import ConvSpec  # noqa: E402
 
 _SPEC = ConvSpec.parse("n1c2h5w5_f3kh3kw3")
@@ -115,3 +116,27 @@ def test_ceilings_count_bytes_read_and_written_and_each_mode(monkeypatch: pytest
         dict.fromkeys(("float32", "tf32", "float64"), 2 * 16**3 / 1e-3 / 1e9)
     )
     assert [value for _, value in flags.set] == ["ieee", "ieee", "tf32", "tf32", "ieee", "ieee"]
+
+
+@pytest.mark.parametrize(("make", "mode", "numerics"), [("cuda", "ieee", "gemm"), ("cuda_tf32", "tf32", "tf32")])
+def test_cudnn_picks_its_fastest_way(monkeypatch: pytest.MonkeyPatch, make: str, mode: str, numerics: str) -> None:
+    """`cudnn.benchmark` is off by default, and torch would be shown slower than it is."""
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    monkeypatch.setattr(torch.version, "cuda", "12.4")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    backend = getattr(torch_native, make)()
+    assert torch.backends.cudnn.benchmark
+    assert (backend.mode, backend.numerics, str(backend.device)) == (mode, numerics, "cuda")
+
+
+@pytest.mark.parametrize("make", ["cuda", "cuda_tf32"])
+def test_a_machine_without_a_card_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, make: str) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    monkeypatch.setattr(torch.version, "cuda", "12.4")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BackendUnavailable, match=r"^torch finds no CUDA device$"):
+        getattr(torch_native, make)()
+    monkeypatch.setattr(torch.version, "cuda", None)
+    with pytest.raises(BackendUnavailable, match=r"^torch .* is built without CUDA$"):
+        getattr(torch_native, make)()
+    assert not torch.backends.cudnn.benchmark

@@ -44,6 +44,20 @@ def test_quotes_comments_and_blanks(write: Write) -> None:
     assert specs(read(write, text)) == {'my, own:the "first" layer': _SPEC}
 
 
+def test_comments_begin_with_a_hash_in_the_first_column(write: Write) -> None:
+    text = "#layers,of,mine\nlayer,C,H,W,F,KH,KW,note\n# a,6,9,10,4,3,2,\nb,6,9,10,4,3,2,#1\n"
+    assert specs(read(write, text)) == {"a:b": "n1c6h9w10_f4kh3kw2"}
+
+
+def test_what_may_be_zero(write: Write) -> None:
+    """Images, and padding of each side: here all, then all but one."""
+    text = "C,H,W,F,KH,KW,N,PT,PB,PL,PR\n6,9,10,4,3,2,0,0,0,0,0\n6,9,10,4,3,2,5,1,2,3,4\n"
+    assert [str(layer.spec) for layer in read(write, text).layers] == [
+        "n0c6h9w10_f4kh3kw2",
+        "n5c6h9w10_f4kh3kw2_pt1pb2pl3pr4",
+    ]
+
+
 def test_missing_columns_have_their_defaults(write: Write) -> None:
     assert specs(read(write, "KW,KH,W,H,F,C\n2,3,9,10,4,6\n")) == {"a:n1c6h10w9_f4kh3kw2": "n1c6h10w9_f4kh3kw2"}
 
@@ -165,6 +179,7 @@ _SHORT = "C,H,W,F,KH,KW"
         (f"{_SHORT},OPH,OPW,OH,OW\n6,9,10,4,3,2,0,0,,\n", "line 2: a transposed layer must state its output"),
         ("C,H,W,F,kernel\n6,9,10,4,3x2x1\n", "column 'kernel': must be one number or two, got '3x2x1'"),
         ("C,H,W,F,kernel,padding\n6,9,10,4,3,full\n", "column 'padding': must be a whole number"),
+        ("C,H,W,F,kernel,stride\n6,9,10,4,3,same\n", "column 'stride': must be a whole number"),
         (f'{_SHORT}\n6,9,"10,4,3,2\n', "a.csv', line 2 has 3 values"),
         (f"{_SHORT}\n6,9,{'1' * 140_000},4,3,2\n", "a.csv', line 2: field larger than field limit"),
         (f"{_SHORT}\n", "a.csv' holds no layer"),
