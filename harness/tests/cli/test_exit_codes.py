@@ -37,6 +37,7 @@ _OK = ("numpy_fancy", CellStatus.OK)
         ([], 3),
         ([("a", CellStatus.UNSUPPORTED)], 3),  # nothing was measured at all
         ([_OK, ("a", CellStatus.UNSUPPORTED), ("a", CellStatus.OVER_BUDGET)], 0),
+        ([_OK, ("a", CellStatus.NO_MEMORY)], 0),
         ([_OK, ("a", CellStatus.UNAVAILABLE)], 3),
         ([_OK, ("b", CellStatus.UNAVAILABLE)], 0),  # which nobody named
         ([("a", CellStatus.UNAVAILABLE), ("b", CellStatus.HUNG), _OK], 1),

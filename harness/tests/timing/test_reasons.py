@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.calls.limits import memory
+from harness.oracle import data
 from harness.tests.helpers.timing.fake_backend import FakeBackend
 from harness.tests.helpers.timing.fake_clock import FakeClock
 from harness.tests.helpers.timing.groups import LARGE, SPEC, a_group, cells, child_of
 from harness.timing import clock as the_clock
+from harness.timing import group as the_group
 
 # -- over budget ---------------------------------------------------------------------------------------------------
 
@@ -63,14 +66,14 @@ def test_a_refusal_is_asked_of_this_very_case(clock: FakeClock) -> None:
     assert fake.calls == []
 
 
-def worn_out(after: int) -> Any:
+def worn_out(after: int, error: Exception = ValueError("worn out")) -> Any:  # noqa: B008
     """A result that is right so many times, and then an error."""
     left = [after]
 
     def spoil(result: np.ndarray) -> np.ndarray:
         left[0] -= 1
         if left[0] < 0:
-            raise ValueError("worn out")
+            raise error
         return result
 
     return spoil
@@ -130,3 +133,61 @@ def test_ctrl_c_is_nobodys_fault(clock: FakeClock) -> None:
     broken = FakeBackend(clock).complete(synchronize=raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         cells(child_of(a=broken), a_group("a"))
+
+
+# -- memory --------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_machine_has_no_memory_for_is_said_of_all_that_are_there(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is made; a backend that is missing is missing all the same."""
+    asked: list[float] = []
+
+    def shortage(needed: float) -> str:
+        asked.append(needed)
+        return "it needs 9 GiB of 8 GiB"
+
+    monkeypatch.setattr(memory, "shortage", shortage)
+    monkeypatch.setattr(data, "exact", raising(AssertionError("inputs were made")))
+    fake = FakeBackend(clock)
+    child = child_of(a=fake.complete(), b=fake.complete())
+    child.missing["c"] = "no such card"
+    found = cells(child, a_group(*"acb", op="conv2d", dtype="float64"))
+    assert [(name, cell.status, cell.reason) for name, cell in found.items()] == [
+        ("a", "no_memory", "it needs 9 GiB of 8 GiB"),
+        ("c", "unavailable", "no such card"),
+        ("b", "no_memory", "it needs 9 GiB of 8 GiB"),
+    ]
+    assert asked == [memory.timed("conv2d", SPEC, "float64")]
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "reason"),
+    [
+        (data, "exact", "there is not enough memory for its inputs: Unable to allocate 9 GiB"),
+        (the_group, "Gate", "there is not enough memory to judge it: Unable to allocate 9 GiB"),
+    ],
+)
+def test_memory_that_runs_out_before_any_call_is_nobodys_fault(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, reason: str
+) -> None:
+    monkeypatch.setattr(module, name, raising(MemoryError("Unable to allocate 9 GiB")))
+    found = cells(child_of(a=FakeBackend(clock).complete(), b=FakeBackend(clock).complete()), a_group(*"ab"))
+    assert {(cell.status, cell.reason) for cell in found.values()} == {("no_memory", reason)}
+    assert set(found) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"), [(2, "raised MemoryError: 9 GiB"), (3, "while timed, it raised MemoryError: 9 GiB")]
+)
+def test_memory_that_runs_out_in_a_call_is_no_fault(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, after: int, reason: str
+) -> None:
+    """Nor is it one of any other."""
+    monkeypatch.setattr(the_clock, "SHORTEST_BLOCK", 1e-7)
+    fake = FakeBackend(clock, spoil=worn_out(after, MemoryError("9 GiB")))
+    found = cells(child_of(a=fake.complete(), b=FakeBackend(clock).complete()), a_group(*"ab"))
+    assert (found["a"].status, found["a"].reason, found["a"].samples) == ("no_memory", reason, [])
+    assert found["b"].status == "ok"

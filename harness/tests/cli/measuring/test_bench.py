@@ -157,6 +157,21 @@ def test_of_many_bad_cells_the_first_ten_are_named(
     assert [line.rpartition(" ")[2] for line in lines] == [str(i) for i in range(10)]
 
 
+def test_a_layer_that_is_too_large_for_the_machine_is_named_once(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the first of its ops; ten layers at most."""
+    large: dict[str, Any] = dict(status=CellStatus.NO_MEMORY, backend="a")
+    measured.cells = [a_cell(samples=[0.5]), a_cell(op="conv2d", layer="net:0", reason="it needs 9 GiB", **large)]
+    measured.cells += [a_cell(layer=f"net:{i}", reason=f"it needs {i} TiB", **large) for i in range(12)]
+    assert call(monkeypatch, "bench", *_ONE) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "measured 1 of 14 cells, 13 no_memory",
+        "  no_memory: net:0: conv2d: it needs 9 GiB",
+        *(f"  no_memory: net:{i}: im2col: it needs {i} TiB" for i in range(1, 10)),
+    ]
+
+
 def test_a_run_in_which_all_went_well_says_so_in_one_line(
     measured: Measured, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
