@@ -27,7 +27,7 @@ _SINGLE: dict[str, str] = {
     "PT": "pt padtop paddingtop toppad", "PB": "pb padbottom paddingbottom bottompad",
     "PL": "pl padleft paddingleft leftpad", "PR": "pr padright paddingright rightpad",
 }  # fmt: skip
-# With an axis, before or behind: kernel_h, hstride. Those of more than one letter also with y and x.
+# With an axis, before or behind: kernel_h, hstride.
 _PER_AXIS: dict[Fields, str] = {
     ("H", "W"): "i in input inputsize image img imagesize ifmap",
     ("KH", "KW"): "k f kernel kernelsize ksize filter filtersize",
@@ -68,9 +68,9 @@ def _axis_names() -> Iterator[tuple[str, Fields]]:
     for fields, things in _PER_AXIS.items():
         for field, axes in zip(fields, (("h", "height", "y"), ("w", "width", "x")), strict=True):
             for thing in things.split():
-                # y and x only behind whole words, and not of images, where they may be a position.
-                few = len(thing) < 3 or fields in (("H", "W"), ("OH", "OW"))
-                for axis in axes[:2] if few else axes:
+                # Letters go with letters; y and x with words, but not of images, where they may be a position.
+                is_image = fields in (("H", "W"), ("OH", "OW"))
+                for axis in axes[: 1 if len(thing) == 1 else 2 if len(thing) == 2 or is_image else 3]:
                     yield thing + axis, (field,)
                     yield axis + thing, (field,)
 

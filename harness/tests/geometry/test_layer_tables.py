@@ -123,6 +123,16 @@ def test_transposed_layers_are_the_way_back(write: Write) -> None:
     ]
 
 
+def test_an_output_in_part_is_not_compared(write: Write) -> None:
+    text = "C,H,W,F,KH,KW,OH,OW\n6,9,10,4,3,2,1,\n6,9,10,4,3,2,,1\n"
+    assert {str(layer.spec) for layer in read(write, text).layers} == {"n1c6h9w10_f4kh3kw2"}
+
+
+def test_padding_of_one_side_alone(write: Write) -> None:
+    text = "C,H,W,F,KH,KW,PT,PB,PL,PR\n6,9,10,4,3,2,,,5,\n"
+    assert [str(layer.spec) for layer in read(write, text).layers] == ["n1c6h9w10_f4kh3kw2_pt0pb0pl5pr0"]
+
+
 def test_columns_that_mean_nothing_are_named(write: Write) -> None:
     found = read(write, "note,C,H,W,F,KH,KW,gflop,time (ms)\nslow,6,9,10,4,3,2,0.1,8\n")
     assert list(specs(found).values()) == ["n1c6h9w10_f4kh3kw2"]
