@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.contract.protocol import ARGUMENTS, DTYPES, ArgumentError, BackendUnavailable, CompleteBackend, validate
+from harness.contract.protocol import (
+    ARGUMENTS,
+    DTYPES,
+    SCHEMA,
+    ArgumentError,
+    BackendUnavailable,
+    CompleteBackend,
+    validate,
+)
 from harness.geometry.spec import OPS, ConvSpec, Op
 
 _SPEC = ConvSpec.parse("n2c6h5w4_f9kh2kw3_g3")
@@ -77,6 +85,10 @@ def test_what_does_not_fit_is_refused_in_these_words(op: Any, given: list[Any], 
     with pytest.raises(ArgumentError) as caught:
         validate(op, _SPEC, *given)
     assert str(caught.value) == text
+
+
+def test_this_is_the_first_contract() -> None:
+    assert SCHEMA == 1
 
 
 def test_an_unavailable_backend_is_an_import_that_failed_and_an_argument_a_value() -> None:

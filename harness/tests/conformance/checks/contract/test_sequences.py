@@ -118,6 +118,7 @@ def test_the_related_geometries_differ_in_one_thing_each() -> None:
         ("n1c1h9w5_f1kh3kw2", "n1c1h9w5_f1kh3kw2_dh1dw2"),
         ("n1c1h9w3_f1kh3kw2", "n1c1h9w3_f1kh3kw2"),  # twice the reach would not fit
         ("n1c1h3w9_f1kh3kw2_sh2sw1", "n1c1h3w9_f1kh3kw2_dh1dw2"),
+        ("n1c1h3w2_f1kh3kw2_sh2sw1", "n1c1h3w2_f1kh3kw2"),
     ],
 )
 def test_the_dilated_one_fits(text: str, last: str) -> None:
