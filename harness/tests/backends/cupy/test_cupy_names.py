@@ -50,7 +50,7 @@ def test_the_fake_has_no_more_than_cupy() -> None:
     import cupy
 
     fake = ast.parse(
-        (Path(__file__).parents[1] / "helpers" / "cuda" / "fake_cupy" / "cupy" / "__init__.py").read_text(
+        (Path(__file__).parents[2] / "helpers" / "cuda" / "fake_cupy" / "cupy" / "__init__.py").read_text(
             encoding="utf-8"
         )
     )

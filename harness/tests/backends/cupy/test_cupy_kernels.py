@@ -32,7 +32,7 @@ LAYER = ConvSpec.parse("n3c6h12w11_f8kh3kw3_pt1pb1pl1pr1")
 
 def with_fake_cupy(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Python in a process that takes the fake for CuPy."""
-    path = os.pathsep.join([str(Path(__file__).parents[1] / "helpers" / "cuda" / "fake_cupy"), str(ROOT)])
+    path = os.pathsep.join([str(Path(__file__).parents[2] / "helpers" / "cuda" / "fake_cupy"), str(ROOT)])
     command = [sys.executable, *arguments]
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
 
