@@ -1,7 +1,7 @@
 """A process between the harness and a child: when either of them ends, all that the child has started ends too.
 
-Run as a script, `guardian.py PID COMMAND...`, by the process PID, whose pipe is its standard input. It is the reaper of
-what lies below it, so that not even a daemon can leave. A signal to interrupt goes on to the child; the end of the
+Run as a script, `guardian.py PID asked|alone COMMAND...`, by the process PID, whose pipe is its standard input: the
+command may read it if it is to be asked, else it finds it empty. The guardian is the reaper of what lies below it, so that not even a daemon can leave. A signal to interrupt goes on to the child; the end of the
 child, exit code or signal, becomes its own. Where there is no Linux it ends the child and the process group of that.
 """
 
@@ -19,27 +19,34 @@ from contextlib import suppress
 from pathlib import Path
 
 _BECOME_REAPER, _DIE_WITH_PARENT = 36, 1  # PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
+_ASKED, _ALONE = "asked", "alone"
 _LOOK_EVERY = 0.2  # seconds, where the system cannot tell of the end of a process
 _LONGEST = 5.0  # seconds to end all; what the kernel holds back for longer is left behind
 
 
-def command(words: Sequence[str]) -> list[str]:
-    """The words that run a command under a guardian. Its standard input must be a pipe, open as long as it may run."""
-    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *words]
+def command(words: Sequence[str], asked: bool) -> list[str]:
+    """The words that run a command under a guardian. Standard input must be a pipe, open as long as it may run.
+
+    `asked`: the command reads that pipe.
+    """
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), _ASKED if asked else _ALONE, *words]
 
 
 def main() -> int:
     """Start the command, wait until it or its parent ends, and end the rest. The status that `os.waitpid` gave."""
-    parent, words = int(sys.argv[1]), sys.argv[2:]
+    parent, kind, words = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    nothing = os.open(os.devnull, os.O_RDWR)
     _prctl(_BECOME_REAPER, 1)
     child = os.fork()
     if child == 0:
+        if kind == _ALONE:
+            os.dup2(nothing, 0)
         os.setsid()
         _prctl(_DIE_WITH_PARENT, signal.SIGKILL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as for any new process; Python ignores it
         os.execvp(words[0], words)
     signal.signal(signal.SIGINT, lambda number, frame: _kill(child, number))
-    lifeline, nothing = os.dup(0), os.open(os.devnull, os.O_RDWR)
+    lifeline = os.dup(0)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)  # or nobody would see that the child has closed its end
     _wait(parent, child, lifeline)

@@ -63,7 +63,7 @@ class Worker:
         """Start `python -m module`, whose messages back are of the union `answers`."""
         self._messages = answers | pipe.Done | pipe.Error
         self._process = subprocess.Popen(
-            guardian.command(own_packages.command(module)), env=env, start_new_session=True, bufsize=0,
+            guardian.command(own_packages.command(module), asked=True), env=env, start_new_session=True, bufsize=0,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stdin is not None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
+from harness.calls.commands import run as run_command
 from harness.contract import own_packages, targets
 from harness.geometry import layers
 from harness.results import machine, run_files
@@ -55,14 +55,11 @@ def _is_ours(text: str) -> bool:
 def record(file: Path) -> str:
     """Let asv record a finished run that is not left out; a few seconds. Returns one line that says what was done."""
     header = run_files.header(file)
-    done = subprocess.run(
-        own_packages.command("harness.timing.asv_child"), cwd=machine.project_root(), text=True, check=False,
-        env={**os.environ, RUN_VARIABLE: str(file.resolve())},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    if done.returncode:
-        last = [line for line in done.stdout.splitlines() if line.strip()][-1:]
-        return f"asv step failed with exit code {done.returncode}: {''.join(last)[:200]}"
+    words, root = own_packages.command("harness.timing.asv_child"), machine.project_root() or Path.cwd()
+    failed, printed = run_command(words, root, {**os.environ, RUN_VARIABLE: str(file.resolve())})
+    if failed:
+        last = [line for line in printed.splitlines() if line.strip()][-1:]
+        return f"asv step failed with exit code {failed}: {''.join(last)[:200]}"
     name = conditions(header)["machine"]
     return f"asv recorded commit {header.code.commit[:8]} for machine {name} in results/asv"
 
