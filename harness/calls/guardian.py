@@ -1,8 +1,9 @@
 """A process between the harness and a child: when either of them ends, all that the child has started ends too.
 
 Run as a script, `guardian.py PID asked|alone COMMAND...`, by the process PID, whose pipe is its standard input: the
-command may read it if it is to be asked, else it finds it empty. The guardian is the reaper of what lies below it, so that not even a daemon can leave. A signal to interrupt goes on to the child; the end of the
-child, exit code or signal, becomes its own. Where there is no Linux it ends the child and the process group of that.
+command may read it if it is to be asked, else it finds it empty. The guardian is the reaper of what lies below it, so
+that not even a daemon can leave. A signal to interrupt goes on to the child; the end of the child, exit code or signal,
+becomes its own. Where there is no Linux it ends the child and the process group of that.
 """
 
 from __future__ import annotations

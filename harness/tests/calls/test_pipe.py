@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -59,17 +61,56 @@ def test_arrays_arrive_as_they_are_and_can_be_written() -> None:
             assert got.flags.writeable
 
 
-@pytest.mark.parametrize("line", [b"word\n", b"[]\n", b'{"message": {"kind": "Other"}, "arrays": []}\n'])
-def test_what_is_foreign_is_an_error(line: bytes) -> None:
-    with pytest.raises((ValueError, TypeError)):
-        pipe.read(io.BytesIO(line), Said | Asked)
+_NONE = '{"message": {"kind": "Other"}, "arrays": []}'
+_BAD_ARRAY = '{"message": {"kind": "Said", "text": ""}, "arrays": [%s]}'
 
 
-def test_an_array_that_is_cut_off_is_an_error() -> None:
+@pytest.mark.parametrize(
+    "line",
+    ["word", "", "[]", "7", "{}", _NONE, _BAD_ARRAY % "3", _BAD_ARRAY % '["<f4", "x"]', _BAD_ARRAY % '["no", [1]]',
+     _BAD_ARRAY % f'["<f8", [{2**50}]]'],
+)  # fmt: skip
+def test_what_is_foreign_is_an_error(line: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        pipe.read(io.BytesIO(line.encode() + b"\n"), Said | Asked)
+
+
+def test_a_line_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe, "_LONGEST_LINE", 100)
+    stream = io.BytesIO(b"x" * 1000)
+    with pytest.raises(EOFError, match="in the middle of a message"):
+        pipe.read(stream, Said)
+    assert stream.tell() == 100
+
+
+@pytest.mark.parametrize(("kept", "where"), [(-1, "an array"), (20, "a message")])
+def test_what_is_cut_off_is_an_error(kept: int, where: str) -> None:
     stream = io.BytesIO()
     pipe.write(stream, Said("x"), [np.ones(100)])
-    with pytest.raises(EOFError, match="in the middle of an array"):
-        pipe.read(io.BytesIO(stream.getvalue()[:-1]), Said | Asked)
+    with pytest.raises(EOFError, match=f"ended in the middle of {where}"):
+        pipe.read(io.BytesIO(stream.getvalue()[:kept]), Said | Asked)
+
+
+def test_a_patient_writer_waits_for_its_reader_but_not_for_ever() -> None:
+    """A pipe holds 64 KiB: what is more is written as it is read."""
+    out, into = os.pipe()
+    data = np.arange(2**18, dtype="u4")
+    with open(out, "rb") as reader, ThreadPoolExecutor(1) as pool:
+        sink = pipe.PatientSink(into)
+        sink.give(120)
+        read = pool.submit(reader.read, data.nbytes)
+        sink.write(data.data)
+        assert read.result(120) == data.tobytes()
+        sink.give(0.1)
+        with pytest.raises(TimeoutError, match="nobody has read"):
+            sink.write(data.data)
+        sink.give(0)
+        with pytest.raises(TimeoutError):
+            sink.write(b"x")
+    sink.give(1e9)  # longer than the system can wait at once
+    with pytest.raises(BrokenPipeError):
+        sink.write(b"x")
+    os.close(into)
 
 
 class Speechless(Exception):
