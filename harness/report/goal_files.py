@@ -14,6 +14,7 @@ from harness.geometry.spec import ConvSpec
 from harness.results.reading import parsed
 from harness.results.records import Comparison, ComparisonRow
 from harness.results.writing import ResultsError
+from harness.telling import named
 
 COPY = "device copy"  # what a goal is against that is no peer: the copy bandwidth of the device
 # Of a row and its geometry. An H200 has 60 MB of cache: with 128 MiB in all, most of either array is in memory.
@@ -48,15 +49,20 @@ class Goal:
 
 
 def read_goals(folder: Path) -> list[Goal]:
-    """Those of goals.csv."""
-    with (folder / "goals.csv").open(encoding="utf-8", newline="") as file:
-        return [
-            Goal(
-                backend=row["backend"], op=row["op"], dtype=row["dtype"], against=row["against"],
-                mean=float(row["goal"]), floor=float(row["floor"]) if row["floor"] else None, layers=row["layers"],
-            )
-            for row in csv.DictReader(file)
-        ]  # fmt: skip
+    """Those of goals.csv. Raises `ResultsError` for a line that is no goal, or of layers of no known kind."""
+    path, found = folder / "goals.csv", []
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                floor = float(row["floor"]) if row["floor"] else None
+                found.append(Goal(
+                    backend=row["backend"], op=row["op"], dtype=row["dtype"], against=row["against"],
+                    mean=float(row["goal"]), floor=floor, layers=row["layers"],
+                ))  # fmt: skip
+                KINDS[row["layers"]]
+            except (KeyError, TypeError, ValueError) as error:
+                raise ResultsError(f"{str(path)!r}: line {number} is no goal: {named(error)}") from error
+    return found
 
 
 def read_comparisons(folder: Path) -> list[Comparison]:
