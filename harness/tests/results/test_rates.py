@@ -50,6 +50,15 @@ def test_the_ceiling_with_the_larger_share_binds(product: float, bound: str, sha
     assert found.compute_share == pytest.approx(2.304 / product)
 
 
+def test_at_equal_shares_memory_binds() -> None:
+    plain = rates.rates("conv2d", _SPEC, "float32", 2e-6, None)
+    limits = replace(
+        _LIMITS, copy_gbs={"cache": 2 * plain.gbs, "dram": 1.0}, matmul_gflops={"float32": 2 * plain.gflops}
+    )
+    found = rates.rates("conv2d", _SPEC, "float32", 2e-6, limits)
+    assert (found.memory_share, found.compute_share, found.bound, found.share) == (0.5, 0.5, "memory", 0.5)
+
+
 @pytest.mark.parametrize(
     ("dtype", "numerics", "product"),
     [

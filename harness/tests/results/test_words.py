@@ -40,7 +40,8 @@ def test_what_is_no_number_is_no_duration(seconds: float) -> None:
 @pytest.mark.parametrize(
     ("count", "text"),
     [
-        (0, "0 B"), (900, "900 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (1536, "1.50 KiB"), (2**20 - 1, "1024 KiB"),
+        (0, "0 B"), (5, "5 B"),
+        (900, "900 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (1536, "1.50 KiB"), (2**20 - 1, "1024 KiB"),
         (2**20, "1.00 MiB"), (3_000_000, "2.86 MiB"), (2**30 - 1, "1024 MiB"), (2**30, "1.00 GiB"),
         (3 * 2**40, "3072 GiB"),
     ],
@@ -67,6 +68,7 @@ def test_three_digits_unless_the_whole_part_has_more(value: float, significant: 
         (0.172, "5.8x faster", ""), (0.005, "200x faster", ""), (2.0, "2.0x slower", ""), (3.14, "3.1x slower", ""),
         (99.9, "99.9x slower", ""), (100, "100x slower", ""), (1234.5, "1234x slower", ""), (1.06, "1.1x slower", ""),
         (1.04, "same", "4 % slower"), (0.97, "same", "3 % faster"), (1.006, "same", "1 % slower"),
+        (1.0448, "same", "4 % slower"),
         (0.994, "same", "1 % faster"), (1.004, "same", "same"), (0.996, "same", "same"), (1.0, "same", "same"),
     ],
 )  # fmt: skip
