@@ -112,7 +112,7 @@ def test_each_side_is_held_against_its_own_device() -> None:
     spec = ConvSpec.parse("n32c64h112w112_f8kh3kw3")
     gigabytes = spec.min_bytes("im2col", "float32") / 1e9
     cells = [
-        a_cell(name, [seconds] * 3, spec=str(spec))
+        a_cell(name, [seconds, 4 * seconds, seconds / 2], spec=str(spec))
         for name, seconds in (("mine", 0.01), ("other", 0.02), ("numpy_fancy", 0.5))
     ]  # fmt: skip
     slower = Ceilings(
