@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.geometry import benchdnn
 from harness.geometry.shape_files import lines, table
 from harness.geometry.shape_files.contents import file_at, text_of
-from harness.geometry.shape_files.found import Found, Layer, ShapesError, unique
+from harness.geometry.shape_files.found import Found, Layer, ShapesError, printable, unique
 from harness.geometry.spec import ConvSpec, SpecError
 from harness.telling import did_you_mean
 
@@ -65,7 +65,7 @@ def _in_file(path: Path) -> Found:
 def _one(shapes: str) -> Layer:
     """The layer that a spec or a descriptor is. Raises `ShapesError`."""
     try:
-        return Layer(benchdnn.name_of(shapes) or shapes, ConvSpec.parse(shapes))
+        return Layer(printable(benchdnn.name_of(shapes)) or shapes, ConvSpec.parse(shapes))
     except SpecError as error:
         if not shapes.endswith(_SUFFIXES) and (benchdnn.looks_like(shapes) or re.match("n[0-9]", shapes)):
             raise ShapesError(str(error)) from None

@@ -128,7 +128,7 @@ def columns_of(header: Sequence[str]) -> Columns:
         raise ShapesError(f"columns {given['PH']!r} and {given['PT']!r} both give padding")
     if "OPH" in given and "OH" not in given:
         raise ShapesError(f"column {given['OPH']!r} makes layers transposed, so the header must have OH, OW too")
-    if "mb" in names and ("dh" in names or "dw" in names):
+    if "mb" in names and "dh" in names:
         raise ShapesError("benchdnn, whose names these are, counts 'dh' from 0; call it DILATION_H, counted from 1")
     return Columns(fields, [name for name in unused if plain(name) not in _OURS])
 

@@ -46,7 +46,7 @@ def text_of(path: Path) -> str:
     if data.startswith(_UTF16):
         raise ShapesError(f"{shown} is text in UTF-16; save it as UTF-8")
     if b"\0" in data:
-        raise ShapesError(f"{shown} is not text: it holds bytes of value 0")
+        raise ShapesError(f"{shown} is not text, it holds bytes of value 0; save it as CSV or text in UTF-8")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

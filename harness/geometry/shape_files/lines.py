@@ -45,7 +45,7 @@ def _words(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), start=1):
         for word in _before_comment(line):
             part = word.removesuffix("\\")
-            if last and (joins or not part):
+            if last and joins:
                 last = (last[0], last[1] + part)
             elif part:
                 if last:

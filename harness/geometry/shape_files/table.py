@@ -73,7 +73,7 @@ def _layer(row: Sequence[str], header: Sequence[str], found: Columns, place: str
     texts = dict(zip(found.fields, zip(header, row, strict=False), strict=False))
     numbers = dict(_DEFAULTS)
     named: PaddingName | None = None
-    labels = {"suite": suite, "layer": ""}
+    labels = {"suite": printable(suite), "layer": ""}
     for fields, (column, text) in texts.items():
         if not fields:
             continue

@@ -42,6 +42,14 @@ def test_an_input_file_of_benchdnn(write: Write) -> None:
     )
 
 
+@pytest.mark.parametrize("line", ["n1c1h3w3_f1kh2kw2", "ic1oc1ih3kh3", "--dt=f32"])
+def test_commas_make_no_table_of_it(write: Write, line: str) -> None:
+    text = f"{line} # a, b, c\n#a, b\nn1c1h4w3_f1kh2kw2 n1c1h5w3_f1kh2kw2\n"
+    found = read_shapes(str(write("a.csv", text)))
+    assert [layer.spec.input_size for layer in found.layers][-2:] == [(4, 3), (5, 3)]
+    assert len(found.layers) + len(found.left_out) == 3
+
+
 def test_a_file_of_nothing_but_3d_holds_no_layer(write: Write) -> None:
     path = write("a.txt", "ic1oc1id3kd3\n\nic1oc1id4kd3\nic1oc1id5kd3\n")
     with pytest.raises(ShapesError, match=r"a\.txt' holds no layer; left out: lines 1, 3-4: 3-D"):

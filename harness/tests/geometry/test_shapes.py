@@ -86,7 +86,7 @@ def test_a_benchdnn_descriptor() -> None:
         (b"n1c1h3w3_f1kh1kw1\n# caf\xe9\n", ", line 2: byte 0xe9 is not text in UTF-8; save it as UTF-8"),
         ("C;H;W\n".encode("utf-16"), " is text in UTF-16; save it as UTF-8"),
         ("C;H;W\n".encode("utf-16-be", "strict").join([b"\xfe\xff", b""]), " is text in UTF-16; save it as UTF-8"),
-        (b"\x7fELF\x02\x01\x00\x00", " is not text: it holds bytes of value 0"),
+        (b"\x7fELF\x02\x01\x00\x00", " is not text, it holds bytes of value 0; save it as CSV or text in UTF-8"),
         (b"# " + b"x" * 2**22, " is larger than 4 MiB, which is no list of layers"),
         (b"", " holds no layer"),
         (b"\xef\xbb\xbf", " holds no layer"),
@@ -104,6 +104,14 @@ def test_a_file_as_large_as_may_be(tmp_path: Path) -> None:
     line = b"\xef\xbb\xbfn1c1h3w3_f1kh1kw1\n#"
     (tmp_path / "a").write_bytes(line + b"x" * (2**22 - len(line)))
     assert [layer.name for layer in read_layers(str(tmp_path / "a"))] == ["n1c1h3w3_f1kh1kw1"]
+
+
+def test_a_name_that_is_no_text_is_shown_as_one(tmp_path: Path) -> None:
+    path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.csv")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("C,H,W,F,KH,KW\n1,3,4,2,1,1\n")
+    assert [layer.name for layer in read_layers(os.fsdecode(path))] == ["caf?:n1c1h3w4_f2kh1kw1"]
+    assert [layer.name for layer in read_layers('ic1oc1ih3kh3n"\x1b[1m a\tb"')] == ["?[1m a b"]
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
@@ -134,7 +142,7 @@ def test_a_pipe_is_read_as_a_file(tmp_path: Path) -> None:
 
 def test_a_text_that_no_file_can_be_called_is_a_spec() -> None:
     """A descriptor longer than a file's name may be, or with a slash in it."""
-    assert [layer.name for layer in read_layers('ic1oc1ih3kh3n"%s"' % ("x/y." * 100))] == ["x/y." * 100]
+    assert [layer.name for layer in read_layers('ic1oc1ih3kh3n"%s"' % ("x/y." * 100))] == ["x/y." * 50]
     with pytest.raises(ShapesError, match=r"^spec 'n1c1h3w3_f1kh1kw1.*' holds '\u0660'"):
         read_layers("n1c1h3w3_f1kh1kw1\0\u0660")
 

@@ -64,8 +64,10 @@ def test_products_leave_room_for_the_bias(op: Op) -> None:
         ("conv2d_bias_grad", "float16", 2048, 1),
         ("conv2d_bias_grad", "float32", 2**24 // 7, 7),
         ("conv2d_bias_grad", "float64", 2**24 // 7, 1000),
+        ("conv2d_bias_grad", "float64", 2**53 // 7, 7),
         ("conv2d_bias_grad", "int32", 2**31 // 500, 500),
         ("conv2d_bias_grad", "int64", 2**31 // 500, 1000),
+        ("conv2d_bias_grad", "int64", 2**62 // 7, 7),
         ("conv2d", "float32", 17, 8),
         ("conv2d", "float32", 2**24 // 2 // 25, 5),
         ("conv2d", "int32", 2**31 // 2 // 25, 5),
@@ -151,6 +153,8 @@ def test_lazy_arguments_are_the_pooled_ones(small_pool: int, op: Op) -> None:
     assert [a.shape for a in lazy] == [a.shape for a in arrays]
     for array, elements in zip(arrays, lazy, strict=True):
         assert all(elements[index] == array[index] for index in np.ndindex(*array.shape))
+        with pytest.raises(ValueError, match=r"shorter|longer"):
+            elements[(0,) * (array.ndim + 1)]
     if op == "conv2d":
         assert lazy[2][3] == arrays[2][3]  # of one axis, also by its number alone
 
