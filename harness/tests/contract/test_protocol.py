@@ -122,3 +122,4 @@ def test_a_complete_backend_goes_there_computes_and_comes_back() -> None:
     assert backend.call("conv2d", _SPEC, "p", "q", None) == "result"
     assert said[-1] == ("compute", ("p", "q", None, _SPEC))
     assert (backend.numerics, backend.info, backend.seconds, backend.ceilings) == ("gemm", {}, None, None)
+    assert repr(backend) == "CompleteBackend(name='x', target='x.py', native=frozenset(), numerics='gemm', info={})"
