@@ -1,4 +1,4 @@
-"""A file of the user's is imported under a name of its own, with what lies beside it, and leaves nothing if it fails."""
+"""A file of the user's is imported under a name of its own, with what lies beside it; if it fails nothing is left."""
 
 from __future__ import annotations
 

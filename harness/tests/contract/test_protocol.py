@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import numpy as np
@@ -122,4 +123,6 @@ def test_a_complete_backend_goes_there_computes_and_comes_back() -> None:
     assert backend.call("conv2d", _SPEC, "p", "q", None) == "result"
     assert said[-1] == ("compute", ("p", "q", None, _SPEC))
     assert (backend.numerics, backend.info, backend.seconds, backend.ceilings) == ("gemm", {}, None, None)
+    with pytest.raises(FrozenInstanceError):
+        backend.name = "y"  # type: ignore[misc]
     assert repr(backend) == "CompleteBackend(name='x', target='x.py', native=frozenset(), numerics='gemm', info={})"
