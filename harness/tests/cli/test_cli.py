@@ -1,11 +1,10 @@
-"""The command line as scripts and users rely on it: exit codes, one-line errors, JSON, repro lines, Ctrl-C.
+"""The command line as scripts and users rely on it, with the real suite and clock: verdicts, repro lines, Ctrl-C.
 
-Most tests run the real program in a process of its own; those that must break the harness itself call `main` here.
+The first tests run the program in a process of its own; the others call `main` here, with plug-ins in their children.
 """
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
@@ -16,20 +15,23 @@ from conformance.run import engine, suite_run
 from conformance.run.results import BackendResult, CaseResult
 from harness.contract import targets
 from harness.geometry.spec import OPS
+from harness.tests.helpers.cli.running import Run
 from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write, edited
-from harness.tests.helpers.program import assert_one_line, at_start, call, harness, shell, stored
+from harness.tests.helpers.program import at_start, harness, shell, stored
 
 _SPEC = "n1c3h12w11_f4kh3kw2"
 _ONE_LAYER = ("--shapes", _SPEC, "--ops", "im2col", "--pairs", "3")
 _FEW = ("--check", "contract.dtype", "--ops", "im2col", "--dtype", "float32")
 _OWN_UNAVAILABLE = "class BackendUnavailable(Exception):\n    pass\n\n\nraise BackendUnavailable('no such card')\n"
-# -- a right backend -----------------------------------------------------------------------------------------------
+
+
+# -- from the shell ------------------------------------------------------------------------------------------------
 
 
 def test_a_right_plugin_passes_for_every_op(write: Write, tmp_path: Path) -> None:
     write("good.py", GOOD)
     done = harness(tmp_path, "check", "./good.py", "--json", "out.json")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     (found,) = stored(tmp_path / "out.json")
     assert (found["schema"], found["backend"], found["verdict"], found["reason"]) == (1, "good", "pass", "")
     assert found["planned"] == found["executed"] == found["counts"]["pass"] > 1000
@@ -38,89 +40,50 @@ def test_a_right_plugin_passes_for_every_op(write: Write, tmp_path: Path) -> Non
     # The keys are the contract of docs/reading-a-report.md; `reason` says why a backend is unavailable or incomplete.
     assert set(found) == {"schema", "backend", "suite_version", "verdict", "reason", "planned", "executed", "counts",
                           "seconds", "checks", "total", "tier", "seed", "isolated", "shard", "cut"}  # fmt: skip
-    assert found["isolated"]
+    assert (found["isolated"], found["tier"], found["seed"], found["shard"], found["cut"]) == (True, 1, 0, "", "")
     assert set(found["counts"]) == {"pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", "not_run"}
     keys = {"id", "op", "dtype", "status", "planned", "executed", "reason", "repro", "diagnosis",
             "seconds", "optional", "used", "failures"}  # fmt: skip
     assert {frozenset(c) for c in found["checks"]} == {frozenset(keys)}
 
 
-def test_the_script_and_the_module_are_one_program(write: Write, tmp_path: Path) -> None:
-    """A `module:Attr` of the current folder is found by both."""
-    write("mymodule.py", GOOD + GOOD_CLASS.format(name="Mine"))
-    arguments = ("check", "mymodule:Mine", *_FEW)
-    script = shell(tmp_path, shlex.join(("harness", *arguments)))
-    module = harness(tmp_path, *arguments)
-    assert (script.returncode, script.stderr) == (module.returncode, module.stderr) == (0, "")
+def test_a_repro_is_pasted_into_a_shell(write: Write, tmp_path: Path) -> None:
+    """As the console script shows it, of a `module:Attr` in the current folder and of a path with a quote in it."""
+    write("mymodule.py", edited("] += taps[", "] = taps[") + GOOD_CLASS.format(name="Mine"))
+    write("it's broken/bad.py", edited("] += taps[", "] = taps["))
+    words = ["mymodule:Mine", "it's broken/bad.py", "--ops", "col2im", "--check", "values.exact", "--tier", "0"]
+    done = shell(tmp_path, f"harness check {shlex.join(words)}")
+    assert done.returncode == 1, done.stderr
+    for target in ("mymodule:Mine", shlex.quote("it's broken/bad.py")):
+        line = next(line for line in done.stdout.splitlines() if f"repro: harness check {target} " in line)
+        again = shell(tmp_path, f"{line.partition('repro: ')[2]} --json again.json")
+        assert again.returncode == 1, again.stderr
+        assert line in again.stdout
+        (found,) = stored(tmp_path / "again.json")
+        assert (found["planned"], found["executed"], found["counts"]["fail"]) == (1, 1, 1)
 
 
-def test_backends_lists_all_and_claims(tmp_path: Path) -> None:
-    done = harness(tmp_path, "backends", "--json")
-    found = {b["backend"]: b for b in json.loads(done.stdout)}
-    assert done.returncode == 0
-    assert list(found) == targets.names()
-    assert {"naive_loops", "numpy_fancy", "matlab_loop", "numba_tiled", "numba_winograd", "cupy_kernels",
-            "torch_native", "torch_native_cuda"} <= set(found)  # fmt: skip
-    assert found["numpy_fancy"]["available"]
-    assert found["numpy_fancy"]["dtypes"] == ["float32", "float64"]
-    assert all(b["available"] or b["reason"] for b in found.values())
+def test_compare_and_bench_measure_what_was_asked(write: Write, tmp_path: Path) -> None:
+    write("good.py", GOOD)
+    done = harness(tmp_path, "compare", "./good.py", "numpy_fancy", *_ONE_LAYER, "--json", "out.json")
+    assert done.returncode == 0, done.stderr
+    found = stored(tmp_path / "out.json")
+    (row,), (mean,) = found["rows"], found["geomean"]
+    assert (row["op"], row["dtype"], row["spec"], row["a"], row["b"], row["status"], row["reason"]) == (
+        "im2col", "float32", _SPEC, "good", "numpy_fancy", "ok", "",
+    )  # fmt: skip
+    assert (row["pairs"], mean["layers"], mean["ratio"]) == (3, 1, pytest.approx(row["ratio"]))
+    assert row["low"] <= row["ratio"] <= row["high"]
+    assert min(row["low"], row["a_seconds"], row["b_seconds"]) > 0
+    done = harness(tmp_path, "bench", "./good.py", *_ONE_LAYER[:4])
+    assert done.returncode == 0, done.stderr
+    assert "measured 1 of 1 cells\n" in done.stderr
+    (file,) = (tmp_path / "results" / "runs").glob("*/*.jsonl")
+    assert done.stdout == f"{file.relative_to(tmp_path)}\n"
+    assert not (tmp_path / "results" / "asv").exists()
 
 
-# -- exit code 2: the call is wrong ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("check", "numpy_fanci"), ("unknown backend 'numpy_fanci'", "did you mean 'numpy_fancy'", "torch_native")),
-        (("check", "none.py"), ("'none.py' does not exist",)),
-        (("check", "numpy_fancy", "--ops", "im2row"), ("im2row", "conv2d_bias_grad")),
-        (("check", "numpy_fancy", "--dtype", "float31"), ("float31", "float32")),
-        (("check", "numpy_fancy", "--shape", "n1c3"), ("'n1c3'", "n2c6h11w13_f4kh3kw2")),
-        (("check", "numpy_fancy", "--shape", "n1c1h2w2_f1kh3kw3"), ("3 > 2",)),
-        (("check", "numpy_fancy", "--check", "values.exakt"), ("values.exakt", "values.exact")),
-        (("check", "a=numpy_fancy", "a=matlab_loop"), ("two backends were named 'a'",)),
-        (("check", "."), ("'.' is a folder",)),
-        (("check", "numpy_fancy", "--no-such-option"), ("--no-such-option",)),
-        (("chek",), ("chek",)),
-        (("compare", "numpy_fancy"), ("at least two",)),
-        (("compare", "numpy_fancy", "matlab_loop", "--shapes", "quik"), ("'quik'", "did you mean 'quick'")),
-        (("compare", "numpy_fancy", "matlab_loop", "--allocator", "slow"), ("'slow'", "steady, default")),
-        (("compare", "numpy_fancy", "matlab_loop", "--batch", "0"), ("--batch", "greater than or equal to 1")),
-        (("bench", "numpy_fancy", "--batch", "9" * 18), ("2^63",)),
-        (("bench", "numpy_fancy", "--shapes", _SPEC, "--results", "file"), ("file/runs", "cannot be written")),
-    ],
-    ids=lambda value: "-".join(value[:4]).replace("/", "") if isinstance(value, tuple) else None,
-)
-def test_a_wrong_call_is_told_in_one_line(
-    write: Write, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
-) -> None:
-    write("file", "")
-    write("numpy_fancy.py", GOOD)
-    assert_one_line(harness(tmp_path, *arguments), *words)
-
-
-@pytest.mark.parametrize(
-    "command", [("check", "./noisy.py", *_FEW), ("compare", "./noisy.py", "numpy_fancy", *_ONE_LAYER)]
-)
-def test_an_unwritable_json_path_is_told_before_anything_runs(
-    write: Write, tmp_path: Path, command: tuple[str, ...]
-) -> None:
-    """Hours of work must not end in a wrong path."""
-    write("file", "")
-    write("noisy.py", at_start("open('ran', 'w').close()"))
-    assert_one_line(harness(tmp_path, *command, "--json", "file/out.json"), "file/out.json", "cannot be written")
-    assert not (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize("text", ["values.golden/im2col/float32/n1c1h3w3_f1kh3kw2",
-                                  "contract.nonfinite/im2col/float32/n0c1h3w3_f1kh2kw2"])  # fmt: skip
-def test_an_id_that_its_check_does_not_fit_selects_nothing(tmp_path: Path, text: str) -> None:
-    """A check asked for a geometry that it cannot judge must neither pass without checking nor break."""
-    assert_one_line(harness(tmp_path, "check", "numpy_fancy", "--check", text), text)
-
-
-# -- exit codes 1 and 3 --------------------------------------------------------------------------------------------
+# -- verdicts ------------------------------------------------------------------------------------------------------
 
 # One breakage each of the right plug-in, and the check that is made for it.
 BREAKAGES = {
@@ -142,115 +105,153 @@ BREAKAGES = {
 
 
 @pytest.mark.parametrize(("source", "check_id"), BREAKAGES.values(), ids=BREAKAGES)
-def test_a_breakage_fails_and_its_repro_fails_again(write: Write, tmp_path: Path, source: str, check_id: str) -> None:
-    write("it's broken/bad.py", source)
-    selection = ("--ops", "im2col,col2im", "--dtype", "float32", "--check", check_id)
-    done = harness(tmp_path, "check", "it's broken/bad.py", *selection)
-    assert done.returncode == 1, done.stderr
-    repros = [line.partition("repro: ")[2] for line in done.stdout.splitlines() if "repro: " in line]
-    assert repros, done.stdout
-    assert repros[0].startswith("harness check ")
-    assert f"--check {check_id}/" in repros[0]
-    again = shell(tmp_path, f"{repros[0]} --json again.json")
-    assert again.returncode == 1, again.stderr
+def test_a_breakage_fails_and_its_repro_fails_again(
+    run: Run, write: Write, tmp_path: Path, source: str, check_id: str
+) -> None:
+    write("bad.py", source)
+    ran = run("check", "bad.py", "--ops", "im2col,col2im", "--dtype", "float32", "--check", check_id)
+    assert ran.code == 1, ran.err
+    repros = [line.partition("repro: ")[2] for line in ran.lines if "repro: " in line]
+    assert repros[0].startswith(f"harness check bad.py --check {check_id}/")
+    again = run(*shlex.split(repros[0])[1:], "--json", "again.json")
+    assert again.code == 1, again.err
     (found,) = stored(tmp_path / "again.json")
     assert (found["verdict"], found["planned"], found["executed"], found["counts"]["fail"]) == ("fail", 1, 1, 1)
-    assert repros[0] in again.stdout
+    assert f"  repro: {repros[0]}" in again.lines
 
 
-def test_a_repro_keeps_the_seed(write: Write, tmp_path: Path) -> None:
+def test_a_repro_keeps_the_seed(run: Run, write: Write, tmp_path: Path) -> None:
     write("bad.py", edited("] += taps[", "] = taps["))
-    done = harness(tmp_path, "check", "bad.py", "--ops", "col2im", "--seed", "7", "--json", "out.json")
-    assert done.returncode == 1
+    words = ["check", "bad.py", "--ops", "col2im", "--tier", "0", "--seed", "7"]
+    assert run(*words, "--json", "out.json").code == 1
     repros = [c["repro"] for c in stored(tmp_path / "out.json")[0]["checks"] if c["status"] == "fail"]
-    assert repros
-    assert all(r.endswith("/seed=7") for r in repros)
+    assert [r for r in repros if not r.endswith("/seed=7")] == []
+    assert len(repros) > 1
 
 
-def test_verdicts_that_are_not_green(write: Write, tmp_path: Path) -> None:
+def test_verdicts_that_are_not_green(run: Run, write: Write, tmp_path: Path) -> None:
     """Unavailable, incomplete and failing in one call: the failure decides."""
     write("card.py", _OWN_UNAVAILABLE)
     write("half.py", f"{GOOD}\n\ndef unsupported(op, spec, dtype):\n    return 'not yet' if op == 'im2col' else None\n")
     write("bad.py", edited("] += taps[", "] = taps["))
-    assert harness(tmp_path, "check", "card.py", "--json", "card.json").returncode == 3
-    assert harness(tmp_path, "check", "half.py", "--json", "half.json").returncode == 3
-    assert harness(tmp_path, "check", "card.py", "bad.py", "half.py", "--json", "all.json").returncode == 1
-    (card,) = stored(tmp_path / "card.json")
-    assert (card["verdict"], card["reason"], card["planned"], card["checks"]) == ("unavailable", "no such card", 0, [])
+    words = ["--check", "contract.state", "--ops", "im2col,col2im"]
+    assert run("check", "card.py").code == 3
+    assert run("check", "half.py", "--tier", "0", "--json", "half.json").code == 3
     (half,) = stored(tmp_path / "half.json")
-    assert half["verdict"] == "incomplete"
-    assert "im2col in float32" in half["reason"]
-    assert half["counts"]["unsupported"] > 0
-    assert [c["reason"] for c in half["checks"] if c["id"] == "contract.state" and c["op"] == "im2col"] == [
-        "3 cases refused: not yet",
-        "3 cases refused: not yet",
-    ]
-    assert [(o["backend"], o["verdict"]) for o in stored(tmp_path / "all.json")] == [
-        ("card", "unavailable"),
-        ("bad", "fail"),
-        ("half", "incomplete"),
-    ]
+    assert (half["verdict"], "im2col in float32" in half["reason"]) == ("incomplete", True)
+    assert run("check", "card.py", "bad.py", "half.py", *words, "--json", "all.json").code == 1
+    card, bad, half = stored(tmp_path / "all.json")
+    assert (card["verdict"], card["reason"], card["planned"], card["checks"]) == ("unavailable", "no such card", 0, [])
+    assert [(o["backend"], o["verdict"]) for o in (bad, half)] == [("bad", "fail"), ("half", "pass")]
+    assert [(c["reason"], c["planned"], c["executed"]) for c in half["checks"] if c["op"] == "im2col"] == [
+        ("3 cases refused: not yet", 0, 0)
+    ] * 2
+    assert (half["counts"]["unsupported"], half["total"]) == (6, 6 + half["planned"])
 
 
-def test_an_unavailable_backend_that_was_not_named_is_no_failure(
-    write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("source", [_OWN_UNAVAILABLE, "raise KeyError('lost')\n"], ids=["unavailable", "broken"])
+def test_what_was_not_named_and_cannot_run_is_no_failure_and_hides_nothing(
+    run: Run, write: Write, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
-    card = str(write("card.py", _OWN_UNAVAILABLE))
-    monkeypatch.setattr(targets, "names", lambda: ["numpy_fancy", card])
-    assert call(monkeypatch, "check", *_FEW) == 0
-    assert "no such card" in capsys.readouterr().out
+    """docs/contract.md says when a backend is unavailable; a broken one that nobody named is told in the same way."""
+    monkeypatch.setattr(targets, "names", lambda: ["numpy_fancy", "card.py"])
+    write("card.py", source)
+    ran = run("check", *_FEW)
+    assert ran.code == 0
+    _, ours, theirs = ran.lines[:3]
+    assert (ours.split()[:2], theirs.split()[:2]) == (["numpy_fancy", "pass"], ["card", "unavailable"])
+    assert ("no such card" in theirs, "lost" in theirs) == (source is _OWN_UNAVAILABLE, source is not _OWN_UNAVAILABLE)
 
 
-def test_a_broken_registered_backend_does_not_hide_the_others(
-    write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """docs/contract.md says when a backend is unavailable; this one cannot be imported, and nobody named it."""
-    broken = str(write("broken.py", "raise KeyError('lost')\n"))
-    monkeypatch.setattr(targets, "names", lambda: ["numpy_fancy", broken])
-    assert call(monkeypatch, "check", *_FEW) == 0
-    shown = capsys.readouterr().out
-    assert "numpy_fancy  pass" in shown
-    assert "lost" in shown
-
-
-@pytest.mark.parametrize("body", ["raise KeyError('x')", "raise SystemExit(0)", "return 5"])
-def test_a_broken_unsupported_is_the_plugins_fault(write: Write, tmp_path: Path, body: str) -> None:
-    """Neither green, nor a fault of the harness."""
+@pytest.mark.parametrize(("body", "told"), [
+    ("raise KeyError('x')", "KeyError: 'x'\n"),
+    ("raise SystemExit(0)", "ended its process: exited with code 0\n"),
+    ("return 5", "unsupported must return a reason in words or None, got 5\n"),
+])  # fmt: skip
+def test_a_broken_unsupported_is_the_plugins_fault(run: Run, write: Write, body: str, told: str) -> None:
     write("bad.py", f"{GOOD}\n\ndef unsupported(op, spec, dtype):\n    {body}\n")
-    done = harness(tmp_path, "check", "bad.py", *_FEW)
-    assert done.returncode in (1, 2), done.stderr
-    assert "fault of the harness" not in done.stderr
+    ran = run("check", "bad.py", *_FEW)
+    assert (ran.code, ran.err) == (1, "")
+    assert "unsupported('im2col', ..) raised " in ran.out
+    assert told in ran.out
 
 
-def test_what_a_plugin_prints_is_harmless(write: Write, tmp_path: Path) -> None:
+def test_an_exception_is_told_with_its_line(run: Run, write: Write) -> None:
+    source = edited("    return columns.reshape(spec.columns_shape)", "    return columns.reshape(1)")
+    line = source.splitlines().index("    return columns.reshape(1)") + 1
+    write("raising.py", source)
+    ran = run("check", "raising.py", "--ops", "im2col", "--dtype", "float32", "--tier", "0")
+    assert ran.code == 1
+    assert f"(raising.py, line {line})" in ran.out
+
+
+def test_what_a_plugin_prints_is_harmless(run: Run, write: Write) -> None:
     write("noisy.py", at_start('print(\'{"kind": "done"}\', flush=True)'))
-    assert harness(tmp_path, "check", "./noisy.py", *_FEW, "--json", "check.json").returncode == 0
-    assert stored(tmp_path / "check.json")[0]["verdict"] == "pass"
-    done = harness(tmp_path, "compare", "./noisy.py", "numpy_fancy", *_ONE_LAYER, "--json", "compare.json")
-    assert done.returncode == 0
-    assert stored(tmp_path / "compare.json")["rows"][0]["status"] == "ok"
+    ran = run("check", "./noisy.py", *_FEW)
+    assert (ran.code, ran.lines[1].split()[:2]) == (0, ["noisy", "pass"])
+    assert "kind" not in ran.out
+
+
+@pytest.mark.parametrize("text", ["values.golden/im2col/float32/n1c1h3w3_f1kh2kw2",
+                                  "contract.nonfinite/im2col/float32/n0c1h3w3_f1kh2kw2"])  # fmt: skip
+def test_an_id_that_its_check_does_not_fit_selects_nothing(run: Run, text: str) -> None:
+    """A check asked for a geometry that it cannot judge must neither pass without checking nor break."""
+    check_id = text.partition("/")[0]
+    said = f"harness: check {check_id!r} cannot judge this geometry and dtype: {text}\n"
+    assert run("check", "numpy_fancy", "--check", text) == (2, "", said)
+
+
+def test_a_geometry_of_ones_own_is_judged_by_the_checks_that_fit_it(run: Run) -> None:
+    """That an empty batch gives zeros is not asked of one with images."""
+    ran = run("check", "numpy_fancy", "--shape", "n2c3h6w7_f4kh3kw4", "--check", "contract.*")
+    assert (ran.code, ran.lines[1].split()[:2]) == (0, ["numpy_fancy", "pass"])
+
+
+# Why a backend has no time: source, exit code, status, and a part of the reason.
+UNTIMED = {
+    "wrong": (edited("spec.columns_shape)", "spec.columns_shape) + 1"), 1, "fail", "it fails tier 0"),
+    "exits": (at_start("raise SystemExit(0)"), 1, "fail", "SystemExit"),
+    "raises_while_timed": (
+        at_start("COUNT.append(1)\n    assert len(COUNT) < 50, 'worn out'") + "\n\nCOUNT = []\n",
+        1, "fail", "worn out",
+    ),
+    "unsupported_raises": (
+        f"{GOOD}\n\ndef unsupported(op, spec, dtype):\n    raise KeyError('lost')\n", 1, "fail", "lost",
+    ),
+    "unavailable": (_OWN_UNAVAILABLE, 3, "unavailable", "no such card"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "code", "status", "reason"), UNTIMED.values(), ids=UNTIMED)
+def test_a_backend_that_cannot_be_timed_has_no_ratio(
+    run: Run, write: Write, tmp_path: Path, source: str, code: int, status: str, reason: str
+) -> None:
+    write("bad.py", source)
+    ran = run("compare", "./bad.py", "numpy_fancy", *_ONE_LAYER, "--json", "out.json")
+    assert ran.code == code, ran.err
+    found = stored(tmp_path / "out.json")
+    (row,), (mean,) = found["rows"], found["geomean"]
+    assert (row["a"], row["status"], row["ratio"], row["pairs"]) == ("bad", status, None, 0)
+    assert reason in row["reason"]
+    assert (mean["ratio"], mean["layers"]) == (None, 0)
 
 
 # -- exit code 4 and Ctrl-C ----------------------------------------------------------------------------------------
 
 
-def test_a_fault_of_the_harness_keeps_its_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_fault_of_the_harness_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def plan(*arguments: object) -> BackendResult:
         raise RuntimeError("the planner broke")
 
     monkeypatch.setattr(suite_run, "plan", plan)
-    assert call(monkeypatch, "check", "numpy_fancy") == 4
-    text = capsys.readouterr().err
-    assert "Traceback" in text
-    assert "RuntimeError: the planner broke" in text
-    assert "please report" in text.splitlines()[-1]
+    ran = run("check", "numpy_fancy")
+    assert (ran.code, ran.out) == (4, "")
+    first, *_, error, last = ran.err.splitlines()
+    assert (first, error) == ("Traceback (most recent call last):", "RuntimeError: the planner broke")
+    assert last == "harness: this is a fault of the harness itself, please report it with the lines above"
 
 
-def test_an_interruption_keeps_what_is_finished(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interruption_keeps_what_is_finished(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judged, judge = [], engine.judge
 
     def interrupted(subject: BackendUnderTest, case_result: CaseResult) -> None:
@@ -260,21 +261,29 @@ def test_an_interruption_keeps_what_is_finished(
         judge(subject, case_result)
 
     monkeypatch.setattr(engine, "judge", interrupted)
-    out = tmp_path / "out.json"
-    assert call(monkeypatch, "check", "numpy_fancy", "--ops", "im2col", "--json", out) == 130
-    (found,) = stored(out)
+    ran = run("check", "numpy_fancy", "--ops", "im2col", "--json", "out.json")
+    assert (ran.code, ran.err) == (130, "harness: interrupted\n")
+    (found,) = stored(tmp_path / "out.json")
     assert (found["counts"]["pass"], found["executed"], found["verdict"]) == (4, 4, "incomplete")
     assert found["counts"]["not_run"] == found["planned"] - 4 > 0
-    assert capsys.readouterr().err == "harness: interrupted\n"
 
 
-def test_ctrl_c_within_a_backend_ends_the_run(write: Write, tmp_path: Path) -> None:
-    """A signal to the process, as the terminal sends it, and not a failure of the backend that was running."""
-    statement = "if spec.batch == 7:\n        import os, signal\n        os.kill(os.getppid(), signal.SIGINT)"
-    write("good.py", at_start(statement))
-    done = harness(tmp_path, "check", "good.py", "--ops", "im2col", "--dtype", "float32", "--json", "out.json")
-    assert (done.returncode, done.stderr.strip()) == (130, "harness: interrupted")
-    counts = stored(tmp_path / "out.json")[0]["counts"]
-    assert counts["fail"] == 0
-    assert counts["pass"] > 10
-    assert counts["not_run"] > 10
+@pytest.mark.parametrize("command", ["check", "compare", "bench"])
+def test_ctrl_c_within_a_backend_ends_the_run(write: Write, tmp_path: Path, command: str) -> None:
+    """A signal to the process, as the terminal sends it, and not a failure of the backend that was running.
+
+    What `compare` and `bench` have not checked in full they do not time.
+    """
+    harness_itself = "psutil.Process(os.getppid()).ppid()"  # the parent is the guardian of the child
+    write("good.py", "import os, signal, psutil\nCALLS = []\n\n\n" + at_start(
+        f"CALLS.append(1)\n    if len(CALLS) == 20:\n        os.kill({harness_itself}, signal.SIGINT)"
+    ))  # fmt: skip
+    more = {"check": ["--json", "out.json"], "compare": ["numpy_fancy"], "bench": []}[command]
+    done = harness(tmp_path, command, "good.py", "--ops", "im2col", "--dtype", "float32", *more)
+    assert (done.returncode, done.stderr.splitlines()[-1:]) == (130, ["harness: interrupted"])
+    if command == "check":
+        counts = stored(tmp_path / "out.json")[0]["counts"]
+        assert counts["fail"] == 0
+        assert min(counts["pass"], counts["not_run"]) > 10
+    else:
+        assert "ratio" not in done.stdout

@@ -1,0 +1,169 @@
+"""What the commands show, line by line: every number in its place, and what needs the reader's eye first."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness.cli import check_table, comparison_table
+from harness.contract.status import CellStatus, Status, Verdict
+from harness.results import ratios
+from harness.results.records import ComparisonMean, ComparisonRow
+from harness.tests.helpers.cli.reports import a_failure, a_group, a_report
+from harness.tests.helpers.records import a_cell
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines on stdout, without what fills up a column."""
+    said = capsys.readouterr()
+    assert said.err == ""
+    return [line.rstrip() for line in said.out.splitlines()]
+
+
+# -- check ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_for_each_backend(capsys: pytest.CaptureFixture[str]) -> None:
+    every = {
+        Status.PASS: 2001, Status.FAIL: 12, Status.UNSUPPORTED: 1003, Status.XFAIL: 4, Status.XPASS: 5,
+        Status.MISTRUSTED: 6, Status.NOT_RUN: 7,
+    }  # fmt: skip
+    check_table.show([
+        a_report("first", Verdict.INCOMPLETE, counts=every, reason="too little", planned=3035, executed=3028,
+                 seconds=61.26),
+        a_report("second", counts={Status.PASS: 8}, planned=8, executed=6, seconds=0.04),
+        a_report("third", Verdict.UNAVAILABLE, counts={}, reason="no card", planned=0, executed=0, seconds=0.0),
+    ])  # fmt: skip
+    assert [re.split("  +", line) for line in shown(capsys)] == [
+        ["backend", "verdict", "executed", "cases", "time"],
+        ["first", "incomplete", "3028 of 3035", "2,001 pass, 12 fail, 1,003 unsupported, 4 xfail, 5 xpass, "
+         "6 mistrusted, 7 not_run; too little", "61.3 s"],
+        ["second", "pass", "6 of 8", "8 pass", "0.0 s"],
+        ["third", "unavailable", "0 of 0", "no card", "0.0 s"],
+    ]  # fmt: skip
+
+
+def test_only_right_results_use_an_allowance(capsys: pytest.CaptureFixture[str]) -> None:
+    groups = [a_group(used=0.25), a_group(used=0.5), a_group(used=0.375), a_group(Status.FAIL, used=0.9), a_group()]
+    check_table.show([a_report(checks=groups)])
+    assert "7 pass; at most 50% of an error allowance used  1.2 s" in shown(capsys)[1]
+
+
+def test_failures_with_their_repro_and_what_was_never_called_last(capsys: pytest.CaptureFixture[str]) -> None:
+    never = a_group(Status.MISTRUSTED, diagnosis=["b/case: was not run: late"], repro="harness check B")
+    groups = [
+        a_group(Status.PASS),
+        never,
+        a_group(Status.FAIL, diagnosis=["a/case: 3 of 4 differ", "another"], repro="harness check A", failures=[
+            a_failure(pattern="only where windows overlap", witnesses="it is the odd one out"),
+            a_failure(pattern="not shown"),
+        ]),
+        a_group(Status.NOT_RUN),
+        a_group(Status.XPASS, diagnosis=["c/case: passed"], repro="harness check C", optional=True,
+                failures=[a_failure(pattern="", witnesses="torch agrees")]),
+    ]  # fmt: skip
+    check_table.show([a_report("mine", Verdict.FAIL, checks=groups), a_report("right")], ["a note", "another note"])
+    assert shown(capsys)[3:] == [
+        "a note",
+        "another note",
+        "",
+        "mine: fail a/case: 3 of 4 differ",
+        "  only where windows overlap",
+        "  it is the odd one out",
+        "  repro: harness check A",
+        "",
+        "mine: xpass (optional, not part of the verdict) c/case: passed",
+        "  torch agrees",
+        "  repro: harness check C",
+        "",
+        "mine: mistrusted b/case: was not run: late",
+        "  repro: harness check B",
+    ]
+
+
+@pytest.mark.parametrize(("failing", "more"), [(8, []), (9, ["1"]), (11, ["3"])])
+def test_eight_groups_are_shown_and_the_rest_counted(
+    capsys: pytest.CaptureFixture[str], failing: int, more: list[str]
+) -> None:
+    groups = [a_group(Status.FAIL, repro=f"repro {number}") for number in range(failing)]
+    check_table.show([a_report(checks=[*groups, a_group()])])
+    lines = shown(capsys)
+    assert [line for line in lines if "repro:" in line] == [f"  repro: repro {number}" for number in range(8)]
+    more_lines = [f"mine: {number} more groups of cases failed; --html FILE has all" for number in more]
+    assert lines[2 + 3 * 8 :] == ["", *more_lines] * bool(more)
+
+
+# -- compare -------------------------------------------------------------------------------------------------------
+
+
+def a_row(**changed: object) -> ComparisonRow:
+    """One layer on which `mine` is compared."""
+    fields: dict[str, object] = dict(
+        op="im2col", dtype="float32", shape="net:small", spec="n1c2h6w6_f4kh3kw3", a="mine", b="torch", ratio=0.25,
+        low=0.2, high=0.3125, pairs=11, a_seconds=1.0, b_seconds=4.0, checked_points=64, status=CellStatus.OK,
+        reason="",
+    )  # fmt: skip
+    return ComparisonRow(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def a_mean(**changed: object) -> ComparisonMean:
+    """One op over its layers."""
+    fields: dict[str, object] = dict(op="im2col", dtype="float32", a="mine", b="torch", ratio=0.5, layers=3)
+    return ComparisonMean(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def test_a_line_for_each_layer_and_peer_then_the_means(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        a_row(),
+        a_row(b="numpy", op="col2im", dtype="float64", shape="net:large", ratio=2.0, low=1.9, high=2.1234, pairs=9),
+        a_row(ratio=1.1, low=0.9, high=1.2, pairs=7),
+        a_row(ratio=None, low=None, high=None, pairs=0, status=CellStatus.HUNG, reason="torch: no answer"),
+    ]
+    means = [a_mean(), a_mean(op="col2im", dtype="float64", b="numpy", ratio=2.0, layers=1),
+             a_mean(op="conv2d", ratio=None, layers=0)]  # fmt: skip
+    comparison_table.show(rows, means, "2 threads, default allocator")
+    assert shown(capsys) == [
+        "mine, 2 threads, default allocator",
+        "layer      op      dtype    against  mine is                 time ratio [95 %]     pairs",
+        "net:small  im2col  float32  torch    4.0x faster             0.250 [0.200, 0.312]  11",
+        "net:large  col2im  float64  numpy    2.0x slower             2.000 [1.900, 2.123]  9",
+        "net:small  im2col  float32  torch    same                    1.100 [0.900, 1.200]  7",
+        "net:small  im2col  float32  torch    hung: torch: no answer                        0",
+        "",
+        "geometric means",
+        "op      dtype    against  mine is       layers",
+        "im2col  float32  torch    2.0x faster   3",
+        "col2im  float64  numpy    2.0x slower   1",
+        "conv2d  float32  torch    not measured  0",
+    ]
+
+
+def test_limits_have_a_column_where_one_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [a_row(b_share=0.756, b_bound="of copy"), a_row(shape="net:large", b_share=0.5, b_bound=None)]
+    comparison_table.show(rows, [], "1 thread")
+    assert shown(capsys)[1:4] == [
+        "layer      op      dtype    against  mine is      time ratio [95 %]     pairs  peer's limit",
+        "net:small  im2col  float32  torch    4.0x faster  0.250 [0.200, 0.312]  11     76% of copy",
+        "net:large  im2col  float32  torch    4.0x faster  0.250 [0.200, 0.312]  11",
+    ]
+    comparison_table.show([a_row(a_share=0.034, a_bound="of product", b_share=1.2, b_bound="of copy")], [], "1 thread")
+    assert shown(capsys)[1:3] == [
+        "layer      op      dtype    against  mine is      time ratio [95 %]     pairs  mine's limit   peer's limit",
+        "net:small  im2col  float32  torch    4.0x faster  0.250 [0.200, 0.312]  11     3% of product  120% of copy",
+    ]
+
+
+def test_without_a_row_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    comparison_table.show([], [], "1 thread")
+    assert shown(capsys) == []
+
+
+def test_what_is_the_same_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the interval of the ratio holds 1, whatever the ratio itself is."""
+    rows = ratios.rows([a_cell("a", [1.0, 1.3]), a_cell("b", [1.1, 1.0])], ["a", "b"])
+    comparison_table.show(rows, [], "")
+    assert "  same  " in shown(capsys)[2]
+    slower = ratios.rows([a_cell("a", [1.1, 1.3]), a_cell("b", [1.0, 1.0])], ["a", "b"])
+    comparison_table.show(slower, [], "")
+    assert "  1.2x slower  " in shown(capsys)[2]

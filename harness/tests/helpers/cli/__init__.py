@@ -1,0 +1,1 @@
+"""The program in this process, and what its commands are given to show."""
