@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from harness.cli import measuring
-from harness.cli.commands import bench
 from harness.contract import targets
 from harness.contract.status import CellStatus
 from harness.geometry.spec import OPS
@@ -20,6 +19,7 @@ from harness.tests.helpers.cli.running import Run
 from harness.tests.helpers.plugins import GOOD, Write
 from harness.tests.helpers.records import a_cell
 from harness.timing import asv_bridge
+from harness.timing import run as timing_run
 from harness.timing.plan import Plan
 
 _SPEC = "n1c2h6w5_f3kh2kw3"
@@ -53,7 +53,7 @@ class FakeTiming:
 def timing(monkeypatch: pytest.MonkeyPatch) -> FakeTiming:
     """What measures instead, and nothing is checked before."""
     fake = FakeTiming()
-    monkeypatch.setattr(bench.run, "run", fake.run)
+    monkeypatch.setattr(timing_run, "run", fake.run)
     monkeypatch.setattr(asv_bridge, "left_out", lambda path: fake.left_out)
     monkeypatch.setattr(asv_bridge, "record", fake.record)
     return fake
@@ -188,6 +188,6 @@ def test_an_interruption_is_130(run: Run, timing: FakeTiming, monkeypatch: pytes
     def interrupted(*asked: object) -> RunFile:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bench.run, "run", interrupted)
+    monkeypatch.setattr(timing_run, "run", interrupted)
     assert run("bench", "numpy_fancy") == (130, "", "harness: interrupted\n")
     assert timing.recorded == []

@@ -239,4 +239,4 @@ def test_an_interrupted_run_tells_and_writes_what_is_finished(
 
 def _plain(selection: Selection) -> Selection:
     """With `()` for each empty list."""
-    return replace(selection, **{f: getattr(selection, f) or () for f in ("ops", "dtypes", "specs")})
+    return replace(selection, ops=selection.ops or (), dtypes=selection.dtypes or (), specs=selection.specs or ())

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from harness.cli import measuring
-from harness.cli.commands import compare
 from harness.contract.status import CellStatus, Status, Verdict
 from harness.geometry.spec import OPS
 from harness.results import machine
@@ -20,6 +19,7 @@ from harness.tests.helpers.cli.reports import a_group, a_report
 from harness.tests.helpers.cli.running import Run
 from harness.tests.helpers.plugins import GOOD, Write
 from harness.tests.helpers.records import a_cell, a_machine, some_facts
+from harness.timing import run as timing_run
 from harness.timing.plan import Plan
 
 _BACKENDS = ("naive_loops", "numpy_fancy", "matlab_loop")
@@ -65,7 +65,7 @@ class FakeTiming:
 def timing(monkeypatch: pytest.MonkeyPatch) -> FakeTiming:
     """What measures instead."""
     fake = FakeTiming()
-    monkeypatch.setattr(compare.run, "measure", fake.measure)
+    monkeypatch.setattr(timing_run, "measure", fake.measure)
     monkeypatch.setattr(machine, "facts", a_machine)
     return fake
 
