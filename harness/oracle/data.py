@@ -110,7 +110,7 @@ def _largest(op: Op, spec: ConvSpec, dtype: str) -> int:
         largest = min(room, _LARGEST_TERM)
     else:
         # Products of two factors plus a bias of their size: factor^2 * terms + factor^2 must stay within the room.
-        largest = min(int((room // 2) ** 0.5), _LARGEST_FACTOR) if room > 1 else 0
+        largest = min(int((room // 2) ** 0.5), _LARGEST_FACTOR)
     if largest < 1:
         raise DataError(f"sums of {terms(op, spec)} terms are not exact in {dtype}")
     return largest

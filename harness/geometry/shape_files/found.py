@@ -66,7 +66,6 @@ def unique(layers: Iterable[Layer]) -> list[Layer]:
         if counts[layer.name] > 1:
             while (name := f"{layer.name}#{counts[layer.name]}") in taken:
                 counts[layer.name] += 1
-            taken.add(name)
         found.append(replace(layer, name=name))
     return found
 

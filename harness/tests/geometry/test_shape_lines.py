@@ -56,6 +56,18 @@ def test_a_file_of_nothing_but_3d_holds_no_layer(write: Write) -> None:
         read_shapes(str(path))
 
 
+def test_lines_that_are_left_out_are_listed(write: Write) -> None:
+    cube = "ic1oc1id3kd3"
+    text = f"{cube}\nn1c1h3w3_f1kh2kw2\n\n{cube} {cube}\n{cube}\n" + f"n1c1h3w3_f1kh2kw2\n{cube}\n" * 10
+    assert read_shapes(str(write("a.txt", text))).why() == "lines 1, 4-5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25: 3-D"
+    assert read_shapes(str(write("a.txt", f"n1c1h3w3_f1kh2kw2 {cube} {cube}\n"))).why() == "line 1: 3-D"
+    found = read_shapes(str(write("a.txt", "n1c1h3w3_f1kh2kw2 --batch=a=b -v5\n")))
+    assert found.why() == (
+        "line 1: --batch names another file, which is not read: give that one as --shapes; "
+        "line 1: an option of benchdnn, which changes no layer here"
+    )
+
+
 def test_many_lines_are_counted(write: Write) -> None:
     text = "ic1oc1ih3kh3\n" + "ic1oc1id3kd3\nic1oc1ih3kh3\n" * 15
     found = read_shapes(str(write("a.txt", text)))

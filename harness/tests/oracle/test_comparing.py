@@ -13,6 +13,8 @@ from harness.contract.protocol import Numerics
 from harness.geometry.spec import OPS, Op
 from harness.oracle.comparing import UNIT, Mismatch, allowance, mismatch, share_used
 
+pytestmark = pytest.mark.filterwarnings("error")  # what is not finite is compared without a word
+
 
 def test_equal_arrays_do_not_mismatch() -> None:
     a = np.array([1.0, np.nan, np.inf, 0.0])
@@ -52,6 +54,20 @@ def test_as_much_as_is_allowed_is_allowed() -> None:
     found = mismatch(np.array([1.5, -1.3]), expected, allowed)
     assert found is not None
     assert (found.count, found.worst) == (1, (1,))
+
+
+def test_the_worst_is_by_the_difference_and_what_is_not_finite_is_worse_than_any() -> None:
+    for got, expected, worst in (
+        ([-5.0, 3.0], [5.0, 1.0], 0),
+        ([9.0, np.nan], [1.0, 1.0], 1),
+        ([9.0, np.inf], [1.0, 1.0], 1),
+        ([9.0, -np.inf, np.nan], [1.0, 1.0, 1.0], 1),  # the first of them
+        ([1e308, 7.0], [-1e308, 1.0], 0),
+    ):
+        for allowed in (None, np.full(len(got), 0.5)):
+            found = mismatch(np.array(got), np.array(expected), allowed)
+            assert found is not None
+            assert (found.worst, found.first, found.count) == ((worst,), (0,), len(got))
 
 
 def test_nothing_that_is_not_finite_is_within_an_allowance() -> None:
@@ -145,7 +161,7 @@ _HALF, _SINGLE, _DOUBLE = 2.0**-11, 2.0**-24, 2.0**-53
 def test_the_bound_of_five_terms(dtype: str, numerics: Numerics, steps: int, unit: float, last: float) -> None:
     """gamma(steps) of the sum of absolute values, 8, and the last rounding of the result, -3."""
     found = allowance(dtype, numerics, np.array([-3.0]), np.array([8.0]), np.array([5.0]))
-    assert float(found[0]) == pytest.approx(steps * unit / (1 - steps * unit) * 8 + last * 3, rel=1e-14)
+    assert float(found[0]) == pytest.approx(steps * unit / (1 - steps * unit) * 8 + last * 3, rel=1e-14, abs=0)
 
 
 def test_the_tf32_bound_of_five_terms() -> None:
@@ -153,13 +169,13 @@ def test_the_tf32_bound_of_five_terms() -> None:
     rough, cut = 20 * _SINGLE / (1 - 20 * _SINGLE), 2 * 2.0**-10 / (1 - 2 * 2.0**-10)
     expected = (rough + cut + rough * cut) * 8 + _SINGLE * 3
     found = allowance("float32", "tf32", np.array([-3.0]), np.array([8.0]), np.array([5.0]))
-    assert float(found[0]) == pytest.approx(expected, rel=1e-14)
+    assert float(found[0]) == pytest.approx(expected, rel=1e-14, abs=0)
 
 
 def test_each_element_has_a_bound_of_its_own() -> None:
     exact, absolute, count = np.array([1.0, -2.0]), np.array([4.0, 2.0]), np.array([3.0, 7.0])
     found = allowance("float64", "gemm", exact, absolute, count)
-    assert found.tolist() == pytest.approx([13 * _DOUBLE, 16 * _DOUBLE], rel=1e-14)
+    assert found.tolist() == pytest.approx([13 * _DOUBLE, 16 * _DOUBLE], rel=1e-14, abs=0)
 
 
 def test_sums_of_too_many_terms_have_no_bound() -> None:
