@@ -57,12 +57,47 @@ def test_the_weighed_sums_of_what_is_right_are_right(op: Op, text: str) -> None:
     Gate(op, spec, arrays).check(by_taps.run(op, spec, *arrays).astype(np.float32))
 
 
+def test_the_gate_says_what_is_wrong_and_of_how_many() -> None:
+    spec = ConvSpec.parse("n1c1h40w50_f1kh1kw1")  # 2,000 results
+    arrays = data.exact("conv2d", spec, "float32", "said")
+    gate, right = Gate("conv2d", spec, arrays), by_taps.run("conv2d", spec, *arrays).astype(np.float32)
+    assert gate.points == len(sample_points("conv2d", spec))
+    wrong = right.copy()
+    wrong[0, 0, 0, 0] += 0.5
+    wrong[0, 0, 39, 49] += 2
+    with pytest.raises(WrongResult) as caught:
+        gate.check(wrong)
+    assert str(caught.value) == (
+        f"2 of {gate.points} sampled elements differ, first at [0, 0, 0, 0]: got {right[0, 0, 0, 0] + 0.5:g}, "
+        f"expected {right[0, 0, 0, 0]:g}"
+    )
+    unseen = next(index for index in np.ndindex(*right.shape) if index not in sample_points("conv2d", spec))
+    wrong = right.copy()
+    wrong[unseen] += 1
+    with pytest.raises(WrongResult) as caught:
+        gate.check(wrong)
+    assert str(caught.value) == f"all {gate.points} sampled elements are right, but 1 of 2000 sums are not"
+    with pytest.raises(WrongResult) as caught:
+        gate.check(right[:, :, :, 1:].astype(np.float64))
+    assert str(caught.value) == "returned float64 (1, 1, 40, 49), expected float32 (1, 1, 40, 50)"
+    single = ConvSpec.parse("n1c2h3w4_f1kh3kw4")
+    assert Gate("conv2d", single, data.exact("conv2d", single, "float64", "one")).points == 1
+
+
 def test_first_and_last_element_are_always_sampled() -> None:
     for op in OPS:
         shape = _SPEC.output_shape(op)
         points = sample_points(op, _SPEC)
         assert points[:2] == [(0,) * len(shape), tuple(n - 1 for n in shape)]
     assert sample_points("im2col", ConvSpec.parse("n0c1h3w3_f1kh2kw2")) == []
+
+
+def test_which_elements_are_sampled_depends_on_op_and_spec_alone() -> None:
+    here, wider = (ConvSpec.parse(f"n1c1h40w50_f1kh1kw1_pr{right}_sw2") for right in (0, 1))
+    sampled = [tuple(sample_points(op, spec)[2:]) for op in ("conv2d", "conv2d_input_grad") for spec in (here, wider)]
+    assert here.y_shape == wider.y_shape
+    assert len({*sampled}) == 4
+    assert tuple(sample_points("conv2d", here)[2:]) == sampled[0]
 
 
 @pytest.mark.parametrize(

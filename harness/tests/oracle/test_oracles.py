@@ -69,6 +69,16 @@ def test_a_bias_of_none_is_no_bias() -> None:
     assert np.array_equal(without + b[:, None, None], pointwise.full("conv2d", spec, x, w, b))
 
 
+def test_the_sums_of_absolute_values() -> None:
+    spec = ConvSpec.parse("n1c2h1w2_f1kh1kw2_pr1")
+    x, w, b = np.array([[[[-1.0, 2.0]], [[3.0, -4.0]]]]), np.array([[[[5.0, -6.0]], [[-7.0, 8.0]]]]), np.array([-9.0])
+    assert by_taps.run("conv2d", spec, x, w, b).tolist() == [[[[-5 - 12 - 21 - 32 - 9, 10 + 28 - 9]]]]
+    assert by_taps.absolute("conv2d", spec, x, w, b).tolist() == [[[[5 + 12 + 21 + 32 + 9, 10 + 28 + 9]]]]
+    assert by_taps.absolute("conv2d", spec, x, w, None).tolist() == [[[[5 + 12 + 21 + 32, 10 + 28]]]]
+    halves = (a.astype(np.float16) * 1000 for a in (x, w, b))  # their products have no number in half precision
+    assert by_taps.absolute("conv2d", spec, *halves).tolist() == [[[[70e6 + 9e3, 38e6 + 9e3]]]]
+
+
 def test_term_count_leaves_padding_out() -> None:
     spec = ConvSpec.of(batch=1, in_channels=2, input_size=3, out_channels=1, kernel_size=3, padding=1)
     arrays = data.exact("conv2d", spec, "float64", "count")
