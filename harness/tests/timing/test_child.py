@@ -18,6 +18,7 @@ from harness.timing.group import MeasuringChild
 # -- loading -------------------------------------------------------------------------------------------------------
 
 _MORE = "\n\nnumerics = 'direct'\n\n\ndef info():\n    return {'device': 'abacus'}\n"
+_BIAS = "\n\ndef conv2d_bias_grad(dy, spec):\n    return dy.sum((0, 2, 3))\n"
 
 
 def test_a_loaded_backend_is_described(write: Write, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,11 +29,11 @@ def test_a_loaded_backend_is_described(write: Write, clock: FakeClock, monkeypat
         return load(target)
 
     monkeypatch.setattr(registry, "load", slowly)
-    path = write("mine.py", GOOD + _MORE)
+    path = write("mine.py", GOOD + _MORE + _BIAS)
     child = MeasuringChild()
     assert child.load(resolve(f"own={path}")) == BackendFacts(
         backend="own", target=f"own={path}", available=True, info={"device": "abacus"}, numerics="direct",
-        native=["col2im", "im2col"], load_seconds=1.5,
+        native=["col2im", "conv2d_bias_grad", "im2col"], load_seconds=1.5,
     )  # fmt: skip
     assert set(child.loaded) == {"own"}
     assert child.missing == {}

@@ -41,6 +41,7 @@ def test_a_probe_is_the_largest_that_fits(most: int, text: str) -> None:
         ("n1c9h4w4_f1kh1kw1", "n1c4h4w4_f1kh1kw1"),
         ("n5c3h4w4_f3kh1kw1", "n2c3h4w4_f3kh1kw1"),
         ("n1c2h11w5_f2kh3kw3_sh2_pt1pb2", "n1c2h4w5_f2kh3kw3_sh2_pt1pb2"),  # 6 x 3 positions become 3 x 3
+        ("n1c2h11w5_f2kh3kw3_sh2_pt1pb2pl2", "n1c2h4w5_f2kh3kw3_sh2_pt1pb2pl2"),
         ("n1c2h5w11_f2kh3kw3_sw2_pl1pr2", "n1c2h5w4_f2kh3kw3_sw2_pl1pr2"),
         ("n1c2h12w5_f2kh3kw3_dh2", "n1c2h8w5_f2kh3kw3_dh2"),  # a reach of 5: 8 positions become 4
         ("n1c2h2w1_f2kh1kw1_pt3pb3", "n1c2h1w1_f2kh1kw1_pt3pb3"),  # the padding alone has more than half

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.calls.limits import memory
+from harness.geometry.spec import Op
 from harness.oracle import data
 from harness.tests.helpers.timing.fake_backend import FakeBackend
 from harness.tests.helpers.timing.fake_clock import FakeClock
@@ -22,14 +23,16 @@ from harness.timing import group as the_group
 @pytest.mark.parametrize(
     ("budget", "status", "reason"),
     [
-        (1.25, "ok", ""),  # five calls of 0.25 s are just allowed
-        (1.24, "over_budget", "predicted 250 ms a call; 5 calls exceed the budget of 1.2 s"),
+        (0.078125, "ok", ""),  # five calls of 1/64 s are just allowed
+        (0.078, "over_budget", "predicted 16 ms a call; 5 calls exceed the budget of 78 ms"),
     ],
 )
-def test_five_calls_must_fit_the_budget(clock: FakeClock, budget: float, status: str, reason: str) -> None:
-    fake = FakeBackend(clock, lambda op, spec: 0.25)
-    (cell,) = cells(child_of(a=fake.complete()), a_group("a", op="conv2d", budget=budget)).values()
-    assert (cell.status, cell.reason, cell.predicted_seconds, cell.native) == (status, reason, 0.25, False)
+@pytest.mark.parametrize("op", ["im2col", "conv2d"])
+def test_five_calls_must_fit_the_budget(clock: FakeClock, op: Op, budget: float, status: str, reason: str) -> None:
+    fake = FakeBackend(clock, lambda op, spec: 2**-6)
+    (cell,) = cells(child_of(a=fake.complete()), a_group("a", op=op, budget=budget)).values()
+    assert (cell.status, cell.reason, cell.predicted_seconds) == (status, reason, 2**-6)
+    assert cell.native == (op == "im2col")
     if status != "ok":
         assert (cell.samples, cell.first_seconds, len(fake.calls)) == ([], None, 2)
 
