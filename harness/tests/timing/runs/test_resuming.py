@@ -92,6 +92,15 @@ def test_what_was_finished_is_not_asked_told_or_shown_again(children: Children, 
     assert len(list(tmp_path.glob("*/*"))) == 1
 
 
+def test_the_limits_of_the_cpu_alone_are_not_measured_again(children: Children, tmp_path: Path) -> None:
+    """Where no backend has a device of its own."""
+    children.script = answers
+    interrupted(tmp_path, after=2)
+    _, file = finished(tmp_path)
+    assert [found.backend for found in kept(file, Ceilings)] == [""]
+    assert len(children.of_kind(MeasureCpu)) == 1
+
+
 def test_a_group_that_was_cut_is_measured_as_a_whole(children: Children, tmp_path: Path) -> None:
     """Or its samples would not pair; what had been shown of it is not shown again."""
     assert told(interrupted(tmp_path, after=3))[2:] == [("net:1", "a", 1)]

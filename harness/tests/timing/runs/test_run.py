@@ -91,6 +91,7 @@ def test_a_comparison_keeps_nothing_and_measures_no_cpu(begin: Begin, tmp_path: 
     found = list(run.measure(a_plan("a", "b"), shown.append, described.append))
     assert [(c.layer, c.backend) for c in found] == [("net:0", "a"), ("net:0", "b"), ("net:1", "a"), ("net:1", "b")]
     assert found == shown
+    assert {c.run for c in found} == {"compare"}
     assert described == [some_facts("a"), some_facts("b"), own]
     assert children.of_kind(MeasureCpu) == []
     assert children.closed == [1]
