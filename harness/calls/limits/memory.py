@@ -19,6 +19,7 @@ from harness.geometry.spec import ConvSpec, Op
 
 _GIB = 2**30
 _CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
 _ORACLE = 8  # bytes an element: the oracle computes in float64
 UNCOUNTED = 64 * 2**20  # bytes: calls that need less are not compared with what there is
 _NO_LIMIT = 2**62  # what cgroups write for none is about as large
@@ -171,7 +172,7 @@ def _held(word: str) -> int | None:
 def _left_in_cgroups() -> list[int]:
     """What the container of this process, and each that it lies in, leaves; what is only cached counts as free."""
     try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        lines = _OWN_CGROUPS.read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
     left = []
