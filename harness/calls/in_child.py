@@ -80,6 +80,7 @@ class InChild:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+            self._allowed = 0  # the next one knows of nothing
 
     def _asked_to_refuse(self, question: child.Ask) -> str | None:
         if _UNSUPPORTED in self._barred:
@@ -156,7 +157,6 @@ class InChild:
 
     def _start(self) -> child.Opened:
         self._worker = Worker("harness.calls.child", child.Replies, dict(os.environ) | {"MALLOC_PERTURB_": _POISON})
-        self._allowed = 0
         where = f"backend {self._target.location!r} cannot be loaded"
         try:
             opened, _ = self._ask(child.Open(self._target, self._memory), child.Opened, loading(self._deadline))

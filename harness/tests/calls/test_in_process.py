@@ -190,7 +190,11 @@ def test_conversions_are_part_of_the_call() -> None:
         "to_numpy": staticmethod(lambda a: a.host),
         "synchronize": staticmethod(lambda a: None),
     }
-    backend = caller(lambda x, spec: Device(right(x.host, spec)), **members)
+
+    def im2col(x: Any, spec: ConvSpec) -> Device:
+        return Device(right(x.host, spec))
+
+    backend = caller(im2col, **members)
     found = backend.call("im2col", _SPEC, [_X])
     assert (found.error, found.kind, found.shares) == ("", "numpy.ndarray", [])
     assert np.array_equal(found.result, right(_X, _SPEC))
