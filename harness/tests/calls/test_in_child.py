@@ -144,7 +144,7 @@ def test_one_hang_of_unsupported_is_enough(monkeypatch: pytest.MonkeyPatch) -> N
         backend.unsupported("im2col", _SPEC, "float32")
     for op in ("im2col", "col2im"):
         with pytest.raises(RuntimeError, match=r"^was not asked: unsupported hung before$"):
-            backend.unsupported(op, _SPEC, "float32")  # type: ignore[arg-type]
+            backend.unsupported(op, _SPEC, "float32")
     assert len(children.of(child.Ask)) == 1
     assert backend.call("im2col", _SPEC, _X).error == ""  # in a new child
     assert len(children.started) == 2
@@ -179,7 +179,7 @@ def test_a_call_has_its_conditions_its_arrays_and_its_facts(monkeypatch: pytest.
 def test_the_first_call_of_each_op_has_three_times_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch)
     for op in ("im2col", "im2col", "col2im", "im2col", "col2im"):
-        backend.call(op, _SPEC, _X)  # type: ignore[arg-type]
+        backend.call(op, _SPEC, _X)
     assert [deadline for _, deadline, _ in children.asked[1:]] == [6, 2, 6, 2, 2]
 
 

@@ -55,6 +55,12 @@ def test_a_call_gets_copies_in_the_layout_asked_for() -> None:
     assert all(stride < 0 for stride in seen[-1].strides)
 
 
+def test_it_is_known_by_what_the_backend_says_of_itself() -> None:
+    backend = caller(right, numerics="fft", unsupported=staticmethod(lambda op, spec, dtype: f"no {op} in {dtype}"))
+    assert (backend.name, backend.numerics) == ("mine", "fft")
+    assert backend.unsupported("col2im", _SPEC, "int32") == "no col2im in int32"
+
+
 def test_memory_is_poisoned_only_where_asked_and_before_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(

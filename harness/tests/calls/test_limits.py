@@ -46,6 +46,7 @@ def test_usable_threads_are_those_of_this_process() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(len(os.sched_getaffinity(0))), "1"]
+    assert threads.OVERSUBSCRIBED == 4
 
 
 def test_a_limit_of_threads_is_set_within_and_undone_after(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,9 +153,11 @@ _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
 
 def test_every_container_that_this_process_lies_in_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_CGROUPS", tmp_path)
     own = tmp_path / "cgroup"
     monkeypatch.setattr(memory, "_OWN_CGROUPS", own)
+    limit(tmp_path, "8", 7, 0, _V2)  # outside
+    tmp_path /= "groups"
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path)
     own.write_text("0::/outer/inner\n")
     limit(tmp_path / "outer/inner", "max", 100, 10, _V2)
     limit(tmp_path / "outer", "1000", 700, 50, _V2)
