@@ -1,0 +1,75 @@
+"""One process of a run that several share: how often it tells how far it is, and what it says at its end."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+
+import pytest
+from msgspec import Struct
+
+from conformance.parallel import child
+from conformance.parallel.child import Finished, Planned, Step, Work, WrongCall, answer
+from conformance.run.suite_run import Options, SuiteRun
+from harness.contract.targets import Target
+
+
+def work(*targets: Target, named: bool = True, libraries: tuple[str, ...] = ()) -> Work:
+    """What the process is sent."""
+    return Work(pickle.dumps(Options()), list(targets), named, list(libraries))
+
+
+def test_steps_are_told_a_few_times_a_second_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    told: list[Struct] = []
+    steps = child._Steps(told.append)
+    for later, cases, check_id in ((1 / 8, 2, "a"), (0, 1, "b"), (1 / 8, 4, "c"), (3 / 16, 8, "d"), (1 / 16, 16, "e")):
+        now[0] += later
+        steps.add(cases, check_id)
+    assert told == [Step(7, "c"), Step(24, "e")]
+    now[0] += 0.1
+    steps.add(32, "f")
+    assert len(told) == 2
+    steps.tell()
+    steps.tell()
+    assert told[2:] == [Step(32, "f")]
+
+
+def test_all_backends_are_opened_as_asked_and_the_plan_is_told_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    def add_all(self: SuiteRun, targets: list[Target], named: bool) -> None:
+        seen.append((targets, named))
+
+    def run(self: SuiteRun, progress: object) -> bool:
+        seen.append("run")
+        return True
+
+    monkeypatch.setattr(SuiteRun, "add_all", add_all)
+    monkeypatch.setattr(SuiteRun, "planned", property(lambda self: 42))
+    monkeypatch.setattr(SuiteRun, "run_until_interrupted", run)
+    monkeypatch.setattr(SuiteRun, "close", lambda self: seen.append("closed"))
+    monkeypatch.setattr("conformance.reports.summary.reports", lambda suite_run, libraries: ["report", libraries])
+    target = Target("a.py", "a", "a.py")
+    made = answer(work(target, named=False, libraries=("torch",)), seen.append)
+    assert seen == [([target], False), Planned(42), "run", "closed"]
+    assert isinstance(made, Finished)
+    assert (pickle.loads(made.reports), made.interrupted) == (["report", ["torch"]], True)
+
+
+def test_a_wrong_call_is_told_in_text_that_can_be_sent() -> None:
+    made = answer(work(Target("\udcff.py", "x", "./no/\udcff.py")), lambda message: None)
+    assert isinstance(made, WrongCall)
+    assert "does not exist" in made.text or "cannot be imported" in made.text
+    made.text.encode()
+
+
+def test_a_second_ctrl_c_does_not_spoil_what_is_told() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            child._once()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
