@@ -19,11 +19,19 @@ _START = (
 
 def come_first() -> None:
     """Search the current folder last, where `module:Attr` may lie, and our own root before it."""
-    here = {"", os.getcwd()} - {ROOT}
+    here = {"", *_current()} - {ROOT}
     sys.path[:] = [place for place in sys.path if place not in here]
     if ROOT not in sys.path:
         sys.path.insert(0, ROOT)
     sys.path.append("")
+
+
+def _current() -> list[str]:
+    """The current folder; none if it was deleted."""
+    try:
+        return [os.getcwd()]
+    except OSError:
+        return []
 
 
 def command(module: str, *arguments: str) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from harness.cli.main import app
+from harness.cli.commands.app import app
 from harness.contract.status import CellStatus, Status, Verdict
 from harness.geometry.spec import OPS, ConvSpec
 from harness.tests.helpers.house import pages

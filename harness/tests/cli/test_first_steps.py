@@ -1,0 +1,62 @@
+"""What the program does before its commands are imported: a Ctrl-C and a folder that is gone end in one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.contract import protocol, registry
+from harness.geometry import spec
+
+_STARTS = {"module": [sys.executable, "-m", "harness"], "script": [str(Path(sys.executable).parent / "harness")]}
+
+
+def started(folder: Path, *command: str, path: str = "") -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command, with Ctrl-C on, and `path` searched before the installed packages."""
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
+        timeout=120, preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("start", _STARTS)
+def test_a_folder_that_is_gone_is_a_wrong_call(tmp_path: Path, start: str) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = " ".join([*_STARTS[start], "check", "numpy_fancy"])
+    said = "harness: the current folder is gone (No such file or directory); go to one that exists\n"
+    assert started(tmp_path, "sh", "-c", f"cd gone && rmdir ../gone && {command}") == (2, "", said)
+
+
+@pytest.mark.parametrize("start", _STARTS)
+def test_ctrl_c_while_the_commands_are_imported_ends_in_one_line(tmp_path: Path, start: str) -> None:
+    """A library that sends the Ctrl-C as it is imported stands for a user who is quick."""
+    library, here = tmp_path / "library", tmp_path / "here"
+    library.mkdir()
+    here.mkdir()
+    (library / "hypothesis.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    found = started(here, *_STARTS[start], "check", "--ops", "none", path=str(library))
+    assert found == (130, "", "harness: interrupted\n")
+
+
+def test_the_public_names_are_those_of_their_rooms() -> None:
+    homes = (protocol, registry, spec)
+    found = {name: getattr(harness, name) for name in harness.__all__}
+    assert len(found) == 13
+    for name, value in found.items():
+        assert any(getattr(home, name, None) is value for home in homes), name
+    with pytest.raises(AttributeError, match="no attribute 'Conv'"):
+        harness.Conv  # noqa: B018
+
+
+def test_the_public_names_are_listed_before_they_are_used() -> None:
+    code = "import sys, harness; print('numpy' in sys.modules, set(harness.__all__) <= set(dir(harness)))"
+    assert started(Path.cwd(), sys.executable, "-c", code) == (0, "False True\n", "")
