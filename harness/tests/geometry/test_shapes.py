@@ -174,5 +174,6 @@ def test_another_batch_replaces_that_of_every_layer_and_is_named() -> None:
     for own, other in zip(read_layers("core"), read_layers("core", 32), strict=True):
         assert other.name == f"{own.name}@32"
         assert other.spec == replace(own.spec, batch=32)
+    assert read_layers("n1c3h12w11_f4kh3kw2", 0)[0].spec.batch == 0
     (bare,) = read_layers("n1c3h12w11_f4kh3kw2", 2)
     assert (bare.name, str(bare.spec)) == ("n1c3h12w11_f4kh3kw2@2", "n2c3h12w11_f4kh3kw2")

@@ -93,7 +93,7 @@ def test_first_and_last_element_are_always_sampled() -> None:
 
 
 def test_which_elements_are_sampled_depends_on_op_and_spec_alone() -> None:
-    here, wider = (ConvSpec.parse(f"n1c1h40w50_f1kh1kw1_pr{right}_sw2") for right in (0, 1))
+    here, wider = (ConvSpec.parse(f"n1c1h40w51_f1kh1kw1_sw2_pr{right}") for right in (0, 1))
     sampled = [tuple(sample_points(op, spec)[2:]) for op in ("conv2d", "conv2d_input_grad") for spec in (here, wider)]
     assert here.y_shape == wider.y_shape
     assert len({*sampled}) == 4
