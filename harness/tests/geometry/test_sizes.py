@@ -63,6 +63,11 @@ _FIELDS: dict[str, Any] = dict(
 )  # fmt: skip
 
 
+def test_what_is_not_given_is_dense_and_has_no_padding_and_one_group() -> None:
+    spec = ConvSpec(batch=2, in_channels=3, input_size=(5, 7), out_channels=4, kernel_size=(3, 2))
+    assert (spec.stride, spec.padding, spec.dilation, spec.groups) == ((1, 1), (0, 0, 0, 0), (1, 1), 1)
+
+
 @pytest.mark.parametrize(
     ("field", "least"),
     [("batch", 0), ("in_channels", 1), ("out_channels", 1), ("groups", 1)],
