@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.report.measured.load import load
+from harness.report.measured.sound import in_short
 from harness.report.verdicts import read_verdicts
 from harness.results.records import Cell
 from harness.results.writing import ResultsError
@@ -128,6 +129,12 @@ def test_lines_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
     data, _ = beside_a_good_one(tmp_path, WHOLE + b'{"kind": "of a later version", "schema": 7, "samples": "x"}\n')
     assert data.left_out == []
     assert OF_BAD.items() <= times(data).items()
+
+
+def test_a_line_on_a_file_is_one_line_of_300_characters_at_most() -> None:
+    assert in_short(ValueError("a\n  b")) == "a b"
+    assert in_short(ValueError("x" * 300)) == "x" * 300
+    assert in_short(ValueError("x" * 301)) == "x" * 299 + "…"
 
 
 # -- what is no file, or cannot be read --------------------------------------------------------------------------------

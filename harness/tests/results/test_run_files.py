@@ -131,15 +131,16 @@ def test_the_header_comes_first(tmp_path: Path) -> None:
 
 
 def test_a_new_run_starts_with_its_plan_and_is_named_by_time_and_commit(tmp_path: Path) -> None:
-    """The clock of these tests is first read at one o'clock."""
-    file = open_run(tmp_path, _PLAN, a_machine())
-    assert file.path == tmp_path / "some-cpu_4c8t" / "20300101T010000-01234567.jsonl"
+    """The clock of these tests is first read at one o'clock; folders are made as needed."""
+    folder = tmp_path / "new" / "runs"
+    file = open_run(folder, _PLAN, a_machine())
+    assert file.path == folder / "some-cpu_4c8t" / "20300101T010000-01234567.jsonl"
     (header,) = file.records()
     assert header == RunHeader(
         schema=1, run="20300101T010000-01234567", started="2030-01-01T01:00:00+00:00", plan=_PLAN, machine=a_machine(),
         code=Code(commit="0123456789abcdef"),
     )  # fmt: skip
-    assert open_run(tmp_path, _PLAN, a_machine(commit="")).path.name == "20300101T020000-nocommit.jsonl"
+    assert open_run(folder, _PLAN, a_machine(commit="")).path.name == "20300101T020000-nocommit.jsonl"
 
 
 def test_an_unfinished_run_is_continued(tmp_path: Path) -> None:
