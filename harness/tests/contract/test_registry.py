@@ -28,7 +28,7 @@ def loaded_backends(code: str) -> list[str]:
     """The modules of `backends` that are in memory after `code` ran in a fresh process."""
     show = "import sys; print(*sorted(m for m in sys.modules if m.startswith('backends.')))"
     command = [sys.executable, "-c", f"import harness; {code}; {show}"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout.split()
 
 
 def message(target: object, kind: type[Exception] = RegistryError) -> str:

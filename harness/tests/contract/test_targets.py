@@ -120,7 +120,7 @@ def test_two_classes_of_one_file_are_compared(write: Write, tmp_path: Path) -> N
     write("two.py", GOOD + classes)
     words = ["compare", "two.py:A", "two.py:B", "again=two.py:A", "--shapes", "n1c2h6w5_f3kh2kw3", "--ops", "im2col"]
     command = [*_HARNESS, *words, "--pairs", "1", "--json", "out.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
     assert [(r["a"], r["b"], r["status"]) for r in rows] == [("two.A", "two.B", "ok"), ("two.A", "again", "ok")]
@@ -130,7 +130,7 @@ def test_two_versions_of_one_file_are_judged_apart(write: Write, tmp_path: Path)
     write("right/mine.py", GOOD)
     write("wrong/mine.py", _WRONG)
     words = ["check", "right/mine.py", "wrong/mine.py", "--tier", "0", "--ops", "col2im", "--json", "out.json"]
-    done = subprocess.run([*_HARNESS, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([*_HARNESS, *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 1, done.stderr
     found = json.loads((tmp_path / "out.json").read_text())
     assert [(o["backend"], o["verdict"]) for o in found] == [("mine", "pass"), ("mine#2", "fail")]
@@ -166,7 +166,7 @@ def test_what_the_user_calls_as_we_or_python_do_does_no_harm(
     for name in _NAMES:
         write(f"{name}.py", "raise ImportError('not ours')\n")
         write(f"backends/{name}.py", "raise ImportError('not ours')\n")
-    done = subprocess.run([*start, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([*start, *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == code, done.stdout + done.stderr
     assert ("no measured results in 'results/runs'" in done.stderr) == (code == 2)
 
@@ -175,7 +175,7 @@ def test_a_module_beside_the_user_is_found(write: Write, tmp_path: Path) -> None
     write("my_kernels.py", GOOD + GOOD_CLASS.format(name="Mine"))
     words = ["check", "my_kernels:Mine", "--tier", "0", "--ops", "im2col"]
     for command in ([str(Path(sys.executable).parent / "harness"), *words], [*_HARNESS, *words]):
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -191,14 +191,14 @@ def test_what_lies_beside_a_plugin_is_its_own(write: Write, tmp_path: Path) -> N
     words = ["check", f"new={paths[0]}", f"old={paths[1]}", "--tier", "0", "--ops", "col2im", "--json", "out.json"]
     for more in ([], ["--no-isolate"]):
         done = subprocess.run(
-            [*_HARNESS, *words, *more], cwd=tmp_path / "here", capture_output=True, text=True, check=False
+            [*_HARNESS, *words, *more], cwd=tmp_path / "here", capture_output=True, text=True, check=False, timeout=600
         )
         assert done.returncode == 1, done.stderr
         found = json.loads((tmp_path / "here" / "out.json").read_text())
         assert [(o["backend"], o["verdict"]) for o in found] == [("new", "pass"), ("old", "fail")]
     script = next(f["script"] for c in found[1]["checks"] for f in c["failures"])
     run = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path / "here", capture_output=True, text=True, check=False
+        [sys.executable, "-c", script], cwd=tmp_path / "here", capture_output=True, text=True, check=False, timeout=600
     )
     assert "AssertionError" in run.stderr, run.stderr
 

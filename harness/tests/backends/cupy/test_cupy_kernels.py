@@ -34,7 +34,9 @@ def with_fake_cupy(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Python in a process that takes the fake for CuPy."""
     path = os.pathsep.join([str(Path(__file__).parents[2] / "helpers" / "cuda" / "fake_cupy"), str(ROOT)])
     command = [sys.executable, *arguments]
-    return subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False, timeout=600
+    )
 
 
 def results(op: Any, backend: Any, spec: ConvSpec, dtype: str = "float32") -> tuple[Any, Any]:
@@ -56,7 +58,7 @@ def test_the_suite_passes_through_cupy_and_kernels(name: str, tmp_path: Path) ->
 def test_the_emulated_backends_are_targets() -> None:
     target = "backends.cupy_kernels.emulated:cupy_implicit_tf32"
     command = [sys.executable, "-m", "harness", "check", target, "--ops", "im2col,col2im,conv2d"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

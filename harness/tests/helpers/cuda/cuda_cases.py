@@ -71,7 +71,7 @@ def in_child(cases: Sequence[Case], folders: Sequence[Path] = (), tile_rows: int
     child.start()
     there.close()
     try:
-        answer = here.recv() if here.poll(60) else "hangs"
+        answer = here.recv() if here.poll(300) else "hangs"
     except EOFError:
         child.join()
         answer = f"the process ended with {child.exitcode}"

@@ -42,7 +42,7 @@ class Compiled(NamedTuple):
         file = folder / "kernel.cubin"
         file.write_bytes(self.cubin)
         command = [str(tool("bin/nvdisasm")), "-c", str(file)]
-        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
         return text.splitlines()
 
 
