@@ -35,6 +35,7 @@ test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to ma
 	$(BIN)/python -m pytest -m cuda
 
 test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about an hour
+	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m conformance.diagnosis.compare_libraries --tier2-sample 200
 	$(MAKE) --no-print-directory planted
 	OMP_NUM_THREADS=1 $(BIN)/harness check numpy_fancy torch_native --tier 2 --jobs 2
