@@ -1,0 +1,131 @@
+"""The program's frame: exit codes of all findings, lines of progress, and how a call ends that does not end itself."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from harness import __version__
+from harness.cli import exit_codes, gpu, main, streams, terminal
+from harness.contract import registry
+from harness.contract.protocol import BackendUnavailable
+from harness.contract.status import CellStatus, Verdict
+from harness.tests.helpers.cli.running import Run
+from harness.tests.helpers.records import a_cell
+from harness.tests.helpers.suite.fakes import Clock
+
+_PASS, _FAIL, _SHORT, _LOST = Verdict.PASS, Verdict.FAIL, Verdict.INCOMPLETE, Verdict.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "named", "not_named"),
+    [
+        ([], 0, 0), ([_PASS], 0, 0), ([_FAIL], 1, 1), ([_SHORT], 3, 3), ([_LOST], 3, 0), ([_PASS, _LOST], 3, 0),
+        ([_LOST, _FAIL], 1, 1), ([_SHORT, _FAIL, _PASS], 1, 1), ([_PASS, _SHORT], 3, 3),
+    ],
+)  # fmt: skip
+def test_the_exit_code_of_verdicts(verdicts: list[Verdict], named: int, not_named: int) -> None:
+    assert (exit_codes.of_verdicts(verdicts, True), exit_codes.of_verdicts(verdicts, False)) == (named, not_named)
+
+
+def test_the_exit_code_of_cells() -> None:
+    ok, other = a_cell("a", [1.0]), a_cell("b", [1.0])
+    for status in CellStatus:
+        lost = a_cell("c", status=status)
+        bad = status in (CellStatus.FAIL, CellStatus.CRASHED, CellStatus.HUNG)
+        gone = status is CellStatus.UNAVAILABLE
+        assert exit_codes.of_cells([ok, lost, other], ["a", "c"]) == (1 if bad else 3 if gone else 0)
+        assert exit_codes.of_cells([ok, lost, other], ["a", "b"]) == (1 if bad else 0)
+        if status is not CellStatus.OK:
+            assert exit_codes.of_cells([lost], []) == (1 if bad else 3)
+
+
+def test_version_help_and_a_bare_call(run: Run) -> None:
+    assert run("--version") == (0, f"{__version__}\n", "")
+    helped, bare = run("--help"), run()
+    assert (helped.code, helped.err, bare.code, bare.err) == (0, "", 2, "")
+    for text in (helped.out, bare.out):
+        assert [c for c in ("backends", "check", "bench", "compare", "report") if c not in text] == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("broken")], ids=["Ctrl-C", "fault"])
+def test_how_a_call_ends_that_does_not_end_itself(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def ends(**more: object) -> None:
+        raise error
+
+    monkeypatch.setattr(main, "app", ends)
+    ran = run("check")
+    if isinstance(error, KeyboardInterrupt):
+        assert ran == (130, "", "harness: interrupted\n")
+    else:
+        assert ran.code == 4
+        assert ran.err.splitlines()[-2:] == [
+            "RuntimeError: broken",
+            "harness: this is a fault of the harness itself, please report it with the lines above",
+        ]
+
+
+def test_what_is_counted_is_told_every_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(terminal, "time", clock)
+    with terminal.Ticker("check", 40) as ticker:
+        for later, count in ((9.0, 2), (1.0, 3), (9.9, 4), (0.2, 5), (12.5, 1)):
+            clock.pass_by(later)
+            ticker.step(f"step {count}", count)
+    assert capsys.readouterr() == (
+        "", "check: 5 of 40 (10 s) step 3\ncheck: 14 of 40 (20 s) step 5\ncheck: 15 of 40 (33 s) step 1\n",
+    )  # fmt: skip
+
+
+def test_what_is_waited_for_is_told_after_two_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[tuple[float, object, list[str]]] = []
+    ended: list[str] = []
+
+    class Timer:
+        daemon = False
+
+        def __init__(self, seconds: float, function: object, words: list[str]) -> None:
+            made.append((seconds, function, words))
+
+        def start(self) -> None:
+            ended.append("started")
+
+        def cancel(self) -> None:
+            ended.append("cancelled")
+
+    monkeypatch.setattr(threading, "Timer", Timer)
+    with terminal.waiting("a plug-in"):
+        assert ended == ["started"]
+    assert made == [(2.0, terminal.say, ["waiting for a plug-in"])]
+    assert ended == ["started", "cancelled"]
+
+
+def test_a_gpu_that_is_lacking_is_told_by_its_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = {"cupy_kernels": "no CuPy; install it", "torch_native_cuda": "no card", "cupy_implicit": "no CuPy; install"}
+
+    def load(target: object) -> None:
+        name = getattr(target, "name", "")
+        if name in why:
+            raise BackendUnavailable(why[name])
+
+    monkeypatch.setattr(registry, "load", load)
+    assert gpu.main(list(why)) == 3
+    text = "cupy_kernels, cupy_implicit: no CuPy; torch_native_cuda: no card"
+    assert capsys.readouterr() == (
+        "", f"harness: nothing was run, no backend of a GPU is available here: {text}\n",
+    )  # fmt: skip
+    assert gpu.main(["numpy_fancy", *why]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_only_a_full_stdout_changes_a_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [streams.settled(code) for code in (0, 1, 3, 130)] == [0, 1, 3, 130]
