@@ -106,7 +106,7 @@ def test_a_comparison_that_is_left_ends_its_child(begin: Begin) -> None:
     assert children.closed == [1]
 
 
-def test_the_limits_of_a_device_are_kept_once(begin: Begin, tmp_path: Path) -> None:
+def test_limits_are_measured_once(begin: Begin, tmp_path: Path) -> None:
     """Though the child that told them ends, and another one takes its place."""
     own = Ceilings(backend="b", device="card", threads=3, allocator="default")
 
@@ -121,6 +121,7 @@ def test_the_limits_of_a_device_are_kept_once(begin: Begin, tmp_path: Path) -> N
     children = begin(script)
     records = run.run(a_plan("a", "b"), tmp_path).records()
     assert len(children.started) == 2
+    assert len(children.of_kind(MeasureCpu)) == 1
     assert [r for r in records if isinstance(r, Ceilings) and r.backend] == [own]
     assert [m.backend for m in children.of_kind(MeasureDevice)] == ["a", "b"]
 
