@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.results import machine
-from harness.results.records import Ceilings
+from harness.results.records import Blas, Ceilings
 from harness.tests.helpers.timing.fake_backend import FakeBackend
 from harness.tests.helpers.timing.fake_clock import FakeClock
 from harness.timing import ceilings
@@ -19,6 +19,8 @@ _CARD = {
     "device": "card", "copy_gbs": {"cache": 80.0, "dram": 20.0}, "copy_bytes": {"cache": 1e6, "dram": 2e9},
     "matmul_gflops": {"float32": 200.0, "tf32": 400.0},
 }  # fmt: skip
+
+_BLAS = Blas(library="openblas", version="0.3", file="libopenblas.so", kernel="Zen", threads="3")
 
 
 @pytest.fixture
@@ -40,14 +42,14 @@ def sizes(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, 
         monkeypatch.setattr(ceilings, name, value)
     monkeypatch.setattr(np, "copyto", copyto)
     monkeypatch.setattr(np, "matmul", matmul)
-    monkeypatch.setattr(ceilings, "blas", list)
+    monkeypatch.setattr(ceilings, "blas", lambda: [_BLAS])
     return seen
 
 
 def test_the_limits_of_the_cpu_are_the_best_that_were_seen(sizes: list[tuple[str, Any]]) -> None:
     """A copy of so many bytes reads half of them and writes half; a product of n has 2 n^3 operations."""
     assert of_cpu(3, "default") == Ceilings(
-        threads=3, allocator="default", copy_bytes={"cache": 2**10, "dram": 2**12},
+        threads=3, allocator="default", blas=[_BLAS], copy_bytes={"cache": 2**10, "dram": 2**12},
         copy_gbs={"cache": 2**13 / 1e9, "dram": 2**16 / 1e9},
         matmul_gflops={"float32": 2 * 16**3 * 2**5 / 1e9, "float64": 2 * 8**3 * 2**7 / 1e9},
     )  # fmt: skip

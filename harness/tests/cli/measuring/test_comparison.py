@@ -66,6 +66,15 @@ def test_the_tables_say_how_a_stands_to_each_other(
     ]
 
 
+def test_why_there_is_no_ratio_stands_where_it_would_be_in_words(
+    three: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(monkeypatch, "compare", *three)
+    _, header, *lines = capsys.readouterr().out.splitlines()
+    (lost,) = [line for line in lines if "hung" in line]
+    assert lost.index("hung: c: no answer") == header.index("a is")
+
+
 def test_the_document_has_a_row_for_each_line(
     three: list[str], measured: FakeComparison, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
