@@ -49,6 +49,23 @@ def seconds(least: float, most: float) -> Callable[[object], float]:
     return read
 
 
+def file(value: object) -> Path:
+    """Reads the path of a file. Raises `BadParameter` for no text, which would be the current folder, and a folder."""
+    text = str(value)
+    if not text.strip():
+        raise typer.BadParameter("is empty; name a file, or leave the option out")
+    if text.endswith("/"):
+        raise typer.BadParameter(f"must be a file, got the folder {_shown(text)}")
+    return Path(text)
+
+
+def folder(value: object) -> Path:
+    """Reads the path of a folder. Raises `BadParameter` for no text, which would be the current one."""
+    if not str(value).strip():
+        raise typer.BadParameter("is empty; name a folder ('.' is the current one), or leave the option out")
+    return Path(str(value))
+
+
 def threads_here(value: object) -> int:
     """Reads a number of threads. Raises `BadParameter` for far more than there are; fewer would mislabel a time."""
     count, most = whole(1, 2**31 - 1)(value), OVERSUBSCRIBED * usable()
@@ -64,7 +81,9 @@ Backends = Annotated[
 ]
 Ops = Annotated[list[str] | None, typer.Option(help=f"ops, comma-separated: {', '.join(OPS)}")]
 Dtypes = Annotated[list[str] | None, typer.Option("--dtype", help="dtypes, comma-separated")]
-JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="also write the result as JSON")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", parser=file, metavar="FILE", help="also write the result as JSON")
+]
 _SETS = (
     f"layers: {', '.join(set_names())}; a table (CSV) of any usual columns, or a file of specs or benchdnn descriptors "
     "(docs/layer-files.md); or one spec or descriptor"

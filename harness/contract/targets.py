@@ -139,7 +139,8 @@ def _missing(location: str, path: Path) -> str:
     if equals and of_rest is not None and _is_file(of_rest[0]):
         return f"the NAME in NAME=TARGET is made of letters, digits and _ . + -, got {name!r}"
     try:
-        return f"backend file {str(path)!r} {'is a folder' if path.is_dir() else 'does not exist'}"
+        what = "is a folder" if path.is_dir() else "is no regular file" if path.exists() else "does not exist"
+        return f"backend file {str(path)!r} {what}"
     except (OSError, ValueError) as error:
         return f"backend file {str(path)[:100]!r}... cannot be looked for: {one_line(error)[:100]}"
 

@@ -15,6 +15,10 @@ STDOUT = Path("-")
 _NO_OUTPUTS = {stat.S_IFDIR: "a folder", stat.S_IFBLK: "a block device", stat.S_IFSOCK: "a socket"}
 
 
+# What people write by hand and would miss; a new file may have any ending.
+_SOURCES = frozenset((".py", ".pyi", ".pyx", ".ipynb", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp"))
+
+
 class ResultsError(ValueError):
     """A results file or folder that cannot be used; the text names it."""
 
@@ -79,8 +83,8 @@ def require_writable(path: Path, inputs: Iterable[Path] = ()) -> None:
                 f"{str(path)!r} cannot be written: it is {_NO_OUTPUTS[stat.S_IFMT(found.st_mode)]}; name a file"
             )
         place = Path(os.path.realpath(path))
-        if stat.S_ISREG(found.st_mode) and place.suffix == ".py":
-            raise ResultsError(f"{str(path)!r} is Python source, which no result is written over; name another file")
+        if stat.S_ISREG(found.st_mode) and place.suffix.lower() in _SOURCES:
+            raise ResultsError(f"{str(path)!r} is source code, which no result is written over; name another file")
         if not _may_write(path):  # opening a pipe would wait for who reads it
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if stat.S_ISREG(found.st_mode) and _can_be_replaced(place, found):

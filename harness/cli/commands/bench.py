@@ -22,6 +22,7 @@ from harness.cli.options import (
     chosen_dtypes,
     chosen_layers,
     chosen_ops,
+    folder,
     seconds,
 )  # fmt: skip
 from harness.contract import targets
@@ -47,7 +48,9 @@ def bench(
     ] = DEFAULT_BUDGET,
     threads: Threads = 1,
     allocator: Allocator = "steady",
-    out: Annotated[Path, typer.Option("--results", metavar="DIR", help="results folder")] = Path("results"),
+    out: Annotated[Path, typer.Option("--results", parser=folder, metavar="DIR", help="results folder")] = Path(
+        "results"
+    ),
     asv: Annotated[bool, typer.Option(help="let asv record the run")] = True,
 ) -> None:
     """How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if interrupted."""

@@ -25,6 +25,7 @@ from harness.cli.options import (
     Ops,
     chosen_dtypes,
     chosen_ops,
+    file,
     given,
     seconds,
     threads_here,
@@ -76,13 +77,19 @@ def check(
         typer.Option(parser=threads_here, metavar="N", help="threads of built-in backends in the grid of tier 2"),
     ] = 1,
     shard: Annotated[str, typer.Option(metavar="I/N", help="only part I of N")] = "1/1",
-    known: Annotated[Path | None, typer.Option("--xfails", metavar="FILE", help="known failures, with reasons")] = None,
+    known: Annotated[
+        Path | None, typer.Option("--xfails", parser=file, metavar="FILE", help="known failures, with reasons")
+    ] = None,
     as_of: Annotated[
         str | None, typer.Option(metavar="VERSION", help="only the checks of an older suite version")
     ] = None,
     json_file: JsonFile = None,
-    junit_file: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="also write JUnit XML")] = None,
-    html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="also write an HTML page")] = None,
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", parser=file, metavar="FILE", help="also write JUnit XML")
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", parser=file, metavar="FILE", help="also write an HTML page")
+    ] = None,
 ) -> None:
     """Is it right? Runs the conformance suite; without a name, on every registered backend."""
     selection = Selection(

@@ -8,11 +8,16 @@ from typing import Annotated
 import typer
 
 from harness.cli import terminal
+from harness.cli.options import folder
 
 
 def report(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="folder of the report")] = Path("results/report"),
-    source: Annotated[Path, typer.Option("--results", metavar="DIR", help="results folder")] = Path("results"),
+    out: Annotated[Path, typer.Option(parser=folder, metavar="DIR", help="folder of the report")] = Path(
+        "results/report"
+    ),
+    source: Annotated[Path, typer.Option("--results", parser=folder, metavar="DIR", help="results folder")] = Path(
+        "results"
+    ),
     machine_name: Annotated[
         str | None,
         typer.Option("--machine", metavar="NAME", help="machine to report on; default: the one measured last"),

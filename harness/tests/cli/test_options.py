@@ -43,6 +43,10 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch, write: Write) -> Path:
         (["numpy_fancy", "--shard", "3/2"], "--shard must be I/N with 1 <= I <= N, as in 1/3, got '3/2'"),
         (["numpy_fancy", "--as-of", "1999.1"], "--as-of must be among 2026.11, 2026.12, got '1999.1'"),
         (["numpy_fancy", "--shape", "n1c1h2w2_f1kh3kw3"], "the dilated kernel must fit the padded input: height 3 > 2"),
+        *[(["numpy_fancy", option, text], f"Invalid value for '{option}': {told}")
+          for option in ("--json", "--junit", "--html", "--xfails")
+          for text, told in ((" ", "is empty; name a file, or leave the option out"),
+                             ("out/", "must be a file, got the folder 'out/'"))],
         (["numpy_fancy", "--xfails", "none.txt"], "known failures 'none.txt' cannot be read: "),
         (["numpy_fancy", "--no-such-option"], "No such option: --no-such-option"),
         (["numpy_fanci"], "unknown backend 'numpy_fanci', did you mean 'numpy_fancy'?; registered: "),
@@ -69,6 +73,9 @@ def test_a_wrong_call_of_check_is_told_in_one_line(run: Run, nothing_runs: Path,
         (["bench", "numpy_fancy", "--allocator", "slow"], "allocator must be among steady, default, got 'slow'"),
         (["bench", "numpy_fancy", "--dtype", ","], "names no dtype"),
         (["bench", "numpy_fancy", "--batch", "9" * 18], "2^63"),
+        (["compare", "numpy_fancy", "matlab_loop", "--json", ""], "Invalid value for '--json': is empty; name a file"),
+        *[([command, option, ""], f"Invalid value for '{option}': is empty; name a folder ('.' is the current one)")
+          for command, option in (("bench", "--results"), ("report", "--results"), ("report", "--out"))],
         (["report", "--out", "file"], "folder 'file' cannot be written: Not a directory"),
         (["report", "--out", "-"], "'-' is no folder"),
         (["report", "--results", "none"], "no measured results in 'none/runs'"),

@@ -51,7 +51,7 @@ def test_a_plugin_that_was_meant_as_a_backend_is_no_output(run: Run, ran: list[o
     path = write("mine.py", GOOD)
     code, _, err = run("check", "--json", "mine.py")
     assert (code, err) == (
-        2, "harness: 'mine.py' is Python source, which no result is written over; name another file\n",
+        2, "harness: 'mine.py' is source code, which no result is written over; name another file\n",
     )  # fmt: skip
     assert (path.read_text(), ran) == (GOOD, [])
 

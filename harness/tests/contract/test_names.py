@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -239,6 +240,7 @@ def refusals(folder: Path) -> list[tuple[str, str]]:
         (":Attr", f"unknown backend ':Attr'{known}"),
         (f"{folder}/none.py", f"backend file '{folder}/none.py' does not exist"),
         (f"{folder}/none.py:Attr", f"backend file '{folder}/none.py' does not exist"),
+        (f"{folder}/pipe.py", f"backend file '{folder}/pipe.py' is no regular file"),
         (f"{folder}/dir.py", f"backend file '{folder}/dir.py' is a folder"),
         (f"{folder}/plain", f"backend file '{folder}/plain' has no ending .py; only Python files can be loaded"),
         (f"{folder}", f"backend '{folder}' is a folder; give a file in it, as in {folder}/mine.py"),
@@ -258,6 +260,7 @@ def test_what_is_no_target_is_told_in_these_words(write: Write, tmp_path: Path) 
     write("plain", GOOD)
     write("good.py", GOOD)
     (tmp_path / "dir.py").mkdir()
+    os.mkfifo(tmp_path / "pipe.py")
     expected = dict(refusals(tmp_path))
     assert {text: said(text) for text in expected} == expected
 

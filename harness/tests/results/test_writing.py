@@ -230,13 +230,14 @@ def test_an_input_is_not_overwritten(tmp_path: Path) -> None:
     assert known.read_text() == "keep"
 
 
-def test_no_result_is_written_over_python_source(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["mine.py", "MINE.PY", "kernel.cu", "kernel.c", "study.ipynb"])
+def test_no_result_is_written_over_source_code(tmp_path: Path, name: str) -> None:
     """`harness check --json mine.py` means a file to judge, and names none."""
-    source, link = tmp_path / "mine.py", tmp_path / "out.json"
+    source, link = tmp_path / name, tmp_path / "out.json"
     source.write_text("keep")
     link.symlink_to(source)
     for path in (source, link):
-        refused(path, "is Python source")
+        refused(path, "is source code")
     require_writable(tmp_path / "new.py")
 
 
