@@ -119,6 +119,13 @@ Not measured: no GPU was at hand.
     )
 
 
+def test_a_layer_at_the_floor_is_not_below_it(tmp_path: Path) -> None:
+    """Twice as fast exactly where the floor is 2; the other one is below."""
+    _goals(tmp_path, "ours,conv2d,float32,theirs,1,2,")
+    _write(tmp_path, "a", [_row("net:1", 0.5), _row("net:2", 0.8), _row("net:3", 0.25)])
+    assert goals.markdown(tmp_path).splitlines()[2].endswith("| 2 | 1.25 net:2; 1 of 3 below |")
+
+
 # -- which rows count, and as what -------------------------------------------------------------------------------------
 
 
