@@ -11,10 +11,11 @@ import pytest
 from conformance.cases.case import Case
 from conformance.cases.specs import TIER0
 from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted, NotRun, Refused
-from conformance.run import engine
+from conformance.run import engine, memory
 from conformance.run.results import BackendResult, CaseResult
 from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle.data import DataError
 from harness.tests.helpers.suite.fakes import Clock, FakeCaller
 from harness.tests.helpers.suite.scripted import Answer, Script, a_check, only
 
@@ -64,6 +65,22 @@ def test_what_the_plan_has_decided_is_not_asked_again() -> None:
     assert [(one.status, one.detail) for one in result.cases] == [
         (Status.UNSUPPORTED, "refused"), (Status.PASS, ""), (Status.FAIL, "unsupported raised"),
     ]  # fmt: skip
+
+
+def test_what_this_machine_cannot_judge_was_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too little memory, known before any array is made or met by the oracle, and sums too long for whole numbers."""
+    cases = [case("a.x", number) for number in (1, 2, 3, 4)]
+    short = {cases[1]: "it needs 9 GiB of 8 GiB free memory"}
+    monkeypatch.setattr(memory, "shortage", lambda one: short.get(one, ""))
+    script = Script({str(cases[2]): MemoryError("Unable to\nallocate"), str(cases[3]): DataError("sums of 2^25")})
+    with only(a_check("a.x", _SPECS, script)):
+        result = engine.run(FakeCaller(), waiting(*cases))
+    assert [(one.status, one.detail) for one in result.cases] == [
+        (Status.PASS, ""), (Status.NOT_RUN, "it needs 9 GiB of 8 GiB free memory"),
+        (Status.NOT_RUN, "there was not enough memory to judge it: Unable to allocate"),
+        (Status.NOT_RUN, "nothing exact can be asked: sums of 2^25"),
+    ]  # fmt: skip
+    assert script.asked == [str(one) for one in (cases[0], cases[2], cases[3])]
 
 
 def test_a_fault_of_ours_is_no_verdict_on_the_backend() -> None:

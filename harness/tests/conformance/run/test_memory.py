@@ -143,3 +143,25 @@ def test_an_interrupted_run_says_so_where_anything_is_left(monkeypatch: pytest.M
     assert second.reason == "the run was interrupted"
     assert not suite_run.run_until_interrupted(lambda cases, check_id: None)
     assert second.executed == second.planned
+
+
+# x and y of this one have as many elements; w has 9 and b has 3.
+_WIDE = ConvSpec.parse("n2c3h2000w3000_f3kh1kw1")
+_X = 2 * 3 * 2000 * 3000
+
+
+@pytest.mark.parametrize(
+    ("check", "needed"),
+    [
+        ("values.exact", 4 * (3 * (_X + 9 + 3) + 2 * _X) + 8 * (_X + 9 + 3 + _X + _X)),
+        ("values.layer", 2 * 4 * (_X + 9 + 3 + _X)), ("contract.large_index", 2 * 4 * (_X + 9 + 3 + _X)),
+    ],
+)  # fmt: skip
+def test_a_case_may_have_just_the_memory_that_it_needs(
+    check: str, needed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case(check, "conv2d", "float32", _WIDE)
+    monkeypatch.setattr(memory, "available", lambda: needed)
+    assert room.shortage(case) == ""
+    monkeypatch.setattr(memory, "available", lambda: needed - 1)
+    assert room.shortage(case).startswith("it needs ")

@@ -147,9 +147,20 @@ def test_parts_hold_every_case_once_and_the_first_all_of_tier_0() -> None:
 
 
 @pytest.mark.usefixtures("checks")
-def test_a_part_without_a_case_is_no_error() -> None:
-    assert ids(pattern="law.x", ops=["im2col"], specs=[_TWO], shard=Shard(1, 2)) == []
-    assert ids(pattern="law.x", ops=["im2col"], specs=[_TWO], shard=Shard(2, 2)) == [f"law.x/im2col/float32/{_TWO}"]
+def test_a_part_without_a_case_is_no_error_if_another_has_one() -> None:
+    one = {"pattern": "law.x", "ops": ["im2col"], "specs": [_TWO]}
+    parts = [planned(FakeCaller(), **one, shard=Shard(index, 2)) for index in (1, 2)]
+    assert [len(part.cases) for part in parts] == [0, 1]
+    assert [part.is_empty_part for part in parts] == [True, False]
+    with pytest.raises(SelectionError):
+        ids(pattern="law.x", ops=["conv2d"], shard=Shard(1, 2))
+
+
+@pytest.mark.usefixtures("checks")
+def test_a_single_case_is_in_its_part_alone() -> None:
+    text = f"law.x/im2col/float32/{_TWO}"
+    assert [ids(pattern=text, shard=Shard(index, 2)) for index in (1, 2)] == [[], [text]]
+    assert [ids(pattern=_WHOLE[0], shard=Shard(index, 2)) for index in (1, 2)] == [[_WHOLE[0]], []]
 
 
 # -- a single case by its id -----------------------------------------------------------------------------------------
@@ -191,18 +202,11 @@ def test_an_id_that_its_check_cannot_judge_is_refused(checks: dict[str, Check]) 
 @pytest.mark.parametrize(
     ("selection", "text"),
     [
-        ({"pattern": "nope"}, "no case is selected by --check 'nope'; checks are law.x, values.exact, errors.x, "
-                              "values.grid"),
-        ({"ops": ["conv2d"]}, "no case is selected by these options; checks are law.x, values.exact, errors.x, "
-                              "values.grid"),
-        ({"pattern": "values.grid", "tier": 1}, "no case is selected by --check 'values.grid'; checks are law.x, "
-                                                "values.exact, errors.x, values.grid"),
-        ({"pattern": "law.x", "tier": 4, "ops": ["conv2d"]}, "no case is selected by --check 'law.x'; checks are "
-                                                             "law.x, values.exact, errors.x, values.grid"),
-        ({"pattern": "law.x/im2col/float32/n0c0"}, "no case is selected by --check 'law.x/im2col/float32/n0c0'; checks "
-                                                   "are law.x, values.exact, errors.x, values.grid"),
-        ({"pattern": f"nope/im2col/float32/{_ONE}"}, f"no case is selected by --check 'nope/im2col/float32/{_ONE}'; "
-                                                     "checks are law.x, values.exact, errors.x, values.grid"),
+        ({"pattern": "nope"}, "no case is selected by --check 'nope': no check is called 'nope'; checks are law.x, "
+                              "values.exact, errors.x, values.grid"),
+        ({"ops": ["conv2d"]}, "no case is selected by these options: what it means judges im2col, col2im, not conv2d"),
+        ({"pattern": "values.grid", "tier": 1}, "no case is selected by --check 'values.grid': values.grid belongs to "
+                                                "tier 2; add --tier 2"),
     ],
 )  # fmt: skip
 def test_nothing_selected_is_an_error(selection: dict[str, object], text: str) -> None:
@@ -214,7 +218,9 @@ def test_nothing_selected_is_an_error(selection: dict[str, object], text: str) -
 @pytest.mark.usefixtures("checks")
 @pytest.mark.parametrize(("pattern", "tier"), [("values.grid", 2), ("values.grid/im2col/*", 3), ("values.g*", 4)])
 def test_a_check_of_a_higher_tier_has_its_cases_added_later(pattern: str, tier: int) -> None:
-    assert ids(pattern=pattern, tier=tier) == []
+    result = planned(FakeCaller(), pattern=pattern, tier=tier)
+    assert (result.cases, result.is_empty_part) == ([], False)
+    assert planned(FakeCaller(), pattern=pattern, tier=tier, shard=Shard(2, 2)).is_empty_part
 
 
 # -- what the backend refuses --------------------------------------------------------------------------------------

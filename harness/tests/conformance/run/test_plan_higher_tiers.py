@@ -25,7 +25,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two small layers, small results in place of large ones, and a machine with 8 GiB free."""
     monkeypatch.setattr(full_size, "read_layers", lambda name: _LAYERS if name == "core" else [])
     monkeypatch.setattr(full_size, "LARGE_SPEC", _LARGE)
-    monkeypatch.setattr(plan_module, "available_memory", lambda: 8 * _GIB)
+    monkeypatch.setattr(plan_module, "available", lambda: 8 * _GIB)
 
 
 def added(caller: FakeCaller | None = None, **selection: object) -> BackendResult:
@@ -136,13 +136,13 @@ def test_refused_layers_are_planned_with_their_reason_and_asked_once() -> None:
 
 
 def test_what_the_machine_has_no_memory_for_is_noted_and_not_planned(monkeypatch: pytest.MonkeyPatch) -> None:
-    needs = {_LAYERS[0].spec: 8.0, _SMALL: 12.6, _LARGE: 8.001}
+    needs = {_LAYERS[0].spec: 8.0, _SMALL: 12.6, _LARGE: 8.01}
     monkeypatch.setattr(full_size, "bytes_needed", lambda case: needs[case.spec] * _GIB)
     result = added(tier=4, ops=["im2col"])
     assert [str(one.case) for one in result.cases] == [f"values.layer/im2col/float32/{_LAYERS[0].spec}"]
     assert result.notes == [
-        f"values.layer/im2col/float32/{_SMALL} was left out: it needs 13 GiB of 8 free",
-        f"contract.large_index/im2col/float32/{_LARGE} was left out: it needs 8 GiB of 8 free",
+        f"values.layer/im2col/float32/{_SMALL} was left out: it needs 12.6 GiB of 8 GiB free memory",
+        f"contract.large_index/im2col/float32/{_LARGE} was left out: it needs 8.01 GiB of 8 GiB free memory",
     ]
 
 

@@ -105,6 +105,20 @@ def test_nothing_planned_is_no_pass_unless_an_optional_check_was_asked_for() -> 
     assert not BackendResult("fake", True, [one(Status.PASS)]).asks_optional
 
 
+def test_a_part_without_a_case_is_no_fault_if_others_have_them() -> None:
+    empty = BackendResult("fake", True, is_empty_part=True)
+    assert (empty.verdict, empty.reason) == (Verdict.PASS, "this part has no case, others have")
+    full = BackendResult("fake", True, [one(Status.NOT_RUN)], is_empty_part=True, cuts=["cut"])
+    assert (full.verdict, full.reason) == (Verdict.INCOMPLETE, "cut")
+
+
+@pytest.mark.parametrize(("status", "cuts"), [(Status.NOT_RUN, ["the run was interrupted"]), (Status.PASS, [])])
+def test_an_interruption_is_told_if_anything_is_left(status: Status, cuts: list[str]) -> None:
+    result = BackendResult("fake", True, [one(Status.PASS), one(status)])
+    result.interrupted()
+    assert result.cuts == cuts
+
+
 def test_a_pass_needs_a_discriminating_case_of_every_op_and_dtype_claimed() -> None:
     result = BackendResult("fake", False, [one(Status.PASS, op="conv2d", dtype="float64"), *telling()])
     assert result.omissions() == ["no discriminating case of conv2d in float64 was executed"]
