@@ -77,6 +77,7 @@ def properties(report: BackendReport) -> dict[str, str]:
     (suite,) = read(report)
     (found,) = suite.iter("properties")
     assert suite[0] is found
+    assert {one.tag for one in found} == {"property"}
     return {one.attrib["name"]: one.attrib["value"] for one in found}
 
 
