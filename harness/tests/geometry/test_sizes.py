@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.geometry.numbers import LIMIT, integer
@@ -61,6 +62,7 @@ _FIELDS: dict[str, Any] = dict(
     batch=1, in_channels=4, input_size=(5, 7), out_channels=6, kernel_size=(3, 2), stride=(1, 1), padding=(0, 0, 0, 0),
     dilation=(1, 1), groups=2,
 )  # fmt: skip
+_PAIRS = ("input_size", "kernel_size", "stride", "padding", "dilation")
 
 
 def test_what_is_not_given_is_dense_and_has_no_padding_and_one_group() -> None:
@@ -77,6 +79,26 @@ def test_numbers_are_as_small_as_may_be(field: str, least: int) -> None:
     assert getattr(ConvSpec(**{**fields, field: least}), field) == least
     with pytest.raises(SpecError, match=f"^{field} must be at least {least}, got {least - 1}$"):
         ConvSpec(**{**fields, field: least - 1})
+
+
+@pytest.mark.parametrize("field", list(_FIELDS))
+def test_a_number_that_is_none_is_named_by_its_field(field: str) -> None:
+    value = _FIELDS[field]
+    wrong = (*value[:-1], "x") if isinstance(value, tuple) else "x"
+    with pytest.raises(SpecError, match=f"^{field} must be an integer, got 'x'$"):
+        ConvSpec(**{**_FIELDS, field: wrong})
+    if isinstance(value, tuple):
+        with pytest.raises(SpecError, match=f"^{field} must have {len(value)} integers, got "):
+            ConvSpec(**{**_FIELDS, field: value[1:]})
+
+
+def test_numbers_are_plain_whatever_they_were_given_as() -> None:
+    """Else equal geometries would have other hashes and texts."""
+    given: dict[str, Any] = {name: np.array(value) for name, value in _FIELDS.items()}
+    spec = ConvSpec(**given)
+    assert (spec, hash(spec), str(spec)) == (ConvSpec(**_FIELDS), hash(ConvSpec(**_FIELDS)), "n1c4h5w7_f6kh3kw2_g2")
+    numbers = [n for name in _FIELDS for n in (getattr(spec, name) if name in _PAIRS else (getattr(spec, name),))]
+    assert {type(number) for number in numbers} == {int}
 
 
 @pytest.mark.parametrize("axis", [0, 1])
