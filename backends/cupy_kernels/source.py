@@ -54,6 +54,8 @@ def text(kernel: str, *folders: Path) -> str:
             line += 1
             if included not in taken:
                 parts += [read(included), f'#line {line} "{name}"\n']
+            else:
+                parts.append("\n")  # in the place of the include, so that the lines after it keep their numbers
             parts.append(rest)
             line += rest.count("\n")
         return "".join(parts)

@@ -43,7 +43,9 @@ def _look_beside(folder: Path) -> None:
     """Search the folder after our own packages and before all else; set aside what others had beside them."""
     for other in _folders:
         if other != folder:
-            for name in [name for name in sys.modules if _lies_in(name.partition(".")[0], other)]:
+            tops = {name.partition(".")[0] for name in sys.modules}  # few, and each is looked up on the disk
+            own = {top for top in tops if _lies_in(top, other)}
+            for name in [name for name in sys.modules if name.partition(".")[0] in own]:
                 del sys.modules[name]
         if str(other) in sys.path:
             sys.path.remove(str(other))
