@@ -5,10 +5,9 @@ A public name is imported when it is first used: the program `harness` is at wor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from harness.contract import own_packages  # noqa: F401  # before anything that a user's file might stand for
 
+TYPE_CHECKING = False  # not from `typing`, which may be a file in the current folder
 if TYPE_CHECKING:
     from harness.contract.protocol import (
         SCHEMA,
@@ -40,7 +39,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from harness.contract import protocol, registry

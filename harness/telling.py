@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# What moves a terminal's cursor, colours it, or turns the direction of what follows; not tabs and the ends of lines.
+_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def one_line(said: object) -> str:
@@ -13,6 +17,15 @@ def one_line(said: object) -> str:
     ('no such thing', 'KeyboardInterrupt')
     """
     return _text(said) or (type(said).__name__ if isinstance(said, BaseException) else "")
+
+
+def plain(text: str) -> str:
+    r"""A text with escapes in place of what a terminal would obey.
+
+    >>> plain("\x1b[31mred\x07\n"), plain("naïve 😀")
+    ('\\x1b[31mred\\x07\n', 'naïve 😀')
+    """
+    return _COMMANDS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def named(error: BaseException) -> str:
@@ -37,6 +50,6 @@ def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
 def _text(said: object) -> str:
     """In one line, whatever the object does when it is asked: exceptions of plug-ins are anybody's code."""
     try:
-        return " ".join(str(said).split())
+        return plain(" ".join(str(said).split()))
     except Exception as error:
         return f"(no text: its __str__ raised {type(error).__name__})"

@@ -17,7 +17,7 @@ def show(reports: Sequence[BackendReport], notes: Sequence[str] = ()) -> None:
     header = ("backend", "verdict", "executed", "cases", "time")
     terminal.table("", header, [_row(report) for report in reports])
     for note in notes:
-        print(note)
+        terminal.show(note)
     for report in reports:
         _show_failures(report)
 
@@ -36,11 +36,13 @@ def _show_failures(report: BackendReport) -> None:
     bad.sort(key=lambda check_report: _NOT_CALLED in check_report.diagnosis[0])  # what was never called comes last
     for check_report in bad[:_SHOWN_GROUPS]:
         optional = " (optional, not part of the verdict)" if check_report.optional else ""
-        print(f"\n{report.backend}: {check_report.status}{optional} {check_report.diagnosis[0]}")
+        terminal.show(f"\n{report.backend}: {check_report.status}{optional} {check_report.diagnosis[0]}")
         for failure in check_report.failures[:1]:
             for text in (failure.pattern, failure.witnesses):
                 if text:
-                    print(f"  {text}")
-        print(f"  repro: {check_report.repro}")
+                    terminal.show(f"  {text}")
+        terminal.show(f"  repro: {check_report.repro}")
     if len(bad) > _SHOWN_GROUPS:
-        print(f"\n{report.backend}: {len(bad) - _SHOWN_GROUPS} more groups of cases failed; --html FILE has all")
+        terminal.show(
+            f"\n{report.backend}: {len(bad) - _SHOWN_GROUPS} more groups of cases failed; --html FILE has all"
+        )

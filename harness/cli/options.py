@@ -107,7 +107,8 @@ def chosen_dtypes(values: Sequence[str] | None) -> list[str]:
 
 def chosen_layers(shapes: str, batch: int | None) -> list[Layer]:
     """The layers of `--shapes`; what was left out of a file is said. Raises `ShapesError`."""
-    found = read_shapes(shapes, batch)
+    with terminal.waiting(f"the layers of {_shown(shapes)} to be read"):  # which may be a pipe
+        found = read_shapes(shapes, batch)
     if found.left_out:
         terminal.say(f"harness: left out of {shapes!r}: {found.why()}")
     return list(found.layers)

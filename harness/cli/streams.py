@@ -7,6 +7,8 @@ import io
 import os
 import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 _STDOUT, _STDERR = 1, 2
@@ -41,6 +43,27 @@ def take_over() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
     sys.stdout = _safe(sys.stdout, _STDOUT)
     sys.stderr = _safe(sys.stderr, _STDERR)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Within it a backend may run in this process; what it did to stdout, stderr and the current folder is undone."""
+    folder, before = os.getcwd(), (sys.stdout, sys.stderr)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        make_usable()
+        with suppress(OSError):  # it is gone
+            os.chdir(folder)
+
+
+def make_usable() -> None:
+    """In place of a stream that a backend in this process has closed or taken away, another."""
+    if sys.stdout is None or sys.stdout.closed:
+        sys.stdout = _safe(None, _STDOUT)
+    if sys.stderr is None or sys.stderr.closed:
+        sys.stderr = _safe(None, _STDERR)
 
 
 def is_stdout_closed() -> bool:

@@ -14,7 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli import streams
 from harness.contract.status import Verdict
+from harness.telling import plain
 
 _COLOURS: dict[str, str] = {"available": "green", **{verdict.value: verdict.colour for verdict in Verdict}}
 _SILENT = 2.0  # seconds that anything may take without a word
@@ -23,12 +25,18 @@ _LINE_EVERY = 10.0  # seconds between plain lines
 
 def say(text: str) -> None:
     """One line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    streams.make_usable()
+    print(plain(text), file=sys.stderr, flush=True)
 
 
 def aside(stdout_is_taken: bool) -> AbstractContextManager[object]:
     """Tables go to stderr within, if stdout is taken by a document (`--json -`)."""
     return redirect_stdout(sys.stderr) if stdout_is_taken else nullcontext()
+
+
+def show(text: str) -> None:
+    """Text on stdout, beside a table."""
+    print(plain(text))
 
 
 @contextmanager
@@ -50,6 +58,7 @@ class Ticker:
         self._what, self._total, self._done = what, total, 0
         self._last = self._start = time.monotonic()
         self._bar: Progress | None = None
+        streams.make_usable()
         if bar and sys.stderr.isatty():
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
@@ -79,9 +88,9 @@ class Ticker:
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on stdout, as wide as its text where stdout is no terminal."""
     console = Console(width=None if sys.stdout.isatty() else 10_000, soft_wrap=not sys.stdout.isatty())
-    grid = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    grid = Table(title=plain(title), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for name in header:
         grid.add_column(name, overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+        grid.add_row(*(Text(plain(cell), style=_COLOURS.get(cell, "")) for cell in row))
     console.print(grid)

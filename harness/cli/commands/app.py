@@ -23,6 +23,7 @@ from harness.results.writing import ResultsError
 from harness.telling import one_line
 
 INTERRUPTED = 130
+_LONGEST = 2000  # characters of a message
 # Typer brings its own copy of Click since 0.27; this is the base of its errors in either case.
 _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _CALLER_ERRORS = (
@@ -41,6 +42,11 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
         raise typer.Exit(0)
 
 
+def _short(text: str) -> str:
+    """Beginning and end of a text that repeats an endless name or number."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 200]} [..] {text[-200:]}"
+
+
 def run() -> int:
     """Run the command that was typed; all exit codes are decided here or returned by a command."""
     try:
@@ -50,7 +56,7 @@ def run() -> int:
     except _CALLER_ERRORS as error:
         text = error.format_message() if isinstance(error, _ClickException) else str(error)
         if text:  # a bare `harness` has printed its help already
-            terminal.say(f"harness: {one_line(text)}")
+            terminal.say(f"harness: {_short(one_line(text))}")
         code = 2
     except KeyboardInterrupt:
         terminal.say("harness: interrupted")

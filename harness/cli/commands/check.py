@@ -17,7 +17,7 @@ from conformance.reports import junit, page, summary
 from conformance.run import versions, xfails
 from conformance.run.suite_run import Options
 from harness.calls.limits.seconds import DEADLINE
-from harness.cli import check_table, exit_codes, outputs, terminal
+from harness.cli import check_table, exit_codes, outputs, streams, terminal
 from harness.cli.options import (
     Backends,
     Dtypes,
@@ -100,14 +100,16 @@ def check(
     )  # fmt: skip
     asked, named = targets.resolve_all(names or targets.names()), bool(names)
     files = outputs.require((json_file, junit_file, html_file), [*outputs.files_of(asked), known])
-    exclusions = xfails.read(known) if known else []
+    with terminal.waiting(f"known failures {str(known)!r} to be read"):
+        exclusions = xfails.read(known) if known else []
     options = Options(selection, inf if budget is None else budget, deadline, isolate, exclusions, threads)
     libraries = witnesses.installed() if html_file else witnesses.at_hand()
     jobs = at_most(jobs)
-    if jobs > 1:
-        reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
-    else:
-        reports, interrupted = run_here(options, asked, named, libraries)
+    with streams.kept():
+        if jobs > 1:
+            reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
+        else:
+            reports, interrupted = run_here(options, asked, named, libraries)
     with terminal.aside(outputs.takes_stdout(files)):
         check_table.show(reports, [f"left out: {name}: {why}" for name, why in external.skipped().items()])
     lines = json_file is not None and json_file.suffix == ".jsonl"
