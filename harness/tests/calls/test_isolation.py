@@ -120,7 +120,7 @@ def test_no_expected_value_is_in_the_child(write: Write, tmp_path: Path) -> None
     )
     done = subprocess.run(
         [sys.executable, "-m", "harness", "check", str(write("mine.py", source)), "--tier", "0", "--ops", "im2col"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 
@@ -190,6 +190,6 @@ def test_a_path_that_is_no_utf8_is_a_path(write: Write, tmp_path: Path) -> None:
     for more in (["--tier", "0"], ["--check", "values.exact", "--jobs", "2"]):
         done = subprocess.run(
             [sys.executable, "-m", "harness", "check", str(folder / "mine.py"), "--ops", "im2col", *more],
-            capture_output=True, check=False, timeout=120,
+            capture_output=True, check=False, timeout=900,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

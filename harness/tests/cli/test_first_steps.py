@@ -22,7 +22,7 @@ def started(folder: Path, *command: str, path: str = "") -> tuple[int, str, str]
     """Exit code, stdout and stderr of a command, with Ctrl-C on, and `path` searched before the installed packages."""
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
-        timeout=120, preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        timeout=900, preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 

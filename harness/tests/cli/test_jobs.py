@@ -23,7 +23,7 @@ from harness.cli import suite_progress, terminal
 from harness.contract.status import Status, Verdict
 from harness.contract.targets import resolve
 from harness.tests.helpers.plugins import GOOD, Write, edited
-from harness.tests.helpers.program import assert_one_line, at_start, harness, stored
+from harness.tests.helpers.program import assert_one_line, at_start, harness, stored, without_waiting
 
 _IM2COL = Options(Selection(ops=["im2col"], dtypes=["float32"]))
 
@@ -152,7 +152,7 @@ def test_ctrl_c_keeps_what_is_finished(write: Write, tmp_path: Path) -> None:
         while not (tmp_path / "running").exists():
             assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=900)
     assert (process.returncode, error.splitlines()[-1]) == (130, "harness: interrupted")
     (found,) = stored(tmp_path / "o.json")
     assert found["verdict"] == "incomplete"
@@ -175,6 +175,5 @@ def test_lines_of_progress_name_the_process(
     monkeypatch.setattr(terminal, "_LINE_EVERY", 0.0)
     file = write("good.py", GOOD)
     suite_progress.run_in_jobs(2, _IM2COL, [resolve(str(file))], True, [])
-    lines = capsys.readouterr().err.splitlines()
-    told = [line for line in lines if not line.startswith("waiting for ")]
+    told = without_waiting(capsys.readouterr().err).splitlines()
     assert {line.partition(": check: ")[0] for line in told} == {"job 1 of 2", "job 2 of 2"}

@@ -15,7 +15,7 @@ import pytest
 
 from harness.cli import streams
 from harness.tests.helpers.plugins import GOOD, Write, edited
-from harness.tests.helpers.program import stored
+from harness.tests.helpers.program import stored, without_waiting
 from harness.tests.helpers.system.files import FULL, device
 
 _FEW = ("--check", "values.exact", "--ops", "col2im", "--dtype", "float32", "--tier", "0")
@@ -28,9 +28,9 @@ def started(
     """Exit code, stdout and stderr of the program, started without the streams of those numbers."""
     done = subprocess.run(
         [sys.executable, "-m", "harness", *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=stdout,
-        stderr=subprocess.PIPE, text=True, check=False, timeout=120, preexec_fn=partial(_close, tuple(close)),
+        stderr=subprocess.PIPE, text=True, check=False, timeout=900, preexec_fn=partial(_close, tuple(close)),
     )  # fmt: skip
-    return done.returncode, done.stdout or "", done.stderr
+    return done.returncode, done.stdout or "", without_waiting(done.stderr)
 
 
 def _close(numbers: Sequence[int]) -> None:

@@ -69,7 +69,7 @@ def started(module: str, *arguments: str, folder: Path, path: str = "") -> list[
     environment = os.environ | {"PYTHONPATH": path}
     words = command(module, *arguments)
     done = subprocess.run(
-        words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=900
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().split("|")

@@ -60,7 +60,7 @@ def run(folder: Path, script: str) -> tuple[int, str]:
     """Exit code and stderr of the script, far from our packages."""
     (folder / "repro.py").write_text(script, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", _ALONE], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", _ALONE], cwd=folder, capture_output=True, text=True, timeout=900, check=False
     )
     return done.returncode, done.stderr
 

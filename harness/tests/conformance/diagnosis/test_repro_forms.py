@@ -28,7 +28,7 @@ def shell(line: str, folder: Path) -> int:
     """Exit code of a line as a user would paste it, with this environment's programs."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        line, shell=True, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, check=False, timeout=120
+        line, shell=True, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, check=False, timeout=900
     ).returncode
 
 
@@ -40,7 +40,7 @@ def alone(script: str, folder: Path) -> int:
     (folder / "repro.py").write_text(script)
     env = {**os.environ, "PYTHONPATH": str(folder / "without")}
     return subprocess.run(
-        [sys.executable, "repro.py"], cwd=folder, env=env, capture_output=True, check=False, timeout=120
+        [sys.executable, "repro.py"], cwd=folder, env=env, capture_output=True, check=False, timeout=900
     ).returncode
 
 
