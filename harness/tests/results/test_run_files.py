@@ -30,7 +30,7 @@ def kinds(file: RunFile) -> list[type[Line]]:
 @pytest.fixture(autouse=True)
 def step(monkeypatch: pytest.MonkeyPatch) -> dict[str, timedelta]:
     """A clock that goes on by `step["time"]` whenever it is read: an hour, unless a test says otherwise."""
-    steps, now = {"time": timedelta(hours=1)}, [datetime(2030, 1, 1, tzinfo=UTC)]
+    steps, now = {"time": timedelta(hours=1)}, [datetime(2030, 1, 1, microsecond=250, tzinfo=UTC)]
 
     class Clock:
         @staticmethod

@@ -205,6 +205,12 @@ def test_the_machine_is_the_one_measured_last(tmp_path: Path) -> None:
     )
 
 
+def test_a_machine_is_as_recent_as_its_newest_run(tmp_path: Path) -> None:
+    for run, machine in ((_FIRST, "long-used"), (_SECOND, "m-middle"), (_THIRD, "long-used")):
+        write_run(tmp_path, run, [make_cell("mine", FLAT)], machine=machine)
+    assert load.load(tmp_path).machine.name == "long-used"
+
+
 def test_the_facts_are_those_of_the_newest_run(tmp_path: Path) -> None:
     for run, memory in ((_SECOND, 16.0), (_FIRST, 8.0)):
         header = make_header(run)

@@ -31,9 +31,9 @@ def _row(shape: str, ratio: float | None, a: str = "ours", b: str = "theirs", **
 
 def _write(folder: Path, name: str, rows: list[ComparisonRow], device: str = "", **other: Any) -> None:
     """A document, of one thread and commit abababab unless told otherwise."""
-    given: dict[str, Any] = {"threads": 1, "allocator": "steady", "commit": "ab" * 20, **other}
+    given: dict[str, Any] = {"threads": 1, "allocator": "steady", "commit": "ab" * 20, "cpu": "CPU X"} | other
     machine = Machine(
-        name="cpu-x", cpu="CPU X", cores=2, hardware_threads=2, caches={}, memory_gib=8.0, os="Linux", python="3.11.7",
+        name="cpu-x", cpu=given.pop("cpu"), cores=2, hardware_threads=2, caches={}, memory_gib=8.0, os="Linux", python="3.11.7",
         versions={}, code=Code(commit=given.pop("commit")),
     )  # fmt: skip
     ceilings = [Ceilings(threads=1, allocator="steady", backend="ours", device=device)] if device else []
@@ -116,6 +116,20 @@ def test_without_documents_the_table_says_that_nothing_was_measured(tmp_path: Pa
 
 Not measured: no GPU was at hand.
 """
+    )
+
+
+def test_conditions_are_of_the_first_document_and_every_allocator_by_name(tmp_path: Path) -> None:
+    _goals(tmp_path, "ours,conv2d,float32,theirs,1,,")
+    for name in "fbdace":
+        _write(tmp_path, name, [_row("net:1", 0.5)], allocator=f"z{name}", cpu=f"CPU {name}", commit=name * 9)
+    assert (
+        goals.markdown(tmp_path)
+        .splitlines()[-1]
+        .startswith(
+            "CPU a, za and zb and zc and zd and ze and zf allocator, commit aaaaaaaa, bbbbbbbb, cccccccc, dddddddd, eeeeeeee, "
+            "ffffffff. Geometric"
+        )
     )
 
 
