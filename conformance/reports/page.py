@@ -164,9 +164,7 @@ def share(used: float | None) -> str:
     """
     if used is None:
         return ""
-    return (
-        f"{100 * used:.0f} % of the allowance" if used >= 0.01 or not used else f"{100 * used:.1g} % of the allowance"
-    )
+    return f"{100 * used:.0f} % of the allowance" if used >= 0.01 else f"{100 * used:.1g} % of the allowance"
 
 
 def percent(part: int, whole: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from conformance.reports.page import picture, render
+from conformance.reports.page import percent, picture, render, share
 from harness.contract.status import Status, Verdict
 from harness.tests.helpers.suite import samples
 from harness.tests.helpers.suite.html import Element, read, rows
@@ -174,7 +174,9 @@ def test_two_backends_of_one_name_have_a_column_each() -> None:
 
 
 def test_the_legend_explains_every_status(page: Element) -> None:
-    legend = [one.text for one in page.one("ul", "legend").all("li")]
+    entries = page.one("ul", "legend").all("li")
+    assert [one.one("b").classes for one in entries] == [["badge", f"s-{status}"] for status in Status]
+    legend = [one.text for one in entries]
     assert legend == [f"{status.marker} {status.words}" for status in Status]
     assert legend[0] == "FAIL a wrong result, or an error where none was announced"
 
@@ -260,6 +262,18 @@ def test_a_picture_has_its_size_and_its_paths(page: Element) -> None:
 def test_a_picture_fits_its_room(lines: list[str], width: int, height: int, scale: float, label: str) -> None:
     drawn = picture(lines)
     assert (drawn.width, drawn.height, drawn.scale, drawn.label) == (width, height, scale, label)
+
+
+@pytest.mark.parametrize(
+    ("used", "text"), [(None, ""), (0.0, "0 %"), (0.0004, "0.04 %"), (0.0099, "1 %"), (0.016, "2 %"), (1.25, "125 %")]
+)
+def test_the_share_of_an_allowance_is_told_in_words(used: float | None, text: str) -> None:
+    assert share(used) == (f"{text} of the allowance" if text else "")
+
+
+@pytest.mark.parametrize(("part", "whole", "text"), [(1483, 1484, "99 %"), (5, 5, "100 %"), (0, 3, "0 %"), (0, 0, "")])
+def test_a_percentage_is_rounded_down(part: int, whole: int, text: str) -> None:
+    assert percent(part, whole) == text
 
 
 def test_an_older_file_shows_its_diagnoses() -> None:
