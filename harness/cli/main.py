@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
+import threading
 
 from harness.cli import streams
 from harness.contract import own_packages
 
 _WRONG_CALL, _INTERRUPTED = 2, 130
+_A_MOMENT = 0.05  # seconds
 
 
 def main() -> None:
@@ -20,6 +23,7 @@ def main() -> None:
         print(f"harness: the current folder is gone ({error.strerror}); go to one that exists", file=sys.stderr)
         sys.exit(streams.settled(_WRONG_CALL))
     own_packages.come_first()
+    sys.unraisablehook = _not_lost
     try:
         from harness.cli.commands import app
 
@@ -28,3 +32,13 @@ def main() -> None:
         print("harness: interrupted", file=sys.stderr)
         code = _INTERRUPTED
     sys.exit(streams.settled(code))
+
+
+def _not_lost(lost: sys.UnraisableHookArgs) -> None:
+    """A Ctrl-C within a destructor or a callback, from which nothing can be raised, is repeated a moment later."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    again = threading.Timer(_A_MOMENT, _thread.interrupt_main)
+    again.daemon = True
+    again.start()

@@ -8,6 +8,7 @@ reading.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -15,15 +16,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import BinaryIO, get_args
 
 import msgspec
 
 from harness.results.reading import parsed
 from harness.results.records import SCHEMA, Line, Machine, PlanRecord, RunEnd, RunHeader
-from harness.results.writing import ResultsError, write_atomically
+from harness.results.writing import ResultsError
 from harness.telling import one_line
 
+_claimed: dict[Path, BinaryIO] = {}  # the files that this process writes, locked until it ends
 _KINDS = {kind.__struct_config__.tag for kind in get_args(Line)}
 
 
@@ -101,6 +103,7 @@ def header_of(path: Path, records: Iterator[Line]) -> RunHeader:
 def open_run(folder: Path, plan: PlanRecord, machine: Machine) -> RunFile:
     """The unfinished file of the same plan, machine and code if there is one, else a new file with its `run` line.
 
+    One that another process is writing is left to it: two runs at once have a file each.
     Raises `ResultsError` if the folder cannot be written.
     """
     home = folder / machine.name
@@ -109,13 +112,13 @@ def open_run(folder: Path, plan: PlanRecord, machine: Machine) -> RunFile:
     except OSError as error:
         raise ResultsError(f"results folder {str(home)!r} cannot be written: {error.strerror}") from error
     for path in sorted(home.glob("*.jsonl"), reverse=True):
-        if _continues(path, plan, machine):
+        if _continues(path, plan, machine) and _claim(path):
             _drop_torn_line(path)
             return RunFile(path)
     now = datetime.now(UTC)
     run = f"{now:%Y%m%dT%H%M%S}-{machine.code.commit[:8] or 'nocommit'}"
     names = itertools.chain([run], (f"{run}-{n}" for n in itertools.count(2)))
-    run = next(name for name in names if not (home / f"{name}.jsonl").exists())
+    run = next(name for name in names if _claim(home / f"{name}.jsonl", new=True))
     file = RunFile(home / f"{run}.jsonl")
     started = now.isoformat(timespec="seconds")
     file.append(RunHeader(schema=SCHEMA, run=run, started=started, plan=plan, machine=machine, code=machine.code))
@@ -142,8 +145,33 @@ def _continues(path: Path, plan: PlanRecord, machine: Machine) -> bool:
     return same and not isinstance(records[-1], RunEnd)
 
 
+def _claim(path: Path, new: bool = False) -> bool:
+    """Whether this process alone may write the file, from now until it ends; a new one is made.
+
+    Raises `ResultsError` if it cannot be written.
+    """
+    if path in _claimed and not new:
+        return True
+    try:
+        file = path.open("xb" if new else "ab")
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise ResultsError(f"results file {str(path)!r} cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    except OSError:  # a file system without locks
+        pass
+    _claimed[path] = file
+    return True
+
+
 def _drop_torn_line(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        write_atomically(path, whole)
+    """In place: another file of that name would not be the one that is claimed."""
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole != len(data):
+        os.truncate(path, whole)

@@ -36,13 +36,25 @@ def test_a_folder_that_is_gone_is_a_wrong_call(tmp_path: Path, start: str) -> No
     assert started(tmp_path, "sh", "-c", f"cd gone && rmdir ../gone && {command}") == (2, "", said)
 
 
+_QUICK = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+_IN_A_DESTRUCTOR = """import os, signal, time
+class Lost:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+Lost()
+time.sleep(90)
+raise SystemExit("the Ctrl-C was lost")
+"""
+
+
 @pytest.mark.parametrize("start", _STARTS)
-def test_ctrl_c_while_the_commands_are_imported_ends_in_one_line(tmp_path: Path, start: str) -> None:
+@pytest.mark.parametrize("source", [_QUICK, _IN_A_DESTRUCTOR], ids=["quick", "in a destructor"])
+def test_ctrl_c_while_the_commands_are_imported_ends_in_one_line(tmp_path: Path, start: str, source: str) -> None:
     """A library that sends the Ctrl-C as it is imported stands for a user who is quick."""
     library, here = tmp_path / "library", tmp_path / "here"
     library.mkdir()
     here.mkdir()
-    (library / "hypothesis.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    (library / "hypothesis.py").write_text(source)
     found = started(here, *_STARTS[start], "check", "--ops", "none", path=str(library))
     assert found == (130, "", "harness: interrupted\n")
 

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from harness import __version__
-from harness.cli import exit_codes, gpu, main, streams, terminal
+from harness.cli import exit_codes, gpu, streams, terminal
+from harness.cli.commands import app
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.status import CellStatus, Verdict
@@ -56,7 +57,7 @@ def test_how_a_call_ends_that_does_not_end_itself(
     def ends(**more: object) -> None:
         raise error
 
-    monkeypatch.setattr(main, "app", ends)
+    monkeypatch.setattr(app, "app", ends)
     ran = run("check")
     if isinstance(error, KeyboardInterrupt):
         assert ran == (130, "", "harness: interrupted\n")

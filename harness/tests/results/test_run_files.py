@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -149,6 +151,26 @@ def test_an_unfinished_run_is_continued(tmp_path: Path) -> None:
     again = open_run(tmp_path, _PLAN, a_machine())
     assert again.path == first.path
     assert kinds(again) == [RunHeader, Cell]
+
+
+def test_a_run_that_another_process_is_writing_is_left_to_it(tmp_path: Path) -> None:
+    """As two calls of `harness bench` at once: each has a file of its own."""
+    begun = open_run(tmp_path, _PLAN, a_machine()).path
+    theirs = begun.with_name("20290101T000000-a.jsonl")
+    theirs.write_bytes(begun.read_bytes())
+    begun.unlink()
+    code = "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); input()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(theirs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    before = theirs.read_bytes()
+    ours = open_run(tmp_path, _PLAN, a_machine()).path
+    assert (ours.parent, ours == theirs, theirs.read_bytes()) == (theirs.parent, False, before)
+    other.communicate("\n", timeout=60)
+    ours.unlink()
+    assert open_run(tmp_path, _PLAN, a_machine()).path == theirs
 
 
 def test_of_several_unfinished_runs_the_newest_is_continued(tmp_path: Path) -> None:
