@@ -33,8 +33,8 @@ def _write(folder: Path, name: str, rows: list[ComparisonRow], device: str = "",
     """A document, of one thread and commit abababab unless told otherwise."""
     given: dict[str, Any] = {"threads": 1, "allocator": "steady", "commit": "ab" * 20, "cpu": "CPU X"} | other
     machine = Machine(
-        name="cpu-x", cpu=given.pop("cpu"), cores=2, hardware_threads=2, caches={}, memory_gib=8.0, os="Linux", python="3.11.7",
-        versions={}, code=Code(commit=given.pop("commit")),
+        name="cpu-x", cpu=given.pop("cpu"), cores=2, hardware_threads=2, caches={}, memory_gib=8.0, os="Linux",
+        python="3.11.7", versions={}, code=Code(commit=given.pop("commit")),
     )  # fmt: skip
     ceilings = [Ceilings(threads=1, allocator="steady", backend="ours", device=device)] if device else []
     document = Comparison(schema=1, machine=machine, rows=rows, geomean=[], ceilings=ceilings, **given)
@@ -127,8 +127,8 @@ def test_conditions_are_of_the_first_document_and_every_allocator_by_name(tmp_pa
         goals.markdown(tmp_path)
         .splitlines()[-1]
         .startswith(
-            "CPU a, za and zb and zc and zd and ze and zf allocator, commit aaaaaaaa, bbbbbbbb, cccccccc, dddddddd, eeeeeeee, "
-            "ffffffff. Geometric"
+            "CPU a, za and zb and zc and zd and ze and zf allocator, commit aaaaaaaa, bbbbbbbb, cccccccc, dddddddd, "
+            "eeeeeeee, ffffffff. Geometric"
         )
     )
 
