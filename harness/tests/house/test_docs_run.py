@@ -57,7 +57,7 @@ def test_parts_of_examples_are_whole(page: str) -> None:
         ("docs/examples/from_python.py", 0),
     ],
 )
-def test_examplesrun(words: str, code: int) -> None:
+def test_examples_run(words: str, code: int) -> None:
     done = run(*words.split())
     assert done.returncode == code, done.stdout + done.stderr
     names = re.findall(r"(?:(\w+)=)?docs/examples/(?:two\.py:(\w+))?", words) if "two" in words else []

@@ -26,6 +26,7 @@ def _skips() -> Skips:
         ("torch is not installed", False),
         ("the package nvidia-cuda-nvrtc is missing", False),
         ("cupy_kernels is unavailable: no CUDA device", True),
+        ("torch_native_cuda is unavailable: torch 2.13.0+cpu is built without CUDA", True),
         ("this CPU has no AVX2", True),
         ("not today", False),
         ("", False),

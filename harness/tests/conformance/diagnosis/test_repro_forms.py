@@ -44,7 +44,12 @@ def alone(script: str, folder: Path) -> int:
     ).returncode
 
 
-@pytest.mark.parametrize("name", BROKEN)
+_QUICK = ("overlaps_overwritten", "ends_its_process")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in _QUICK else [pytest.mark.slow]) for name in BROKEN]
+)  # fmt: skip
 def test_every_repro_reproduces(name: str, tmp_path: Path) -> None:
     source, where = BROKEN[name]
     (tmp_path / "mine.py").write_text(source)

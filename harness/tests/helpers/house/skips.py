@@ -18,7 +18,7 @@ _MISSING_PACKAGE = re.compile(
     r"No module named '([\w.]+)'|could not import '([\w.]+)'|(?:the package )?([\w-]+) is (?:not installed|missing)"
 )
 # Reasons that speak of the machine and not of a package.
-_OF_THE_MACHINE = ("no CUDA device", "not in a git checkout", "this CPU has no AVX2")
+_OF_THE_MACHINE = ("no CUDA device", "is built without CUDA", "not in a git checkout", "this CPU has no AVX2")
 _MODULES = {"cupy": "cupy", "mkdocs-material": "material", "pyyaml": "yaml"}
 
 
