@@ -31,6 +31,10 @@ def test_a_colour_that_returns_has_another_marker(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(registry, "names", lambda: names)
     found = list(drawing.looks([]).values())
     assert len(set(found)) == 26
+    assert [look.colour for look in found[:12]] == [
+        "#000000", "#0072B2", "#CC79A7", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#332288", "#999933", "#882255",
+        "#44AA99", "#7F7F7F",
+    ]  # fmt: skip
     assert (found[12], found[13], found[24]) == (Look("#000000", "s"), Look("#0072B2", "D"), Look("#000000", "D"))
 
 
@@ -53,6 +57,8 @@ def test_the_head_is_a_title_a_line_and_the_keys_and_the_foot_is_below() -> None
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [f"b{i}" for i in range(7)]
     assert vars(legend)["_ncols"] == 5
+    anchor = legend.get_bbox_to_anchor().transformed(figure.transFigure.inverted())
+    assert (anchor.x0, anchor.y0) == pytest.approx((0.0, 1 - 0.4 / 5))
     assert not any(text.get_parse_math() for text in [*figure.texts, *legend.get_texts()])
     assert (keys[0].get_color(), keys[0].get_marker(), keys[0].get_linestyle()) == ("#0072B2", "s", "None")
 
