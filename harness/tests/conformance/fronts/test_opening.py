@@ -43,6 +43,13 @@ class NoLibrary(Right):
         raise ImportError("no module named cuda")
 
 
+class Foreign(Right):
+    """Unavailable in the words of somebody who does not import us."""
+
+    def __init__(self) -> None:
+        raise type("BackendUnavailable", (RuntimeError,), {})("no driver")
+
+
 class Broken(Right):
     """Cannot be made, and that is its fault."""
 
@@ -127,7 +134,9 @@ def test_a_name_that_the_contract_does_not_allow_is_that_of_the_class(name: obje
     assert target_of(type("Kind", (Right,), {"name": name})()).name == called
 
 
-@pytest.mark.parametrize(("kind", "reason"), [(NoDevice, "no such device"), (NoLibrary, "no module named cuda")])
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(NoDevice, "no such device"), (NoLibrary, "no module named cuda"), (Foreign, "no driver")]
+)
 def test_a_backend_that_is_not_to_be_had_here_is_unavailable(kind: type[Right], reason: str) -> None:
     (run,) = opening.opened(kind, OPTIONS).backends
     assert (run.result.unavailable, run.caller, run.target.text) == (reason, None, f"{_ME}:{kind.__name__}")
