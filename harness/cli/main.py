@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import os
+import signal
 import sys
 import threading
 
@@ -39,6 +39,7 @@ def _not_lost(lost: sys.UnraisableHookArgs) -> None:
     if not issubclass(lost.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(lost)
         return
-    again = threading.Timer(_A_MOMENT, _thread.interrupt_main)
+    main_thread = threading.main_thread().ident or 0  # a real signal, which ends its waiting
+    again = threading.Timer(_A_MOMENT, signal.pthread_kill, [main_thread, signal.SIGINT])
     again.daemon = True
     again.start()
