@@ -31,8 +31,8 @@ class CeilingRow(Struct, frozen=True, kw_only=True):
 def machine_table(data: Data) -> Table:
     """CPU, memory, system, versions, BLAS and the code."""
     m, code = data.machine, data.runs[-1].header.code
-    pools = [b for run in data.runs for c in run.ceilings for b in c.blas]
-    blas = dict.fromkeys(f"{b.library} {b.version} ({b.kernel} kernel)" for b in pools)
+    pools = [pool for run in data.runs for c in run.ceilings for pool in c.blas]
+    blas = dict.fromkeys(f"{pool.library} {pool.version} ({pool.kernel} kernel)" for pool in pools)
     facts = [
         MachineFact("machine", m.name),
         MachineFact("CPU", m.cpu),

@@ -17,28 +17,16 @@ from harness.contract.status import CellStatus
 from harness.contract.targets import resolve_all
 from harness.geometry.layers import Layer, read_layers
 from harness.geometry.spec import OPS, ConvSpec
-from harness.results import machine
 from harness.results.records import Cell
 from harness.tests.helpers.plugins import GOOD, Write, edited
 from harness.tests.helpers.program import at_start, call, harness, stored
-from harness.tests.helpers.records import a_cell, a_machine
+from harness.tests.helpers.records import a_cell
 from harness.tests.helpers.timing.fake_comparison import FakeComparison, table_lines
-from harness.timing import run
 from harness.timing.plan import Plan
 
 _SPEC = "n1c3h12w11_f4kh3kw2"
 _ONE_LAYER = ("--shapes", _SPEC, "--ops", "im2col", "--pairs", "3")
 _TWO = ("numpy_fancy", "matlab_loop")
-
-
-@pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeComparison:
-    """Nothing is measured, and nothing is checked before."""
-    found = FakeComparison()
-    monkeypatch.setattr(run, "measure", found)
-    monkeypatch.setattr(machine, "facts", a_machine)
-    monkeypatch.chdir(tmp_path)
-    return found
 
 
 # -- options -------------------------------------------------------------------------------------------------------

@@ -7,24 +7,11 @@ from pathlib import Path
 import pytest
 
 from harness.contract.status import CellStatus
-from harness.results import machine
 from harness.results.records import Ceilings
 from harness.tests.helpers.plugins import Write
 from harness.tests.helpers.program import call, stored
-from harness.tests.helpers.records import a_cell, a_machine, some_facts
+from harness.tests.helpers.records import a_cell, some_facts
 from harness.tests.helpers.timing.fake_comparison import FakeComparison, cells_of, table_lines
-from harness.timing import run
-
-
-@pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeComparison:
-    """Nothing is measured, and nothing is checked before."""
-    found = FakeComparison()
-    monkeypatch.setattr(run, "measure", found)
-    monkeypatch.setattr(machine, "facts", a_machine)
-    monkeypatch.chdir(tmp_path)
-    return found
-
 
 _UNEQUAL = [
     *cells_of("net:1", "im2col", "float32", a=[1.0, 3.0, 2.0], b=[4.0, 4.0, 4.0], c=[1.0, 1.0, 2.0]),

@@ -21,6 +21,7 @@ from harness.contract.targets import RegistryError, Target
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.suite.fakes import FakeCaller
 from harness.tests.helpers.suite.opened import FakeChild, FakeHere
+from harness.tests.helpers.suite.runs import a_run, of
 from harness.tests.helpers.suite.scripted import a_check, only
 
 _SPECS = [ConvSpec.parse(f"n{n}c1h2w2_f1kh1kw1") for n in (1, 2, 3)]
@@ -39,19 +40,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(FakeChild, "closed", [])
     with only(a_check("a.x", _SPECS), a_check("a.y", _SPECS[:1])):
         yield
-
-
-def of(tier: int = 1, **selection: Any) -> Selection:
-    """A selection of im2col in float32."""
-    return Selection(**{"ops": ["im2col"], "dtypes": ["float32"], "tier": tier, **selection})
-
-
-def a_run(*callers: FakeCaller, options: Options | None = None) -> SuiteRun:
-    """A run of backends that are open already."""
-    made = SuiteRun(options or Options(of()))
-    for caller in callers:
-        made.add_open(Target(f"{caller.name}.py", caller.name, f"{caller.name}.py"), caller)
-    return made
 
 
 @pytest.mark.parametrize(

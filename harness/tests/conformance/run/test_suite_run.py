@@ -21,6 +21,7 @@ from harness.contract.targets import Target
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.suite.fakes import Clock, FakeCaller
+from harness.tests.helpers.suite.runs import a_run, of
 from harness.tests.helpers.suite.scripted import Script, a_check, only
 
 _SPECS = [ConvSpec.parse(f"n{n}c1h2w2_f1kh1kw1") for n in (1, 2, 3)]
@@ -38,19 +39,6 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     ids = (grid.CHECK_ID, strategies.CHECK_ID, full_size.LAYER, full_size.LARGE_INDEX)
     with only(a_check("a.x", _SPECS, made), a_check("a.y", _SPECS[:1], made), *(a_check(id, (), made) for id in ids)):
         yield made
-
-
-def of(tier: int = 1, **selection: Any) -> Selection:
-    """A selection of im2col in float32."""
-    return Selection(**{"ops": ["im2col"], "dtypes": ["float32"], "tier": tier, **selection})
-
-
-def a_run(*callers: FakeCaller, options: Options | None = None) -> SuiteRun:
-    """A run of backends that are open already."""
-    made = SuiteRun(options or Options(of()))
-    for caller in callers:
-        made.add_open(Target(f"{caller.name}.py", caller.name, f"{caller.name}.py"), caller)
-    return made
 
 
 # -- stages --------------------------------------------------------------------------------------------------------
