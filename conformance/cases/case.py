@@ -12,6 +12,7 @@ from harness.geometry.spec import ConvSpec, Op
 from harness.telling import did_you_mean
 
 MOST_SEED = 2**63 - 1
+RANDOM = "values.random"  # the check whose cases Hypothesis draws; who only names it need not import that
 
 
 class CaseError(ValueError):

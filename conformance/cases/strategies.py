@@ -10,11 +10,10 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from conformance.cases.case import Case
+from conformance.cases.case import RANDOM, Case
 from harness.calls.memory_layouts import MEMORY_LAYOUTS
 from harness.geometry.spec import OPS, ConvSpec, Op
 
-CHECK_ID = "values.random"
 MOST_WORK = 20_000  # multiply-adds of a case, so that plain Python loops can follow
 
 
@@ -68,4 +67,4 @@ def cases(draw: st.DrawFn, ops: Sequence[Op] = OPS, dtypes: Sequence[str] = ("fl
     """Cases of tier 3: op, dtype, geometry, layout, with or without bias, data."""
     op, dtype = draw(st.sampled_from(list(ops))), draw(st.sampled_from(list(dtypes)))
     bias = op != "conv2d" or not draw(st.booleans())
-    return Case(CHECK_ID, op, dtype, draw(geometries()), bias, draw(layouts()), draw(st.integers(0, 999)))
+    return Case(RANDOM, op, dtype, draw(geometries()), bias, draw(layouts()), draw(st.integers(0, 999)))

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conformance.cases import case_data, full_size, grid, strategies
-from conformance.cases.case import Case
+from conformance.cases import case_data, full_size, grid
+from conformance.cases.case import RANDOM, Case
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest, Failed, NotRun
 from harness.calls.caller import Conditions
@@ -43,7 +43,7 @@ def grid_difference(subject: BackendUnderTest, case: Case, arrays: Sequence[Arra
     return "" if np.array_equal(got, expected) else str(mismatch(got, expected) or "")
 
 
-@asks(strategies.CHECK_ID, ())
+@asks(RANDOM, ())
 def random(subject: BackendUnderTest, case: Case) -> None:
     """Whole numbers in the case's memory layout, exact; real numbers too where the dtype has them, within the bound."""
     arrays = [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.cases import full_size, grid, strategies
-from conformance.cases.case import Case, SelectionError
+from conformance.cases import full_size, grid
+from conformance.cases.case import RANDOM, Case, SelectionError
 from conformance.cases.selection import EVERYTHING, Selection, matches
 from conformance.cases.shard import WHOLE, Shard
 from conformance.cases.specs import DISTINCT
@@ -49,7 +49,7 @@ def plan_higher_tiers(caller: Caller, result: BackendResult, selection: Selectio
     shard, dtypes = selection.shard, selection.dtypes or claimed_dtypes(caller)
     if selection.tier >= 2 and selection.means(grid.CHECK_ID):
         plan_grid(result, selection.ops, selection.dtypes, shard)
-    if selection.tier >= 3 and selection.means(strategies.CHECK_ID):
+    if selection.tier >= 3 and selection.means(RANDOM):
         plan_random(result, selection.ops, dtypes, -(-RANDOM_CASES // shard.count))
     if selection.tier >= FULL_SIZE and shard.index == 1:
         plan_full_size(caller, result, selection)
@@ -66,7 +66,7 @@ def plan_grid(result: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], s
 def plan_random(result: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], count: int = RANDOM_CASES) -> None:
     """`count` random cases for each op and dtype."""
     for op in ops or OPS:
-        result.counted += [CaseCounts.of(CheckKey(strategies.CHECK_ID, op, dtype), count) for dtype in dtypes]
+        result.counted += [CaseCounts.of(CheckKey(RANDOM, op, dtype), count) for dtype in dtypes]
 
 
 def plan_full_size(caller: Caller, result: BackendResult, selection: Selection) -> None:

@@ -13,7 +13,7 @@ from hypothesis import seed as seeded
 from hypothesis.errors import FlakyFailure
 
 from conformance.cases import strategies
-from conformance.cases.case import Case
+from conformance.cases.case import RANDOM, Case
 from conformance.checks.under_test import BackendUnderTest
 from conformance.run.engine import judge
 from conformance.run.results import BackendResult, CaseCounts, CaseResult
@@ -50,7 +50,7 @@ def run(
 
 def planned(result: BackendResult) -> list[CaseCounts]:
     """What the plan of a backend has of the search."""
-    return [case_counts for case_counts in result.counted if case_counts.key.check_id == strategies.CHECK_ID]
+    return [case_counts for case_counts in result.counted if case_counts.key.check_id == RANDOM]
 
 
 def _search(

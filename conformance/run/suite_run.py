@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from conformance.cases import grid, strategies
+from conformance.cases import grid
+from conformance.cases.case import RANDOM
 from conformance.cases.selection import EVERYTHING, Selection
-from conformance.run import engine, grid_run, search, xfails
+from conformance.run import engine, grid_run, xfails
 from conformance.run.plan import FULL_SIZE, plan, plan_higher_tiers
 from conformance.run.results import BackendResult, CheckKey, CheckResult
 from harness.calls.caller import Caller
@@ -158,7 +159,7 @@ class SuiteRun:
         if gridded:
             stages.append(self._grid(gridded, progress))
         for caller, result in ready:
-            if search.planned(result):
+            if any(case_counts.key.check_id == RANDOM for case_counts in result.counted):
                 stages.append(self._search(caller, result, progress))
             stages.append(_cases(caller, result, progress, standing=False))
         return stages
@@ -168,8 +169,10 @@ class SuiteRun:
         return lambda budget: grid_run.run(gridded, shard, lambda n: progress(n, grid.CHECK_ID), budget, threads)
 
     def _search(self, caller: Caller, result: BackendResult, progress: Progress) -> _Stage:
+        from conformance.run import search  # Hypothesis, which no other tier needs
+
         seed = self.options.selection.seed
-        return lambda budget: search.run(caller, result, seed, lambda n: progress(n, strategies.CHECK_ID), budget)
+        return lambda budget: search.run(caller, result, seed, lambda n: progress(n, RANDOM), budget)
 
 
 def _cases(caller: Caller, result: BackendResult, progress: Progress, *, standing: bool) -> _Stage:

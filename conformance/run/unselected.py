@@ -8,8 +8,8 @@ from typing import get_args
 
 import numpy as np
 
-from conformance.cases import grid, strategies
-from conformance.cases.case import Case, CaseError
+from conformance.cases import grid
+from conformance.cases.case import RANDOM, Case, CaseError
 from conformance.cases.selection import Selection
 from conformance.checks.registration import CHECKS, Check
 from conformance.run import versions
@@ -17,7 +17,7 @@ from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op, SpecError
 from harness.telling import did_you_mean
 
-_TIERS = {grid.CHECK_ID: 2, strategies.CHECK_ID: 3}  # the other checks without geometries of their own are of tier 4
+_TIERS = {grid.CHECK_ID: 2, RANDOM: 3}  # the other checks without geometries of their own are of tier 4
 _GLOB = frozenset("*?[")
 
 

@@ -41,23 +41,26 @@ def import_file(path: Path) -> ModuleType:
 
 def _look_beside(folder: Path) -> None:
     """Search the folder after our own packages and before all else; set aside what others had beside them."""
-    for other in _folders:
-        if other != folder:
-            tops = {name.partition(".")[0] for name in sys.modules}  # few, and each is looked up on the disk
-            own = {top for top in tops if _lies_in(top, other)}
-            for name in [name for name in sys.modules if name.partition(".")[0] in own]:
-                del sys.modules[name]
-        if str(other) in sys.path:
-            sys.path.remove(str(other))
+    others = set(_folders) - {folder}
+    tops = {name.partition(".")[0] for name in sys.modules}  # few, and each is looked up on the disk
+    aside = {top for top in tops if others and _home(top) in others}
+    for name in [name for name in sys.modules if name.partition(".")[0] in aside]:
+        del sys.modules[name]
+    for known in map(str, _folders):
+        if known in sys.path:
+            sys.path.remove(known)
     sys.path.insert(sys.path.index(ROOT) + 1 if ROOT in sys.path else 0, str(folder))
     if folder in _folders:
         _folders.remove(folder)
     _folders.append(folder)
 
 
-def _lies_in(top: str, folder: Path) -> bool:
-    """Whether a top-level module is a file or package of that folder itself, and not one of ours."""
+def _home(top: str) -> Path | None:
+    """The folder that a top-level module is a file or package of; None for ours, and for what is in no file."""
     file = getattr(sys.modules.get(top), "__file__", None)
     if top in _OURS or file is None:
-        return False
-    return Path(file).resolve() in (folder / f"{top}.py", folder / top / "__init__.py")
+        return None
+    path = Path(file).resolve()
+    if path.name == "__init__.py" and path.parent.name == top:
+        return path.parent.parent
+    return path.parent if path.stem == top else None

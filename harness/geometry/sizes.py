@@ -86,25 +86,33 @@ class Sizes:
 
     def input_shapes(self, op: Op) -> tuple[Shape, ...]:
         """Shapes of the array arguments of `op`, in order (the bias of conv2d included)."""
-        return {
-            "im2col": (self.x_shape,),
-            "col2im": (self.columns_shape,),
-            "conv2d": (self.x_shape, self.w_shape, self.b_shape),
-            "conv2d_input_grad": (self.y_shape, self.w_shape),
-            "conv2d_weight_grad": (self.y_shape, self.x_shape),
-            "conv2d_bias_grad": (self.y_shape,),
-        }[op]
+        match op:
+            case "im2col":
+                return (self.x_shape,)
+            case "col2im":
+                return (self.columns_shape,)
+            case "conv2d":
+                return self.x_shape, self.w_shape, self.b_shape
+            case "conv2d_input_grad":
+                return self.y_shape, self.w_shape
+            case "conv2d_weight_grad":
+                return self.y_shape, self.x_shape
+            case "conv2d_bias_grad":
+                return (self.y_shape,)
 
     def output_shape(self, op: Op) -> Shape:
         """Shape of the result of `op`."""
-        return {
-            "im2col": self.columns_shape,
-            "col2im": self.x_shape,
-            "conv2d": self.y_shape,
-            "conv2d_input_grad": self.x_shape,
-            "conv2d_weight_grad": self.w_shape,
-            "conv2d_bias_grad": self.b_shape,
-        }[op]
+        match op:
+            case "im2col":
+                return self.columns_shape
+            case "col2im" | "conv2d_input_grad":
+                return self.x_shape
+            case "conv2d":
+                return self.y_shape
+            case "conv2d_weight_grad":
+                return self.w_shape
+            case "conv2d_bias_grad":
+                return self.b_shape
 
     # -- work and memory ---------------------------------------------------------------------------------------
 

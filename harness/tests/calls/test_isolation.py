@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from harness.calls.caller import Conditions
@@ -193,3 +194,15 @@ def test_a_path_that_is_no_utf8_is_a_path(write: Write, tmp_path: Path) -> None:
             capture_output=True, check=False, timeout=900,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes have such a limit on Linux alone")
+def test_a_file_may_take_what_the_machine_has_as_it_loads_and_no_more(write: Write) -> None:
+    asked = "import resource\nFOUND = str(resource.getrlimit(resource.RLIMIT_DATA)[0])\n"
+    path = write("mine.py", f"{asked}{GOOD}\n\ndef info():\n    return {{'limit': FOUND}}\n")
+    caller = InChild(resolve(str(path)))
+    try:
+        limit = int(caller.info["limit"])
+    finally:
+        caller.close()
+    assert 2**28 < limit < psutil.virtual_memory().total + 2**30

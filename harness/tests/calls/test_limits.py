@@ -72,13 +72,15 @@ def test_a_limit_of_threads_is_set_within_and_undone_after(monkeypatch: pytest.M
 
 
 def test_blas_is_limited_too() -> None:
-    from threadpoolctl import threadpool_info
+    from threadpoolctl import threadpool_info, threadpool_limits
 
     np.ones((2, 2)) @ np.ones((2, 2))
-    before = [pool["num_threads"] for pool in threadpool_info()]
-    with threads.thread_limit(1):
-        assert {pool["num_threads"] for pool in threadpool_info()} <= {1}
-    assert [pool["num_threads"] for pool in threadpool_info()] == before
+    with threadpool_limits(2, "blas"):
+        before = [pool["num_threads"] for pool in threadpool_info()]
+        assert 2 in before
+        with threads.thread_limit(1):
+            assert {pool["num_threads"] for pool in threadpool_info()} <= {1}
+        assert [pool["num_threads"] for pool in threadpool_info()] == before
 
 
 # -- memory ---------------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def test_ctrl_c_while_the_commands_are_imported_ends_in_one_line(tmp_path: Path,
     library, here = tmp_path / "library", tmp_path / "here"
     library.mkdir()
     here.mkdir()
-    (library / "hypothesis.py").write_text(source)
+    (library / "psutil.py").write_text(source)
     found = started(here, *_STARTS[start], "check", "--ops", "none", path=str(library))
     assert found == (130, "", "harness: interrupted\n")
 

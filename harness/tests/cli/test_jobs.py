@@ -39,8 +39,9 @@ def test_two_processes_find_what_one_finds(write: Write, tmp_path: Path) -> None
     for number in (1, 2):
         out = tmp_path / f"{number}.json"
         done = harness(
-            tmp_path, "check", "plus_one.py", "--ops", "im2col", "--dtype", "float32", "--jobs", number, "--json", out
-        )
+            tmp_path, "check", "plus_one.py", "--ops", "im2col", "--dtype", "float32", "--check", "values.*",
+            "--jobs", number, "--json", out,
+        )  # fmt: skip
         assert done.returncode == 1, done.stderr
         (found,) = stored(out)
         counts.append((found["planned"], found["executed"], found["total"], found["counts"]))

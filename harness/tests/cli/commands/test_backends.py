@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from harness.calls.limits import seconds
 from harness.contract import targets
 from harness.geometry.spec import OPS
 from harness.tests.helpers.cli.running import Run
-from harness.tests.helpers.plugins import GOOD, Write
+from harness.tests.helpers.plugins import GOOD, PLACES_THAT_HANG, Write
 
 _MORE = """
 
@@ -74,3 +75,19 @@ def test_the_list_is_the_registry(run: Run) -> None:
     assert list(found) == targets.names()
     assert [name for name, one in found.items() if one["available"] == bool(one["reason"])] == []
     assert {"naive_loops", "numpy_fancy", "matlab_loop"} <= {n for n, one in found.items() if one["available"]}
+
+
+@pytest.mark.parametrize("place", PLACES_THAT_HANG)
+def test_one_that_never_finishes_loading_is_a_line_of_its_own(
+    run: Run, registered: list[str], write: Write, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """The others are listed as ever, those after it too."""
+    monkeypatch.setattr(seconds, "_LOADING", 0.01)
+    monkeypatch.setattr(seconds, "_LEAST_LOADING", 1.0)
+    monkeypatch.setattr(targets, "names", lambda: [str(write("mine.py", PLACES_THAT_HANG[place])), registered[0]])
+    mine, ours = json.loads(run("backends", "--json").out)
+    assert (mine["available"], ours["available"]) == (False, True)
+    assert mine["reason"].endswith(
+        "mine.py' cannot be loaded: its import or its info() did not end within 1 s "
+        "(0.01 times the deadline of a call, 1 s at least)"
+    )

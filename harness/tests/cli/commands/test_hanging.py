@@ -7,18 +7,14 @@ from pathlib import Path
 import pytest
 
 from harness.calls.limits import seconds
-from harness.tests.helpers.plugins import GOOD, Write
+from harness.tests.helpers.plugins import PLACES_THAT_HANG, Write
 from harness.tests.helpers.program import call, without_waiting
 
 _FEW = ("--ops", "im2col")
 _SMALL = ("--shapes", "n1c2h6w5_f3kh2kw3", *_FEW)
-_PLACES = {
-    "import": f"import time\ntime.sleep(3600)\n{GOOD}",
-    "info": f"{GOOD}\n\ndef info():\n    import time\n    time.sleep(3600)\n",
-}
 
 
-@pytest.mark.parametrize("place", _PLACES)
+@pytest.mark.parametrize("place", PLACES_THAT_HANG)
 @pytest.mark.parametrize(
     "words", [("check", *_FEW), ("bench", "--no-asv", *_SMALL), ("compare", "numpy_fancy", *_SMALL)], ids=lambda w: w[0]
 )
@@ -26,7 +22,7 @@ def test_a_plugin_that_never_finishes_loading_is_given_up(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...], place: str,
 ) -> None:  # fmt: skip
-    write("mine.py", _PLACES[place])
+    write("mine.py", PLACES_THAT_HANG[place])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(seconds, "_LOADING", 0.01)  # times the deadline: a right one would be given up as well
     monkeypatch.setattr(seconds, "_LEAST_LOADING", 1.0)

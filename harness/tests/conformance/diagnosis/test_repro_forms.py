@@ -44,7 +44,7 @@ def alone(script: str, folder: Path) -> int:
     ).returncode
 
 
-_QUICK = ("overlaps_overwritten", "ends_its_process")
+_QUICK = ("ends_its_process",)
 
 
 @pytest.mark.parametrize(

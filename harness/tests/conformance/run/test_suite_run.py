@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from conformance.cases import full_size, grid, strategies
+from conformance.cases import full_size, grid
+from conformance.cases.case import RANDOM
 from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
 from conformance.checks.under_test import Failed
@@ -36,7 +37,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     monkeypatch.setattr(full_size, "read_layers", lambda name: [Layer("net:a", _LAYER)])
     monkeypatch.setattr(full_size, "bytes_needed", lambda case: 1.0)
     made = Script()
-    ids = (grid.CHECK_ID, strategies.CHECK_ID, full_size.LAYER, full_size.LARGE_INDEX)
+    ids = (grid.CHECK_ID, RANDOM, full_size.LAYER, full_size.LARGE_INDEX)
     with only(a_check("a.x", _SPECS, made), a_check("a.y", _SPECS[:1], made), *(a_check(id, (), made) for id in ids)):
         yield made
 
@@ -97,8 +98,8 @@ def test_stages_share_what_is_left_of_the_budget(stages: Stages) -> None:
     ]  # fmt: skip
     standing = made.backends[0].result.cases[0].case.check
     assert told == [
-        (1, standing), (1, standing), (50, grid.CHECK_ID), (7, strategies.CHECK_ID), (1, standing),
-        (7, strategies.CHECK_ID), (1, standing),
+        (1, standing), (1, standing), (50, grid.CHECK_ID), (7, RANDOM), (1, standing),
+        (7, RANDOM), (1, standing),
     ]  # fmt: skip
 
 
@@ -201,7 +202,7 @@ def test_a_group_of_a_higher_tier_runs_alone_and_again() -> None:
     for _ in range(2):
         group = made.run_group(backend, CheckKey(grid.CHECK_ID, "im2col", "float32"))
         assert +group.counts == {Status.PASS: 49}
-        group = made.run_group(backend, CheckKey(strategies.CHECK_ID, "im2col", "float32"))
+        group = made.run_group(backend, CheckKey(RANDOM, "im2col", "float32"))
         assert +group.counts == {Status.PASS: 20}
 
 

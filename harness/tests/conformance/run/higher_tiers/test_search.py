@@ -10,8 +10,7 @@ from unittest import SkipTest
 import numpy as np
 import pytest
 
-from conformance.cases import strategies
-from conformance.cases.case import Case
+from conformance.cases.case import RANDOM, Case
 from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
 from conformance.run import engine, search
 from conformance.run.plan import plan_random
@@ -35,7 +34,7 @@ def planned(*counts: int) -> BackendResult:
 
 def asking(question: Question, result: BackendResult, caller: FakeCaller | None = None, **how: object) -> BackendResult:
     """Run the search with another question in place of the real one. Hypothesis may skip a test, which hides it."""
-    with asked_instead(strategies.CHECK_ID, question):
+    with asked_instead(RANDOM, question):
         try:
             search.run(caller or FakeCaller(), result, **how)  # type: ignore[arg-type]
         except (SkipTest, pytest.skip.Exception) as skipped:
