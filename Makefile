@@ -27,10 +27,12 @@ report: install  ## check every backend, measure the quick set, write results/re
 	@$(BIN)/harness bench --shapes quick >/dev/null; code=$$?; [ $$code -eq 0 ] || [ $$code -eq 1 ] || exit $$code
 	@echo "the report is in:"; $(BIN)/harness report
 
-# Three processes for two cores, as some tests wait; a second thread of each BLAS would only spin beside them.
+# Three processes for two cores, as some tests wait; a second thread of each BLAS would only spin beside them. Numba's
+# compiler does less here, which halves its time; what it makes so is kept apart from what people use.
 test: install    ## lint, types and all tests but the CUDA kernels', in three processes
 	$(MAKE) --no-print-directory lint
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	OPENBLAS_NUM_THREADS=1 NUMBA_OPT=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-tests \
+	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes
 	$(BIN)/python -m pytest -m cuda

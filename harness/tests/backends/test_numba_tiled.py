@@ -13,6 +13,8 @@ import pytest
 
 numba = pytest.importorskip("numba")
 
+from numba.core import caching  # noqa: E402
+
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled.launch import stale_code  # noqa: E402
 from harness.calls.limits.threads import thread_limit  # noqa: E402
@@ -139,6 +141,7 @@ def test_four_threads_divide_a_layer_without_gaps() -> None:
     assert done.stdout == "all of it\n", done.stderr[-700:]
 
 
+@pytest.mark.slow
 def test_narrower_registers_give_the_same() -> None:
     source = (
         "import sys, numpy as np\nfrom backends import numba_tiled\n"
@@ -154,18 +157,24 @@ def test_narrower_registers_give_the_same() -> None:
     assert done.stdout.split() == ["bytes", "32"], done.stderr[-1000:]
 
 
+@pytest.mark.parametrize("given", ["", "elsewhere"], ids=["beside the sources", "NUMBA_CACHE_DIR"])
 @pytest.mark.parametrize("room", [".", "product", "product/inner"])
 def test_compiled_code_of_an_older_version_is_forgotten(
-    room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    room: str, given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever room a source lies in: what was compiled from it may lie in another."""
-    monkeypatch.setattr(stale_code, "_FOLDER", tmp_path)
-    source, compiled = tmp_path / room / "tile.py", tmp_path / "ops" / "__pycache__" / "conv2d.f-1.py311.nbi"
-    source.parent.mkdir(parents=True, exist_ok=True)
-    source.write_text("a = 1\n")
-    compiled.parent.mkdir(parents=True)
+    """Whatever room a source lies in, what was compiled from it may lie in another; of other packages nothing goes."""
+    package = tmp_path / "package"
+    monkeypatch.setattr(stale_code, "_FOLDER", package)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / given) if given else "")
+    source, kernel, foreign = package / room / "tile.py", package / "ops" / "conv2d.py", tmp_path / "ops" / "conv2d.py"
+    for file in (source, kernel, foreign):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("a = 1\n")
+    compiled, of_others = (Path(cache_of(file)) / "conv2d.f-1.py311.nbi" for file in (kernel, foreign))
     stale_code.forget_other_versions()
-    compiled.write_text("machine code")
+    for file in (compiled, of_others):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("machine code")
     stale_code.forget_other_versions()
     assert compiled.exists()
     source.write_text("a = 2\n")
@@ -175,6 +184,15 @@ def test_compiled_code_of_an_older_version_is_forgotten(
     source.rename(source.with_name("other.py"))
     stale_code.forget_other_versions()
     assert not compiled.exists()
+    assert of_others.exists()
+
+
+def cache_of(file: Path) -> str:
+    """Where Numba itself would keep what is compiled from a file."""
+    names = ("UserProvidedCacheLocator", "InTreeCacheLocator")  # older versions of Numba write _ before them
+    kinds = [getattr(caching, name, None) or getattr(caching, f"_{name}") for name in names]
+    found = (kind.from_function(lambda: None, str(file)) for kind in kinds)
+    return str(next(one.get_cache_path() for one in found if one is not None))
 
 
 _FROM_SEVERAL_THREADS = """

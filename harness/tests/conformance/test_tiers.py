@@ -131,20 +131,6 @@ def test_a_grid_that_is_cut_is_incomplete(monkeypatch: pytest.MonkeyPatch) -> No
 # -- search --------------------------------------------------------------------------------------------------------
 
 
-def test_search_finds_and_shrinks() -> None:
-    backend, result = faulty.load(faults_tiers.FAULTS["long_strides_cut"][0]), BackendResult("faulty", True)
-    assert engine.run(backend, plan(backend)).verdict == "pass"
-    plan_random(result, ["im2col"], ["float32"])
-    search.run(backend, result)
-    assert result.verdict == "fail"
-    (found,) = result.counted[0].kept
-    spec = found.case.spec
-    assert (spec.batch, spec.stride[0], found.case.layout) == (3, 11, "C")
-    assert (spec.groups, spec.in_channels, spec.stride[1], spec.kernel_size) == (1, 1, 1, (1, 1))
-    again = engine.run(backend, plan(backend, Selection(pattern=str(found.case))))
-    assert again.counts[Status.FAIL] == 1
-
-
 def test_search_is_decided_by_its_seed() -> None:
     class Remembers(faulty.Right):
         seen: list[ConvSpec] = []  # noqa: RUF012
@@ -162,14 +148,6 @@ def test_search_is_decided_by_its_seed() -> None:
         runs.append(Remembers.seen)
         assert result.counts[Status.PASS] == result.planned == 30
     assert runs[0] == runs[1] != runs[2]
-
-
-def test_a_layout_that_fails_alone_is_what_is_left() -> None:
-    """A backend that reads a Fortran array front to back; the geometry shrinks, the layout stays."""
-    backend, result = faulty.load(faulty.FAULTS["strides_ignored"][0]), BackendResult("faulty", True)
-    plan_random(result, ["im2col"], ["float32"])
-    search.run(backend, result)
-    assert result.counted[0].kept[0].case.layout == "F"
 
 
 # -- full size -----------------------------------------------------------------------------------------------------

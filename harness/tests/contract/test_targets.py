@@ -188,7 +188,8 @@ def test_what_lies_beside_a_plugin_is_its_own(write: Write, tmp_path: Path) -> N
     write("old/kern.py", _WRONG)
     write("here/kern.py", "raise ImportError('not this one')\n")
     paths = [str(write(f"{folder}/mine.py", _ASIDE)) for folder in ("new", "old")]
-    words = ["check", f"new={paths[0]}", f"old={paths[1]}", "--tier", "0", "--ops", "col2im", "--json", "out.json"]
+    words = ["check", f"new={paths[0]}", f"old={paths[1]}", "--tier", "0", "--ops", "col2im"]
+    words += ["--dtype", "float32", "--json", "out.json"]
     for more in ([], ["--no-isolate"]):
         done = subprocess.run(
             [*_HARNESS, *words, *more], cwd=tmp_path / "here", capture_output=True, text=True, check=False, timeout=600

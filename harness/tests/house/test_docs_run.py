@@ -46,11 +46,16 @@ def test_parts_of_examples_are_whole(page: str) -> None:
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        ("harness check docs/examples/smallest.py", 0),
-        ("harness check docs/examples/refusals.py", 0),
-        ("harness check docs/examples/all_six.py", 0),
-        ("harness check docs/examples/unfinished.py", 1),
-        ("harness check docs/examples/unfinished.py --xfails docs/examples/known-failures.txt", 0),
+        # As the pages give them.
+        pytest.param("harness check docs/examples/smallest.py", 0, marks=pytest.mark.slow),
+        pytest.param("harness check docs/examples/refusals.py", 0, marks=pytest.mark.slow),
+        pytest.param("harness check docs/examples/all_six.py", 0, marks=pytest.mark.slow),
+        # For less time.
+        ("harness check docs/examples/smallest.py --tier 0", 0),
+        ("harness check docs/examples/refusals.py --tier 0", 0),
+        ("harness check docs/examples/all_six.py --tier 0", 0),
+        ("harness check docs/examples/unfinished.py --dtype float32", 1),
+        ("harness check docs/examples/unfinished.py --xfails docs/examples/known-failures.txt --dtype float32", 0),
         ("harness check docs/examples/two.py:ByTap docs/examples/two.py:AtOnce --tier 0", 0),
         ("harness check before=docs/examples/two.py:ByTap after=docs/examples/two.py:AtOnce --tier 0", 0),
         ("pytest -p no:cacheprovider docs/examples/test_smallest.py", 0),
@@ -58,8 +63,7 @@ def test_parts_of_examples_are_whole(page: str) -> None:
     ],
 )
 def test_examples_run(words: str, code: int) -> None:
-    """As the pages give them, but for one dtype, which takes half as long."""
-    done = run(*words.split(), *(["--dtype", "float32"] if words.startswith("harness ") else []))
+    done = run(*words.split())
     assert done.returncode == code, done.stdout + done.stderr
     names = re.findall(r"(?:(\w+)=)?docs/examples/(?:two\.py:(\w+))?", words) if "two" in words else []
     assert all((given or f"two.{attribute}") in done.stdout for given, attribute in names)

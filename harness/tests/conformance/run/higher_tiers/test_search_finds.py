@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from conformance.run import search
-from conformance.run.plan import plan_random
+from conformance.cases.selection import Selection
+from conformance.run import engine, search
+from conformance.run.plan import plan, plan_random
 from conformance.run.results import BackendResult
+from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec
 from harness.tests.helpers.faults import faults_tiers, faulty
 from harness.tests.helpers.suite.fakes import FakeCaller, one_too_many
@@ -33,6 +35,9 @@ def test_it_finds_what_the_standing_plan_does_not_and_shrinks_it() -> None:
     spec = found.case.spec
     assert (spec.batch, spec.stride[0], found.case.layout) == (3, 11, "C")
     assert (spec.groups, spec.in_channels, spec.stride[1], spec.kernel_size) == (1, 1, 1, (1, 1))
+    assert engine.run(backend, plan(backend)).verdict == "pass"
+    again = engine.run(backend, plan(backend, Selection(pattern=str(found.case))))
+    assert again.counts[Status.FAIL] == 1
 
 
 def test_a_layout_that_fails_alone_is_what_is_left() -> None:
