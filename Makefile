@@ -28,10 +28,11 @@ report: install  ## check every backend, measure the quick set, write results/re
 	@echo "the report is in:"; $(BIN)/harness report
 
 # Three processes for two cores, as some tests wait; a second thread of each BLAS would only spin beside them. Numba's
-# compiler does less here, which halves its time; what it makes so is kept apart from what people use.
+# compiler does less here, which halves its time; what it makes so is kept apart from what people use. Hundreds of
+# processes import our packages: bytecode is kept, even where the environment says no.
 test: install    ## lint, types and all tests but the CUDA kernels', in three processes
 	$(MAKE) --no-print-directory lint
-	OPENBLAS_NUM_THREADS=1 NUMBA_OPT=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-tests \
+	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 NUMBA_OPT=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-tests \
 	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes
@@ -47,7 +48,7 @@ test-full: test test-cuda  ## also the whole grid, random search and full-size l
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numpy_fancy torch_native matlab_loop --tier 3 --check values.random
 	OMP_NUM_THREADS=1 $(BIN)/harness check numba_tiled numba_winograd --tier 4 --check values.layer
 
-PLANTED ?= --sample 100 --seed $(shell date -u +%Y%m%d) --at-least 80
+PLANTED ?= --sample 100 --seed $(shell date -u +%Y%m%d) --jobs 2 --at-least 80
 planted: install ## plant small faults in our own code, one at a time: how many do our tests notice? about an hour
 	$(BIN)/python -m harness.tests.mutation $(PLANTED)
 

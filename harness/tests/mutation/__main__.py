@@ -6,7 +6,10 @@ The faults are planted in a copy of the tree, never in the tree itself.
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Annotated
 
 import typer
@@ -27,6 +30,7 @@ def plant(
     tests: Annotated[list[Path] | None, typer.Option(help="test files or folders instead of those of the room")] = None,
     kind: Annotated[str, typer.Option(help="only faults of this kind, e.g. 'comparison'")] = "",
     at_least: Annotated[float, typer.Option(min=0, max=100, help="fail if fewer per cent are noticed")] = 0.0,
+    jobs: Annotated[int, typer.Option(min=1, help="so many faults at a time, each in a copy of its own")] = 1,
     show: Annotated[bool, typer.Option(help="list the faults and plant none")] = False,
 ) -> None:
     """Plant faults one at a time and run the tests that concern each."""
@@ -36,10 +40,20 @@ def plant(
             print(one.told((ROOT / one.path).read_bytes()))
         raise typer.Exit(0)
     outcomes: Counter[Outcome] = Counter()
-    with Copy(ROOT) as copy:
-        for number, one in enumerate(chosen, start=1):
-            stages = [list(tests)] if tests else related_tests(ROOT, one.path)
-            outcome, by = copy.try_out(one, stages)
+
+    def tried(one: Mutant) -> tuple[Outcome, str]:
+        copy = copies.get()
+        try:
+            return copy.try_out(one, [list(tests)] if tests else related_tests(ROOT, one.path))
+        finally:
+            copies.put(copy)
+
+    with ExitStack() as stack:
+        copies: SimpleQueue[Copy] = SimpleQueue()
+        for _ in range(jobs):
+            copies.put(stack.enter_context(Copy(ROOT)))
+        pool = stack.enter_context(ThreadPoolExecutor(jobs))
+        for number, (one, (outcome, by)) in enumerate(zip(chosen, pool.map(tried, chosen), strict=True), start=1):
             outcomes[outcome] += 1
             source = (ROOT / one.path).read_bytes()
             text = one.told(source) if outcome is Outcome.UNNOTICED else f"{one.path}:{one.line}: {one.kind} ({by})"

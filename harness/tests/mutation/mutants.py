@@ -28,6 +28,7 @@ _OTHER_NAME = {
 # What no test of behaviour could see.
 _SKIPPED_ARGUMENTS = {"strict", "encoding", "daemon", "slots", "frozen", "kw_only", "help", "metavar"}
 _SKIPPED_CALLS = {"TypeVar", "ParamSpec", "cast", "field", "__slots__"}
+_SYMMETRIC = {"min", "max", "isinstance", "array_equal", "may_share_memory", "shares_memory", "suppress"}
 _TYPES = {"Literal", "tuple", "list", "dict", "set", "frozenset", "Callable", "Sequence", "Annotated", "Mapping"}
 _SKIPPED_NAMES = {"__all__", "__slots__", "TYPE_CHECKING"}
 
@@ -179,7 +180,18 @@ class _Finder(ast.NodeVisitor):
     def visit_Compare(self, node: ast.Compare) -> None:
         for left, operator, right in zip([node.left, *node.comparators], node.ops, node.comparators, strict=False):
             self._sign(node, left, right, "comparison", _COMPARED[type(operator)])
-        self.generic_visit(node)
+        self.visit(node.left)
+        for operator, right in zip(node.ops, node.comparators, strict=True):
+            self._unordered(right) if isinstance(operator, ast.In | ast.NotIn) else self.visit(right)
+
+    def _unordered(self, node: ast.expr) -> None:
+        """What is asked for members alone: their order is nothing."""
+        for one in node.elts if isinstance(node, ast.Tuple) else [node]:
+            self.visit(one)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        for one in node.body:
+            self.visit(one)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
         other = _CALCULATED.get(type(node.op))
@@ -240,7 +252,8 @@ class _Finder(ast.NodeVisitor):
         if name in _OTHER_NAME:
             end = self._at(node.func, end=True)
             self._between(node, "other function", end - len(name.encode()), end, _OTHER_NAME[name])
-        self._swap(node, node.args)
+        if name not in _SYMMETRIC:
+            self._swap(node, node.args)
         for one in node.keywords:
             if one.arg and one.arg not in _SKIPPED_ARGUMENTS and self._text(one.value) != "None":
                 self._dropped_keyword(node, one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import subprocess
@@ -10,12 +11,14 @@ import tempfile
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from harness.tests.mutation.mutants import Mutant
 
 _LONGEST = 900  # seconds for the tests of one stage; a fault that makes them hang is noticed by that
-# The second would load our packages from where they are installed.
-_NO_PLUGINS = ("-p", "no:cacheprovider", "-p", "no:im2col_conformance")
+# The second would load our packages from where they are installed. Nobody reads why an assertion fails.
+_QUICKLY = ("-p", "no:cacheprovider", "-p", "no:im2col_conformance", "--assert=plain")
+_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_OPT": "1"}
 _GREEN, _NONE_COLLECTED = 0, 5  # pytest's exit codes
 
 
@@ -47,6 +50,8 @@ class Copy:
         # Some tests ask for the commit; they get one of the copy's own.
         for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=-", "-c", "user.email=-", "commit", "-qm", "-"]):
             subprocess.run(["git", *words], cwd=self.root, check=True)
+        # Bytecode is told apart by second and size, which a fault may share with what it replaces: by digest.
+        compileall.compile_dir(self.root, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
         self._green: set[tuple[Path, ...]] = set()
 
     def __enter__(self) -> Copy:
@@ -84,9 +89,8 @@ class Copy:
             self._green.add(key)
 
     def _pytest(self, stage: Sequence[Path]) -> tuple[int, str]:
-        # Bytecode is told apart by second and size, which a planted fault may share with what it replaces.
-        environment = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=line", *_NO_PLUGINS]
+        environment = {**os.environ, **_ENVIRONMENT, "PYTHONPATH": str(self.root)}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=line", *_QUICKLY]
         done = subprocess.run(
             [*command, *map(str, stage)], cwd=self.root, env=environment, timeout=_LONGEST, check=False, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, errors="replace",
