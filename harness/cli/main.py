@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 import threading
+from typing import NoReturn
 
 from harness.cli import streams
 from harness.contract import own_packages
@@ -31,7 +33,16 @@ def main() -> None:
     except KeyboardInterrupt:  # while it was imported, which takes a second and more
         print("harness: interrupted", file=sys.stderr)
         code = _INTERRUPTED
-    sys.exit(streams.settled(code))
+    _leave(streams.settled(code))
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit. After a Ctrl-C that may have cut off the import of a library, which Python then cannot take down: at once."""
+    if code == _INTERRUPTED:
+        atexit._run_exitfuncs()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _not_lost(lost: sys.UnraisableHookArgs) -> None:

@@ -47,6 +47,7 @@ def at_start(statement: str) -> str:
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
     """Run `main` in this process; gives the exit code."""
     monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
+    monkeypatch.setattr(main, "_leave", sys.exit)
     with pytest.raises(SystemExit) as ended:
         main.main()
     return ended.value.code

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 _MOMENTS = 10
 _INTERRUPTED, _KILLED = 130, -signal.SIGKILL
-_BY_PYTHON = -signal.SIGINT  # it was still starting, or within a library's own start; 130 to a shell
+_LEAST = 0.5  # seconds: before, Python itself may still be starting, and ends in its own way
 _LAYERS = "n1c2h6w5_f3kh2kw3\nn2c3h9w8_f4kh3kw3_pt1pb1\n"
 _BENCH = ("bench", "numpy_fancy", "matlab_loop", "--shapes", "layers.txt", "--ops", "im2col,col2im,conv2d")
 _COMMANDS = {
@@ -62,15 +62,15 @@ def test_ten_moments(name: str, stop: signal.Signals, start: Path, tmp_path: Pat
     for number in range(_MOMENTS):
         folder = tmp_path / str(number)
         _prepare(folder, start, name)
-        code, said = _stopped(folder, _COMMANDS[name], (number + chance.random()) * seconds / _MOMENTS, stop)
+        moment = _LEAST + (number + chance.random()) * (seconds - _LEAST) / _MOMENTS
+        code, said = _stopped(folder, _COMMANDS[name], moment, stop)
         assert "Traceback" not in said
         assert said.splitlines()[-1:] == ["harness: interrupted"] or code != _INTERRUPTED
-        assert said in ("", "harness: interrupted\n") or code != _BY_PYTHON
         assert _strangers(folder, _OUTPUTS[name], stop) == []
         _AFTERWARDS[name](folder, whole, code)
         codes.append(code)
     cut_short = _INTERRUPTED if stop == signal.SIGINT else _KILLED
-    assert set(codes) <= {0, cut_short, _BY_PYTHON}
+    assert set(codes) <= {0, cut_short}
     assert codes.count(0) <= _MOMENTS // 2
 
 
