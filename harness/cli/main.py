@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """Exit. After a Ctrl-C that may have cut off the import of a library, which Python then cannot take down: at once."""
+    """Exit; at once after a Ctrl-C: it may have cut off the import of a library, which Python cannot take down then."""
     if code == _INTERRUPTED:
         atexit._run_exitfuncs()
         sys.stderr.flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,11 @@ collect_ignore = ["helpers/cuda/fake_cupy"]  # collected, it would be CuPy to ev
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count skips, in the process that hears of every test."""
+    """Count skips, in the process that hears of every test; write no bytecode, here or in the children.
+
+    Tests write a plug-in twice within a second, and bytecode knows its source by second and size.
+    """
+    sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Skips(), "skips")
 

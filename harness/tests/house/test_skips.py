@@ -81,8 +81,8 @@ def test_a_run_with_a_group_skipped_for_nothing_is_red(tmp_path: Path, body: str
     (tmp_path / "test_one.py").write_text(f"import pytest\ndef test_a(): {body}\n")
     (tmp_path / "test_two.py").write_text("def test_b(): pass\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)], check=False, text=True,
-        capture_output=True, timeout=300,
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(tmp_path)],
+        check=False, text=True, capture_output=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == code, done.stdout
     assert ("a whole group was skipped: test_one.py: all 1 were skipped: not today" in done.stdout) is bool(code)
