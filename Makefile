@@ -33,7 +33,7 @@ report: install  ## check every backend, measure the quick set, write results/re
 test: install    ## lint, types and all tests but the CUDA kernels', in three processes
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance
-	OPENBLAS_NUM_THREADS=1 NUMBA_OPT=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-tests \
+	OPENBLAS_NUM_THREADS=1 NUMBA_OPT=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" \
 	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes
