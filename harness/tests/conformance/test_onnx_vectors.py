@@ -127,3 +127,24 @@ onnx_vectors.node_vectors()
 print(np.random.random() == expected)
 """
     assert fresh(code) == "[]\nTrue"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "padding"),
+    [
+        ({"pads": [1, 2, 3, 4]}, (1, 3, 2, 4)),  # all begins, then all ends
+        ({"auto_pad": "NOTSET", "pads": [0, 1, 0, 2]}, (0, 0, 1, 2)),
+        ({"auto_pad": "VALID", "pads": [1, 1, 1, 1]}, "valid"),
+        ({"auto_pad": "SAME_UPPER"}, "same"),
+        ({"auto_pad": "SAME_LOWER"}, "same_lower"),
+        ({}, (0, 0, 0, 0)),
+    ],
+)  # fmt: skip
+def test_attributes_of_onnx_are_read(attributes: dict[str, object], padding: object) -> None:
+    need_onnx()
+    from onnx import helper
+
+    plain = onnx_vectors._geometry(helper.make_node("Conv", ["x", "w"], ["y"], **attributes))
+    assert plain == {"stride": 1, "padding": padding, "dilation": 1, "groups": 1}
+    full = helper.make_node("Conv", ["x", "w"], ["y"], strides=[2, 3], dilations=[4, 5], group=6, **attributes)
+    assert onnx_vectors._geometry(full) == {"stride": [2, 3], "padding": padding, "dilation": [4, 5], "groups": 6}

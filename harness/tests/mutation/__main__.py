@@ -68,7 +68,7 @@ def _chosen(files: list[Path], sample: int, seed: int, kind: str) -> list[Mutant
     texts = {path: (ROOT / path).read_bytes() for path in sources(ROOT, files)}
     every = [m for path, text in texts.items() for m in mutants(path, text) if kind in ("", m.kind)]
     chosen = drawn(every, sample, seed) if sample else every
-    return sorted((m for m in chosen if compiles(m, texts[m.path])), key=lambda m: (m.path, m.start))
+    return [m for m in chosen if compiles(m, texts[m.path])]  # as drawn: the first of them are a sample too
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which tests a source file is held by: those that speak of it first, then the rest of its room's."""
+"""Which tests a source file is held by: those that speak of it, those of its folder, then the rest of its room's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def related_tests(root: Path, source: Path) -> list[list[Path]]:
     speaks = re.compile(rf"\b{module}\b|from {parent} import (\(\s*)?[^)\n]*\b{stem}\b")
     inside = {p for p in everything if room in p.relative_to(root).parents}
     first = {p for p in everything if speaks.search(p.read_text(encoding="utf-8")) and "house" not in p.parts}
-    stages = [first & inside, inside - first, first - inside]
+    near = {p for p in inside if source.parent.name in p.relative_to(root).parts[3:-1]}
+    stages = [first & inside, near - first, inside - first - near, first - inside]
     return [[p.relative_to(root) for p in sorted(stage)] for stage in stages if stage]
 
 
