@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from harness.tests.mutation.mutants import Mutant, compiles, drawn, mutants
-from harness.tests.mutation.planting import Copy, Outcome
+from harness.tests.mutation.planting import Copy, NotGreen, Outcome
 from harness.tests.mutation.related import related_tests, sources
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,10 +31,11 @@ def plant(
     kind: Annotated[str, typer.Option(help="only faults of this kind, e.g. 'comparison'")] = "",
     at_least: Annotated[float, typer.Option(min=0, max=100, help="fail if fewer per cent are noticed")] = 0.0,
     jobs: Annotated[int, typer.Option(min=1, help="so many faults at a time, each in a copy of its own")] = 1,
+    begin: Annotated[int, typer.Option(min=1, help="go on at this fault of the sample")] = 1,
     show: Annotated[bool, typer.Option(help="list the faults and plant none")] = False,
 ) -> None:
     """Plant faults one at a time and run the tests that concern each."""
-    chosen = _chosen(files or [], sample, seed, kind)
+    chosen = _chosen(files or [], sample, seed, kind)[begin - 1 :]
     if show:
         for one in chosen:
             print(one.told((ROOT / one.path).read_bytes()))
@@ -45,23 +46,28 @@ def plant(
         copy = copies.get()
         try:
             return copy.try_out(one, [list(tests)] if tests else related_tests(ROOT, one.path))
+        except NotGreen as error:
+            print(error)
+            return Outcome.NOT_TRIED, ""
         finally:
             copies.put(copy)
 
     with ExitStack() as stack:
         copies: SimpleQueue[Copy] = SimpleQueue()
+        green: set[Path] = set()
         for _ in range(jobs):
-            copies.put(stack.enter_context(Copy(ROOT)))
+            copies.put(stack.enter_context(Copy(ROOT, green)))
         pool = stack.enter_context(ThreadPoolExecutor(jobs))
-        for number, (one, (outcome, by)) in enumerate(zip(chosen, pool.map(tried, chosen), strict=True), start=1):
+        for number, (one, (outcome, by)) in enumerate(zip(chosen, pool.map(tried, chosen), strict=True), start=begin):
             outcomes[outcome] += 1
             source = (ROOT / one.path).read_bytes()
             text = one.told(source) if outcome is Outcome.UNNOTICED else f"{one.path}:{one.line}: {one.kind} ({by})"
-            print(f"[{number}/{len(chosen)}] {outcome}: {text}", flush=True)
+            print(f"[{number}/{begin - 1 + len(chosen)}] {outcome}: {text}", flush=True)
     noticed = outcomes[Outcome.NOTICED] + outcomes[Outcome.HUNG]
-    rate = 100 * noticed / max(1, len(chosen))
-    print(f"noticed {noticed} of {len(chosen)} planted faults ({rate:.1f} %)")
-    raise typer.Exit(1 if rate < at_least else 0)
+    tried_out = len(chosen) - outcomes[Outcome.NOT_TRIED]
+    rate = 100 * noticed / max(1, tried_out)
+    print(f"noticed {noticed} of {tried_out} planted faults ({rate:.1f} %)")
+    raise typer.Exit(1 if rate < at_least or outcomes[Outcome.NOT_TRIED] else 0)
 
 
 def _chosen(files: list[Path], sample: int, seed: int, kind: str) -> list[Mutant]:

@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     NOTICED = "noticed"
     HUNG = "noticed, the tests hang"
     UNNOTICED = "UNNOTICED"
+    NOT_TRIED = "NOT TRIED, tests fail without it"
 
 
 class NotGreen(RuntimeError):
@@ -35,9 +36,12 @@ class NotGreen(RuntimeError):
 
 
 class Copy:
-    """A temporary copy of the tracked and new files of a tree; use as a context manager."""
+    """A temporary copy of the tracked and new files of a tree; use as a context manager.
 
-    def __init__(self, root: Path) -> None:
+    Copies of one tree may share `green`: the test files that are known to pass without a fault.
+    """
+
+    def __init__(self, root: Path, green: set[Path] | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="planted-")
         self.root = Path(self._folder.name) / root.name
         listed = subprocess.run(
@@ -52,7 +56,7 @@ class Copy:
             subprocess.run(["git", *words], cwd=self.root, check=True)
         # Bytecode is told apart by second and size, which a fault may share with what it replaces: by digest.
         compileall.compile_dir(self.root, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
-        self._green: set[tuple[Path, ...]] = set()
+        self._green = set() if green is None else green
 
     def __enter__(self) -> Copy:
         return self
@@ -81,12 +85,12 @@ class Copy:
         return Outcome.UNNOTICED, ""
 
     def _require_green(self, stage: Sequence[Path]) -> None:
-        key = tuple(stage)
-        if key not in self._green:
-            code, said = self._pytest(stage)
+        unknown = [file for file in stage if file not in self._green]
+        if unknown:
+            code, said = self._pytest(unknown)
             if code not in (_GREEN, _NONE_COLLECTED):
-                raise NotGreen(f"{', '.join(map(str, stage))} fail without any fault:\n{said[-3000:]}")
-            self._green.add(key)
+                raise NotGreen(f"{', '.join(map(str, unknown))} fail without any fault:\n{said[-3000:]}")
+            self._green.update(unknown)
 
     def _pytest(self, stage: Sequence[Path]) -> tuple[int, str]:
         environment = {**os.environ, **_ENVIRONMENT, "PYTHONPATH": str(self.root)}
