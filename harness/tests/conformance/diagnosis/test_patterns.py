@@ -64,6 +64,10 @@ def test_borders_and_padding_are_recognised() -> None:
     edge = mask("conv2d", _WIDE, np.s_[:])
     edge[..., 1:-1, 1:-1] = False
     assert where.describe("conv2d", _WIDE, edge) == "only the border"
+    small = ConvSpec.parse("n1c2h6w6_f1kh2kw1")  # the border of the positions, whatever the kernel
+    around = mask("im2col", small, np.s_[:]).reshape(1, 2, 2, 1, 5, 6)
+    around[..., 1:-1, 1:-1] = False
+    assert where.describe("im2col", small, around.reshape(small.columns_shape)) == "only the border"
     touched = mask("im2col", _PADDED, np.s_[:]) | True
     touched.reshape(-1, 5, 5)[:, 1:-1, 1:-1] = False
     pad_left = replace(_PADDED, padding=(0, 0, 2, 0))

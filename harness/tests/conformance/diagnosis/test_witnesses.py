@@ -77,6 +77,7 @@ def test_a_spoilt_result_is_the_odd_one_out(op: Op) -> None:
     if sum(v.value is not None for v in right) < 3:
         pytest.skip("no library is installed that does this op")
     assert "odd" not in odd_one_out(right)
+    assert {v.note for v in right if v.value is not None} == {""}
     got.flat[3] += 1
     votes = cast_votes(op, _SPEC, arrays, got)
     assert odd_one_out(votes).endswith(" agree; the backend is the odd one out")
