@@ -54,6 +54,7 @@ _PADDED = ConvSpec.parse("n3c2h5w5_f2kh3kw3_pt1pb1pl1pr1")
         ("col2im", _WIDE, np.s_[1, :, 1::2], "only odd rows and the last image"),
         ("conv2d", _WIDE, np.s_[0, 1, 2, 3], "only one element, image 0, filter 1, row 2, column 3"),
         ("conv2d_bias_grad", _PADDED, np.s_[1:], "only one element, filter 1"),
+        ("conv2d_bias_grad", _WIDE, np.s_[1:], "only filters after the first"),
     ],
 )
 def test_the_pattern_is_put_in_words(op: Op, spec: ConvSpec, index: object, text: str) -> None:

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from conformance.cases.specs import ALL, DISTINCT
-from conformance.diagnosis import compare_libraries
+from conformance.checks.under_test import RecordedCall
+from conformance.diagnosis import compare_libraries, explain, vote
 from conformance.diagnosis.libraries import witnesses
 from conformance.diagnosis.libraries.common import Arrays, CannotDoIt
 from conformance.diagnosis.vote import Vote, cast_votes, odd_one_out
+from harness.calls.caller import CallResult
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps, data
 
@@ -118,6 +120,18 @@ def test_a_spoilt_oracle_is_the_odd_one_out(backend_too: bool) -> None:
 )
 def test_the_sentence(votes: list[Vote], said: str) -> None:
     assert odd_one_out([*votes, Vote("silent", None, False, "cannot")]) == said
+
+
+def test_libraries_are_asked_about_whole_numbers_alone_and_only_if_any_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of real numbers all differ a little."""
+    monkeypatch.setattr(vote, "odd_one_out", lambda votes: f"{len(votes)} votes")
+    monkeypatch.setattr(vote, "cast_votes", lambda op, spec, arrays, got, names: [*names, got])
+    whole, real = (make("im2col", _SPEC, "float32", "0") for make in (data.exact, data.real))
+    for arrays, names, said in ((whole, ["a", "b"], "3 votes"), (real, ["a", "b"], ""), (whole, [], "")):
+        call = RecordedCall("im2col", _SPEC, arrays, CallResult(result=np.zeros(_SPEC.columns_shape, "f4")))
+        assert explain._voted(call, names) == said
 
 
 def test_a_result_of_another_shape_disagrees() -> None:
