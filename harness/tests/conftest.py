@@ -16,11 +16,8 @@ collect_ignore = ["helpers/cuda/fake_cupy"]  # collected, it would be CuPy to ev
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count skips, in the process that hears of every test; write no bytecode, here or in the children.
-
-    Tests write a plug-in twice within a second, and bytecode knows its source by second and size.
-    """
-    sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
+    """Count skips, in the process that hears of every test."""
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # in the children, as here once all tests are imported
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell started these tests in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
@@ -30,8 +27,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the files: what compiles all kernels comes first, what needs them late, long ones before short ones.
 
-    Two processes share the files; both would compile the same kernels if both began with such a file.
+    Several processes share the files; all would compile the same kernels if all began with such a file. From here on no
+    bytecode is written: tests write a plug-in twice within a second, and bytecode knows its source by second and size.
     """
+    sys.dont_write_bytecode = True
     items.sort(key=lambda item: _turn(item.path))  # stable: inside a file the order stays
 
 

@@ -82,7 +82,7 @@ def test_nothing_outside_the_arrays_is_touched(side: str, dtype: str) -> None:
     assert done.stdout.splitlines()[-1] == "all of it", done.stdout.splitlines()[-1] + done.stderr[-1000:]
 
 
-@pytest.mark.parametrize("side", ["end", "start"])
+@pytest.mark.parametrize("side", ["end", pytest.param("start", marks=pytest.mark.slow)])
 def test_nothing_outside_is_touched_where_arrays_exceed_the_caches(side: str) -> None:
     """These are read and written in other orders and past the caches; here every array is taken to be one."""
     small = "from backends.numba_tiled.ops import col2im, im2col\n"
