@@ -28,12 +28,12 @@ report: install  ## check every backend, measure the quick set, write results/re
 	@echo "the report is in:"; $(BIN)/harness report
 
 # Three processes for two cores, as some tests wait; a second thread of each BLAS would only spin beside them. Numba's
-# compiler does not optimise here, which halves its time; what it makes so is kept apart from what people use. Hundreds of
+# compiler does less here, which takes a third less time; what it makes so is kept apart from what people use. Hundreds of
 # processes import our packages, which are compiled once for all of them, as are the tests.
 test: install    ## lint, types and all tests but the CUDA kernels', in three processes
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance
-	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 NUMBA_OPT=0 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" \
+	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 NUMBA_OPT=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" \
 	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes

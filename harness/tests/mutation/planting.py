@@ -18,7 +18,7 @@ from harness.tests.mutation.mutants import Mutant
 _LONGEST = 900  # seconds for the tests of one stage; a fault that makes them hang is noticed by that
 # The second would load our packages from where they are installed. Nobody reads why an assertion fails.
 _QUICKLY = ("-p", "no:cacheprovider", "-p", "no:im2col_conformance", "--assert=plain")
-_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_OPT": "0"}
+_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_OPT": "1"}
 _GREEN, _NONE_COLLECTED = 0, 5  # pytest's exit codes
 
 
