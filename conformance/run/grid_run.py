@@ -88,13 +88,8 @@ def run(
                 result.cuts.append(f"{cut} geometries of the grid were cut by the budget")
 
 
-def is_planned(result: BackendResult) -> bool:
-    """Whether the plan of a backend has the grid."""
-    return bool(_planned(result))
-
-
 def _planned(result: BackendResult) -> dict[tuple[Op, str], CaseCounts]:
-    return {(c.key.op, c.key.dtype): c for c in result.counted if c.key.check_id == grid.CHECK_ID}
+    return {(c.key.op, c.key.dtype): c for c in result.counted_of(grid.CHECK_ID)}
 
 
 def _one(spec: ConvSpec, pairs: Sequence[tuple[Op, str]], every: Sequence[_OnGrid]) -> int:

@@ -139,6 +139,10 @@ class BackendResult:
             found.update(case_counts.counts)
         return {status: found[status] for status in Status.counted()}
 
+    def counted_of(self, check_id: str) -> list[CaseCounts]:
+        """What is planned of a check whose cases are counted and not kept."""
+        return [case_counts for case_counts in self.counted if case_counts.key.check_id == check_id]
+
     @property
     def total(self) -> int:
         """All cases, those that the backend refuses included."""

@@ -34,7 +34,7 @@ def run(
     budget: float = float("inf"),
 ) -> None:
     """Search for each op and dtype that the result plans, in turn. `seed` decides all that is drawn."""
-    counted = planned(result)
+    counted = result.counted_of(RANDOM)
     start, subject = time.monotonic(), BackendUnderTest(caller)
     for number, case_counts in enumerate(counted):
         end = start + budget * (number + 1) / len(counted)  # an equal share of the time for each
@@ -46,11 +46,6 @@ def run(
     cut = sum(case_counts.counts[Status.NOT_RUN] for case_counts in counted)
     if cut:
         result.cuts.append(f"{cut} random cases were cut by the budget")
-
-
-def planned(result: BackendResult) -> list[CaseCounts]:
-    """What the plan of a backend has of the search."""
-    return [case_counts for case_counts in result.counted if case_counts.key.check_id == RANDOM]
 
 
 def _search(

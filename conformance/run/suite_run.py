@@ -155,11 +155,11 @@ class SuiteRun:
     def _stages(self, ready: Sequence[_Ready], progress: Progress) -> list[_Stage]:
         """The standing cases of every backend, the grid for all at once, then of each search and full-size layers."""
         stages = [_cases(caller, result, progress, standing=True) for caller, result in ready]
-        gridded = [(caller, result) for caller, result in ready if grid_run.is_planned(result)]
+        gridded = [(caller, result) for caller, result in ready if result.counted_of(grid.CHECK_ID)]
         if gridded:
             stages.append(self._grid(gridded, progress))
         for caller, result in ready:
-            if any(case_counts.key.check_id == RANDOM for case_counts in result.counted):
+            if result.counted_of(RANDOM):
                 stages.append(self._search(caller, result, progress))
             stages.append(_cases(caller, result, progress, standing=False))
         return stages

@@ -113,7 +113,9 @@ class Child:
         return self._results(backend.together(message.op, spec, several))
 
     def _open(self, message: Open) -> Opened:
-        memory.Room(memory.available())  # one that takes ever more as it loads ends itself, and not the machine
+        self._room = memory.Room(
+            memory.available()
+        )  # one that takes ever more as it loads ends itself, not the machine
         backend = registry.load(message.target)
         self._backend = InProcess(backend)
         self._room = memory.Room(message.memory)

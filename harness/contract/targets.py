@@ -14,6 +14,8 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import EntryPoints
 from pathlib import Path
 
 from harness.telling import did_you_mean, one_line
@@ -62,10 +64,16 @@ def sources() -> dict[str, list[tuple[str, str]]]:
     table: dict[str, list[tuple[str, str]]] = {}
     for name, place in importlib.import_module(_BUILTIN_PACKAGE).BUILTIN.items():
         table.setdefault(name, []).append(("built in", place))
-    for entry in importlib.metadata.entry_points(group=GROUP):
+    for entry in _installed():
         origin = f"package {entry.dist.name}" if entry.dist else "entry point"
         table.setdefault(entry.name, []).append((origin, entry.value))
     return table
+
+
+@cache
+def _installed() -> EntryPoints:
+    """What installed packages register; looked for once, as it is in the files of every package."""
+    return importlib.metadata.entry_points(group=GROUP)
 
 
 def names() -> list[str]:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from numba import config
-from numba.core.caching import _CacheLocator
 
 _FOLDER = Path(__file__).parents[1]  # the package: its sources lie in rooms below it
 
@@ -36,6 +35,8 @@ def forget_other_versions() -> None:
 def _cache(room: Path) -> Path:
     """Where Numba keeps what it compiles from the files of a folder."""
     if config.CACHE_DIR:
+        from numba.core.caching import _CacheLocator  # a name of Numba's own: whoever sets no folder needs it not
+
         return Path(config.CACHE_DIR, _CacheLocator.get_suitable_cache_subpath(str(room / "any.py")))
     return room / "__pycache__"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import lru_cache
 
 from conformance.checks.under_test import RecordedCall
 from conformance.diagnosis.script.arrays import ArrayTable
@@ -63,8 +62,7 @@ def conditions(threads: int) -> list[str]:
     ]
 
 
-@lru_cache(maxsize=64)
-def loading(target: Target) -> tuple[str, ...]:
+def loading(target: Target) -> list[str]:
     """Lines that bring the backend into `b`, by the rules of `harness.contract.registry`."""
     registered, note = targets.sources().get(target.location), ""
     file, attribute = target.file, target.attribute
@@ -74,19 +72,19 @@ def loading(target: Target) -> tuple[str, ...]:
         location, _, attribute = registered[0][1].partition(":")
     make = f"b = m.{attribute}; b = b() if isinstance(b, type) or not hasattr(b, 'im2col') else b"
     if file is None:
-        found = (f'sys.path.insert(0, ""); m = importlib.import_module({location!r}){note}',)
-        return (*found, make if attribute else "b = m") if attribute or registered else ()
+        found = [f'sys.path.insert(0, ""); m = importlib.import_module({location!r}){note}']
+        return [*found, make if attribute else "b = m"] if attribute or registered else []
     plugin = f"q = importlib.util.spec_from_file_location({plugin_files.plugin_name(file)!r}, {str(file)!r})"
     only = "isinstance(v, type) and v.__module__ == m.__name__ and hasattr(v, 'im2col') and hasattr(v, 'col2im')"
     whole = f"b = m if hasattr(m, 'im2col') and hasattr(m, 'col2im') else [v for v in vars(m).values() if {only}][0]()"
-    return (
+    return [
         f"sys.path.insert(0, {str(file.parent)!r})  # for what it imports from beside it",
         f"{plugin}; m = sys.modules[q.name] = importlib.util.module_from_spec(q); q.loader.exec_module(m)",
         make if attribute else whole,
-    )
+    ]
 
 
-def setting(calls: Sequence[RecordedCall], loading: Sequence[str], joined: bool) -> list[str]:
+def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool) -> list[str]:
     """Everything up to the calls: imports, backend, geometries, data; `joined` puts all arrays on one line."""
     specs, arrays = list(dict.fromkeys(call.spec for call in calls)), ArrayTable(calls)
     ops, layouts = dict.fromkeys(call.op for call in calls), dict.fromkeys(call.conditions.layout for call in calls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from harness.report.measured.load import Data
 from harness.report.tables.table import Table, cell
@@ -31,8 +32,8 @@ class CeilingRow(Struct, frozen=True, kw_only=True):
 def machine_table(data: Data) -> Table:
     """CPU, memory, system, versions, BLAS and the code."""
     m, code = data.machine, data.runs[-1].header.code
-    pools = [pool for run in data.runs for c in run.ceilings for pool in c.blas]
-    blas = dict.fromkeys(f"{pool.library} {pool.version} ({pool.kernel} kernel)" for pool in pools)
+    loaded = (asdict(one) for run in data.runs for c in run.ceilings for one in c.blas)
+    blas = dict.fromkeys("{library} {version} ({kernel} kernel)".format(**fields) for fields in loaded)
     facts = [
         MachineFact("machine", m.name),
         MachineFact("CPU", m.cpu),

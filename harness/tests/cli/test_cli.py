@@ -51,18 +51,8 @@ def test_a_repro_is_pasted_into_a_shell(write: Write, tmp_path: Path) -> None:
     """As the console script shows it, of a `module:Attr` in the current folder and of a path with a quote in it."""
     write("mymodule.py", edited("] += taps[", "] = taps[") + GOOD_CLASS.format(name="Mine"))
     write("it's broken/bad.py", edited("] += taps[", "] = taps["))
-    words = [
-        "mymodule:Mine",
-        "it's broken/bad.py",
-        "--ops",
-        "col2im",
-        "--dtype",
-        "float32",
-        "--check",
-        "values.exact",
-        "--tier",
-        "0",
-    ]
+    words = ["mymodule:Mine", "it's broken/bad.py", "--ops", "col2im", "--dtype", "float32"]
+    words += ["--check", "values.exact", "--tier", "0"]
     done = shell(tmp_path, f"harness check {shlex.join(words)}")
     assert done.returncode == 1, done.stderr
     for target in ("mymodule:Mine", shlex.quote("it's broken/bad.py")):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,10 +17,10 @@ _STARTS = {"module": [sys.executable, "-m", "harness"], "script": [str(Path(sys.
 
 
 def started(folder: Path, *command: str, path: str = "") -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a command, with Ctrl-C on, and `path` searched before the installed packages."""
+    """Exit code, stdout and stderr of a command, with `path` searched before the installed packages."""
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
-        timeout=900, preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        timeout=900,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 

@@ -134,19 +134,8 @@ def test_ctrl_c_keeps_what_is_finished(write: Write, tmp_path: Path) -> None:
     """The terminal sends it to every process of its group."""
     statement = f"import time\n    open({str(tmp_path / 'running')!r}, 'a').close()\n    time.sleep(0.05)"
     write("slow.py", f"{at_start(statement)}")
-    command = [
-        sys.executable,
-        "-m",
-        "harness",
-        "check",
-        "slow.py",
-        "--ops",
-        "im2col",
-        "--jobs",
-        "2",
-        "--json",
-        "o.json",
-    ]
+    words = ["check", "slow.py", "--ops", "im2col", "--jobs", "2", "--json", "o.json"]
+    command = [sys.executable, "-m", "harness", *words]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:

@@ -27,6 +27,7 @@ def entry_points(monkeypatch: pytest.MonkeyPatch, *entries: tuple[str | None, st
     """Pretend that packages registered these (package, name, place)."""
     found = [SimpleNamespace(name=n, value=v, dist=d and SimpleNamespace(name=d)) for d, n, v in entries]
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found)
+    monkeypatch.setattr(targets, "_installed", targets._installed.__wrapped__)  # not once, but whenever it is asked
 
 
 def said(text: str) -> str:

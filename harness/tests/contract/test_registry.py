@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from harness import BackendUnavailable, RegistryError, load, names
+from harness.contract import targets
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps, data
 from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write
@@ -47,6 +48,7 @@ def fake_entry_points(monkeypatch: pytest.MonkeyPatch, *entries: tuple[str, str,
         return found
 
     monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+    monkeypatch.setattr(targets, "_installed", targets._installed.__wrapped__)  # not once, but whenever it is asked
 
 
 # -- registered names ----------------------------------------------------------------------------------------------

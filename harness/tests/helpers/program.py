@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +21,9 @@ Done = subprocess.CompletedProcess[str]
 
 
 def harness(folder: Path, *arguments: object) -> Done:
-    """Run the program in `folder`. Ctrl-C is on, even if a shell started these tests in the background without it."""
+    """Run the program in `folder`."""
     command = [sys.executable, "-m", "harness", *map(str, arguments)]
-    on = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=900, preexec_fn=on
-    )  # fmt: skip
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=900)
 
 
 def shell(folder: Path, line: str) -> Done:

@@ -182,7 +182,10 @@ class _Finder(ast.NodeVisitor):
             self._sign(node, left, right, "comparison", _COMPARED[type(operator)])
         self.visit(node.left)
         for operator, right in zip(node.ops, node.comparators, strict=True):
-            self._unordered(right) if isinstance(operator, ast.In | ast.NotIn) else self.visit(right)
+            if isinstance(operator, ast.In | ast.NotIn):
+                self._unordered(right)
+            else:
+                self.visit(right)
 
     def _unordered(self, node: ast.expr) -> None:
         """What is asked for members alone: their order is nothing."""

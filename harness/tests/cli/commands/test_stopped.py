@@ -12,8 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -82,16 +81,8 @@ def _prepare(folder: Path, start: Path, name: str) -> None:
 
 def _stopped(folder: Path, words: tuple[str, ...], seconds: float, stop: signal.Signals) -> tuple[int, str]:
     """Its exit code and stderr; it gets the signal after so many seconds, if it has not ended."""
-    on = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     command = [sys.executable, "-m", "harness", *words]
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=on,  # noqa: PLW1509
-    ) as process:
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         below: list[psutil.Process] = []
         try:
             process.wait(timeout=seconds)
@@ -144,16 +135,15 @@ def _after_bench(folder: Path, whole: Path, code: int) -> None:
     files = _run_files(folder)
     after = [line for file in files for line in _lines(file)]
     assert after[: len(before)] == before
-    if code != 0 or before:
-        assert len(files) == (2 if _ended(before) and code == 0 else 1)
-    cells = [(r["layer"], r["op"], r["backend"]) for r in map(json.loads, _lines(files[-1])) if r["kind"] == "cell"]
+    was_whole = bool(before) and json.loads(before[-1])["kind"] == "end"
+    assert len(files) == 1 + was_whole
     (full,) = _run_files(whole)
-    wanted = [(r["layer"], r["op"], r["backend"]) for r in map(json.loads, _lines(full)) if r["kind"] == "cell"]
-    assert sorted(cells) == sorted(wanted)
+    assert _cells(files[-1]) == _cells(full)
 
 
-def _ended(lines: list[str]) -> bool:
-    return bool(lines) and json.loads(lines[-1])["kind"] == "end"
+def _cells(file: Path) -> list[tuple[str, str, str]]:
+    records = map(json.loads, _lines(file))
+    return sorted((r["layer"], r["op"], r["backend"]) for r in records if r["kind"] == "cell")
 
 
 def _run_files(folder: Path) -> list[Path]:
@@ -174,11 +164,11 @@ def _after_report(folder: Path, whole: Path, code: int) -> None:
     else:
         assert code != 0
     assert harness(folder, *_COMMANDS["report"]).returncode == 0
-    assert list(_names(folder / "report")) == list(_names(whole / "report"))
+    assert _names(folder / "report") == _names(whole / "report")
 
 
-def _names(folder: Path) -> Iterator[str]:
-    return iter(sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix != ".tmp"))
+def _names(folder: Path) -> list[str]:
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix != ".tmp")
 
 
 _AFTERWARDS: dict[str, Callable[[Path, Path, int], None]] = {

@@ -170,10 +170,10 @@ def test_only_the_counts_of_the_grid_are_touched() -> None:
     result = planned("im2col")
     other = CaseCounts.of(CheckKey("values.random", "im2col", "float32"), 5)
     result.counted.insert(0, other)
-    assert grid_run.is_planned(result)
+    assert result.counted_of(grid.CHECK_ID)
     grid_run.run([(FakeCaller(), result)])
     assert other.counts == {Status.NOT_RUN: 5}
-    assert not grid_run.is_planned(BackendResult("fake", True, counted=[other]))
+    assert not BackendResult("fake", True, counted=[other]).counted_of(grid.CHECK_ID)
 
 
 def test_a_part_of_the_grid_is_run_alone() -> None:

@@ -67,7 +67,7 @@ def test_only_its_own_counts_are_touched() -> None:
     result.counted.insert(0, other)
     asking(lambda subject, case: None, result)
     assert other.counts == {Status.NOT_RUN: 5}
-    assert search.planned(result) == result.counted[1:]
+    assert result.counted_of(RANDOM) == result.counted[1:]
 
 
 def test_cases_are_of_the_op_and_dtype_of_their_group() -> None:
