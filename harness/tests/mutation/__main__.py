@@ -6,16 +6,14 @@ The faults are planted in a copy of the tree, never in the tree itself.
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Annotated
 
 import typer
 
 from harness.tests.mutation.mutants import Mutant, compiles, drawn, mutants
-from harness.tests.mutation.planting import Copy, NotGreen, Outcome
+from harness.tests.mutation.planting import Copy, Outcome, all_tried
 from harness.tests.mutation.related import related_tests, sources
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,33 +39,22 @@ def plant(
             print(one.told((ROOT / one.path).read_bytes()))
         raise typer.Exit(0)
     outcomes: Counter[Outcome] = Counter()
-
-    def tried(one: Mutant) -> tuple[Outcome, str]:
-        copy = copies.get()
-        try:
-            return copy.try_out(one, [list(tests)] if tests else related_tests(ROOT, one.path))
-        except NotGreen as error:
-            print(error)
-            return Outcome.NOT_TRIED, ""
-        finally:
-            copies.put(copy)
-
+    green: set[Path] = set()
     with ExitStack() as stack:
-        copies: SimpleQueue[Copy] = SimpleQueue()
-        green: set[Path] = set()
-        for _ in range(jobs):
-            copies.put(stack.enter_context(Copy(ROOT, green)))
-        pool = stack.enter_context(ThreadPoolExecutor(jobs))
-        for number, (one, (outcome, by)) in enumerate(zip(chosen, pool.map(tried, chosen), strict=True), start=begin):
+        copies = [stack.enter_context(Copy(ROOT, green)) for _ in range(jobs)]
+        stages = [[list(tests)] if tests else related_tests(ROOT, one.path) for one in chosen]
+        for number, (one, (outcome, by)) in enumerate(
+            zip(chosen, all_tried(chosen, stages, copies), strict=True), begin
+        ):
             outcomes[outcome] += 1
             source = (ROOT / one.path).read_bytes()
             text = one.told(source) if outcome is Outcome.UNNOTICED else f"{one.path}:{one.line}: {one.kind} ({by})"
             print(f"[{number}/{begin - 1 + len(chosen)}] {outcome}: {text}", flush=True)
     noticed = outcomes[Outcome.NOTICED] + outcomes[Outcome.HUNG]
-    tried_out = len(chosen) - outcomes[Outcome.NOT_TRIED]
-    rate = 100 * noticed / max(1, tried_out)
-    print(f"noticed {noticed} of {tried_out} planted faults ({rate:.1f} %)")
-    raise typer.Exit(1 if rate < at_least or outcomes[Outcome.NOT_TRIED] else 0)
+    known = noticed + outcomes[Outcome.UNNOTICED]
+    rate = 100 * noticed / max(1, known)
+    print(f"noticed {noticed} of {known} planted faults ({rate:.1f} %)")
+    raise typer.Exit(0 if known == len(chosen) > 0 and rate >= at_least else 1)
 
 
 def _chosen(files: list[Path], sample: int, seed: int, kind: str) -> list[Mutant]:

@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from py_compile import PycInvalidationMode
+from queue import SimpleQueue
 
 from harness.tests.mutation.mutants import Mutant
 
@@ -100,6 +102,27 @@ class Copy:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, errors="replace",
         )  # fmt: skip
         return done.returncode, done.stdout
+
+
+def all_tried(
+    mutants: Sequence[Mutant], stages: Sequence[Sequence[Sequence[Path]]], copies: Sequence[Copy]
+) -> Iterator[tuple[Outcome, str]]:
+    """What became of each fault, in order; as many at a time as there are copies, each in one that is free."""
+    free: SimpleQueue[Copy] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+
+    def tried(mutant: Mutant, its_stages: Sequence[Sequence[Path]]) -> tuple[Outcome, str]:
+        copy = free.get()
+        try:
+            return copy.try_out(mutant, its_stages)
+        except NotGreen as error:
+            return Outcome.NOT_TRIED, str(error)
+        finally:
+            free.put(copy)
+
+    with ThreadPoolExecutor(len(copies)) as pool:
+        yield from pool.map(tried, mutants, stages)
 
 
 def _first_failure(said: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.tests.mutation.mutants import Mutant, compiles, drawn, mutants
-from harness.tests.mutation.planting import Copy, NotGreen, Outcome
+from harness.tests.mutation.planting import Copy, NotGreen, Outcome, all_tried
 from harness.tests.mutation.related import related_tests, sources
 
 _HERE = Path("some.py")
@@ -113,6 +113,21 @@ def test_a_fault_is_noticed_by_a_test_that_can_fail(tmp_path: Path, assertion: s
         assert copy.try_out(fault, related_tests(tree, source))[0] is outcome
         assert (copy.root / source).read_bytes() == (tree / source).read_bytes()
     assert not copy.root.exists()
+
+
+def test_several_are_tried_at_a_time_and_told_in_order(tmp_path: Path) -> None:
+    """The last one has tests that fail without it; the copies share what they know."""
+    tree = _tree(tmp_path, f"{_IMPORT}def test_f(): assert f(1) == 2\n")
+    broken = Path("harness/tests/room/test_broken.py")
+    (tree / broken).write_text("def test_broken(): assert False\n")
+    source, here, green = Path("harness/room/some.py"), Path("harness/tests/room"), set[Path]()
+    (fault,) = [m for m in mutants(source, (tree / source).read_bytes()) if m.kind == "arithmetic"]
+    stages = [[here / "test_some.py"]], [[here / "test_other.py"]], [[broken]]
+    with Copy(tree, green) as one, Copy(tree, green) as two:
+        found = list(all_tried([fault] * 3, stages, [one, two]))
+    assert [outcome for outcome, _ in found] == [Outcome.NOTICED, Outcome.UNNOTICED, Outcome.NOT_TRIED]
+    assert "test_broken.py fail without any fault" in found[2][1]
+    assert green == {here / "test_some.py", here / "test_other.py"}
 
 
 def test_nothing_is_learned_from_tests_that_fail_anyway(tmp_path: Path) -> None:
