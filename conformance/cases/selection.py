@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,12 @@ class Selection:
     def names(self, check_id: str) -> bool:
         """Whether the pattern is there, and asks for the check by name."""
         return bool(self.pattern) and fnmatch.fnmatchcase(check_id, self.pattern.split("/", maxsplit=1)[0])
+
+    def may_mean(self, check_id: str) -> bool:
+        """Whether the pattern can match a case of the check, by what it says before its first wildcard."""
+        beginning = re.split(r"[*?[]", self.pattern, maxsplit=1)[0]
+        cases = f"{check_id}/"
+        return cases.startswith(beginning) or beginning.startswith(cases)
 
     def agrees(self, case: Case) -> bool:
         """Whether a case that was given by its id is among what else was asked for."""

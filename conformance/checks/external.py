@@ -18,11 +18,13 @@ from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
 from harness.oracle.comparing import allowance, mismatch
 
+ID = "external.onnx"
+
 
 def skipped() -> dict[str, str]:
     """Checks of this module that have no case here, with the reason."""
     reason = onnx_vectors.unavailable()
-    return {"external.onnx": reason} if reason else {}
+    return {ID: reason} if reason else {}
 
 
 def _examples(op: Op) -> list[Example]:
@@ -36,7 +38,7 @@ def _specs(op: Op) -> list[ConvSpec]:
     return list(dict.fromkeys(example.spec for example in _examples(op)))
 
 
-@asks("external.onnx", _specs, ops=("conv2d", "col2im"), kinds="f", fits=lambda op, spec: spec in _specs(op))
+@asks(ID, _specs, ops=("conv2d", "col2im"), kinds="f", fits=lambda op, spec: spec in _specs(op))
 def onnx(subject: BackendUnderTest, case: Case) -> None:
     """The vectors of the ONNX project: whole numbers equal, PyTorch's float32 results within derived bounds."""
     for example in _examples(case.op):

@@ -137,7 +137,7 @@ def _claims(op: Op, spec: ConvSpec, named: Array) -> Iterator[Claim]:
     if ndim > 1 and min(named.shape[-2:]) > 2:
         edge = np.pad(np.zeros((named.shape[-2] - 2, named.shape[-1] - 2), bool), 1, constant_values=True)
         yield Claim("the border", edge)
-    if op in ("im2col", "conv2d") and min(named.shape[-2:]) > 1:
+    if op in ("im2col", "conv2d"):
         hit = np.asarray(named.reshape(-1, spec.positions).any(axis=0))
         for text, region in _axis_claims("position", hit):
             yield Claim(text, region.reshape(spec.output_size))

@@ -70,8 +70,8 @@ def run(
     try:
         with np.errstate(all="ignore"), thread_limit(threads):
             for spec in grid.geometries(shard):
-                over = time.monotonic() - start > budget
-                if over:
+                if time.monotonic() - start > budget:
+                    over = True
                     break
                 waiting += _one(spec, pairs, every)
                 if waiting >= _REPORT_EVERY:

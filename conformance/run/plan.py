@@ -117,7 +117,7 @@ def _standing_cases(caller: Caller, selection: Selection) -> Iterator[Case]:
     dtypes = selection.dtypes or claimed_dtypes(caller)
     for registered in _registered():
         left_out = registered.optional and not selection.names(registered.id)
-        if left_out or not versions.in_suite(registered.id, selection.suite):
+        if left_out or not may_have_cases(registered.id, selection):
             continue
         for op in registered.ops:
             if selection.ops and op not in selection.ops:
@@ -127,6 +127,12 @@ def _standing_cases(caller: Caller, selection: Selection) -> Iterator[Case]:
                     for case in registered.cases(op, dtype, selection.specs or None, selection.seed):
                         if _in_tier(case, selection.tier) and _in_shard(case, selection.shard):
                             yield case
+
+
+def may_have_cases(check_id: str, selection: Selection) -> bool:
+    """Whether it is worth asking for the cases of a check: those of `external.onnx` cost the import of onnx."""
+    in_tier = selection.tier > 0 or check_id in _TIER0
+    return in_tier and selection.may_mean(check_id) and versions.in_suite(check_id, selection.suite)
 
 
 def _registered() -> Iterator[Check]:

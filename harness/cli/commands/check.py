@@ -14,7 +14,7 @@ from conformance.cases.shard import Shard
 from conformance.checks import external
 from conformance.diagnosis.libraries import witnesses
 from conformance.reports import junit, page, summary
-from conformance.run import versions, xfails
+from conformance.run import plan, versions, xfails
 from conformance.run.suite_run import Options
 from harness.calls.limits.seconds import DEADLINE
 from harness.cli import check_table, exit_codes, outputs, streams, terminal
@@ -111,7 +111,7 @@ def check(
         else:
             reports, interrupted = run_here(options, asked, named, libraries)
     with terminal.aside(outputs.takes_stdout(files)):
-        check_table.show(reports, [f"left out: {name}: {why}" for name, why in external.skipped().items()])
+        check_table.show(reports, _left_out(selection))
     lines = json_file is not None and json_file.suffix == ".jsonl"
     code = outputs.write(
         (
@@ -124,3 +124,10 @@ def check(
     if interrupted:
         raise KeyboardInterrupt
     raise typer.Exit(code)
+
+
+def _left_out(selection: Selection) -> list[str]:
+    """What was asked for and has no case on this machine."""
+    if not plan.may_have_cases(external.ID, selection):
+        return []
+    return [f"left out: {name}: {why}" for name, why in external.skipped().items()]

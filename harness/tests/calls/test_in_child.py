@@ -212,6 +212,15 @@ def test_one_hang_bars_its_op_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(children.started) == 2
 
 
+def test_a_hang_is_the_reason_although_deaths_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, children = opened(monkeypatch, scripted(Call=_DEAD))
+    for _ in range(2):
+        backend.call("im2col", _SPEC, _X)
+    children.script = scripted(Call=_HUNG)
+    assert backend.call("im2col", _SPEC, _X).error == "hung: no answer within 2 s"
+    assert backend.call("im2col", _SPEC, _X).error == "was not run: im2col hung before"
+
+
 def test_three_deaths_bar_their_op_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch, scripted(Call=_DEAD))
     found = [backend.call("im2col", _SPEC, _X) for _ in range(5)]

@@ -174,6 +174,20 @@ def test_the_table_and_what_this_machine_cannot_check_are_shown(
     assert (ran.code, ran.err) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("narrowed", "told"),
+    [(["--tier", "0"], False), (["--check", "values.*"], False), (["--check", "*.onnx"], True),
+     (["--check", "external.onnx"], True), (["--check", "external.onnx/conv2d/*"], True),
+     (["--as-of", "2026.11"], False)],
+)  # fmt: skip
+def test_what_was_not_asked_for_is_not_missing(
+    run: Run, suite: FakeRun, monkeypatch: pytest.MonkeyPatch, narrowed: list[str], told: bool
+) -> None:
+    monkeypatch.setattr(external, "skipped", lambda: {"external.onnx": "no such package"})
+    suite.reports = [a_report("right")]
+    assert ("left out: external.onnx: no such package" in run("check", "numpy_fancy", *narrowed).lines) is told
+
+
 def test_every_document_holds_the_reports(run: Run, suite: FakeRun, tmp_path: Path) -> None:
     suite.reports = [a_report("first", Verdict.FAIL, counts={Status.FAIL: 2}, checks=[a_group(Status.FAIL)]),
                      a_report("second")]  # fmt: skip

@@ -317,3 +317,14 @@ def test_the_real_plan_of_tier_0() -> None:
         "values.real": values + bias,
     }  # fmt: skip
     assert [one.case for one in plan(FakeCaller()).cases[: len(cases)]] == cases
+
+
+@pytest.mark.parametrize("selection", [{"tier": 0}, {"pattern": "values.*"}])
+def test_a_check_that_is_not_meant_is_not_asked_for_its_cases(
+    checks: dict[str, Check], selection: dict[str, object]
+) -> None:
+    def never(op: Op) -> list[ConvSpec]:
+        raise AssertionError("it was asked")
+
+    again(replace(checks["law.x"], specs=never))
+    assert {one.case.check for one in planned(FakeCaller(), **selection).cases} == {"values.exact"}
