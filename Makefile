@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-cuda test-full planted goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint clean
+.PHONY: help install report test test-cuda test-full planted goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -29,12 +29,15 @@ report: install  ## check every backend, measure the quick set, write results/re
 
 # Three processes for two cores, as some tests wait; a second thread of each BLAS would only spin beside them. Numba's
 # compiler does less here, which takes a third less time; what it makes so is kept apart from what people use. Hundreds of
-# processes import our packages, which are compiled once for all of them, as are the tests.
+# processes import our packages, and three all tests: these are compiled once, on the core that mypy leaves free.
 test: install    ## lint, types and all tests but the CUDA kernels', in three processes
-	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance
+	@$(MAKE) --no-print-directory -j 2 lint bytecode
 	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 NUMBA_OPT=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" \
 	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+bytecode: install
+	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -q >/dev/null || true  # what is wrong there is told by the tests
 
 test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes
 	$(BIN)/python -m pytest -m cuda

@@ -26,7 +26,8 @@ from harness.tests.helpers.numba_layers import IN_BANDS, SKIPPING, SPECS, TRANSP
 
 # Every array, the scratch memory too, ends (or begins) at a page that must not be touched: doing so ends the process.
 _GUARDED = """
-import ctypes, mmap, sys
+import ctypes, gc, mmap, sys
+gc.disable()  # compiling makes so many objects that looking through them would be a tenth of the time
 import numpy as np
 from backends import numba_tiled
 from backends.numba_tiled import winograd
