@@ -17,7 +17,7 @@ from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
 from conformance.checks.law_between_ops import require_same
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed, Refused
+from conformance.checks.under_test import BackendUnderTest
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
 
@@ -160,12 +160,7 @@ def _inputs(case: Case) -> tuple[Array, ...]:
 
 def _related(subject: BackendUnderTest, case: Case, spec: ConvSpec, *arrays: Array) -> Array:
     """The op of the case on another geometry. Raises `Refused` if the backend does not do that one."""
-    try:
-        reason = subject.backend.unsupported(case.op, spec, case.dtype)
-    except (Exception, SystemExit) as error:
-        raise Failed(f"unsupported({case.op!r}, ..) raised {type(error).__name__}: {error}") from error
-    if reason is not None:
-        raise Refused(f"{spec}: {reason}")
+    subject.require(case.op, spec, case.dtype)
     return subject.run(case.op, spec, *arrays)
 
 

@@ -1,8 +1,12 @@
-"""The backend under test: whatever it does when called becomes `Failed` with a sentence, never a crash of the suite."""
+"""The backend under test: whatever it does when called becomes `Failed` with a sentence, never a crash of the suite.
+
+What it refuses is never called: a check that calls what it has not asked for in the case in hand is a `SuiteFault`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,11 +27,15 @@ class Mistrusted(Exception):
 
 
 class Refused(Exception):
-    """The backend refuses a geometry that the check needs besides the case's own."""
+    """The backend refuses something that the check needs besides the case's own op and geometry."""
 
 
 class NotRun(Exception):
     """The case cannot be run in reasonable time; the text says why. It stays planned, so the run is incomplete."""
+
+
+class SuiteFault(Exception):
+    """A check is wrong: it called what it had not asked for, or what was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ class RecordedCall:
 
 @dataclass(slots=True)
 class BackendUnderTest:
-    """Calls one backend on host arrays and vouches for the form of what comes back.
+    """Asks one backend, calls it on host arrays, and vouches for the form of what comes back.
 
     `calls` are those of the case in hand; `used` is the largest share of an error allowance that it has used.
     """
@@ -60,26 +68,47 @@ class BackendUnderTest:
     backend: Caller
     calls: list[RecordedCall] = field(default_factory=list)
     used: float | None = None
+    _own: ConvSpec | None = None  # the geometry of the case in hand
+    _answers: dict[tuple[Op, ConvSpec, str], str | None] = field(default_factory=dict)
 
-    def begin(self) -> None:
-        """Forget the case before."""
-        self.calls, self.used = [], None
+    def begin(self, spec: ConvSpec | None = None) -> None:
+        """Forget the case before, its calls and its answers; `spec` is the geometry of the new one."""
+        self.calls, self.used, self._own, self._answers = [], None, spec, {}
+
+    def refusal(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
+        """Why the backend refuses, or None: then it may be called. Raises `Failed` if asking raised."""
+        key = (op, spec, dtype)
+        if key not in self._answers:
+            try:
+                self._answers[key] = self.backend.unsupported(op, spec, dtype)
+            except (Exception, SystemExit) as error:
+                raise Failed(f"unsupported({op!r}, ..) raised {type(error).__name__}: {error}") from error
+        return self._answers[key]
+
+    def require(self, op: Op, spec: ConvSpec, dtype: str) -> None:
+        """Ask for something besides the case's own op and geometry. Raises `Refused` if the backend refuses it."""
+        reason = self.refusal(op, spec, dtype)
+        if reason is not None:
+            raise Refused(f"{spec}: {reason}")
 
     def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
         """All that is known of one call. Raises `Failed` if it raised, exited, crashed or hung."""
         validate(op, spec, *arrays)
+        self._require_asked(op, spec, _dtype(arrays))
         outcome = self._kept(op, spec, arrays, conditions)
-        require_ended(op, outcome)
+        with self._naming(spec):
+            require_ended(op, outcome)
         return outcome
 
     def run(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> Array:
         """The result as an array of the right shape and dtype. Raises `Failed` otherwise."""
         outcome = self.observe(op, spec, *arrays, conditions=conditions)
-        given = next(a for a in arrays if a is not None)
-        return require_form(op, spec, str(given.dtype), outcome)
+        with self._naming(spec):
+            return require_form(op, spec, _dtype(arrays), outcome)
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
         """Elements of the result for inputs `data.pooled(op, spec, dtype, seed)`, which the callee makes."""
+        self._require_asked(op, spec, dtype)
         outcome = self.backend.sample(op, spec, dtype, seed, points)
         if ran_out(outcome.error):
             raise NotRun(f"{op} ran out of memory: {outcome.error}")  # of all there is: no fault at this size
@@ -92,26 +121,48 @@ class BackendUnderTest:
 
     def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[Array]:
         """The results of calls made at the same moment, each from its own thread."""
+        for arrays in several:
+            self._require_asked(op, spec, _dtype(arrays))
         results = []
         for arrays, outcome in zip(several, self.backend.together(op, spec, several), strict=True):
             self.calls.append(RecordedCall(op, spec, tuple(arrays), outcome))
             require_ended(op, outcome)
-            given = next(a for a in arrays if a is not None)
-            results.append(require_form(op, spec, str(given.dtype), outcome))
+            results.append(require_form(op, spec, _dtype(arrays), outcome))
         return results
 
     def attempt(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> str:
         """A call whose arrays may be wrong: what it raised, or nothing if it returned. Raises `Failed` on a death."""
+        if not any((op, spec) == key[:2] and reason is None for key, reason in self._answers.items()):
+            raise SuiteFault(f"{op} was called with wrong arrays on {spec}, which was not asked for or is refused")
         outcome = self._kept(op, spec, arrays, PLAIN)
         if outcome.died:
             require_ended(op, outcome)
         return outcome.error
+
+    @contextmanager
+    def _naming(self, spec: ConvSpec) -> Iterator[None]:
+        """A failure on another geometry than that of the case names it."""
+        try:
+            yield
+        except Failed as failure:
+            if self._own in (None, spec):
+                raise
+            raise Failed(f"on {spec}: {failure}") from failure
+
+    def _require_asked(self, op: Op, spec: ConvSpec, dtype: str) -> None:
+        if self._answers.get((op, spec, dtype), "not asked for") is not None:
+            raise SuiteFault(f"{op} was called on {spec} in {dtype}, which was not asked for or is refused")
 
     def _kept(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> CallResult:
         outcome = self.backend.call(op, spec, arrays, conditions)
         logical = tuple(None if a is None else representable(a, conditions.layout) for a in arrays)
         self.calls.append(RecordedCall(op, spec, logical, outcome, conditions))
         return outcome
+
+
+def _dtype(arrays: Arrays) -> str:
+    """Of the arrays of a valid call, which is one."""
+    return str(next(a.dtype for a in arrays if a is not None))
 
 
 def require_ended(op: Op, outcome: CallResult) -> None:

@@ -75,7 +75,7 @@ def judge(subject: BackendUnderTest, case_result: CaseResult) -> None:
 
     Raises `DataError` if the sums are too long for whole numbers of the dtype.
     """
-    subject.begin()
+    subject.begin(case_result.case.spec)
     start = time.monotonic()
     with np.errstate(all="ignore"):
         case_result.status, case_result.detail = _asked(subject, case_result)
@@ -86,11 +86,17 @@ def judge(subject: BackendUnderTest, case_result: CaseResult) -> None:
 
 
 def _asked(subject: BackendUnderTest, case_result: CaseResult) -> tuple[Status, str]:
-    shortage = memory.shortage(case_result.case)
+    case = case_result.case
+    shortage = memory.shortage(case)
     if shortage:
         return Status.NOT_RUN, shortage
+    check = check_of(case)
     try:
-        check_of(case_result.case).run(subject, case_result.case)
+        for op in (case.op, *check.needs):
+            reason = subject.refusal(op, case.spec, case.dtype)
+            if reason is not None:
+                return Status.UNSUPPORTED, reason
+        check.run(subject, case)
     except Failed as failure:
         return Status.FAIL, str(failure)
     except Mistrusted as doubt:

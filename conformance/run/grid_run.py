@@ -36,11 +36,12 @@ class _OnGrid:
         case_counts = self.counted[op, dtype]
         start = time.monotonic()
         case = Case(grid.CHECK_ID, op, dtype, spec)
+        self.subject.begin(spec)
         try:
-            reason = self.subject.backend.unsupported(op, spec, dtype)
+            reason = self.subject.refusal(op, spec, dtype)
             difference = "" if reason is not None else grid_difference(self.subject, case, arrays, expected)
-        except (Exception, SystemExit) as error:
-            reason, difference = None, str(error) if isinstance(error, Failed) else f"unsupported raised {error!r}"
+        except Failed as failure:
+            reason, difference = None, str(failure)
         if reason is not None:
             case_counts.counts[Status.UNSUPPORTED] += 1
             case_counts.refusals[reason] += 1

@@ -86,14 +86,6 @@ def _search(
 def _judged(subject: BackendUnderTest, case: Case) -> CaseResult:
     case_result = CaseResult(case)
     try:
-        reason = subject.backend.unsupported(case.op, case.spec, case.dtype)
-    except (Exception, SystemExit) as error:
-        case_result.status, case_result.detail = Status.FAIL, f"unsupported raised {type(error).__name__}: {error}"
-        return case_result
-    if reason is not None:
-        case_result.status, case_result.detail = Status.UNSUPPORTED, reason
-        return case_result
-    try:
         judge(subject, case_result)
     except DataError as too_long:  # sums too long for whole numbers of a narrow dtype
         case_result.status, case_result.detail = Status.UNSUPPORTED, str(too_long)

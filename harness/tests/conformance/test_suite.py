@@ -12,7 +12,7 @@ from conformance.cases.selection import Selection
 from conformance.cases.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.checks import external
 from conformance.checks.registration import CHECKS, asks
-from conformance.checks.under_test import BackendUnderTest, Failed
+from conformance.checks.under_test import Failed
 from conformance.reports import summary
 from conformance.run import engine
 from conformance.run.plan import claimed_dtypes, plan
@@ -24,6 +24,7 @@ from harness.contract.status import Status
 from harness.geometry.spec import OPS, ConvSpec
 from harness.tests.helpers.faults import faults_laws, faults_tiers, faulty
 from harness.tests.helpers.plugins import called
+from harness.tests.helpers.suite.asked import asked
 
 
 def test_the_right_backend_passes() -> None:
@@ -233,8 +234,8 @@ def test_the_backend_under_test_never_hands_out_shared_inputs() -> None:
 
 
 def test_the_backend_under_test_reports_form_before_values() -> None:
-    subject = BackendUnderTest(faulty.load(faulty.FAULTS["extra_axis"][0]))
     spec = DISTINCT[0]
+    subject = asked(faulty.load(faulty.FAULTS["extra_axis"][0]), spec)
     with pytest.raises(Failed, match="returned shape"):
         subject.run("im2col", spec, np.ones(spec.x_shape, np.float32))
 

@@ -16,11 +16,12 @@ from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.checks import errors
 from conformance.checks.registration import CHECKS
-from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
+from conformance.checks.under_test import Failed, Mistrusted
 from harness.contract.protocol import Array, validate
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.tests.helpers.faults import error_inputs, faulty
 from harness.tests.helpers.faults.error_inputs import ACCEPTED, ARRAYS, GEOMETRY, AcceptedInput, ErrorInput
+from harness.tests.helpers.suite.asked import asked
 
 _SPEC = ConvSpec.parse("n2c4h5w4_f6kh3kw2_g2")
 
@@ -128,9 +129,11 @@ def fits(op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...]) -> bool:
 
 
 def judge(kind: type[faulty.Right], case: Case) -> str:
-    """The diagnosis of one case, "" for a pass."""
+    """The diagnosis of one case, "" for a pass, of a backend that claims every dtype."""
+    claiming = type(kind.__name__, (kind,), {"unsupported": lambda self, op, spec, dtype: None})
     try:
-        next(c for c in CHECKS[case.check] if case.op in c.ops).run(BackendUnderTest(faulty.load(kind)), case)
+        subject = asked(faulty.load(claiming), case.spec, [case.op], [case.dtype])
+        next(c for c in CHECKS[case.check] if case.op in c.ops).run(subject, case)
     except Failed as failure:
         return str(failure)
     return ""
@@ -191,4 +194,4 @@ def test_nothing_wrong_to_offer_is_no_pass() -> None:
     case = Case("errors.weight", "conv2d", "float32", ConvSpec.parse("n1c1h1w1_f1kh1kw1"))
     right = ("as it should be", case_data.exact_inputs(case))
     with pytest.raises(Mistrusted, match="fits"):
-        errors.refuses(BackendUnderTest(faulty.load(Strict)), case, iter([right]))
+        errors.refuses(asked(faulty.load(Strict), case.spec), case, iter([right]))

@@ -183,7 +183,8 @@ def test_laws_of_zeros_say_that_they_show_nothing(law: str) -> None:
 def test_a_wrong_partner_is_wrong_before_it_is_compared() -> None:
     (own, related), _ = LAWS["stride"]
     wide = on_spec(related, lambda out: out.astype(np.float64))
-    assert told(wide, f"law.stride/im2col/float32/{own}") == ("fail", "im2col returned dtype float64 for float32 input")
+    text = f"on {related}: im2col returned dtype float64 for float32 input"
+    assert told(wide, f"law.stride/im2col/float32/{own}") == ("fail", text)
 
 
 def test_inputs_have_their_bias_whatever_the_case_says() -> None:

@@ -270,5 +270,10 @@ def test_shared_data_are_exact_for_all_gradients_with_one_moved(dtype: str, larg
 
 @pytest.mark.parametrize("law", ["linear/conv2d", "adjoint/conv2d_input_grad"])
 def test_sums_too_long_to_be_exact_are_mistrusted(law: str) -> None:
+    class Half(Right):
+        def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
+            """Every dtype is claimed."""
+            return None
+
     case = f"law.{law}/float16/n1c64h5w40_f12kh9kw9_pt4pb4pl4pr4"
-    assert told(Right, case) == ("mistrusted", "the sums are too long to be exact in float16")
+    assert told(Half, case) == ("mistrusted", "the sums are too long to be exact in float16")

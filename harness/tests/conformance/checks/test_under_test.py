@@ -13,6 +13,7 @@ from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
 from harness.contract.protocol import ArgumentError, Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.faults.faulty import Right, load, result
+from harness.tests.helpers.suite.asked import asked
 
 _SPEC = ConvSpec.parse("n2c3h6w7_f4kh3kw2")
 _X = np.arange(252, dtype=np.float32).reshape(_SPEC.x_shape)
@@ -46,7 +47,7 @@ class Answers:
 
 def subject(*given: CallResult) -> BackendUnderTest:
     """A backend under test that gives these results."""
-    return BackendUnderTest(Answers(*given))  # type: ignore[arg-type]
+    return asked(Answers(*given), _SPEC)  # type: ignore[arg-type]
 
 
 def said(call: Callable[[], Any], kind: type[Exception] = Failed) -> str:
@@ -161,7 +162,7 @@ def test_the_conditions_reach_the_caller() -> None:
 
 def test_the_arrays_that_are_kept_are_those_that_the_layout_can_hold() -> None:
     """Of a broadcast array the first image is all that the backend was given."""
-    tested = BackendUnderTest(load(Right))
+    tested = asked(load(Right), _SPEC)
     tested.run("im2col", _SPEC, _X, conditions=Conditions(layout="broadcast"))
     (kept,) = tested.calls[0].arrays
     assert isinstance(kept, np.ndarray)
@@ -190,6 +191,6 @@ def test_only_calls_that_fit_are_valid() -> None:
 
 
 def test_together_gives_the_results_in_the_order_of_the_arguments() -> None:
-    tested = BackendUnderTest(load(result(lambda op, spec, out, arrays: out)))
+    tested = asked(load(result(lambda op, spec, out, arrays: out)), _SPEC)
     got = tested.together("im2col", _SPEC, [[_X], [_X * 2], [_X * 3]])
     assert [float(np.max(a)) for a in got] == [251, 502, 753]

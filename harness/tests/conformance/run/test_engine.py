@@ -118,7 +118,7 @@ def test_seconds_of_an_earlier_stage_stay(clock: Clock) -> None:
 
 
 def _one_call(subject: BackendUnderTest, one: Case) -> None:
-    subject.run("im2col", one.spec, np.ones(one.spec.x_shape, np.float32))
+    subject.run("im2col", one.spec, np.ones(one.spec.x_shape, one.dtype))
 
 
 def _call_and(error: Exception) -> Answer:

@@ -92,7 +92,7 @@ def test_a_search_ends_where_it_finds_something() -> None:
 
     def groups_fail(subject: BackendUnderTest, case: Case) -> None:
         asked.append(case)
-        subject.run("im2col", case.spec, np.ones(case.spec.x_shape, np.float32))
+        subject.run("im2col", case.spec, np.ones(case.spec.x_shape, case.dtype))
         _groups_fail(subject, case)
 
     told: list[int] = []
@@ -166,7 +166,7 @@ def test_a_backend_that_raises_when_asked_has_failed(error: BaseException, name:
     called: list[Case] = []
     (one,) = asking(lambda subject, case: called.append(case), planned(9), FakeCaller(refuses=raises)).counted
     assert one.counts == {Status.FAIL: 1, Status.NOT_RUN: 0}
-    assert ([kept.detail for kept in one.kept], called) == ([f"unsupported raised {name}: odd"], [])
+    assert ([kept.detail for kept in one.kept], called) == ([f"unsupported('im2col', ..) raised {name}: odd"], [])
 
 
 def test_a_budget_is_shared_alike_and_what_is_left_was_not_run(clock: Clock) -> None:
