@@ -11,11 +11,12 @@ from conformance.cases.specs import ALL, DISTINCT, some
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest, Failed, require_array, require_dtype, require_shape
 from harness.contract.protocol import Array
+from harness.contract.status import Grade
 
 EMPTY = [spec for spec in ALL.values() if spec.batch == 0]
 
 
-@asks("contract.type", [*DISTINCT[:1], *some("pointwise")])
+@asks("contract.type", [*DISTINCT[:1], *some("pointwise")], grade=Grade.FORM)
 def type_(subject: BackendUnderTest, case: Case) -> None:
     """Exactly numpy.ndarray on the host: no subclass, no lazy object, nothing that computes when it is looked at."""
     outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
@@ -36,7 +37,7 @@ def dtype(subject: BackendUnderTest, case: Case) -> None:
     require_dtype(case.op, _result(subject, case), case.dtype)
 
 
-@asks("contract.empty_batch", EMPTY, fits=lambda op, spec: spec.batch == 0)
+@asks("contract.empty_batch", EMPTY, fits=lambda op, spec: spec.batch == 0, grade=Grade.FORM)
 def empty_batch(subject: BackendUnderTest, case: Case) -> None:
     """No images: an empty result of the right shape and dtype, zeros for the gradients of weights and bias."""
     result = subject.run(case.op, case.spec, *case_data.exact_inputs(case))

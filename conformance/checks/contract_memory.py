@@ -1,7 +1,8 @@
 """The clauses about memory, whose it is and how it lies, and about what is in it.
 
 The ids are `contract.contiguous`, `contract.writeable`, `contract.inputs_untouched`, `contract.no_alias_input`,
-`contract.no_alias_previous`, `contract.uninitialised`, `contract.strided_inputs` and `contract.nonfinite`.
+`contract.no_alias_previous`, `contract.uninitialised`, `contract.strided_inputs`, `values.strided` and
+`contract.nonfinite`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
 from conformance.checks.registration import Variant, asks
-from conformance.checks.under_test import BackendUnderTest, Failed
+from conformance.checks.under_test import BackendUnderTest, Failed, Refused, require_ended, require_form
 from harness.calls.caller import Conditions
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, representable
 from harness.contract.protocol import Array
+from harness.contract.status import Grade
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
 from harness.oracle.comparing import mismatch
@@ -27,7 +29,7 @@ _VIEWS = [*some("one_pixel", "pointwise", "kernel_is_image"), DISTINCT[0]]
 _USUAL = [*DISTINCT[:2], *some("pointwise", "pad_bottom_right")]
 
 
-@asks("contract.contiguous", _USUAL)
+@asks("contract.contiguous", _USUAL, grade=Grade.FORM)
 def contiguous(subject: BackendUnderTest, case: Case) -> None:
     """C-contiguous."""
     outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
@@ -35,14 +37,14 @@ def contiguous(subject: BackendUnderTest, case: Case) -> None:
         raise Failed(f"{case.op} returned strides {outcome.strides} for shape {outcome.shape}, not C-contiguous")
 
 
-@asks("contract.writeable", _USUAL)
+@asks("contract.writeable", _USUAL, grade=Grade.FORM)
 def writeable(subject: BackendUnderTest, case: Case) -> None:
     """Writeable."""
     if not subject.observe(case.op, case.spec, *case_data.exact_inputs(case)).writeable:
         raise Failed(f"{case.op} returned a read-only array")
 
 
-@asks("contract.inputs_untouched", [*DISTINCT[:2], *some("pad_symmetric", "pointwise")])
+@asks("contract.inputs_untouched", [*DISTINCT[:2], *some("pad_symmetric", "pointwise")], grade=Grade.SAFETY)
 def inputs_untouched(subject: BackendUnderTest, case: Case) -> None:
     """Bytes, shape, strides and flags of every input are what they were."""
     outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
@@ -50,7 +52,7 @@ def inputs_untouched(subject: BackendUnderTest, case: Case) -> None:
         raise Failed(f"{case.op} changed {', '.join(outcome.changed)}")
 
 
-@asks("contract.no_alias_input", _VIEWS)
+@asks("contract.no_alias_input", _VIEWS, grade=Grade.SAFETY)
 def no_alias_input(subject: BackendUnderTest, case: Case) -> None:
     """Fresh memory: none of it belongs to an input."""
     outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
@@ -59,7 +61,7 @@ def no_alias_input(subject: BackendUnderTest, case: Case) -> None:
         raise Failed(f"{case.op} returned memory of {', '.join(inputs)}")
 
 
-@asks("contract.no_alias_previous", _VIEWS)
+@asks("contract.no_alias_previous", _VIEWS, grade=Grade.SAFETY)
 def no_alias_previous(subject: BackendUnderTest, case: Case) -> None:
     """Fresh memory: not that of the previous result, which a second call leaves as it was."""
     arrays = case_data.exact_inputs(case)
@@ -71,7 +73,11 @@ def no_alias_previous(subject: BackendUnderTest, case: Case) -> None:
         raise Failed(f"a second call of {case.op} changed the first result")
 
 
-@asks("contract.uninitialised", [*DISTINCT, *some("stride_beyond_kernel", "pad_wider_than_image", "same_stride2")])
+@asks(
+    "contract.uninitialised",
+    [*DISTINCT, *some("stride_beyond_kernel", "pad_wider_than_image", "same_stride2")],
+    grade=Grade.SAFETY,
+)
 def uninitialised(subject: BackendUnderTest, case: Case) -> None:
     """Right too where fresh memory holds garbage: what is never written is never returned."""
     got = subject.run(case.op, case.spec, *case_data.exact_inputs(case), conditions=Conditions(poisoned=True))
@@ -84,14 +90,33 @@ def _layouts(op: Op) -> list[Variant]:
     return [Variant(layout=name) for name in MEMORY_LAYOUTS[1:]]
 
 
-@asks("contract.strided_inputs", [*DISTINCT[:1], *some("pad_symmetric", "pointwise")], variants=_layouts)
+_ARRANGED = [*DISTINCT[:1], *some("pad_symmetric", "pointwise")]
+
+
+@asks("contract.strided_inputs", _ARRANGED, variants=_layouts, grade=Grade.FORM)
 def strided_inputs(subject: BackendUnderTest, case: Case) -> None:
-    """Inputs in any order of axes, any steps, read-only, broadcast, mapped from a file, or off their alignment."""
-    arrays = [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
-    got = subject.run(case.op, case.spec, *arrays, conditions=Conditions(layout=case.layout))
+    """No exception for inputs in any order of axes, any steps, read-only, broadcast, mapped from a file, unaligned."""
+    arrays = _arranged(case)
+    subject.observe(case.op, case.spec, *arrays, conditions=Conditions(layout=case.layout))
+
+
+@asks("values.strided", _ARRANGED, variants=_layouts)
+def strided(subject: BackendUnderTest, case: Case) -> None:
+    """Right wherever the inputs lie in memory; a layout that the backend refuses by an exception is not judged here."""
+    arrays = _arranged(case)
+    outcome = subject.outcome(case.op, case.spec, *arrays, conditions=Conditions(layout=case.layout))
+    if outcome.error and not outcome.died:
+        raise Refused(f"{case.layout} inputs: raised {outcome.error}")
+    require_ended(case.op, outcome)
+    got = require_form(case.op, case.spec, case.dtype, outcome)
     difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
     if difference:
         raise Failed(f"{case.op} on {case.layout} inputs: {difference}")
+
+
+def _arranged(case: Case) -> list[Array | None]:
+    """Whole-number inputs of the case that its memory layout can hold."""
+    return [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
 
 
 # Weights and slopes are tested only where no window touches padding: there 0 * NaN of explicit columns cannot arise.
@@ -107,6 +132,7 @@ def _nonfinite_specs(op: Op) -> list[ConvSpec]:
     "contract.nonfinite",
     _nonfinite_specs,
     kinds="f",
+    grade=Grade.FORM,
     fits=lambda op, spec: spec.batch > 0 and (op in _PADDED or not any(spec.padding)),
 )
 def nonfinite(subject: BackendUnderTest, case: Case) -> None:

@@ -28,7 +28,7 @@ _IMAGES: dict[Op, tuple[int, ...]] = {"conv2d_weight_grad": (0, 1)}  # arguments
 _NO_EXCEPTION = ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException")
 
 
-@asks("errors.ndim", _SPECS, optional=True)
+@asks("errors.ndim", _SPECS, grade=None)
 def ndim(subject: BackendUnderTest, case: Case) -> None:
     """The images of a batch stacked into one, and an axis too many."""
     refuses(subject, case, _ndim(case))
@@ -41,13 +41,13 @@ def _ndim(case: Case) -> Iterator[Wrong]:
         yield _replaced(case, number, a[None])
 
 
-@asks("errors.channels", _SPECS, optional=True)
+@asks("errors.channels", _SPECS, grade=None)
 def channels(subject: BackendUnderTest, case: Case) -> None:
     """Twice the channels of x, filters of dy, or rows of columns."""
     refuses(subject, case, (_replaced(case, i, _doubled(_argument(case, i), 1)) for i in _images(case.op)))
 
 
-@asks("errors.weight", _SPECS, ops=["conv2d", "conv2d_input_grad"], optional=True)
+@asks("errors.weight", _SPECS, ops=["conv2d", "conv2d_input_grad"], grade=None)
 def weight(subject: BackendUnderTest, case: Case) -> None:
     """Kernel axes swapped, filters and channels swapped, twice the filters, the channels of all groups."""
     w = _argument(case, 1)
@@ -55,7 +55,7 @@ def weight(subject: BackendUnderTest, case: Case) -> None:
     refuses(subject, case, (_replaced(case, 1, wrong) for wrong in shapes))
 
 
-@asks("errors.bias", _SPECS, ops=["conv2d"], optional=True)
+@asks("errors.bias", _SPECS, ops=["conv2d"], grade=None)
 def bias(subject: BackendUnderTest, case: Case) -> None:
     """One element too many; a column; and a single element, which NumPy would broadcast."""
     longer = np.ones(case.spec.out_channels + 1, case.dtype)
@@ -67,7 +67,7 @@ def bias(subject: BackendUnderTest, case: Case) -> None:
     "errors.positions",
     _SPECS,
     ops=["col2im", "conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"],
-    optional=True,
+    grade=None,
 )
 def positions(subject: BackendUnderTest, case: Case) -> None:
     """One window position (of dy: one column of them) too many, and the last two axes swapped."""
@@ -76,7 +76,7 @@ def positions(subject: BackendUnderTest, case: Case) -> None:
     refuses(subject, case, (_replaced(case, 0, wrong) for wrong in (wider, a.swapaxes(-2, -1))))
 
 
-@asks("errors.dtype", _SPECS, optional=True)
+@asks("errors.dtype", _SPECS, grade=None)
 def dtype(subject: BackendUnderTest, case: Case) -> None:
     """Complex numbers and dates in all arguments; another dtype in one of several."""
     refuses(subject, case, _dtypes(case))

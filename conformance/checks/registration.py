@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from conformance.cases.case import Case, CaseError
 from conformance.checks.under_test import BackendUnderTest
+from harness.contract.status import Grade
 from harness.geometry.spec import OPS, ConvSpec, Op
 
 Question = Callable[[BackendUnderTest, Case], None]
@@ -41,6 +42,7 @@ class Check:
     kinds: str  # dtype kinds that it applies to: "f", or "fi"
     variants: Callable[[Op], Iterable[Variant]]
     fits: Callable[[Op, ConvSpec], bool]
+    grade: Grade
     optional: bool  # run only when asked for by name, and never part of the verdict
     standing: bool  # has geometries of its own; those of the others come with the higher tiers
 
@@ -67,9 +69,12 @@ def asks(
     kinds: str = "fi",
     variants: Callable[[Op], Iterable[Variant]] = lambda op: PLAINLY,
     fits: Callable[[Op, ConvSpec], bool] = lambda op, spec: True,
-    optional: bool = False,
+    grade: Grade | None = Grade.VALUES,
 ) -> Callable[[Question], Question]:
-    """Register the decorated function as a check. Raises `ValueError` if the id is taken for one of the ops."""
+    """Register the decorated function as a check; without a grade it is optional.
+
+    Raises `ValueError` if the id is taken for one of the ops.
+    """
     own = None if callable(specs) else list(specs)
 
     def register(question: Question) -> Question:
@@ -85,13 +90,19 @@ def asks(
             kinds=kinds,
             variants=variants,
             fits=fits,
-            optional=optional,
+            grade=grade or Grade.FORM,
+            optional=grade is None,
             standing=own != [],
         )
         CHECKS.setdefault(id, []).append(check)
         return question
 
     return register
+
+
+def grade_of(check_id: str) -> Grade:
+    """What a check judges; of a check that this suite does not have, numbers."""
+    return next((check.grade for check in CHECKS.get(check_id, [])), Grade.VALUES)
 
 
 def check_of(case: Case) -> Check:

@@ -91,11 +91,15 @@ class BackendUnderTest:
         if reason is not None:
             raise Refused(f"{spec}: {reason}")
 
-    def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
-        """All that is known of one call. Raises `Failed` if it raised, exited, crashed or hung."""
+    def outcome(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
+        """What came of one call, whatever that is."""
         validate(op, spec, *arrays)
         self._require_asked(op, spec, _dtype(arrays))
-        outcome = self._kept(op, spec, arrays, conditions)
+        return self._kept(op, spec, arrays, conditions)
+
+    def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
+        """All that is known of one call. Raises `Failed` if it raised, exited, crashed or hung."""
+        outcome = self.outcome(op, spec, *arrays, conditions=conditions)
         with self._naming(spec):
             require_ended(op, outcome)
         return outcome

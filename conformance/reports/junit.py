@@ -16,7 +16,12 @@ _ELEMENTS = {
     Status.FAIL: "failure", Status.XPASS: "failure", Status.MISTRUSTED: "error", Status.NOT_RUN: "error",
     Status.XFAIL: "skipped", Status.UNSUPPORTED: "skipped",
 }  # fmt: skip
-_NOT_PASSED = {Verdict.UNAVAILABLE: "skipped", Verdict.FAIL: "failure", Verdict.INCOMPLETE: "error"}
+_NOT_PASSED = {
+    Verdict.UNAVAILABLE: "skipped",
+    Verdict.FAIL: "failure",
+    Verdict.DEVIATES: "failure",
+    Verdict.INCOMPLETE: "error",
+}
 _PROPERTIES = ("suite_version", "verdict", "tier", "seed", "isolated", "cut", "planned", "executed")
 
 

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from conformance.reports.summary import SHOWN
 from conformance.run.records import BackendReport, CheckReport
-from harness.contract.status import Status, Verdict
+from harness.contract.status import Grade, Status, Verdict
 
 
 def merge(parts: Sequence[BackendReport]) -> BackendReport:
@@ -26,9 +26,15 @@ def merge(parts: Sequence[BackendReport]) -> BackendReport:
         seconds=round(max(part.seconds for part in parts), 3),
         reason=_once(part.reason for part in _with_cases(parts)),
         cut=_once(part.cut for part in parts),
+        grades=_worst_grades(parts),
         verdict=Verdict.worst(part.verdict for part in _with_cases(parts)),
         checks=list(checks.values()),
     )
+
+
+def _worst_grades(parts: Sequence[BackendReport]) -> dict[Grade, Status]:
+    found = {grade: [part.grades[grade] for part in parts if grade in part.grades] for grade in Grade}
+    return {grade: Status.worst(statuses) for grade, statuses in found.items() if statuses}
 
 
 def _with_cases(parts: Sequence[BackendReport]) -> Sequence[BackendReport]:

@@ -51,6 +51,12 @@ class MatrixCell:
         return Status.worst(group.status for group in self.groups)
 
     @property
+    def look(self) -> str:
+        """A class of the page's style: the form of results has another colour than wrong numbers."""
+        bad = [group for group in self.groups if group.status is self.status]
+        return "deviates" if all(group.deviates for group in bad) else self.status
+
+    @property
     def cases(self) -> str:
         """How many were executed, and of how many where some were not."""
         return _of(sum(group.executed for group in self.groups), sum(group.planned for group in self.groups))

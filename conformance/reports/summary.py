@@ -44,6 +44,7 @@ def backend_report(
         executed=result.executed,
         total=result.total,
         counts=result.counts,
+        grades=result.grades,
         seconds=round(result.seconds, 3),
         tier=selection.tier,
         seed=selection.seed,
@@ -84,6 +85,7 @@ def _check_report(group: CheckResult, target: Target, libraries: Sequence[str]) 
     used = [case_result.used for case_result in group.cases if case_result.used is not None]
     return CheckReport(
         id=group.key.check_id,
+        grade=group.grade,
         op=group.key.op,
         dtype=group.key.dtype,
         status=status,

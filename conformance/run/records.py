@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from harness.contract.status import Status, Verdict
+from harness.contract.status import Grade, Status, Verdict
 from harness.geometry.spec import Op
 
 SCHEMA = 1
@@ -31,6 +31,7 @@ class CheckReport(Struct, frozen=True, kw_only=True):
     """All cases of one check, op and dtype."""
 
     id: str
+    grade: Grade = Grade.VALUES
     op: Op
     dtype: str
     status: Status
@@ -43,6 +44,11 @@ class CheckReport(Struct, frozen=True, kw_only=True):
     optional: bool = False
     used: float | None = None  # the largest share of an error allowance
     failures: list[FailureReport] = field(default_factory=list)
+
+    @property
+    def deviates(self) -> bool:
+        """Whether what failed is the form of results alone."""
+        return self.status is Status.FAIL and self.grade is Grade.FORM
 
     @property
     def shown_failures(self) -> list[FailureReport]:
@@ -67,6 +73,7 @@ class BackendReport(Struct, frozen=True, kw_only=True):
     executed: int
     total: int | None = None
     counts: dict[Status, int]
+    grades: dict[Grade, Status] = field(default_factory=dict)  # the worst status of each
     seconds: float
     tier: int | None = None
     seed: int | None = None
@@ -74,3 +81,16 @@ class BackendReport(Struct, frozen=True, kw_only=True):
     shard: str = ""
     cut: str = ""
     checks: list[CheckReport]
+
+    def is_wrong(self, least: Grade = Grade.FORM) -> bool:
+        """Whether something failed that those who ask for `least` ask for. Of an older file the verdict alone says."""
+        if not self.grades:
+            return self.verdict in (Verdict.FAIL, Verdict.DEVIATES)
+        asked = [status for grade, status in self.grades.items() if grade.is_required(least)]
+        return Status.FAIL in asked or bool(self.counts.get(Status.XPASS))
+
+    @property
+    def is_short(self) -> bool:
+        """Whether something that was planned has no result, or too little was planned."""
+        left = self.counts.get(Status.NOT_RUN) or self.counts.get(Status.MISTRUSTED)
+        return self.verdict is Verdict.INCOMPLETE or (self.verdict is not Verdict.UNAVAILABLE and bool(left))

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT
+from conformance.checks.registration import grade_of
 from conformance.checks.under_test import RecordedCall
 from harness.contract.protocol import Numerics
-from harness.contract.status import Status, Verdict
+from harness.contract.status import Grade, Status, Verdict
 from harness.geometry.spec import Op
 
 _REASONS = 2  # why cases were not run, of a backend in one line
@@ -96,6 +97,11 @@ class CheckResult:
         return any(case_result.optional for case_result in self.cases)
 
     @property
+    def grade(self) -> Grade:
+        """What the check judges."""
+        return grade_of(self.key.check_id)
+
+    @property
     def status(self) -> Status:
         """The worst that occurs."""
         return Status.worst(status for status, count in self.counts.items() if count) if self.total else Status.NOT_RUN
@@ -159,18 +165,34 @@ class BackendResult:
         return self.planned - self.counts[Status.NOT_RUN]
 
     @property
+    def grades(self) -> dict[Grade, Status]:
+        """The worst status of the cases of each grade that has any, the optional ones left out."""
+        found: dict[Grade, set[Status]] = {grade: set() for grade in Grade}
+        for case_result in self.cases:
+            if not case_result.optional:
+                found[grade_of(case_result.case.check)].add(case_result.status)
+        for case_counts in self.counted:
+            found[grade_of(case_counts.key.check_id)] |= {status for status, n in case_counts.counts.items() if n}
+        return {grade: Status.worst(statuses) for grade, statuses in found.items() if statuses}
+
+    @property
     def asks_optional(self) -> bool:
         """Whether an optional check was asked for by name."""
         return any(case_result.optional for case_result in self.cases)
 
     @property
     def verdict(self) -> Verdict:
-        """fail if any case failed; pass only if all that had to run did, and enough of the contract is claimed."""
+        """fail if any number or any use of memory is wrong, deviates if the form of results alone is.
+
+        pass only if all that had to run did, and enough of the contract is claimed.
+        """
         if self.unavailable:
             return Verdict.UNAVAILABLE
-        counts = self.counts
-        if counts[Status.FAIL] or counts[Status.XPASS]:
+        counts, grades = self.counts, self.grades
+        if counts[Status.XPASS] or Status.FAIL in (grades.get(Grade.VALUES), grades.get(Grade.SAFETY)):
             return Verdict.FAIL
+        if counts[Status.FAIL]:
+            return Verdict.DEVIATES
         nothing = not self.planned and not self.asks_optional and not self.is_empty_part
         short = counts[Status.NOT_RUN] or counts[Status.MISTRUSTED] or nothing or self.stale
         return Verdict.INCOMPLETE if short or self.omissions() else Verdict.PASS
@@ -197,7 +219,14 @@ class BackendResult:
         not_run = dict.fromkeys(case_result.detail for case_result in waiting if case_result.detail)
         if self.is_empty_part and not self.total:
             return "this part has no case, others have"
-        return "; ".join([*(self.cuts or self.omissions()), *list(not_run)[:_REASONS], *self.stale, *self.notes])
+        deviating = [f"not as asked: {', '.join(self._deviations())}"] if self.verdict is Verdict.DEVIATES else []
+        return "; ".join(
+            [*deviating, *(self.cuts or self.omissions()), *list(not_run)[:_REASONS], *self.stale, *self.notes]
+        )
+
+    def _deviations(self) -> list[str]:
+        """The checks that failed."""
+        return list(dict.fromkeys(group.key.check_id for group in self.groups() if group.status is Status.FAIL))
 
     def interrupted(self) -> None:
         """The user has ended the run: say so, if anything is left."""

@@ -15,7 +15,15 @@ _SINCE = {
         "contract.shape", "contract.dtype", "values.exact", "values.real", "values.golden", "law.adjoint",
         "law.difference", "law.divisor", "law.lowering", "contract.contiguous", "contract.inputs_untouched",
         "contract.repeatable", "contract.state", "contract.strided_inputs", "contract.nonfinite",
-    )
+    ),
+    "2026.12": (
+        "contract.type", "contract.empty_batch", "law.linear", "law.pointwise", "law.dilation", "law.groups",
+        "law.padding", "law.stride", "law.shift", "contract.writeable", "contract.no_alias_input",
+        "contract.no_alias_previous", "contract.uninitialised", "contract.batch_split", "contract.threads",
+        "contract.concurrent", "contract.after_error", "external.onnx", "values.grid", "values.random", "values.layer",
+        "contract.large_index", "errors.ndim", "errors.channels", "errors.weight", "errors.bias", "errors.positions",
+        "errors.dtype",
+    ),
 }  # fmt: skip
 VERSIONS = (*_SINCE, SUITE_VERSION)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from conformance.run.records import BackendReport
 from harness.cli import terminal
-from harness.contract.status import Status
+from harness.contract.status import Status, Verdict
 
 _NOT_CALLED = " was not run: "
 _SHOWN_GROUPS = 8  # failing groups of cases a backend; the JSON has all
@@ -36,7 +36,8 @@ def _show_failures(report: BackendReport) -> None:
     bad.sort(key=lambda check_report: _NOT_CALLED in check_report.diagnosis[0])  # what was never called comes last
     for check_report in bad[:_SHOWN_GROUPS]:
         optional = " (optional, not part of the verdict)" if check_report.optional else ""
-        terminal.show(f"\n{report.backend}: {check_report.status}{optional} {check_report.diagnosis[0]}")
+        word = Verdict.DEVIATES if check_report.deviates else check_report.status
+        terminal.show(f"\n{report.backend}: {word}{optional} {check_report.diagnosis[0]}")
         for failure in check_report.failures[:1]:
             for text in (failure.pattern, failure.witnesses):
                 if text:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from harness.contract.status import CellStatus, Verdict
+from conformance.run.records import BackendReport
+from harness.contract.status import CellStatus, Grade, Verdict
 from harness.results.records import Cell
 
 
-def of_verdicts(verdicts: Collection[Verdict], named: bool) -> int:
-    """From the verdicts on all backends, and whether the user named them."""
-    if Verdict.FAIL in verdicts:
+def of_reports(reports: Sequence[BackendReport], named: bool, least: Grade = Grade.FORM) -> int:
+    """From the reports on all backends, whether the user named them, and how much has to be right."""
+    if any(report.is_wrong(least) for report in reports):
         return 1
-    short = Verdict.INCOMPLETE in verdicts or (named and Verdict.UNAVAILABLE in verdicts)
-    return 3 if short else 0
+    is_missing = named and any(report.verdict is Verdict.UNAVAILABLE for report in reports)
+    return 3 if is_missing or any(report.is_short for report in reports) else 0
 
 
 def of_cells(cells: Sequence[Cell], named: Collection[str]) -> int:

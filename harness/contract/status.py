@@ -59,10 +59,24 @@ class Status(_Ranked):
         return (cls.PASS, cls.FAIL, cls.UNSUPPORTED, cls.XFAIL, cls.XPASS, cls.MISTRUSTED, cls.NOT_RUN)
 
 
+class Grade(StrEnum):
+    """What a check judges, the gravest first: numbers, memory that is not its own, or the form of a right result."""
+
+    VALUES = "values"  # numbers, laws between them, numbers under threads and after other calls
+    SAFETY = "safety"  # inputs changed, results that alias or change later, uninitialised memory
+    FORM = "form"  # type, contiguity, writeability, what is refused by an exception, NaN where none was read
+
+    def is_required(self, least: Grade) -> bool:
+        """Whether those who ask for `least` ask for this too."""
+        order = list(Grade)
+        return order.index(self) <= order.index(least)
+
+
 class Verdict(_Ranked):
     """What a run of the suite says of a backend."""
 
-    FAIL = "fail", "something that was executed is wrong", "bold red", "failed"
+    FAIL = "fail", "numbers are wrong, or memory is touched that is not its own", "bold red", "failed"
+    DEVIATES = "deviates", "the numbers are right, their form is not what was asked for", "magenta", "deviating"
     INCOMPLETE = "incomplete", "nothing is wrong, but not all that was planned was executed", "yellow", "incomplete"
     UNAVAILABLE = "unavailable", "it cannot run on this machine", "dim", "unavailable"
     PASS = "pass", "everything that was planned was executed and is right", "green", "passed"
@@ -70,7 +84,7 @@ class Verdict(_Ranked):
     @classmethod
     def counted(cls) -> tuple[Verdict, ...]:
         """All, in the order in which backends are counted: what passed first."""
-        return (cls.PASS, cls.FAIL, cls.INCOMPLETE, cls.UNAVAILABLE)
+        return (cls.PASS, cls.DEVIATES, cls.FAIL, cls.INCOMPLETE, cls.UNAVAILABLE)
 
 
 class CellStatus(_Ranked):

@@ -33,6 +33,7 @@ from harness.cli.options import (
 )  # fmt: skip
 from harness.cli.suite_progress import at_most, run_here, run_in_jobs
 from harness.contract import targets
+from harness.contract.status import Grade
 from harness.geometry.spec import ConvSpec
 
 _DEADLINE = "seconds a call may take, inf for no limit; the first of an op thrice, loading 6 times (30 at least)"
@@ -83,6 +84,9 @@ def check(
     as_of: Annotated[
         str | None, typer.Option(metavar="VERSION", help="only the checks of an older suite version")
     ] = None,
+    require: Annotated[
+        Grade, typer.Option(help="what has to be right for exit code 0: numbers, also memory, also form")
+    ] = Grade.FORM,
     json_file: JsonFile = None,
     junit_file: Annotated[
         Path | None, typer.Option("--junit", parser=file, metavar="FILE", help="also write JUnit XML")
@@ -119,7 +123,7 @@ def check(
             (junit_file, lambda: junit.junit(reports)),
             (html_file, lambda: page.render(reports)),
         ),
-        exit_codes.of_verdicts([report.verdict for report in reports], named),
+        exit_codes.of_reports(reports, named, require),
     )
     if interrupted:
         raise KeyboardInterrupt

@@ -12,6 +12,7 @@ from harness.cli.commands import app
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.status import CellStatus, Verdict
+from harness.tests.helpers.cli.reports import a_report
 from harness.tests.helpers.cli.running import Run
 from harness.tests.helpers.records import a_cell
 from harness.tests.helpers.suite.fakes import Clock
@@ -27,7 +28,8 @@ _PASS, _FAIL, _SHORT, _LOST = Verdict.PASS, Verdict.FAIL, Verdict.INCOMPLETE, Ve
     ],
 )  # fmt: skip
 def test_the_exit_code_of_verdicts(verdicts: list[Verdict], named: int, not_named: int) -> None:
-    assert (exit_codes.of_verdicts(verdicts, True), exit_codes.of_verdicts(verdicts, False)) == (named, not_named)
+    reports = [a_report(verdict=verdict) for verdict in verdicts]
+    assert (exit_codes.of_reports(reports, True), exit_codes.of_reports(reports, False)) == (named, not_named)
 
 
 def test_the_exit_code_of_cells() -> None:

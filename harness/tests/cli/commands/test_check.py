@@ -23,7 +23,7 @@ from conformance.run.xfails import KnownFailure
 from harness.cli import suite_progress
 from harness.cli.commands import check
 from harness.contract import targets
-from harness.contract.status import Status, Verdict
+from harness.contract.status import Grade, Status, Verdict
 from harness.contract.targets import Target
 from harness.geometry.spec import ConvSpec
 from harness.tests.helpers.cli.reports import a_group, a_report
@@ -218,13 +218,24 @@ def test_a_document_on_stdout_is_alone_there(run: Run, suite: FakeRun, option: s
     assert (ran.code, "backend  verdict" in ran.out) == (0, False)
 
 
-_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCOMPLETE: 3, Verdict.UNAVAILABLE: 3}
+_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.DEVIATES: 1, Verdict.INCOMPLETE: 3, Verdict.UNAVAILABLE: 3}
 
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_the_verdict_is_the_exit_code(run: Run, suite: FakeRun, verdict: Verdict) -> None:
     suite.reports = [a_report(verdict=verdict)]
     assert run("check", "numpy_fancy").code == _CODES[verdict]
+
+
+@pytest.mark.parametrize(("least", "code"), [("values", 0), ("safety", 0), ("form", 1)])
+def test_less_than_the_form_may_be_required(run: Run, suite: FakeRun, least: str, code: int) -> None:
+    grades = {Grade.VALUES: Status.PASS, Grade.SAFETY: Status.PASS, Grade.FORM: Status.FAIL}
+    checks = [a_group(Status.FAIL, id="contract.type", grade=Grade.FORM)]
+    suite.reports = [a_report(verdict=Verdict.DEVIATES, grades=grades, checks=checks)]
+    ran = run("check", "numpy_fancy", "--require", least)
+    assert (ran.code, ran.lines[1].split()[1]) == (code, "deviates")
+    assert "mine: deviates a/case: fail" in ran.lines
+    assert run("check", "numpy_fancy", "--require", "speed").code == 2
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -8,6 +8,7 @@ from conformance.cases.case import Case, CaseError
 from conformance.checks import registration
 from conformance.checks.registration import Variant, asks, check_of
 from conformance.checks.under_test import BackendUnderTest
+from harness.contract.status import Grade
 from harness.geometry.spec import OPS, ConvSpec, Op
 
 _ONE, _TWO, _THREE = (ConvSpec.parse(f"n1c1h{n}w{n}_f1kh1kw1") for n in (1, 2, 3))
@@ -28,6 +29,7 @@ def test_a_question_is_registered_and_stays_a_function() -> None:
     ((id, (check,)),) = registration.CHECKS.items()
     assert (id, check.id, check.run, check.ops) == ("a.b", "a.b", question, OPS)
     assert (check.needs, check.kinds, check.optional, check.standing) == ((), "fi", False, True)
+    assert check.grade is Grade.VALUES
     assert list(check.specs("conv2d")) == [_ONE, _TWO]
     assert check.fits("im2col", _THREE)
     assert list(check.variants("im2col")) == [Variant()] == [Variant(bias=True, layout="C")]
@@ -36,11 +38,11 @@ def test_a_question_is_registered_and_stays_a_function() -> None:
 def test_what_is_given_is_kept() -> None:
     asks(
         "a.b", lambda op: [_ONE] if op == "im2col" else [_TWO], ops=["im2col", "conv2d"], needs=["col2im"], kinds="f",
-        variants=lambda op: [Variant(layout="F")], fits=lambda op, spec: spec == _TWO, optional=True,
+        variants=lambda op: [Variant(layout="F")], fits=lambda op, spec: spec == _TWO, grade=None,
     )(question)  # fmt: skip
     (check,) = registration.CHECKS["a.b"]
     assert (check.ops, check.needs, check.kinds) == (("im2col", "conv2d"), ("col2im",), "f")
-    assert (check.optional, check.standing) == (True, True)
+    assert (check.optional, check.standing, check.grade) == (True, True, Grade.FORM)
     assert [list(check.specs(op)) for op in check.ops] == [[_ONE], [_TWO]]
     assert list(check.variants("im2col")) == [Variant(layout="F")]
     assert [check.fits("im2col", s) for s in (_ONE, _TWO)] == [False, True]

@@ -6,7 +6,8 @@ import pytest
 
 import conformance.run.plan  # noqa: F401  (registers every check)
 from conformance.cases.specs import ALL
-from conformance.checks.registration import CHECKS, Check
+from conformance.checks.registration import CHECKS, Check, grade_of
+from harness.contract.status import Grade
 from harness.geometry.spec import OPS, ConvSpec, Op
 
 _DISTINCT = "distinct_g3 distinct_tall_kernel distinct_wide"
@@ -20,7 +21,7 @@ ASKED = {
     "contract.shape": f"{_DISTINCT} stride_not_tiling output_1x1 depthwise pad_wider_than_image",
     "contract.dtype": "distinct_g3 pointwise",
     "contract.empty_batch": "empty_batch empty_batch_grouped",
-    "values.exact": " ".join(ALL),
+    "values.exact": " ".join(name for name, spec in ALL.items() if spec.batch),
     "values.real": f"{_DISTINCT} many_channels width_33 batch_of_7",
     "law.adjoint": _LAWS,
     "law.difference": f"{_LAWS} n8c2h3w4_f3kh2kw2",
@@ -42,6 +43,7 @@ ASKED = {
     "contract.no_alias_previous": "one_pixel pointwise kernel_is_image distinct_g3",
     "contract.uninitialised": f"{_DISTINCT} stride_beyond_kernel pad_wider_than_image same_stride2",
     "contract.strided_inputs": "distinct_g3 pad_symmetric pointwise",
+    "values.strided": "distinct_g3 pad_symmetric pointwise",
     "contract.repeatable": "distinct_g3 many_channels width_33",
     "contract.state": _DISTINCT,
     "contract.batch_split": _DISTINCT,
@@ -52,6 +54,12 @@ ASKED = {
         f"errors.{name}": "distinct_wide plain" for name in ("ndim", "channels", "weight", "bias", "positions", "dtype")
     },
 }
+_GRADES = {
+    **{f"contract.{name}": Grade.FORM
+       for name in ("type", "contiguous", "writeable", "empty_batch", "strided_inputs", "nonfinite")},
+    **{f"contract.{name}": Grade.SAFETY
+       for name in ("inputs_untouched", "no_alias_input", "no_alias_previous", "uninitialised")},
+}  # fmt: skip
 _INTERIOR = "plain grouped stride_not_tiling"
 _WHOLE_SUITE = {"values.golden", "contract.nonfinite", "external.onnx"}  # others for each op: asked below, or elsewhere
 _HIGHER = {"values.grid", "values.random", "values.layer", "contract.large_index"}
@@ -129,6 +137,8 @@ def test_the_ops_and_those_needed_besides(id: str) -> None:
 def test_the_kinds_of_dtypes_and_who_is_optional(id: str) -> None:
     assert {check.kinds for check in CHECKS[id]} == {"f" if id in _FLOATS else "fi"}
     assert {check.optional for check in CHECKS[id]} == {id.startswith("errors.")}
+    grade = _GRADES.get(id, Grade.FORM if id.startswith("errors.") else Grade.VALUES)
+    assert {check.grade for check in CHECKS[id]} == {grade} == {grade_of(id)}
     assert {check.standing for check in CHECKS[id]} == {id not in _HIGHER}
 
 
@@ -137,7 +147,7 @@ def test_the_variants_of_every_geometry() -> None:
     spec = ALL["plain"]
     for id, op in [(check, op) for check in ASKED for op in ops_of(check)]:
         cases = [str(case).partition(f"{spec}")[2] for case in part(id, op).cases(op, "float32", [spec])]
-        if id == "contract.strided_inputs":
+        if id in ("contract.strided_inputs", "values.strided"):
             assert cases == [f"/layout={name}" for name in layouts]
         elif id in ("values.exact", "values.real") and op == "conv2d":
             assert cases == ["", "/bias=0"]

@@ -76,13 +76,13 @@ def test_the_first_line_counts_verdicts_and_has_their_colour(
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ([{}, {}], "Suite 2026.12, tier 1, seed 7, each backend in a process of its own."),
-        ([{"isolated": False}, {"isolated": False}], "Suite 2026.12, tier 1, seed 7, in one process."),
-        ([{"isolated": None}, {"isolated": False}], "Suite 2026.12, tier 1, seed 7, in one process."),
-        ([{"isolated": True}, {"isolated": False}], "Suite 2026.12, tier 1, seed 7."),
+        ([{}, {}], "Suite 2026.13, tier 1, seed 7, each backend in a process of its own."),
+        ([{"isolated": False}, {"isolated": False}], "Suite 2026.13, tier 1, seed 7, in one process."),
+        ([{"isolated": None}, {"isolated": False}], "Suite 2026.13, tier 1, seed 7, in one process."),
+        ([{"isolated": True}, {"isolated": False}], "Suite 2026.13, tier 1, seed 7."),
         ([{"tier": 2, "seed": None, "suite_version": "2026.11"}, {"isolated": None}],
-         "Suite 2026.11 and 2026.12, tier 2 and 1, seed 7, each backend in a process of its own."),
-        ([{"tier": None, "seed": None, "isolated": None}], "Suite 2026.12."),
+         "Suite 2026.11 and 2026.13, tier 2 and 1, seed 7, each backend in a process of its own."),
+        ([{"tier": None, "seed": None, "isolated": None}], "Suite 2026.13."),
     ],
 )  # fmt: skip
 def test_the_conditions_of_the_run_are_told(changes: list[dict[str, Any]], text: str) -> None:
@@ -175,9 +175,10 @@ def test_two_backends_of_one_name_have_a_column_each() -> None:
 
 def test_the_legend_explains_every_status(page: Element) -> None:
     entries = page.one("ul", "legend").all("li")
-    assert [one.one("b").classes for one in entries] == [["badge", f"s-{status}"] for status in Status]
+    looks = [*Status, "deviates"]
+    assert [one.one("b").classes for one in entries] == [["badge", f"s-{look}"] for look in looks]
     legend = [one.text for one in entries]
-    assert legend == [f"{status.marker} {status.words}" for status in Status]
+    assert legend == [*(f"{status.marker} {status.words}" for status in Status), f"FAIL {Verdict.DEVIATES.words}"]
     assert legend[0] == "FAIL a wrong result, or an error where none was announced"
 
 

@@ -12,7 +12,7 @@ from conformance.cases.specs import DISTINCT
 from conformance.checks.under_test import RecordedCall
 from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey, CheckResult
 from harness.calls.caller import CallResult
-from harness.contract.status import Status, Verdict
+from harness.contract.status import Grade, Status, Verdict
 from harness.geometry.spec import ConvSpec, Op
 
 _PLAIN = ConvSpec.parse("n1c1h2w2_f1kh1kw1")
@@ -84,6 +84,35 @@ def test_counts_of_the_higher_tiers_make_the_verdict_too(status: Status, verdict
     result = whole()
     result.counted = [CaseCounts(_GRID, 3, Counter([Status.PASS, Status.PASS, status]))]
     assert result.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("failing", "verdict", "reason"),
+    [
+        (["contract.type"], Verdict.DEVIATES, "not as asked: contract.type"),
+        (["contract.nonfinite", "contract.type"], Verdict.DEVIATES, "not as asked: contract.nonfinite, contract.type"),
+        (["contract.type", "contract.uninitialised"], Verdict.FAIL, ""),
+        (["contract.type", "values.exact"], Verdict.FAIL, ""),
+        (["contract.inputs_untouched"], Verdict.FAIL, ""),
+    ],
+)
+def test_a_failure_of_form_alone_deviates(failing: list[str], verdict: Verdict, reason: str) -> None:
+    result = whole(*(one(Status.FAIL, check) for check in failing), one(Status.PASS, failing[0]))
+    assert (result.verdict, result.reason) == (verdict, reason)
+
+
+def test_the_grades_are_told_by_their_worst() -> None:
+    result = BackendResult("fake", True, [
+        one(Status.PASS, "contract.type"), one(Status.NOT_RUN, "contract.writeable"), one(Status.PASS, "values.exact"),
+        one(Status.FAIL, "errors.ndim", optional=True), one(Status.FAIL, "values.exact", optional=True),
+    ])  # fmt: skip
+    assert result.grades == {Grade.VALUES: Status.PASS, Grade.FORM: Status.NOT_RUN}
+    result.counted = [CaseCounts(_GRID, 3, Counter({Status.PASS: 2, Status.XFAIL: 1, Status.FAIL: 0}))]
+    assert result.grades == {Grade.VALUES: Status.XFAIL, Grade.FORM: Status.NOT_RUN}
+
+
+def test_a_known_failure_of_form_that_passes_is_loud() -> None:
+    assert whole(one(Status.XPASS, "contract.type")).verdict is Verdict.FAIL
 
 
 def test_unavailable_is_a_verdict_of_its_own() -> None:

@@ -48,6 +48,13 @@ def raises_on_empty(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[An
     return arrays
 
 
+def refuses_strides(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Takes arrays in C order alone."""
+    if not all(a is None or a.flags.c_contiguous for a in arrays):
+        raise ValueError("C order alone")
+    return arrays
+
+
 def ignores_strides(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """Reads the memory of an array front to back, as C code without a contiguity check would."""
     return tuple(a if a is None else _blind(a) for a in arrays)

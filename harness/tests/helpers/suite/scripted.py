@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from conformance.cases.case import Case
 from conformance.checks.registration import CHECKS, PLAINLY, Check, Question
 from conformance.checks.under_test import BackendUnderTest
+from harness.contract.status import Grade
 from harness.geometry.spec import OPS, ConvSpec, Op
 
 Answer = BaseException | Callable[[BackendUnderTest, Case], None]
@@ -35,6 +36,7 @@ def a_check(id: str, specs: Sequence[ConvSpec] = (), run: Question | None = None
     return Check(
         id=id, ops=tuple(ops), specs=lambda op: specs, run=run or Script(), needs=(), kinds="fi",
         variants=lambda op: PLAINLY, fits=lambda op, spec: True, optional=False, standing=bool(specs),
+        grade=Grade.VALUES,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`contract.strided_inputs` and `contract.nonfinite`: inputs in unusual memory, and inputs that are not finite."""
+"""`values.strided`, `contract.strided_inputs` and `contract.nonfinite`: unusual memory, what is not finite."""
 
 from __future__ import annotations
 
@@ -53,12 +53,29 @@ def _misreads(layout: str, number: int) -> type[Right]:
 @pytest.mark.parametrize("layout", _IS)
 def test_every_layout_is_what_it_says_and_has_a_case(layout: str, op: Op, number: int) -> None:
     seen = {
-        name: told(_misreads(layout, number), f"contract.strided_inputs/{op}/float32/n3c2h5w6_f4kh3kw2/layout={name}")
+        name: told(_misreads(layout, number), f"values.strided/{op}/float32/n3c2h5w6_f4kh3kw2/layout={name}")
         for name in MEMORY_LAYOUTS[1:]
     }
     assert [name for name, (status, _) in seen.items() if status != "pass"] == [layout]
     assert seen[layout][1].startswith(f"{op} on {layout} inputs: ")
     assert "elements differ, first at [0, 0, 0" in seen[layout][1]
+
+
+@pytest.mark.parametrize("layout", _IS)
+def test_a_layout_that_is_refused_by_an_exception_is_a_matter_of_form(layout: str) -> None:
+    def refuse(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+        if _IS[layout](arrays[0]):
+            raise ValueError("order C alone")
+        return arrays
+
+    case = "im2col/float32/n3c2h5w6_f4kh3kw2/layout="
+    for name in MEMORY_LAYOUTS[1:]:
+        status, text = told(inputs(refuse), f"contract.strided_inputs/{case}{name}")
+        assert (status, "ValueError: order C alone" in text) == (("fail", True) if name == layout else ("pass", False))
+        status, text = told(inputs(refuse), f"values.strided/{case}{name}")
+        assert (status, text.startswith(f"{layout} inputs: raised ValueError: order C alone")) == (
+            ("unsupported", True) if name == layout else ("pass", False)
+        )
 
 
 def test_all_layouts_are_asked_for() -> None:

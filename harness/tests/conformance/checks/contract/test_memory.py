@@ -169,7 +169,7 @@ CLAUSES = {
         f"im2col with all freed memory set to 0xFF: {_WRONG_AT_0}",
     ),
     "steps_ignored": Clause(
-        Under(put(1e6, 0, 0, 0), layout="step2"), f"contract.strided_inputs/im2col/float32/{_PLAIN}/layout=step2",
+        Under(put(1e6, 0, 0, 0), layout="step2"), f"values.strided/im2col/float32/{_PLAIN}/layout=step2",
         f"im2col on step2 inputs: {_WRONG_AT_0}",
     ),
 }  # fmt: skip
