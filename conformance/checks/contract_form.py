@@ -13,6 +13,7 @@ from conformance.checks.under_test import BackendUnderTest, Failed, require_arra
 from harness.contract.protocol import Array
 from harness.contract.status import Grade
 
+EMPTY_BATCH = "contract.empty_batch"
 EMPTY = [spec for spec in ALL.values() if spec.batch == 0]
 
 
@@ -37,7 +38,7 @@ def dtype(subject: BackendUnderTest, case: Case) -> None:
     require_dtype(case.op, _result(subject, case), case.dtype)
 
 
-@asks("contract.empty_batch", EMPTY, fits=lambda op, spec: spec.batch == 0, grade=Grade.FORM)
+@asks(EMPTY_BATCH, EMPTY, fits=lambda op, spec: spec.batch == 0, grade=Grade.FORM)
 def empty_batch(subject: BackendUnderTest, case: Case) -> None:
     """No images: an empty result of the right shape and dtype, zeros for the gradients of weights and bias."""
     result = subject.run(case.op, case.spec, *case_data.exact_inputs(case))

@@ -1,4 +1,4 @@
-"""`values.exact`, `values.real`, `values.golden`: the numbers, against the oracle and against what others publish."""
+"""`values.exact`, `.real`, `.domain` and `.golden`: the numbers, against the oracle and against what others publish."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle.comparing import mismatch, share_used
 
+DOMAIN = "values.domain"
 _LONG_SUMS = some("many_channels", "width_33", "batch_of_7")
 
 
@@ -44,6 +45,14 @@ def real(subject: BackendUnderTest, case: Case) -> None:
     difference = mismatch(got, expected, allowed)
     if difference:
         raise Failed(str(difference))
+
+
+@asks(DOMAIN, ())
+def domain(subject: BackendUnderTest, case: Case) -> None:
+    """A geometry of the part that a backend does: whole numbers are equal, real ones within the bound."""
+    exact(subject, case)
+    if case.dtype.startswith("float"):
+        real(subject, case)
 
 
 def _golden_specs(op: Op) -> list[ConvSpec]:

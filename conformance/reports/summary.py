@@ -12,6 +12,7 @@ from conformance.cases.case import Case
 from conformance.cases.selection import EVERYTHING, Selection
 from conformance.cases.suite_version import SUITE_VERSION
 from conformance.diagnosis import explain
+from conformance.reports import domain
 from conformance.run.records import SCHEMA, BackendReport, CheckReport, FailureReport
 from conformance.run.results import CaseResult, CheckResult
 from conformance.run.suite_run import BackendRun, SuiteRun
@@ -45,6 +46,7 @@ def backend_report(
         total=result.total,
         counts=result.counts,
         grades=result.grades,
+        domain=domain.report(result),
         seconds=round(result.seconds, 3),
         tier=selection.tier,
         seed=selection.seed,

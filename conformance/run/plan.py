@@ -14,9 +14,9 @@ from conformance.cases import full_size, grid
 from conformance.cases.case import RANDOM, Case, SelectionError
 from conformance.cases.selection import EVERYTHING, Selection, matches
 from conformance.cases.shard import WHOLE, Shard
-from conformance.cases.specs import DISTINCT
+from conformance.cases.specs import DISTINCT, some
 from conformance.checks.registration import CHECKS, Check, check_of
-from conformance.run import unselected, versions
+from conformance.run import plan_parts, unselected, versions
 from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey
 from harness.calls.caller import Caller
 from harness.calls.limits.memory import available, in_words
@@ -26,6 +26,7 @@ from harness.geometry.spec import OPS, Op
 
 FULL_SIZE = 4  # the tier of real layers
 RANDOM_CASES = 1000  # of an op and dtype
+_ASKED = (DISTINCT[0], *some("plain", "pad_symmetric", "one_pixel"))  # whether a dtype is claimed at all
 _TIER0 = ("contract.type", "contract.shape", "contract.dtype", "values.exact", "values.real")
 
 
@@ -35,11 +36,32 @@ def plan(caller: Caller, selection: Selection = EVERYTHING) -> BackendResult:
     chosen = list(_selected(caller, selection))
     chosen.sort(key=lambda case: not in_tier_0(case))  # stable: otherwise the order of the checks
     result.cases += [_case_result(caller, case) for case in chosen]
+    if _may_be_a_part(selection):
+        _plan_parts(caller, result, selection)
     if not result.cases:
         result.is_empty_part = _is_part_of_something(caller, selection)
         if not result.is_empty_part and not _in_higher_tier(selection):
             raise SelectionError(unselected.why(selection))
     return result
+
+
+def _may_be_a_part(selection: Selection) -> bool:
+    """Whether the user's call leaves it to us on which geometries the backend is judged."""
+    return selection.tier > 0 and not selection.specs and _as_case(selection.pattern) is None
+
+
+def _plan_parts(caller: Caller, result: BackendResult, selection: Selection) -> None:
+    """Add the cases of what the backend does, where it refuses what all are asked on."""
+    asked = [check_id for check_id in CHECKS if may_have_cases(check_id, selection)]
+    if not asked:
+        return
+    found = plan_parts.parts(caller, selection.dtypes or claimed_dtypes(caller), selection.ops)
+    result.parts = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
+    more = plan_parts.cases(
+        result.cases, found, caller, selection,
+        lambda case: case.check in asked and _in_shard(case, selection.shard),
+    )  # fmt: skip
+    result.cases += [_case_result(caller, case) for case in more]
 
 
 def plan_higher_tiers(caller: Caller, result: BackendResult, selection: Selection) -> None:
@@ -95,13 +117,13 @@ def in_tier_0(case: Case) -> bool:
 
 
 def claimed_dtypes(caller: Caller) -> list[str]:
-    """float32 and float64, which every backend is asked for, and whatever else it claims for im2col."""
+    """float32 and float64, which every backend is asked for, and whatever else it claims."""
     return [d for d in DTYPES if d in ("float32", "float64") or _claims(caller, d)]
 
 
 def _claims(caller: Caller, dtype: str) -> bool:
     try:
-        return caller.unsupported("im2col", DISTINCT[0], dtype) is None
+        return any(caller.unsupported(op, spec, dtype) is None for op in OPS for spec in _ASKED)
     except (Exception, SystemExit):
         return False  # asked again for float32, where it counts
 

@@ -61,6 +61,19 @@ class CheckReport(Struct, frozen=True, kw_only=True):
         ]
 
 
+class DomainReport(Struct, frozen=True, kw_only=True):
+    """What a backend does that does not do all: in words, and how well that was covered."""
+
+    words: str
+    geometries: int  # that it was judged on, of the op and dtype that has fewest
+    pairs_covered: int  # of settings, such as "one group" and "stride 2", of all ops
+    pairs: int  # that can be expressed in the domain
+
+    def __str__(self) -> str:
+        covered = f"{self.pairs_covered:,} of {self.pairs:,} pairs of settings that it can express"
+        return f"on its domain: {self.words} ({self.geometries:,} geometries or more; {covered})"
+
+
 class BackendReport(Struct, frozen=True, kw_only=True):
     """One backend: its verdict, how many cases ended how, and every check."""
 
@@ -74,6 +87,7 @@ class BackendReport(Struct, frozen=True, kw_only=True):
     total: int | None = None
     counts: dict[Status, int]
     grades: dict[Grade, Status] = field(default_factory=dict)  # the worst status of each
+    domain: DomainReport | None = None  # None: all that was asked of every backend
     seconds: float
     tier: int | None = None
     seed: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,9 +11,10 @@ from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT
 from conformance.checks.registration import grade_of
 from conformance.checks.under_test import RecordedCall
+from conformance.domain.part import FEWEST, Part
 from harness.contract.protocol import Numerics
 from harness.contract.status import Grade, Status, Verdict
-from harness.geometry.spec import Op
+from harness.geometry.spec import ConvSpec, Op
 
 _REASONS = 2  # why cases were not run, of a backend in one line
 
@@ -135,6 +136,7 @@ class BackendResult:
     cuts: list[str] = field(default_factory=list)  # what the budget or the user cut off
     stale: list[str] = field(default_factory=list)  # known failures that match nothing
     notes: list[str] = field(default_factory=list)  # what is not part of the plan on this machine, and why
+    parts: dict[tuple[Op, str], Part] = field(default_factory=dict)  # of ops that are not done as a whole
     is_empty_part: bool = False  # of more parts than there are cases: what it lacks, others have
 
     @property
@@ -202,12 +204,19 @@ class BackendResult:
         if self.narrowed:
             return []
         ran = (Status.PASS, Status.FAIL, Status.XFAIL, Status.XPASS)
-        executed = {(c.case.op, c.case.dtype) for c in self.cases if c.case.spec in DISTINCT and c.status in ran}
-        claimed = {(c.case.op, c.case.dtype) for c in self.cases if c.status is not Status.UNSUPPORTED}
-        compulsory: set[tuple[Op, str]] = {("im2col", "float32"), ("col2im", "float32")}
+        telling = {(c.case.op, c.case.dtype) for c in self.cases if c.case.spec in DISTINCT and c.status in ran}
+        seen: dict[tuple[Op, str], set[ConvSpec]] = defaultdict(set)
+        for one in self.cases:
+            if one.status is not Status.UNSUPPORTED:
+                seen[one.case.op, one.case.dtype] |= {one.case.spec} if one.status in ran else set()
+        if not seen:
+            return ["nothing is claimed"]
+        if not any(dtype in ("float32", "float64") for _, dtype in seen):
+            return ["neither float32 nor float64 is claimed"]
         return [
-            f"no discriminating case of {op} in {dtype} was executed"
-            for op, dtype in sorted((claimed | compulsory) - executed)
+            f"{op} in {dtype} was judged on {len(specs)} geometries, {FEWEST} are needed"
+            for (op, dtype), specs in sorted(seen.items())
+            if (op, dtype) not in telling and len(specs) < FEWEST
         ]
 
     @property

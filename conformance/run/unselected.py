@@ -12,12 +12,13 @@ from conformance.cases import grid
 from conformance.cases.case import RANDOM, Case, CaseError
 from conformance.cases.selection import Selection
 from conformance.checks.registration import CHECKS, Check
+from conformance.checks.values import DOMAIN
 from conformance.run import versions
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op, SpecError
 from harness.telling import did_you_mean
 
-_TIERS = {grid.CHECK_ID: 2, RANDOM: 3}  # the other checks without geometries of their own are of tier 4
+_TIERS = {DOMAIN: 1, grid.CHECK_ID: 2, RANDOM: 3}  # the other checks without geometries of their own are of tier 4
 _GLOB = frozenset("*?[")
 
 
@@ -80,6 +81,8 @@ def _left_out(selection: Selection, named: Sequence[Check]) -> str:
             "--tier 0 has geometries of its own and a few checks only; leave --tier out for all checks"
             + " on the geometries of --shape" * bool(selection.specs)
         )
+    if ids == [DOMAIN] and not selection.specs:
+        return f"{DOMAIN} is for backends that refuse what all are asked on; this one does all of it"
     if selection.specs:
         shapes = ", ".join(map(str, selection.specs))
         return f"{what} has no case on {shapes}, as it asks for other geometries"

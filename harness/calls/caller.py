@@ -59,6 +59,9 @@ class Caller(Protocol):
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """The backend's own answer."""
 
+    def ask_ahead(self, op: Op, specs: Sequence[ConvSpec], dtype: str) -> None:
+        """`unsupported` is going to be asked of all of these: once for all, where a question is a message."""
+
     def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
         """One call on copies of `arrays`."""
 

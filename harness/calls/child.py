@@ -41,6 +41,14 @@ class Ask(Struct, frozen=True, tag_field="kind", tag=True):
     dtype: str
 
 
+class AskAll(Struct, frozen=True, tag_field="kind", tag=True):
+    """The same of many geometries at once."""
+
+    op: Op
+    specs: list[str]
+    dtype: str
+
+
 class Call(Struct, frozen=True, tag_field="kind", tag=True):
     """`times` calls at once, each from its own thread, on as many sets of arrays; a single one under `conditions`."""
 
@@ -75,14 +83,20 @@ class Refusal(Struct, frozen=True, tag_field="kind", tag=True):
     reason: str | None
 
 
+class Refusals(Struct, frozen=True, tag_field="kind", tag=True):
+    """The same of many geometries."""
+
+    reasons: list[str | None]
+
+
 class Results(Struct, frozen=True, tag_field="kind", tag=True):
     """What came of the calls; the numbers travel as arrays, in the same order."""
 
     facts: list[CallFacts]
 
 
-Requests = Open | Allow | Ask | Call | Sample
-Replies = Opened | Refusal | Results
+Requests = Open | Allow | Ask | AskAll | Call | Sample
+Replies = Opened | Refusal | Refusals | Results
 _spec = lru_cache(maxsize=4096)(ConvSpec.parse)
 
 
@@ -100,8 +114,12 @@ class Child:
         if isinstance(message, Allow):
             self._room.allow(message.memory)
             return []
-        backend, spec = self._backend, _spec(message.spec)
+        backend = self._backend
         assert backend is not None, "open comes first"
+        if isinstance(message, AskAll):
+            asked = [backend.unsupported(message.op, _spec(text), message.dtype) for text in message.specs]
+            return [(Refusals(asked), ())]
+        spec = _spec(message.spec)
         if isinstance(message, Ask):
             return [(Refusal(backend.unsupported(message.op, spec, message.dtype)), ())]
         if isinstance(message, Sample):

@@ -22,6 +22,7 @@ from harness.contract.targets import RegistryError, Target
 from harness.geometry.spec import ConvSpec, Op
 
 MEMORY = 2 * 2**30  # bytes beyond what the loaded backend and the arrays of a call hold
+_AT_ONCE = 250  # geometries in a question
 _MOST_DEATHS = 3  # of an op, or of `unsupported`; one hang is enough
 _POISON = "165"
 _UNSUPPORTED = "unsupported"
@@ -60,6 +61,22 @@ class InChild:
         if key not in self._answers:
             self._answers[key] = self._asked_to_refuse(child.Ask(op, str(spec), dtype))
         return self._answers[key]
+
+    def ask_ahead(self, op: Op, specs: Sequence[ConvSpec], dtype: str) -> None:
+        """See `Caller`. Where it fails nothing is known yet, and each is asked for by itself."""
+        if _UNSUPPORTED in self._barred:
+            return
+        for start in range(0, len(specs), _AT_ONCE):
+            some = specs[start : start + _AT_ONCE]
+            try:
+                question = child.AskAll(op, [str(spec) for spec in some], dtype)
+                answer, _ = self._ask(question, child.Refusals, self._deadline)
+            except WorkerError:  # it raises for one of them
+                return
+            except WorkerDied:
+                self.close()
+                return
+            self._answers |= {(op, s, dtype): reason for s, reason in zip(some, answer.reasons, strict=True)}
 
     def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
         """See `Caller`."""

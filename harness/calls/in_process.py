@@ -27,6 +27,9 @@ class InProcess:
         """The backend's own answer."""
         return self.backend.unsupported(op, spec, dtype)
 
+    def ask_ahead(self, op: Op, specs: Sequence[ConvSpec], dtype: str) -> None:
+        """See `Caller`. A question costs nothing here."""
+
     def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
         """See `Caller`."""
         given = [None if a is None else memory_layouts.arrange(a, conditions.layout) for a in arrays]

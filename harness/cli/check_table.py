@@ -26,7 +26,8 @@ def _row(report: BackendReport) -> list[str]:
     counts = ", ".join(f"{n:,} {status}" for status, n in report.counts.items() if n)
     used = [c.used for c in report.checks if c.used is not None and c.status is Status.PASS]
     counts += f"; at most {max(used):.0%} of an error allowance used" if used else ""
-    cases = "; ".join(text for text in (counts, report.reason) if text)
+    domain = str(report.domain) if report.domain else ""
+    cases = "; ".join(text for text in (counts, domain, report.reason) if text)
     executed = f"{report.executed} of {report.planned}"
     return [report.backend, report.verdict, executed, cases, f"{report.seconds:.1f} s"]
 

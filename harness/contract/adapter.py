@@ -1,6 +1,7 @@
 """Makes a `CompleteBackend` of whatever was loaded: checks its members, fills in plumbing, derives missing ops.
 
-A plain module needs no more than `im2col` and `col2im`; as such it claims float32 and float64.
+One op is enough; what neither is there nor follows from what is there is refused as not implemented. A plain module
+claims float32 and float64.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "info": (),
     "ceilings": (),
 }
+NOT_IMPLEMENTED = "not implemented"
 _PLUMBING = ("from_numpy", "to_numpy", "synchronize")
 
 
@@ -40,8 +42,7 @@ class AdapterError(ValueError):
 def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     """Adapt `candidate` (an instance or a module) under `name`.
 
-    Raises `AdapterError` when a compulsory member is missing, a member has the wrong signature, the conversions are
-    given only in part.
+    Raises `AdapterError` when there is no op, a member has the wrong signature, or the conversions are given in part.
     """
     for member in _SIGNATURES:
         _check_member(candidate, member, target)
@@ -52,7 +53,10 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
             f"{target} defines {', '.join(given)} but not {missing}: give all of {', '.join(_PLUMBING)} or none"
         )
     native = frozenset(op for op in OPS if hasattr(candidate, op))
-    ops: dict[Op, Callable[..., Any]] = lowering.derive(candidate.im2col, candidate.col2im)
+    if not native:
+        raise AdapterError(f"{target} has no op; a backend needs one at least: {', '.join(_wanted(op) for op in OPS)}")
+    derived = lowering.derive(getattr(candidate, "im2col", _missing), getattr(candidate, "col2im", _missing))
+    ops: dict[Op, Callable[..., Any]] = {op: derived[op] for op in lowering.derivable(native)}
     ops |= {op: getattr(candidate, op) for op in native}
     numerics: Numerics = getattr(candidate, "numerics", "gemm")
     if numerics not in get_args(Numerics):
@@ -67,10 +71,8 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
 
 
 def _check_member(candidate: Any, member: str, target: str) -> None:
-    function, wanted = getattr(candidate, member, None), f"{member}({', '.join(_SIGNATURES[member])})"
+    function, wanted = getattr(candidate, member, None), _wanted(member)
     if not hasattr(candidate, member):
-        if member in ("im2col", "col2im"):
-            raise AdapterError(f"{target} has no {wanted}; a backend needs im2col(x, spec) and col2im(columns, spec)")
         return
     if not callable(function):
         raise AdapterError(f"{target}: {member} must be a function {wanted}, got {type(function).__name__}")
@@ -84,10 +86,22 @@ def _check_member(candidate: Any, member: str, target: str) -> None:
         raise AdapterError(f"{target}: {member}{signature} must take {wanted}") from None
 
 
+def _wanted(member: str) -> str:
+    """How a member is called."""
+    return f"{member}({', '.join(_SIGNATURES[member])})"
+
+
+def _missing(*arguments: Any) -> Any:
+    raise AssertionError("an op that is not there was called")  # what is made of it is not handed out
+
+
 def _refusals(own: Callable[..., str | None], native: frozenset[Op]) -> Callable[[Op, ConvSpec, str], str | None]:
     """The backend's own answer; a derived op is refused as well wherever the op it is made of is."""
+    there = {*native, *lowering.derivable(native)}
 
     def unsupported(op: Op, spec: ConvSpec, dtype: str) -> str | None:
+        if op not in there:
+            return NOT_IMPLEMENTED
         reason = own(op, spec, dtype)
         if reason is None and op not in native and op in lowering.NEEDS:
             reason = own(lowering.NEEDS[op], spec, dtype)

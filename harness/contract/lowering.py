@@ -1,4 +1,4 @@
-"""Convolution as a matrix product: every op of the contract from im2col and col2im alone.
+"""Convolution as a matrix product: the ops that follow from im2col and from col2im.
 
 Only `reshape`, `swapaxes`, `@`, `+` and `.sum(axis)` of the backend's own arrays are used, so it works for NumPy,
 CuPy, torch or anything alike. No size is left to be inferred: a reshape to -1 fails on an empty batch.
@@ -6,7 +6,7 @@ CuPy, torch or anything alike. No size is left to be inferred: a reshape to -1 f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from harness.geometry.spec import ConvSpec, Op
@@ -18,6 +18,14 @@ NEEDS: dict[Op, Op] = {
     "conv2d_input_grad": "col2im",
     "conv2d_weight_grad": "im2col",
 }
+
+
+def derivable(given: Collection[Op]) -> list[Op]:
+    """The ops that follow from those given, and are not among them; the bias gradient from either."""
+    found = [op for op, needed in NEEDS.items() if needed in given]
+    if "im2col" in given or "col2im" in given:
+        found.append("conv2d_bias_grad")
+    return [op for op in found if op not in given]
 
 
 def derive(im2col: Function, col2im: Function) -> dict[Op, Function]:

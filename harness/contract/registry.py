@@ -16,6 +16,7 @@ from harness.contract.adapter import AdapterError, complete
 from harness.contract.plugin_files import import_file
 from harness.contract.protocol import BackendUnavailable, CompleteBackend
 from harness.contract.targets import RegistryError, Target, names, resolve, sources
+from harness.geometry.spec import OPS
 from harness.telling import did_you_mean, named, one_line
 
 __all__ = ["RegistryError", "load", "names", "says_unavailable"]
@@ -91,36 +92,35 @@ def _import_failure(error: BaseException, target: str, more: str = "") -> Except
 
 
 def _only_backend(module: ModuleType, target: Target) -> Any:
-    """The module itself if it defines im2col and col2im, else the one class in it that does."""
-    if hasattr(module, "im2col") and hasattr(module, "col2im"):
+    """The module itself if it has im2col and col2im, or ops of its own; else the one class in it that has an op.
+
+    An op that the module has imported makes it a backend only where nothing else does: `conv2d` may be torch's.
+    """
+    own = [op for op in _ops_of(module) if getattr(getattr(module, op), "__module__", "") == module.__name__]
+    if own or {"im2col", "col2im"} <= _ops_of(module):
         return module
-    classes = {
-        value
-        for value in vars(module).values()
-        if inspect.isclass(value)
-        and value.__module__ == module.__name__
-        and hasattr(value, "im2col")
-        and hasattr(value, "col2im")
-    }
+    there = {v for v in vars(module).values() if inspect.isclass(v) and v.__module__ == module.__name__ and _ops_of(v)}
+    # A class that has both is the backend, whatever helpers have an op of the same name.
+    classes = {cls for cls in there if {"im2col", "col2im"} <= _ops_of(cls)} or there
     if len(classes) == 1:
         return classes.pop()
     if classes:
         choices = ", ".join(sorted(f"{target.location}:{cls.__name__}" for cls in classes))
         raise RegistryError(f"{target.location} has several backends, name one: {choices}")
-    if hasattr(module, "im2col") or hasattr(module, "col2im"):
-        return module  # half a backend: what it lacks is said when it is adapted
-    raise RegistryError(
-        f"{target.location} has no im2col(x, spec) and col2im(columns, spec), as functions or in a class"
-    )
+    if _ops_of(module):
+        return module
+    raise RegistryError(f"{target.location} has none of {', '.join(OPS)}, as functions or in a class")
+
+
+def _ops_of(candidate: object) -> set[str]:
+    return {op for op in OPS if hasattr(candidate, op)}
 
 
 def _build(candidate: Any, target: Target, place: str) -> CompleteBackend:
     """Call a class or factory, then adapt what it gives under the name it is known by."""
     try:
         made = (
-            candidate()
-            if callable(candidate) and (inspect.isclass(candidate) or not hasattr(candidate, "im2col"))
-            else candidate
+            candidate() if callable(candidate) and (inspect.isclass(candidate) or not _ops_of(candidate)) else candidate
         )
         return complete(made, target.name, place)
     except AdapterError as error:

@@ -12,7 +12,7 @@ from conformance.run.plan import claimed_dtypes
 from harness.calls.in_child import InChild
 from harness.calls.in_process import InProcess
 from harness.cli import terminal
-from harness.contract import registry, targets
+from harness.contract import lowering, registry, targets
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.status import Verdict
 from harness.geometry.spec import OPS
@@ -56,9 +56,10 @@ def describe(name: str) -> Description:
         asked = caller.backend if isinstance(caller, InProcess) else caller
         with terminal.waiting(f"{name} to say what it does not do"):
             dtypes = claimed_dtypes(caller)
-        derived = [op for op in OPS if op not in asked.native]
+        derived = lowering.derivable(asked.native)
+        there = [op for op in OPS if op in asked.native or op in derived]
         return Description(
-            name, True, info=asked.info, ops=list(OPS), native=sorted(asked.native), derived=", ".join(derived),
+            name, True, info=asked.info, ops=[*there], native=sorted(asked.native), derived=", ".join(derived),
             dtypes=dtypes,
         )  # fmt: skip
     except (BackendUnavailable, targets.RegistryError) as reason:

@@ -1,0 +1,123 @@
+"""The fixed pool of geometries that backends are asked about: the same everywhere and every time.
+
+People implement a part: one group, equal strides, one image, a square kernel. So half of what is drawn keeps a few such
+restrictions and lets the rest vary, and every part of that kind has members.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import TypeVar
+
+from conformance.cases.specs import MAX_WORK
+from harness.geometry.spec import ConvSpec, SpecError
+
+SIZE = 2000
+_Value = TypeVar("_Value")
+_LARGE = (8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 96, 127, 128, 129)
+_ONE_AT_A_TIME = ("n", "c", "f", "g", "h", "w", "kh", "kw", "sh", "sw", "pt", "pb", "pl", "pr")
+
+
+class Draw(random.Random):
+    """Only `random()` gives the same in every version of Python."""
+
+    def one_of(self, values: Sequence[_Value]) -> _Value:
+        return values[int(self.random() * len(values))]
+
+
+Fields = dict[str, int]  # n, c and f a group, g, h and w beyond the reach of the kernel, kh, kw, sh, sw, pads, dh, dw
+
+
+def _equal(*names: str) -> Callable[[Fields], Fields]:
+    return lambda d: {**d, **dict.fromkeys(names, d[names[0]])}
+
+
+def _set(value: int, *names: str) -> Callable[[Fields], Fields]:
+    return lambda d: {**d, **dict.fromkeys(names, value)}
+
+
+# What a part may ask for, in an order in which none undoes another.
+RESTRICTIONS: dict[str, Callable[[Fields], Fields]] = {
+    "one image": _set(1, "n"),
+    "one group": _set(1, "g"),
+    "depthwise": lambda d: {**d, "g": max(d["g"], d["c"], 2), "c": 1},
+    "one channel": _set(1, "c", "g"),
+    "square kernel": _equal("kh", "kw"),
+    "3x3": _set(3, "kh", "kw"),
+    "1x1": _set(1, "kh", "kw"),
+    "equal strides": _equal("sh", "sw"),
+    "stride 1": _set(1, "sh", "sw"),
+    "stride 2": _set(2, "sh", "sw"),
+    "equal dilation": _equal("dh", "dw"),
+    "no dilation": _set(1, "dh", "dw"),
+    "symmetric padding": lambda d: {**d, "pb": d["pt"], "pr": d["pl"]},
+    "equal padding": _equal("pt", "pb", "pl", "pr"),
+    "no padding": _set(0, "pt", "pb", "pl", "pr"),
+    "square image": lambda d: d,  # made where sizes are: they follow from the kernel
+    "windows tile": lambda d: d,
+}
+_USUAL = ("one group", "square kernel", "equal strides", "no dilation", "equal padding")
+
+
+@cache
+def pool() -> tuple[ConvSpec, ...]:
+    """Distinct geometries, each of at most 200,000 multiply-adds in every op."""
+    draw, found = Draw(20261129), dict.fromkeys(_famous())
+    while len(found) < SIZE:
+        spec = _made(draw, _restrictions(draw))
+        if spec is not None:
+            found[spec] = None
+    return tuple(found)
+
+
+def _famous() -> Iterator[ConvSpec]:
+    """Layers that everybody has, with few channels: who claims one size of image is found by it."""
+    for size in (7, 8, 14, 16, 28, 32, 56):
+        for kernel, stride, padding in ((1, 1, 0), (3, 1, 0), (3, 1, 1), (3, 2, 1), (5, 1, 2), (2, 2, 0)):
+            for batch, inputs, outputs, groups in ((1, 1, 1, 1), (2, 3, 4, 1), (1, 4, 4, 4)):
+                spec = ConvSpec.of(
+                    batch=batch, in_channels=inputs, input_size=size, out_channels=outputs, kernel_size=kernel,
+                    stride=stride, padding=padding, groups=groups,
+                )  # fmt: skip
+                if spec.macs <= MAX_WORK:
+                    yield spec
+
+
+def _restrictions(draw: Draw) -> set[str]:
+    kept, more = draw.one_of(((_USUAL, 0.15), (_USUAL, 0.3), ((), 0.3), ((), 0.15), ((), 0.05)))
+    return {*kept, *(name for name in RESTRICTIONS if draw.random() < more)}
+
+
+def _made(draw: Draw, wanted: set[str]) -> ConvSpec | None:
+    d: Fields = {
+        "n": draw.one_of((1, 1, 2, 2, 3, 4, 5)), "c": draw.one_of((1, 2, 2, 3, 4, 5)),
+        "f": draw.one_of((1, 2, 2, 3, 4, 5)), "g": draw.one_of((1, 1, 2, 3, 4)),
+        "h": draw.one_of(range(9)), "w": draw.one_of(range(11)),
+        **{name: draw.one_of((1, 2, 2, 3, 3, 4, 5)) for name in ("kh", "kw")},
+        **{name: draw.one_of((1, 1, 2, 2, 3, 4)) for name in ("sh", "sw")},
+        **{name: draw.one_of((0, 0, 1, 1, 2, 3)) for name in ("pt", "pb", "pl", "pr")},
+        **{name: draw.one_of((1, 1, 2, 3)) for name in ("dh", "dw")},
+    }  # fmt: skip
+    if draw.random() < 0.4:
+        d[draw.one_of(_ONE_AT_A_TIME)] = draw.one_of(_LARGE)
+    for name, restrict in RESTRICTIONS.items():
+        if name in wanted:
+            d = restrict(d)
+    for size, kernel, stride, before, after, step in (
+        ("h", "kh", "sh", "pt", "pb", "dh"), ("w", "kw", "sw", "pl", "pr", "dw"),
+    ):  # fmt: skip
+        beyond = d[size] // d[stride] * d[stride] if "windows tile" in wanted else d[size]
+        d[size] = max(1, beyond + (d[kernel] - 1) * d[step] + 1 - d[before] - d[after])
+    if "square image" in wanted:
+        d = {**d, "h": max(d["h"], d["w"]), "w": max(d["h"], d["w"])}
+    try:
+        spec = ConvSpec(
+            batch=d["n"], in_channels=d["c"] * d["g"], out_channels=d["f"] * d["g"], groups=d["g"],
+            input_size=(d["h"], d["w"]), kernel_size=(d["kh"], d["kw"]), stride=(d["sh"], d["sw"]),
+            padding=(d["pt"], d["pb"], d["pl"], d["pr"]), dilation=(d["dh"], d["dw"]),
+        )  # fmt: skip
+    except SpecError:
+        return None
+    return spec if max(spec.macs, spec.work("im2col")) <= MAX_WORK else None

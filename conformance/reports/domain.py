@@ -1,0 +1,45 @@
+"""The domain of a backend that does not do all, as a report and in words."""
+
+from __future__ import annotations
+
+from conformance.run.records import DomainReport
+from conformance.run.results import BackendResult
+from harness.contract.adapter import NOT_IMPLEMENTED
+from harness.contract.status import Status
+from harness.geometry.spec import Op
+
+
+def report(result: BackendResult) -> DomainReport | None:
+    """Of a result, None if every op that is there is done as a whole."""
+    missing = _missing(result)
+    if not result.parts and not missing:
+        return None
+    choices = [part.choice for part in result.parts.values()]
+    return DomainReport(
+        words=_words(result, missing),
+        geometries=min((len(choice.specs) for choice in choices), default=0),
+        pairs_covered=sum(choice.pairs_covered for choice in choices),
+        pairs=sum(choice.pairs for choice in choices),
+    )
+
+
+def _words(result: BackendResult, missing: list[Op]) -> str:
+    """One domain where all ops have the same, else each with its ops; dtypes; what is not there."""
+    ops: dict[str, list[str]] = {}
+    for (op, _), part in result.parts.items():
+        named = ops.setdefault(part.words or "parts without a name", [])
+        if op not in named:
+            named.append(op)
+    alike = len(ops) == 1 and set(*ops.values()) >= {c.case.op for c in result.cases} - set(missing)
+    said = list(ops) if alike else [f"{', '.join(named)}: {words}" for words, named in ops.items()]
+    dtypes = dict.fromkeys(c.case.dtype for c in result.cases if c.status is not Status.UNSUPPORTED)
+    said.append(", ".join(dtypes) or "no dtype")
+    return "; ".join([*said, *([f"not implemented: {', '.join(missing)}"] if missing else [])])
+
+
+def _missing(result: BackendResult) -> list[Op]:
+    """Ops of which every case was refused as not implemented."""
+    told: dict[Op, set[str]] = {}
+    for one in result.cases:
+        told.setdefault(one.case.op, set()).add(one.detail if one.status is Status.UNSUPPORTED else "")
+    return [op for op, details in told.items() if details == {NOT_IMPLEMENTED}]

@@ -1,0 +1,99 @@
+"""Cases of a backend that does a part: where all are asked on what it refuses, it is asked on what it claims."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.cases.case import Case
+from conformance.cases.selection import Selection, matches
+from conformance.cases.specs import ALL, DISTINCT
+from conformance.checks.contract_form import EMPTY_BATCH
+from conformance.checks.registration import CHECKS, Check
+from conformance.checks.values import DOMAIN
+from conformance.domain.part import MOST, Part, part_of
+from conformance.domain.pool import pool
+from conformance.run.results import CaseResult
+from harness.calls.caller import Caller
+from harness.contract.adapter import NOT_IMPLEMENTED
+from harness.contract.status import Status
+from harness.geometry.spec import OPS, ConvSpec, Op
+
+_OF_OTHER_DTYPES = MOST // 3  # the most telling ones
+_OF_A_CHECK = 3
+
+Wanted = Callable[[Case], bool]
+
+
+def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> dict[Op, dict[str, Part]]:
+    """Of each op that is refused on a geometry that all are asked on, the part that is done, by dtype."""
+    found: dict[Op, dict[str, Part]] = {}
+    for op in ops or OPS:
+        for dtype in dtypes:
+            refused = [_refusal(caller, op, spec, dtype) for spec in DISTINCT]
+            if None in refused and not any(refused):
+                continue
+            if NOT_IMPLEMENTED in refused:
+                break
+            part = _part(caller, op, dtype, list(found.get(op, {}).values()))
+            if part.known:
+                found.setdefault(op, {})[dtype] = part
+    return found
+
+
+def cases(
+    planned: Iterable[CaseResult],
+    found: dict[Op, dict[str, Part]],
+    caller: Caller,
+    selection: Selection,
+    wanted: Wanted,
+) -> Iterator[Case]:
+    """Every chosen geometry on its numbers, and three of them for each check that would have no case."""
+    judged = defaultdict(set)
+    for one in planned:
+        judged[one.case.check, one.case.op, one.case.dtype].add(one.status)
+    for op, by_dtype in found.items():
+        for dtype, part in by_dtype.items():
+            for check in (check for several in CHECKS.values() for check in several):
+                idle = judged[check.id, op, dtype] <= {Status.UNSUPPORTED}
+                if op in check.ops and idle and np.dtype(dtype).kind in check.kinds and not check.optional:
+                    for case in check.cases(op, dtype, _geometries(check, op, dtype, part, caller), selection.seed):
+                        if wanted(case) and matches(selection.pattern, case):
+                            yield case
+
+
+def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller) -> list[ConvSpec]:
+    specs = part.choice.specs
+    if check.id == DOMAIN:
+        return specs
+    if not check.standing:
+        return []
+    if check.id == EMPTY_BATCH:
+        none = (replace(spec, batch=0) for spec in specs)
+        specs = [spec for spec in none if _refusal(caller, op, spec, dtype) is None]
+    return [spec for spec in specs if check.fits(op, spec)][:_OF_A_CHECK]
+
+
+def _part(caller: Caller, op: Op, dtype: str, before: Sequence[Part]) -> Part:
+    """Looked for in the first dtype that is claimed; in a further one, what is claimed of that."""
+
+    def claims(spec: ConvSpec) -> bool:
+        return _refusal(caller, op, spec, dtype) is None
+
+    if not before:
+        caller.ask_ahead(op, [*pool(), *ALL.values()], dtype)
+        return part_of(claims, list(ALL.values()))
+    first = before[0]
+    specs = [spec for spec in first.choice.specs if claims(spec)][:_OF_OTHER_DTYPES]
+    return first._replace(known=len(specs), choice=first.choice._replace(specs=specs))
+
+
+def _refusal(caller: Caller, op: Op, spec: ConvSpec, dtype: str) -> str | None:
+    """What the backend answers; one that raises is told of where it is planned."""
+    try:
+        return caller.unsupported(op, spec, dtype)
+    except (Exception, SystemExit) as error:
+        return f"raised {type(error).__name__}"
