@@ -1,4 +1,7 @@
-"""`values.exact`, `.real`, `.domain` and `.golden`: the numbers, against the oracle and against what others publish."""
+"""The numbers, against the oracle and against what others publish.
+
+The ids are `values.exact`, `values.real`, `values.domain` and `values.golden`.
+"""
 
 from __future__ import annotations
 

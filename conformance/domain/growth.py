@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from conformance.cases.specs import MAX_WORK
-from conformance.domain.pool import Draw
+from conformance.domain.pool import Draw, reads_the_image
 from harness.geometry.spec import ConvSpec, SpecError
 
 _TRIES = 12  # for each member that is wanted
@@ -57,7 +57,8 @@ def grow(claimed: Sequence[ConvSpec], claims: Callable[[ConvSpec], bool], enough
             spec = _stepped(spec, draw) or spec
         if spec not in tried:
             tried.add(spec)
-            if spec.batch and max(spec.macs, spec.work("im2col")) <= MAX_WORK and claims(spec):
+            is_small = max(spec.macs, spec.work("im2col")) <= MAX_WORK
+            if spec.batch and is_small and reads_the_image(spec) and claims(spec):
                 found.append(spec)
     return found
 

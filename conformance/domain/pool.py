@@ -120,4 +120,18 @@ def _made(draw: Draw, wanted: set[str]) -> ConvSpec | None:
         )  # fmt: skip
     except SpecError:
         return None
-    return spec if max(spec.macs, spec.work("im2col")) <= MAX_WORK else None
+    return spec if max(spec.macs, spec.work("im2col")) <= MAX_WORK and reads_the_image(spec) else None
+
+
+def reads_the_image(spec: ConvSpec) -> bool:
+    """Whether any window does: nothing is to be seen in padding alone."""
+    (top, _, left, _) = spec.padding
+    return all(
+        any(
+            0 <= start * stride + tap * step - before < size
+            for start in range(positions) for tap in range(taps)
+        )
+        for size, positions, taps, stride, step, before in zip(
+            spec.input_size, spec.output_size, spec.kernel_size, spec.stride, spec.dilation, (top, left), strict=True
+        )
+    )  # fmt: skip

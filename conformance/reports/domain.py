@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from conformance.run.records import DomainReport
 from conformance.run.results import BackendResult
-from harness.contract.adapter import NOT_IMPLEMENTED
 from harness.contract.status import Status
 from harness.geometry.spec import Op
 
@@ -24,7 +23,7 @@ def report(result: BackendResult) -> DomainReport | None:
 
 
 def _words(result: BackendResult, missing: list[Op]) -> str:
-    """One domain where all ops have the same, else each with its ops; dtypes; what is not there."""
+    """One domain where all ops have the same, else each with its ops; dtypes; the ops of which nothing is done."""
     ops: dict[str, list[str]] = {}
     for (op, _), part in result.parts.items():
         named = ops.setdefault(part.words or "parts without a name", [])
@@ -34,12 +33,10 @@ def _words(result: BackendResult, missing: list[Op]) -> str:
     said = list(ops) if alike else [f"{', '.join(named)}: {words}" for words, named in ops.items()]
     dtypes = dict.fromkeys(c.case.dtype for c in result.cases if c.status is not Status.UNSUPPORTED)
     said.append(", ".join(dtypes) or "no dtype")
-    return "; ".join([*said, *([f"not implemented: {', '.join(missing)}"] if missing else [])])
+    return "; ".join([*said, *([f"nothing of {', '.join(missing)}"] if missing else [])])
 
 
 def _missing(result: BackendResult) -> list[Op]:
-    """Ops of which every case was refused as not implemented."""
-    told: dict[Op, set[str]] = {}
-    for one in result.cases:
-        told.setdefault(one.case.op, set()).add(one.detail if one.status is Status.UNSUPPORTED else "")
-    return [op for op, details in told.items() if details == {NOT_IMPLEMENTED}]
+    """Ops of which every case was refused."""
+    done = {one.case.op for one in result.cases if one.status is not Status.UNSUPPORTED}
+    return [op for op in dict.fromkeys(one.case.op for one in result.cases) if op not in done]

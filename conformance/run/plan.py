@@ -5,6 +5,7 @@ The plan is computed first, so that a run which executed less cannot pass for a 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -16,7 +17,8 @@ from conformance.cases.selection import EVERYTHING, Selection, matches
 from conformance.cases.shard import WHOLE, Shard
 from conformance.cases.specs import DISTINCT, some
 from conformance.checks.registration import CHECKS, Check, check_of
-from conformance.run import plan_parts, unselected, versions
+from conformance.domain import planning
+from conformance.run import unselected, versions
 from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey
 from harness.calls.caller import Caller
 from harness.calls.limits.memory import available, in_words
@@ -27,6 +29,7 @@ from harness.geometry.spec import OPS, Op
 FULL_SIZE = 4  # the tier of real layers
 RANDOM_CASES = 1000  # of an op and dtype
 _ASKED = (DISTINCT[0], *some("plain", "pad_symmetric", "one_pixel"))  # whether a dtype is claimed at all
+_NO_DTYPE = "complex64"
 _TIER0 = ("contract.type", "contract.shape", "contract.dtype", "values.exact", "values.real")
 
 
@@ -55,10 +58,13 @@ def _plan_parts(caller: Caller, result: BackendResult, selection: Selection) -> 
     asked = [check_id for check_id in CHECKS if may_have_cases(check_id, selection)]
     if not asked:
         return
-    found = plan_parts.parts(caller, selection.dtypes or claimed_dtypes(caller), selection.ops)
+    found = planning.parts(caller, selection.dtypes or claimed_dtypes(caller), selection.ops)
     result.parts = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
-    more = plan_parts.cases(
-        result.cases, found, caller, selection,
+    judged: dict[planning.Key, set[Status]] = defaultdict(set)
+    for one in result.cases:
+        judged[one.key].add(one.status)
+    more = planning.cases(
+        judged, found, caller, selection,
         lambda case: case.check in asked and _in_shard(case, selection.shard),
     )  # fmt: skip
     result.cases += [_case_result(caller, case) for case in more]
@@ -117,8 +123,12 @@ def in_tier_0(case: Case) -> bool:
 
 
 def claimed_dtypes(caller: Caller) -> list[str]:
-    """float32 and float64, which every backend is asked for, and whatever else it claims."""
-    return [d for d in DTYPES if d in ("float32", "float64") or _claims(caller, d)]
+    """float32 and float64, which every backend is asked for, and whatever else it claims.
+
+    Who claims what is no dtype of the contract does not look at dtypes, and claims those two.
+    """
+    looks = not _claims(caller, _NO_DTYPE)
+    return [d for d in DTYPES if d in ("float32", "float64") or (looks and _claims(caller, d))]
 
 
 def _claims(caller: Caller, dtype: str) -> bool:

@@ -123,6 +123,10 @@ class CheckResult:
         return self.planned - self.counts[Status.NOT_RUN]
 
 
+def _geometries(count: int) -> str:
+    return "1 geometry" if count == 1 else f"{count} geometries"
+
+
 @dataclass(slots=True)
 class BackendResult:
     """The plan of one backend, with results, and how long it took in seconds."""
@@ -214,7 +218,7 @@ class BackendResult:
         if not any(dtype in ("float32", "float64") for _, dtype in seen):
             return ["neither float32 nor float64 is claimed"]
         return [
-            f"{op} in {dtype} was judged on {len(specs)} geometries, {FEWEST} are needed"
+            f"{op} in {dtype} was judged on {_geometries(len(specs))}, {FEWEST} are needed"
             for (op, dtype), specs in sorted(seen.items())
             if (op, dtype) not in telling and len(specs) < FEWEST
         ]

@@ -92,16 +92,18 @@ def _import_failure(error: BaseException, target: str, more: str = "") -> Except
 
 
 def _only_backend(module: ModuleType, target: Target) -> Any:
-    """The module itself if it has im2col and col2im, or ops of its own; else the one class in it that has an op.
+    """The module itself if it has im2col and col2im, else the one class in it that does; then whoever has an op.
 
     An op that the module has imported makes it a backend only where nothing else does: `conv2d` may be torch's.
     """
-    own = [op for op in _ops_of(module) if getattr(getattr(module, op), "__module__", "") == module.__name__]
-    if own or {"im2col", "col2im"} <= _ops_of(module):
+    if _has_both(module):
         return module
     there = {v for v in vars(module).values() if inspect.isclass(v) and v.__module__ == module.__name__ and _ops_of(v)}
-    # A class that has both is the backend, whatever helpers have an op of the same name.
-    classes = {cls for cls in there if {"im2col", "col2im"} <= _ops_of(cls)} or there
+    classes = {cls for cls in there if _has_both(cls)}
+    own = [op for op in _ops_of(module) if getattr(getattr(module, op), "__module__", "") == module.__name__]
+    if own and not classes:
+        return module
+    classes = classes or there
     if len(classes) == 1:
         return classes.pop()
     if classes:
@@ -110,6 +112,10 @@ def _only_backend(module: ModuleType, target: Target) -> Any:
     if _ops_of(module):
         return module
     raise RegistryError(f"{target.location} has none of {', '.join(OPS)}, as functions or in a class")
+
+
+def _has_both(candidate: object) -> bool:
+    return {"im2col", "col2im"} <= _ops_of(candidate)
 
 
 def _ops_of(candidate: object) -> set[str]:

@@ -224,15 +224,31 @@ def test_every_member_has_its_signature(member: str) -> None:
     assert said(own) == f"mine.py: {member} must be a function {wanted}, got int"
 
 
-@pytest.mark.parametrize("missing", ["im2col", "col2im"])
-def test_two_members_are_compulsory(missing: str) -> None:
-    class Half:
-        """Has one of two."""
+_ONE_OP: dict[Op, list[Op]] = {
+    "im2col": ["im2col", "conv2d", "conv2d_weight_grad", "conv2d_bias_grad"],
+    "col2im": ["col2im", "conv2d_input_grad", "conv2d_bias_grad"],
+    "conv2d": ["conv2d"],
+    "conv2d_input_grad": ["conv2d_input_grad"],
+    "conv2d_weight_grad": ["conv2d_weight_grad"],
+    "conv2d_bias_grad": ["conv2d_bias_grad"],
+}
 
-    other = "col2im" if missing == "im2col" else "im2col"
-    setattr(Half, other, lambda self, a, spec: a)
-    assert said(Half()) == (
-        f"mine.py has no {SIGNATURES[missing]}; a backend needs im2col(x, spec) and col2im(columns, spec)"
+
+@pytest.mark.parametrize("only", _ONE_OP)
+def test_one_op_is_enough_and_what_does_not_follow_is_not_implemented(only: Op) -> None:
+    class One:
+        """Has one op."""
+
+    setattr(One, only, lambda self, *arguments: arguments[0])
+    backend = complete(One(), "one", "mine.py")
+    refused = {op: backend.unsupported(op, _SPEC, "float32") for op in OPS}
+    assert refused == {op: None if op in _ONE_OP[only] else "not implemented" for op in OPS}
+    assert set(backend.ops) == set(_ONE_OP[only])
+
+
+def test_an_op_is_compulsory() -> None:
+    assert said(object()) == (
+        f"mine.py has no op; a backend needs one at least: {', '.join(SIGNATURES[op] for op in OPS)}"
     )
 
 

@@ -20,7 +20,8 @@ STATUSES = [
     ("unsupported", "dim", "refused", "the backend says that it does not do this"),
 ]
 VERDICTS = [
-    ("fail", "bold red", "failed", "something that was executed is wrong"),
+    ("fail", "bold red", "failed", "numbers are wrong, or memory is touched that is not its own"),
+    ("deviates", "magenta", "deviating", "the numbers are right, their form is not what was asked for"),
     ("incomplete", "yellow", "incomplete", "nothing is wrong, but not all that was planned was executed"),
     ("unavailable", "dim", "unavailable", "it cannot run on this machine"),
     ("pass", "green", "passed", "everything that was planned was executed and is right"),
@@ -70,7 +71,7 @@ def test_counts_are_told_in_this_order() -> None:
     assert [s.value for s in Status.counted()] == [
         "pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", "not_run",
     ]  # fmt: skip
-    assert [v.value for v in Verdict.counted()] == ["pass", "fail", "incomplete", "unavailable"]
+    assert [v.value for v in Verdict.counted()] == ["pass", "deviates", "fail", "incomplete", "unavailable"]
 
 
 def test_what_is_bad() -> None:

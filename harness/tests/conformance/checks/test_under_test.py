@@ -31,6 +31,9 @@ class Answers:
         """See `Caller`."""
         return None
 
+    def ask_ahead(self, op: Op, specs: Sequence[ConvSpec], dtype: str) -> None:
+        """See `Caller`. Nothing is remembered."""
+
     def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
         """See `Caller`."""
         self.asked.append(conditions)

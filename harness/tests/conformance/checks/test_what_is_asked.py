@@ -62,7 +62,7 @@ _GRADES = {
 }  # fmt: skip
 _INTERIOR = "plain grouped stride_not_tiling"
 _WHOLE_SUITE = {"values.golden", "contract.nonfinite", "external.onnx"}  # others for each op: asked below, or elsewhere
-_HIGHER = {"values.grid", "values.random", "values.layer", "contract.large_index"}
+_HIGHER = {"values.domain", "values.grid", "values.random", "values.layer", "contract.large_index"}
 _FLOATS = {"values.real", "contract.repeatable", "contract.nonfinite", "external.onnx"}
 _PRODUCTS: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 OPS_OF: dict[str, tuple[Op, ...]] = {

@@ -50,6 +50,9 @@ class FakeCaller:
         self.asked.append((op, str(spec), dtype))
         return self.refuses(op, spec, dtype)
 
+    def ask_ahead(self, op: Op, specs: Sequence[ConvSpec], dtype: str) -> None:
+        """See `Caller`. Nothing is remembered."""
+
     def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
         """The result that it was given to give."""
         self.called.append((op, str(spec), conditions))

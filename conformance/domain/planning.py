@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +15,6 @@ from conformance.checks.registration import CHECKS, Check
 from conformance.checks.values import DOMAIN
 from conformance.domain.part import MOST, Part, part_of
 from conformance.domain.pool import pool
-from conformance.run.results import CaseResult
 from harness.calls.caller import Caller
 from harness.contract.adapter import NOT_IMPLEMENTED
 from harness.contract.status import Status
@@ -26,6 +24,7 @@ _OF_OTHER_DTYPES = MOST // 3  # the most telling ones
 _OF_A_CHECK = 3
 
 Wanted = Callable[[Case], bool]
+Key = tuple[str, Op, str]  # check, op, dtype
 
 
 def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> dict[Op, dict[str, Part]]:
@@ -45,20 +44,20 @@ def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> dict[Op, 
 
 
 def cases(
-    planned: Iterable[CaseResult],
-    found: dict[Op, dict[str, Part]],
+    judged: Mapping[Key, set[Status]],
+    found: Mapping[Op, Mapping[str, Part]],
     caller: Caller,
     selection: Selection,
     wanted: Wanted,
 ) -> Iterator[Case]:
-    """Every chosen geometry on its numbers, and three of them for each check that would have no case."""
-    judged = defaultdict(set)
-    for one in planned:
-        judged[one.case.check, one.case.op, one.case.dtype].add(one.status)
+    """Every chosen geometry on its numbers, and three of them for each check that would have no case.
+
+    `judged` is what became, in the plan, of the cases of each check, op and dtype.
+    """
     for op, by_dtype in found.items():
         for dtype, part in by_dtype.items():
             for check in (check for several in CHECKS.values() for check in several):
-                idle = judged[check.id, op, dtype] <= {Status.UNSUPPORTED}
+                idle = judged.get((check.id, op, dtype), set()) <= {Status.UNSUPPORTED}
                 if op in check.ops and idle and np.dtype(dtype).kind in check.kinds and not check.optional:
                     for case in check.cases(op, dtype, _geometries(check, op, dtype, part, caller), selection.seed):
                         if wanted(case) and matches(selection.pattern, case):

@@ -1,0 +1,148 @@
+"""A right part is judged on what it claims, in green; a wrong one fails in its own corner; too little is incomplete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.cases.selection import Selection
+from conformance.domain.pool import SIZE, pool
+from conformance.reports import domain
+from conformance.run import engine
+from conformance.run.plan import plan
+from conformance.run.results import BackendResult
+from harness.contract.status import Status
+from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.tests.helpers.faults.faulty import Right, load
+
+Takes = Callable[[Op, ConvSpec, str], bool]
+_FLOATS = ("float32", "float64")
+
+
+def judged(takes: Takes, wrong: Callable[[Op, ConvSpec], bool] = lambda op, spec: False, **asked: Any) -> BackendResult:
+    """The oracle, of what it takes alone, with the first element wrong where told."""
+
+    class Part(Right):
+        def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
+            """In words."""
+            return None if takes(op, spec, dtype) else "not this one"
+
+        def run(self, op: Op, spec: ConvSpec, *arrays: Any) -> Any:
+            assert takes(op, spec, str(arrays[0].dtype)), "it was called for what it refuses"
+            out = super().run(op, spec, *arrays)
+            if wrong(op, spec) and out.size:
+                out.flat[-1] += 1
+            return out
+
+    caller = load(Part)
+    return engine.run(caller, plan(caller, Selection(**asked)))
+
+
+# name -> what it takes, and the domain in words
+PARTS: dict[str, tuple[Takes, str]] = {
+    "one_group": (lambda op, s, d: d in _FLOATS and s.groups == 1, "one group; float32, float64"),
+    "stride_1": (lambda op, s, d: d == "float32" and s.stride == (1, 1), "stride 1; float32"),
+    "double_alone": (lambda op, s, d: d == "float64" and s.groups == 1, "one group; float64"),
+    "one_image": (lambda op, s, d: d == "float32" and s.batch == 1, "one image; float32"),
+    "as_students_do": (
+        lambda op, s, d: d == "float64" and s.groups == 1 and s.dilation == (1, 1) and len(set(s.padding)) == 1
+        and s.stride[0] == s.stride[1] and s.kernel_size[0] == s.kernel_size[1],
+        "one group, square kernels, equal strides, equal padding, no dilation; float64",
+    ),
+    "fixed_image": (
+        lambda op, s, d: d == "float32" and s.input_size == (28, 28) and s.groups == 1,
+        "images of 28 x 28, one group; float32",
+    ),
+    "fixed_block": (
+        lambda op, s, d: d == "float32" and s.kernel_size == (3, 3) and s.stride == s.dilation == (1, 1)
+        and s.padding == (1, 1, 1, 1) and s.groups == 1,
+        "one group, 3x3 kernels, stride 1, padding 1, no dilation; float32",
+    ),
+    "depthwise": (lambda op, s, d: d == "float32" and s.groups == s.in_channels > 1, "depthwise; float32"),
+    "forward_alone": (
+        lambda op, s, d: d == "float32" and op == "conv2d" and s.groups == 1,
+        "one group; float32; nothing of im2col, col2im, conv2d_input_grad, conv2d_weight_grad, conv2d_bias_grad",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_right_part_passes_and_its_domain_is_named(name: str) -> None:
+    takes, words = PARTS[name]
+    result = judged(takes, ops=["im2col", "conv2d"] if name != "forward_alone" else OPS)
+    bad = [f"{one.case}: {one.status} {one.detail}" for one in result.cases
+           if one.status not in (Status.PASS, Status.UNSUPPORTED)]  # fmt: skip
+    assert bad == []
+    result.narrowed = False
+    assert (result.verdict, result.omissions()) == ("pass", [])
+    told = domain.report(result)
+    assert told is not None
+    assert told.words.replace("im2col, conv2d: ", "") == words
+    assert told.geometries >= 10
+    assert 0.9 * told.pairs < told.pairs_covered <= told.pairs
+
+
+@pytest.mark.parametrize(
+    ("takes", "wrong"),
+    [
+        (PARTS["one_group"][0], lambda op, s: s.output_size[1] > 60),
+        (PARTS["one_group"][0], lambda op, s: s.batch > 16),
+        (PARTS["as_students_do"][0], lambda op, s: s.kernel_size == (5, 5)),
+        (PARTS["as_students_do"][0], lambda op, s: s.stride == (2, 2) and s.padding[0] > 1),
+        (PARTS["stride_1"][0], lambda op, s: s.in_channels // s.groups > 32),
+        (PARTS["fixed_image"][0], lambda op, s: s.kernel_size[0] > s.kernel_size[1] and s.batch > 1),
+        (PARTS["fixed_block"][0], lambda op, s: s.input_size[1] % 4 == 3),
+        (PARTS["depthwise"][0], lambda op, s: s.out_channels > s.groups),
+    ],
+)
+def test_a_wrong_part_fails_in_its_corner(takes: Takes, wrong: Callable[[Op, ConvSpec], bool]) -> None:
+    result = judged(takes, wrong, ops=["im2col"])
+    assert result.verdict == "fail"
+    assert "values.domain" in {one.case.check for one in result.cases if one.status is Status.FAIL}
+
+
+def test_too_small_a_part_is_incomplete() -> None:
+    known = [ConvSpec.parse(f"n1c1h{h}w3_f1kh3kw3") for h in range(3, 9)]
+    result = judged(lambda op, spec, dtype: dtype == "float32" and spec in known, ops=["im2col"])
+    result.narrowed = False
+    assert (result.verdict, result.omissions()) == ("incomplete", ["nothing is claimed"])
+
+
+def test_a_whole_backend_has_no_domain_and_no_case_of_its_own() -> None:
+    result = judged(lambda op, spec, dtype: dtype == "float32", ops=["im2col", "col2im"], dtypes=["float32"])
+    assert domain.report(result) is None
+    assert [one for one in result.cases if one.case.check == "values.domain"] == []
+
+
+_GIVEN = ConvSpec.parse("n1c1h5w5_f1kh3kw3")
+
+
+@pytest.mark.parametrize(("asked", "specs"), [({"tier": 0}, set()), ({"specs": [_GIVEN]}, {_GIVEN})])
+def test_who_says_on_what_to_judge_is_not_told_better(asked: dict[str, Any], specs: set[ConvSpec]) -> None:
+    result = judged(lambda op, spec, dtype: spec.groups == 1 and dtype == "float32", ops=["im2col"], **asked)
+    assert {one.case.spec for one in result.cases if one.case.check == "values.domain"} == specs
+
+
+def test_every_clause_is_asked_of_a_part() -> None:
+    result = judged(PARTS["as_students_do"][0], ops=["conv2d"], dtypes=["float64"])
+    run = {one.case.check for one in result.cases if one.status is Status.PASS}
+    assert {"values.exact", "values.real", "values.strided", "contract.state", "contract.batch_split",
+            "contract.threads", "contract.concurrent", "contract.empty_batch", "contract.nonfinite",
+            "contract.repeatable", "contract.uninitialised", "law.stride", "law.padding"} <= run  # fmt: skip
+
+
+def test_the_pool_is_the_same_every_time() -> None:
+    specs = pool()
+    assert len(specs) == len(set(specs)) == SIZE
+    assert max(spec.macs for spec in specs) <= 200_000
+    assert [str(spec) for spec in specs[::400]] == FIRST
+    assert np.mean([spec.groups == 1 for spec in specs]) > 0.3
+
+
+FIRST = [
+    "n1c1h7w7_f1kh1kw1", "n3c5h8w7_f1kh4kw4_sh2sw2_pt0pb3pl1pr1", "n1c1h8w7_f2kh1kw1_sh2sw2",
+    "n4c6h2w7_f2kh3kw2_sh2sw1_pt2pb2pl0pr1_dh1dw2_g2", "n5c3h378w6_f2kh127kw3_sh2sw2_pt1pb0pl1pr3_dh3dw2",
+]  # fmt: skip
