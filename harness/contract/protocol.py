@@ -31,7 +31,7 @@ class ArgumentError(ValueError):
 
 
 class Backend(Protocol[ArrayT]):
-    """The whole contract. Only `im2col` and `col2im` are compulsory; `adapter.complete` supplies the rest.
+    """The whole contract. One op is compulsory; `adapter.complete` supplies what follows from it.
 
     Every op gets valid input only, of any strides, offset, alignment and writeability, one dtype a call. It returns
     a fresh C-contiguous array of that dtype and of exactly the spec's shape, and leaves its inputs as they were.
