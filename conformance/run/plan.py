@@ -59,7 +59,9 @@ def _plan_parts(caller: Caller, result: BackendResult, selection: Selection) -> 
     if not asked:
         return
     found = planning.parts(caller, selection.dtypes or claimed_dtypes(caller), selection.ops)
-    result.parts = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
+    result.parts = {
+        (op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items() if part.words
+    }
     judged: dict[planning.Key, set[Status]] = defaultdict(set)
     for one in result.cases:
         judged[one.key].add(one.status)
