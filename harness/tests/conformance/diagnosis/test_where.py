@@ -166,14 +166,18 @@ def test_of_nothing_nothing_is_said() -> None:
 @pytest.mark.parametrize(
     ("op", "index", "words"),
     [
-        ("im2col", (1, 4, 0, 1, 2, 5), "image 1, channel 4, kernel row 0, kernel column 1, output row 2, output column 5"),
+        (
+            "im2col",
+            (1, 4, 0, 1, 2, 5),
+            "image 1, channel 4, kernel row 0, kernel column 1, output row 2, output column 5",
+        ),
         ("col2im", (2, 5, 4, 3), "image 2, channel 5, row 4, column 3"),
         ("conv2d", (2, 8, 4, 3), "image 2, filter 8, row 4, column 3"),
         ("conv2d_input_grad", (2, 5, 4, 3), "image 2, channel 5, row 4, column 3"),
         ("conv2d_weight_grad", (8, 1, 0, 1), "filter 8, channel 1, kernel row 0, kernel column 1"),
         ("conv2d_bias_grad", (7,), "filter 7"),
     ],
-)  # fmt: skip
+)
 def test_one_element_is_told_by_all_its_axes(op: Op, index: tuple[int, ...], words: str) -> None:
     assert where.describe(op, _TALL, marked(op, _TALL, index)) == f"only one element, {words}"
     two = marked(op, _TALL, index)
@@ -238,7 +242,9 @@ def test_integers_are_exact_beyond_their_own_dtype() -> None:
     assert known is not None
     assert known.allowed is None
     assert known.values.ravel().tolist() == [2**30 * n for n in (1, 2, 3, 4, 3, 2, 1)]
-    assert known.values.dtype == np.int64  # float64 would take the largest sums for their neighbours
+    odd = where.expected(asked("im2col", spec, np.full(spec.x_shape, 2**53 + 1)))
+    assert odd is not None
+    assert set(odd.values.ravel().tolist()) == {2**53 + 1}
 
 
 def test_real_numbers_are_summed_in_long_doubles_and_allowed_by_hand() -> None:
