@@ -162,6 +162,7 @@ def test_a_silent_library_says_why(monkeypatch: pytest.MonkeyPatch, raised: Exce
         ("o1 a2 b2 c2 d1", "a, b and c agree; o and d are the odd ones out"),
         ("o1 a2 b2 c2", "a, b and c agree; o is the odd one out"),
         ("o1 B1", "o and the backend agree"),
+        ("o1 B2", "no majority: o against the backend"),
         ("B1", "only the backend says anything"),
     ],
 )

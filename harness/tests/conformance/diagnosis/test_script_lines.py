@@ -146,6 +146,23 @@ def test_what_follows_from_two_ops_is_right_and_of_their_dtype(op: Op, dtype: st
         assert (made.dtype, made.tolist()) == (dtype, by_taps.run(op, _SPEC, *given).tolist())
 
 
+@pytest.mark.parametrize(
+    ("layout", "room", "filled"),
+    [
+        ("step2", (6, 8), 42), ("step-2", (6, 8), 42), ("reversed", (4, 5), 14), ("offset", (12,), 6),
+        ("unaligned", (25,), 0), ("permuted", (3, 2), 0), ("broadcast", (1, 3), 0), ("F", (2, 3), 0),
+    ],
+)  # fmt: skip
+def test_a_layout_has_room_around_it(layout: str, room: tuple[int, ...], filled: int) -> None:
+    known: dict[str, Any] = {"np": np}
+    exec(preparation._layout(layout), known)
+    made = known[preparation._layout_name(layout)](np.array([[5, 6, 7]] * 2, np.float32))
+    base = made
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    assert (made.tolist(), base.shape, int((base == 93).sum())) == ([[5, 6, 7]] * 2, room, filled)
+
+
 # -- arrays ----------------------------------------------------------------------------------------------------------
 
 
