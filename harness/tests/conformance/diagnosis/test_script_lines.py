@@ -322,6 +322,7 @@ def test_the_threads_are_those_of_the_last_call_that_has_any(monkeypatch: pytest
 
 
 def test_what_is_no_plain_array_makes_no_script(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain, other = np.array([[[[3, 4]]]]), np.array([[[[3, 4]]]]).view(type("Other", (np.ndarray,), {}))
+    plain = np.array([[[[3, 4]]]])
+    other: Array = plain.view(type("Other", (np.ndarray,), {}))
     assert script(monkeypatch, calls=[a_call("conv2d", _ONE, plain, None)]) != []
     assert script(monkeypatch, calls=[a_call("im2col", _ONE, other), a_call("im2col", _ONE, plain)]) == []
