@@ -89,7 +89,7 @@ MEANT: dict[str, Is] = {
 
 def test_every_geometry_has_a_meaning_in_the_order_of_the_suite() -> None:
     assert list(ALL) == [*TIER0, *GEOMETRIES] == list(MEANT)
-    assert DISTINCT == some("distinct_g3", "distinct_tall_kernel", "distinct_wide")
+    assert some("distinct_g3", "distinct_tall_kernel", "distinct_wide") == DISTINCT
 
 
 @pytest.mark.parametrize("name", MEANT)
