@@ -51,7 +51,8 @@ def test_processes_are_waited_for_until_the_last_has_its_plan(
         return ["reports"], True
 
     monkeypatch.setattr(parent, "run", run)
-    assert suite_progress.run_in_jobs(3, _OPTIONS, _ASKED, False, ["torch"]) == (["reports"], True)
+    ended: Any = suite_progress.run_in_jobs(3, _OPTIONS, _ASKED, False, ["torch"])
+    assert ended == (["reports"], True)
     assert asked == [3, _OPTIONS, _ASKED, False, ["torch"]]
     what = "3 processes to load and plan numpy_fancy, a"
     assert events == [
@@ -90,11 +91,10 @@ def test_in_this_process_each_backend_is_waited_for(
 
 @pytest.mark.parametrize("interrupted", [True, False])
 def test_libraries_are_asked_and_an_interruption_is_told(monkeypatch: pytest.MonkeyPatch, interrupted: bool) -> None:
-    asked: list[Any] = []
     monkeypatch.setattr(SuiteRun, "run_until_interrupted", lambda self, progress: interrupted)
-    monkeypatch.setattr(summary, "reports", lambda suite_run, libraries=(): asked.append(libraries) or ["told"])
-    assert suite_progress.run_here(_OPTIONS, _ASKED[:1], True, ["scipy"]) == (["told"], interrupted)
-    assert asked == [["scipy"]]
+    monkeypatch.setattr(summary, "reports", lambda suite_run, *libraries: libraries)
+    ended: Any = suite_progress.run_here(_OPTIONS, _ASKED[:1], True, ["scipy"])
+    assert ended == ((["scipy"],), interrupted)
 
 
 def test_ctrl_c_while_libraries_are_asked_leaves_them_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,8 @@ def test_ctrl_c_while_libraries_are_asked_leaves_them_out(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(SuiteRun, "run_until_interrupted", lambda self, progress: False)
     monkeypatch.setattr(summary, "reports", reports)
-    assert suite_progress.run_here(_OPTIONS, _ASKED[:1], True, ["scipy"]) == (["finished"], True)
+    ended: Any = suite_progress.run_here(_OPTIONS, _ASKED[:1], True, ["scipy"])
+    assert ended == (["finished"], True)
     assert asked == [["scipy"], ()]
 
 

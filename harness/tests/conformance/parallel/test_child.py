@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 
@@ -12,6 +13,7 @@ from conformance.parallel import child
 from conformance.parallel.child import Finished, Planned, Step, Work, WrongCall, answer
 from conformance.run.suite_run import Options, SuiteRun
 from harness.calls import pipe
+from harness.contract import own_packages
 from harness.contract.targets import Target
 
 
@@ -95,12 +97,12 @@ def test_a_process_answers_once_and_ends_whatever_a_backend_has_left(
     def ended(code: int) -> None:
         seen.append(("ended", code))
 
-    monkeypatch.setattr(child.own_packages, "come_first", lambda: seen.append("our own first"))
+    monkeypatch.setattr(own_packages, "come_first", lambda: seen.append("our own first"))
     monkeypatch.setattr(child, "take_over", take_over)
-    monkeypatch.setattr(child.signal, "signal", lambda *what: seen.append(what))
-    monkeypatch.setattr(child.pipe, "read", read)
+    monkeypatch.setattr(signal, "signal", lambda *what: seen.append(what))
+    monkeypatch.setattr(pipe, "read", read)
     monkeypatch.setattr(child, "answer", lambda work, tell: ("answer", work, tell))
-    monkeypatch.setattr(child.os, "_exit", ended)
+    monkeypatch.setattr(os, "_exit", ended)
     child.main()
     told = [("answer", request, seen.append), pipe.Done()] if asked else []
     assert seen == [
