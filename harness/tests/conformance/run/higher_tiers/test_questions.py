@@ -164,3 +164,17 @@ def test_sampled_elements_that_differ_are_counted(monkeypatch: pytest.MonkeyPatc
         f"Failed: 3 of {len(points)} sampled elements differ, first at {list(points[0])}: "
         f"got {value + 1:g}, expected {value:g}"
     )
+
+
+# -- the grid ------------------------------------------------------------------------------------------------------
+
+
+def test_of_a_grid_only_the_calls_of_the_case_in_hand_are_kept() -> None:
+    """There are millions of them."""
+    subject = BackendUnderTest(FakeCaller())
+    specs = [ConvSpec.parse(f"n1c1h{n}w3_f1kh1kw2") for n in (2, 3, 4)]
+    for spec in specs:
+        arrays = data.pooled("im2col", spec, "float32", str(spec))
+        case = Case("values.grid", "im2col", "float32", spec)
+        assert higher_tiers.grid_difference(subject, case, arrays, by_taps.run("im2col", spec, *arrays)) == ""
+    assert [call.spec for call in subject.calls] == specs[-1:]
