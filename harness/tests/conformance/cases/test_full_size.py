@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
-from conformance.cases import full_size, grid
+from conformance.cases import full_size, grid, specs, strategies
 from conformance.cases.case import Case
 from conformance.cases.golden import EXAMPLES, SHAPES
+from conformance.checks import contract_sequences, higher_tiers
+from conformance.parallel import child
+from conformance.reports import summary
+from conformance.run import engine, grid_run, plan
+from harness.cli import options, terminal
+from harness.cli.commands import app
 from harness.geometry.layers import read_layers
 from harness.geometry.spec import OPS, ConvSpec, Op
 
@@ -19,6 +27,21 @@ def test_the_large_results_need_more_than_32_bits() -> None:
     assert np.prod(spec.columns_shape, dtype=np.int64) > 2**31 > np.prod(spec.columns_shape[1:]) - 15_500**2
     assert full_size.LARGE_OPS == ("im2col", "col2im")
     assert (full_size.LAYER, full_size.LARGE_INDEX) == ("values.layer", "contract.large_index")
+
+
+# Limits that other tests set to small numbers, or that only a run of hours reaches.
+LIMITS: list[tuple[ModuleType, str, float]] = [
+    (plan, "RANDOM_CASES", 1000), (plan, "FULL_SIZE", 4), (engine, "KEPT", 3), (summary, "SHOWN", 3),
+    (grid_run, "_KEPT", 20), (grid_run, "_REPORT_EVERY", 5000), (higher_tiers, "_LONGEST", 100.0),
+    (strategies, "MOST_WORK", 20_000), (specs, "MAX_WORK", 200_000), (specs, "MAX_TOTAL_WORK", 8_000_000),
+    (full_size, "_ROOM", 2.0), (contract_sequences, "_CALLERS", 4), (child, "_TELL_EVERY", 0.2),
+    (terminal, "_SILENT", 2.0), (terminal, "_LINE_EVERY", 10.0), (app, "_LONGEST", 2000), (options, "_SHOWN", 60),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "name", "value"), LIMITS, ids=lambda given: getattr(given, "__name__", given))
+def test_a_limit_is_what_it_was(module: ModuleType, name: str, value: float) -> None:
+    assert getattr(module, name) == value
 
 
 @pytest.mark.parametrize(
