@@ -58,7 +58,7 @@ def test_without_a_terminal_nothing_is_coloured(
 ) -> None:
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     terminal.table("of all", ("verdict",), [[word] for word in LOOKS])
-    assert [line.strip() for line in capsys.readouterr().out.splitlines()] == ["of all", "verdict", *LOOKS]
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == ["of all", "verdict", *LOOKS]
 
 
 def test_a_table_is_as_wide_as_its_text_or_as_the_terminal(
