@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
@@ -67,12 +68,14 @@ def test_a_table_is_as_wide_as_its_text_or_as_the_terminal(
     """There a long text goes on in the next line, and none of it is lost."""
     monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
     long = "".join(chr(ord("a") + k % 26) for k in range(120))
     terminal.table("", ("name", "text"), [["mine", long]])
     assert capsys.readouterr().out.splitlines()[1].split() == ["mine", long]
     screen = on_a_screen(monkeypatch, "stdout")
-    terminal.table("", ("name", "text"), [["mine", long]])
-    _, *lines = screen.getvalue().splitlines()
+    terminal.table("of all", ("name", "text"), [["mine", long]])
+    title, _, *lines = screen.getvalue().splitlines()
+    assert re.sub(r"\x1b\[\d*m", "", title).rstrip() == "of all"
     assert len(lines) > 4
     assert max(map(len, lines)) <= 30
     assert "".join(word for line in lines for word in line.split()) == f"mine{long}"
