@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,21 +11,17 @@ from conformance.cases.case import Case
 from conformance.cases.selection import Selection, matches
 from conformance.cases.specs import ALL, DISTINCT
 from conformance.checks.contract_form import EMPTY_BATCH
-from conformance.checks.registration import CHECKS, Check
+from conformance.checks.registration import Check
 from conformance.checks.values import DOMAIN
 from conformance.domain.choice import Choice
 from conformance.domain.part import MOST, Part, part_of, whole
 from conformance.domain.pool import pool
 from harness.calls.caller import Caller
 from harness.contract.adapter import NOT_IMPLEMENTED
-from harness.contract.status import Status
 from harness.geometry.spec import OPS, ConvSpec, Op
 
 _OF_OTHER_DTYPES = MOST // 3  # the most telling ones
 _OF_A_CHECK = 3
-
-Wanted = Callable[[Case], bool]
-Key = tuple[str, Op, str]  # check, op, dtype
 
 
 def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> dict[Op, dict[str, Part]]:
@@ -46,24 +42,22 @@ def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> dict[Op, 
 
 
 def cases(
-    judged: Mapping[Key, set[Status]],
-    found: Mapping[Op, Mapping[str, Part]],
-    caller: Caller,
-    selection: Selection,
-    wanted: Wanted,
+    asked: Iterable[Check], found: Mapping[Op, Mapping[str, Part]], caller: Caller, selection: Selection
 ) -> Iterator[Case]:
-    """Every chosen geometry on its numbers, and three of them for each check that would have no case.
-
-    `judged` is what became, in the plan, of the cases of each check, op and dtype.
-    """
+    """Every chosen geometry on its numbers, and three of them for each check that would have no case."""
     for op, by_dtype in found.items():
         for dtype, part in by_dtype.items():
-            for check in (check for several in CHECKS.values() for check in several):
-                idle = judged.get((check.id, op, dtype), set()) <= {Status.UNSUPPORTED}
-                if op in check.ops and idle and np.dtype(dtype).kind in check.kinds and not check.optional:
-                    for case in check.cases(op, dtype, _geometries(check, op, dtype, part, caller), selection.seed):
-                        if wanted(case) and matches(selection.pattern, case):
-                            yield case
+            for check in asked:
+                if not check.optional and _is_idle(check, op, dtype, caller):
+                    specs = _geometries(check, op, dtype, part, caller)
+                    every = check.cases(op, dtype, specs, selection.seed)
+                    yield from (case for case in every if matches(selection.pattern, case))
+
+
+def _is_idle(check: Check, op: Op, dtype: str, caller: Caller) -> bool:
+    """Whether a check judges the op and dtype, and the backend refuses all geometries that it would ask on."""
+    judges = op in check.ops and np.dtype(dtype).kind in check.kinds
+    return judges and all(_refusal(caller, op, spec, dtype) is not None for spec in check.specs(op))
 
 
 def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller) -> list[ConvSpec]:

@@ -5,7 +5,6 @@ The plan is computed first, so that a run which executed less cannot pass for a 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -55,21 +54,14 @@ def _may_be_a_part(selection: Selection) -> bool:
 
 def _plan_parts(caller: Caller, result: BackendResult, selection: Selection) -> None:
     """Add the cases of what the backend does, where it refuses what all are asked on."""
-    asked = [check_id for check_id in CHECKS if may_have_cases(check_id, selection)]
+    asked = [check for check in _registered() if may_have_cases(check.id, selection)]
     if not asked:
         return
     found = planning.parts(caller, selection.dtypes or claimed_dtypes(caller), selection.ops)
-    result.parts = {
-        (op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items() if part.words
-    }
-    judged: dict[planning.Key, set[Status]] = defaultdict(set)
-    for one in result.cases:
-        judged[one.key].add(one.status)
-    more = planning.cases(
-        judged, found, caller, selection,
-        lambda case: case.check in asked and _in_shard(case, selection.shard),
-    )  # fmt: skip
-    result.cases += [_case_result(caller, case) for case in more]
+    every = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
+    result.parts = {key: part for key, part in every.items() if part.words}
+    more = planning.cases(asked, found, caller, selection)
+    result.cases += [_case_result(caller, case) for case in more if _in_shard(case, selection.shard)]
 
 
 def plan_higher_tiers(caller: Caller, result: BackendResult, selection: Selection) -> None:

@@ -50,20 +50,26 @@ def seconds(least: float, most: float) -> Callable[[object], float]:
 
 
 def file(value: object) -> Path:
-    """Reads the path of a file. Raises `BadParameter` for no text, which would be the current folder, and a folder."""
+    """Reads the path of a file. Raises `BadParameter` for a folder, a NUL, and no text, which would be this folder."""
     text = str(value)
     if not text.strip():
         raise typer.BadParameter("is empty; name a file, or leave the option out")
     if text.endswith("/"):
         raise typer.BadParameter(f"must be a file, got the folder {_shown(text)}")
-    return Path(text)
+    return _path(text)
 
 
 def folder(value: object) -> Path:
-    """Reads the path of a folder. Raises `BadParameter` for no text, which would be the current one."""
+    """Reads the path of a folder. Raises `BadParameter` for no text, which would be the current one, and a NUL."""
     if not str(value).strip():
         raise typer.BadParameter("is empty; name a folder ('.' is the current one), or leave the option out")
-    return Path(str(value))
+    return _path(str(value))
+
+
+def _path(text: str) -> Path:
+    if "\0" in text:
+        raise typer.BadParameter(f"no path has a NUL in it, got {_shown(text)}")
+    return Path(text)
 
 
 def threads_here(value: object) -> int:

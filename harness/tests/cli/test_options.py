@@ -46,7 +46,8 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch, write: Write) -> Path:
         *[(["numpy_fancy", option, text], f"Invalid value for '{option}': {told}")
           for option in ("--json", "--junit", "--html", "--xfails")
           for text, told in ((" ", "is empty; name a file, or leave the option out"),
-                             ("out/", "must be a file, got the folder 'out/'"))],
+                             ("out/", "must be a file, got the folder 'out/'"),
+                             ("a\0b", "no path has a NUL in it, got 'a\\x00b'"))],
         (["numpy_fancy", "--xfails", "none.txt"], "known failures 'none.txt' cannot be read: "),
         (["numpy_fancy", "--no-such-option"], "No such option: --no-such-option"),
         (["numpy_fanci"], "unknown backend 'numpy_fanci', did you mean 'numpy_fancy'?; registered: "),
@@ -74,8 +75,10 @@ def test_a_wrong_call_of_check_is_told_in_one_line(run: Run, nothing_runs: Path,
         (["bench", "numpy_fancy", "--dtype", ","], "names no dtype"),
         (["bench", "numpy_fancy", "--batch", "9" * 18], "2^63"),
         (["compare", "numpy_fancy", "matlab_loop", "--json", ""], "Invalid value for '--json': is empty; name a file"),
-        *[([command, option, ""], f"Invalid value for '{option}': is empty; name a folder ('.' is the current one)")
-          for command, option in (("bench", "--results"), ("report", "--results"), ("report", "--out"))],
+        *[([command, option, text], f"Invalid value for '{option}': {told}")
+          for command, option in (("bench", "--results"), ("report", "--results"), ("report", "--out"))
+          for text, told in (("", "is empty; name a folder ('.' is the current one)"),
+                             ("\0", "no path has a NUL in it, got '\\x00'"))],
         (["report", "--out", "file"], "folder 'file' cannot be written: Not a directory"),
         (["report", "--out", "-"], "'-' is no folder"),
         (["report", "--results", "none"], "no measured results in 'none/runs'"),

@@ -111,3 +111,36 @@ def test_a_stream_of_somebody_else_stays(monkeypatch: pytest.MonkeyPatch) -> Non
     assert streams.settled(3) == 3
     assert isinstance(own.buffer, io.BytesIO)
     assert own.buffer.getvalue() == b"\\udcff \\xe9"
+
+
+@pytest.mark.parametrize("through", [True, False])
+@pytest.mark.parametrize("by_line", [True, False])
+def test_what_is_made_safe_is_as_it_was(by_line: bool, through: bool) -> None:
+    """A terminal shows every line at once; a pipe gets it in blocks."""
+    reader, writer = os.pipe()
+    own = io.TextIOWrapper(
+        io.FileIO(writer, "w", closefd=False), "latin-1", line_buffering=by_line, write_through=through
+    )
+    safe = streams._safe(own, writer)
+    assert isinstance(safe, io.TextIOWrapper)
+    assert safe is not own
+    assert (safe.line_buffering, safe.write_through, safe.encoding) == (by_line, through, "latin-1")
+    safe.write("\u00e9\u20ac\n")
+    if not by_line:
+        safe.flush()
+    assert os.read(reader, 100) == b"\xe9\\u20ac\n"
+    for number in (reader, writer):
+        os.close(number)
+
+
+def test_a_stream_that_a_backend_has_closed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdout", "stderr"):
+        for gone in (None, io.StringIO()):
+            if gone is not None:
+                gone.close()
+            monkeypatch.setattr(sys, name, gone)
+            streams.make_usable()
+            made = getattr(sys, name)
+            assert (made.closed, made.encoding, made.errors) == (False, "utf-8", "backslashreplace")
+            assert made.fileno() == {"stdout": 1, "stderr": 2}[name]
+        monkeypatch.undo()

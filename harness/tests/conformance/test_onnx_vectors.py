@@ -12,15 +12,16 @@ import pytest
 from conformance.cases import onnx_vectors
 from conformance.cases.case import Case
 from conformance.cases.golden import Example
-from conformance.cases.specs import DISTINCT
+from conformance.cases.specs import DISTINCT, MAX_WORK
 from conformance.checks import external
 from conformance.checks.registration import CHECKS
 from conformance.checks.under_test import BackendUnderTest, Failed
 from harness.calls.caller import PLAIN
 from harness.calls.in_process import InProcess
 from harness.contract import registry
-from harness.geometry.spec import Op
-from harness.oracle import by_taps, pointwise
+from harness.contract.protocol import Numerics
+from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps, comparing, data, pointwise
 
 _SPEC = DISTINCT[0]
 
@@ -148,3 +149,52 @@ def test_attributes_of_onnx_are_read(attributes: dict[str, object], padding: obj
     assert plain == {"stride": 1, "padding": padding, "dilation": 1, "groups": 1}
     full = helper.make_node("Conv", ["x", "w"], ["y"], strides=[2, 3], dilations=[4, 5], group=6, **attributes)
     assert onnx_vectors._geometry(full) == {"stride": [2, 3], "padding": padding, "dilation": [4, 5], "groups": 6}
+
+
+def published(op: Op, text: str, off: float = 0.0) -> Example:
+    """An example made here, whose printed result is `off` from the right one."""
+    spec = ConvSpec.parse(text)
+    given = data.real(op, spec, "float32", text)
+    return Example(op, spec, given, by_taps.run(op, spec, *given) + off, "made here")
+
+
+@pytest.mark.parametrize("numerics", ["gemm", "tf32", "winograd"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("op", ["conv2d", "col2im"])
+def test_the_bound_is_ours_the_cast_of_the_inputs_and_theirs(op: Op, dtype: str, numerics: Numerics) -> None:
+    """Theirs is that of plain sums in float32, whatever ours is; ours is that of the op."""
+    example = published(op, "n2c3h6w7_f4kh3kw2")
+    spec, given = example.spec, example.inputs
+    cast = [a.astype(dtype) for a in given]
+    count = by_taps.term_count(op, spec, *given)
+    exact, theirs = by_taps.run(op, spec, *cast), by_taps.run(op, spec, *given)
+    expected = (
+        comparing.allowance(dtype, numerics, exact, by_taps.absolute(op, spec, *cast), count, op)
+        + np.abs(exact - theirs)
+        + comparing.allowance("float32", "gemm", theirs, by_taps.absolute(op, spec, *given), count)
+    )
+    assert np.array_equal(external.allowed_error(example, dtype, numerics), expected)
+    plain = external.allowed_error(example, dtype, "gemm")
+    wider = numerics == "winograd" or (numerics == "tf32" and op == "conv2d" and dtype == "float32")
+    assert (external.allowed_error(example, dtype, numerics) > plain).any() == wider
+
+
+def test_examples_that_plain_loops_cannot_run_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = published("conv2d", "n1c2h4w5_f3kh2kw2"), published("conv2d", "n1c8h40w42_f8kh3kw3")
+    other = published("col2im", "n1c1h4w5_f1kh2kw2")
+    assert small.spec.work("conv2d") < MAX_WORK < large.spec.work("conv2d")
+    monkeypatch.setattr(onnx_vectors, "unavailable", lambda: "")
+    monkeypatch.setattr(onnx_vectors, "node_vectors", lambda: (small, other, small))
+    monkeypatch.setattr(onnx_vectors, "model_vectors", lambda: (large, published("conv2d", "n1c2h5w5_f3kh2kw2")))
+    (check,) = CHECKS["external.onnx"]
+    assert [str(spec) for spec in check.specs("conv2d")] == ["n1c2h4w5_f3kh2kw2", "n1c2h5w5_f3kh2kw2"]
+    assert [str(spec) for spec in check.specs("col2im")] == ["n1c1h4w5_f1kh2kw2"]
+
+
+@pytest.mark.parametrize("fraction", ["inputs", "expected", ""])
+def test_numbers_are_whole_where_all_are(fraction: str) -> None:
+    spec = ConvSpec.parse("n1c1h2w2_f1kh1kw1")
+    x, w, y = np.full((1, 1, 2, 2), 3.0), np.full((1, 1, 1, 1), 2.0), np.full((1, 1, 2, 2), 6.0)
+    for name, a in (("inputs", w), ("expected", y)):
+        a.flat[-1] += 0.5 * (name == fraction)
+    assert external.is_whole(Example("conv2d", spec, (x, w, None), y, "made here")) == (not fraction)

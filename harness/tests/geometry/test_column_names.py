@@ -149,3 +149,17 @@ def test_letters_in_no_known_company(header: str, named: str) -> None:
 def test_half_of_two_letters_is_neither_of_them() -> None:
     assert columns_of([*_BASE, "Q"]).unused == ["Q"]
     assert columns_of([*_BASE, "P"]).fields[-1] == ("PH", "PW")
+
+
+@pytest.mark.parametrize(
+    ("there", "lacking"),
+    [
+        ("SH", "SW"), ("SW", "SH"), ("PH", "PW"), ("PW", "PH"), ("DH", "DW"), ("DW", "DH"), ("OH", "OW"), ("OW", "OH"),
+        ("OH OW OPH", "OPW"), ("OH OW OPW", "OPH"), ("PT", "PB, PL, PR"), ("PB PR", "PT, PL"), ("PT PB PL", "PR"),
+    ],
+)  # fmt: skip
+def test_numbers_that_go_together_are_all_there(there: str, lacking: str) -> None:
+    *others, first = there.split() if there.startswith("OH OW ") else there.split()[::-1]
+    with pytest.raises(ShapesError) as caught:
+        columns_of([*_BASE, *others, first])
+    assert str(caught.value) == f"the header has {first!r}, so it must have {lacking} too"

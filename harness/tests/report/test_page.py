@@ -15,8 +15,9 @@ import pytest
 from harness import report
 from harness.contract import registry
 from harness.report.measured.rows import TidyRow
+from harness.report.page import records
 from harness.results.records import Code
-from harness.tests.helpers.runfiles import FLAT, MACHINE, SPECS, make_cell, make_header, write_run
+from harness.tests.helpers.runfiles import FLAT, MACHINE, SPECS, make_cell, make_data, make_header, make_row, write_run
 
 _FIRST, _SECOND = "20260101T000000-a", "20260102T000000-b"
 _EVIL = "</script><b>& | NaN \U0001f4a5"
@@ -310,3 +311,8 @@ def test_each_part_has_its_commits_and_what_was_done(written: _Written) -> None:
         ("float64, 2 threads, steady allocator", "commit cdcdcdcd + uncommitted changes"),
         ("float32, 1 thread, steady allocator", "commit abababab"),
     ]
+
+
+def test_the_records_in_the_page_keep_every_digit_of_a_short_time() -> None:
+    (found,) = json.loads(records(make_data([make_row("mine", 1.23456789e-6)])))["records"]
+    assert found["seconds"] == 1.23456789e-6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 
@@ -11,6 +12,8 @@ from msgspec import Struct
 from conformance.parallel import child
 from conformance.parallel.child import Finished, Planned, Step, Work, WrongCall, answer
 from conformance.run.suite_run import Options, SuiteRun
+from harness.calls import pipe
+from harness.contract import own_packages
 from harness.contract.targets import Target
 
 
@@ -73,3 +76,35 @@ def test_a_second_ctrl_c_does_not_spoil_what_is_told() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["asked", "left alone"])
+def test_a_process_answers_once_and_ends_whatever_a_backend_has_left(
+    monkeypatch: pytest.MonkeyPatch, asked: bool
+) -> None:
+    """Our own packages come first, and Ctrl-C is taken before anything is read; without a request it just ends."""
+    seen: list[object] = []
+    request, given = work(), object()
+
+    def read(stream: object, kind: object) -> object:
+        seen.append(("read", stream, kind))
+        return (request, []) if asked else None
+
+    def take_over() -> tuple[object, object]:
+        seen.append("took over")
+        return given, seen.append
+
+    def ended(code: int) -> None:
+        seen.append(("ended", code))
+
+    monkeypatch.setattr(own_packages, "come_first", lambda: seen.append("our own first"))
+    monkeypatch.setattr(child, "take_over", take_over)
+    monkeypatch.setattr(signal, "signal", lambda *what: seen.append(what))
+    monkeypatch.setattr(pipe, "read", read)
+    monkeypatch.setattr(child, "answer", lambda work, tell: ("answer", work, tell))
+    monkeypatch.setattr(os, "_exit", ended)
+    child.main()
+    told = [("answer", request, seen.append), pipe.Done()] if asked else []
+    assert seen == [
+        "our own first", "took over", (signal.SIGINT, child._once), ("read", given, Work), *told, ("ended", 0),
+    ]  # fmt: skip

@@ -80,6 +80,7 @@ def test_the_first_line_counts_verdicts_and_has_their_colour(
         ([{"isolated": False}, {"isolated": False}], "Suite 2026.13, tier 1, seed 7, in one process."),
         ([{"isolated": None}, {"isolated": False}], "Suite 2026.13, tier 1, seed 7, in one process."),
         ([{"isolated": True}, {"isolated": False}], "Suite 2026.13, tier 1, seed 7."),
+        ([{"tier": 0, "seed": 0}], "Suite 2026.13, tier 0, seed 0, each backend in a process of its own."),
         ([{"tier": 2, "seed": None, "suite_version": "2026.11"}, {"isolated": None}],
          "Suite 2026.11 and 2026.13, tier 2 and 1, seed 7, each backend in a process of its own."),
         ([{"tier": None, "seed": None, "isolated": None}], "Suite 2026.13."),

@@ -57,6 +57,11 @@ def test_the_partner_of_a_newest_cell_may_be_an_older_one_of_the_baseline(tmp_pa
     assert found["torch_native", "net:small"] == PairedRatio(1, 1, 1, 11)
 
 
+def test_a_baseline_that_drops_out_early_leaves_fewer_pairs(tmp_path: Path) -> None:
+    write_run(tmp_path, _FIRST, [make_cell("torch_native", FLAT[:6]), make_cell("mine", FLAT)])
+    assert _ratios(tmp_path)["mine", "net:small"] == PairedRatio(1, 1, 1, 6)
+
+
 def test_what_has_no_time_has_no_ratio(tmp_path: Path) -> None:
     cells = [
         make_cell("torch_native", FLAT), make_cell("mine", [2.0] * 11, status="fail"),

@@ -121,19 +121,19 @@ def test_several_threads_and_a_dtype_without_a_product_are_told() -> None:
 
 
 def test_each_backend_is_held_against_the_device_that_it_runs_on() -> None:
-    """A card with ceilings of its own; one that lost them; a CPU in other words; a backend that nobody described."""
-    rows = [make_row(name, 1e-6) for name in ("torch_native", "mine", "lame", "wordy", "unknown")]
+    """A card with ceilings of its own; one that lost them; a CPU in other words or none; an unknown backend."""
+    rows = [make_row(name, 1e-6) for name in ("torch_native", "mine", "lame", "wordy", "silent", "unknown")]
     data = _data(
         [CPU, _CARD, replace(_CARD, backend="lame", copy_gbs={}, copy_bytes={}, reason="no room")],
         torch_native={}, mine={"info": {"device": "card"}, "numerics": "tf32"}, lame={"info": {"device": "card"}},
-        wordy={"info": {"device": "cpu, 2 threads"}},
+        wordy={"info": {"device": "cpu, 2 threads"}}, silent={"info": {"version": "1"}},
     )  # fmt: skip
     found = {t.backend: t for t in throughputs(rows, data, _CONFIG)}
     assert {name: t.rates.matmul_gflops for name, t in found.items()} == {
-        "torch_native": 100.0, "mine": 400_000.0, "lame": None, "wordy": 100.0, "unknown": 100.0,
+        "torch_native": 100.0, "mine": 400_000.0, "lame": None, "wordy": 100.0, "silent": 100.0, "unknown": 100.0,
     }  # fmt: skip
     assert {name: t.device for name, t in found.items()} == {
-        "torch_native": "", "mine": "card", "lame": "", "wordy": "", "unknown": "",
+        "torch_native": "", "mine": "card", "lame": "", "wordy": "", "silent": "", "unknown": "",
     }  # fmt: skip
     assert found["mine"].rates.copy_gbs == 4000.0
     table = throughput_table(rows, list(found.values()), data, _CONFIG)

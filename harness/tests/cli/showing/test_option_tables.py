@@ -1,0 +1,111 @@
+"""Every option of every command: its names, what it takes, what it is without being given, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import typer.main
+
+from harness.cli.commands import app
+from harness.contract.status import Grade
+
+
+class Option(NamedTuple):
+    """Names as they are typed (an argument has none), what follows them, the value if it is not given, the help."""
+
+    names: str
+    metavar: str | None
+    default: object
+    help: str
+    repeats: bool = False
+
+
+_BACKENDS = Option("", "[BACKEND]...", None, "a name, file.py[:Attr] or module:Attr, each also as NAME=BACKEND")
+_OPS = Option(
+    "--ops", None, None,
+    "ops, comma-separated: im2col, col2im, conv2d, conv2d_input_grad, conv2d_weight_grad, conv2d_bias_grad", True,
+)  # fmt: skip
+_DTYPES = Option("--dtype", None, None, "dtypes, comma-separated", True)
+_JSON = Option("--json", "FILE", None, "also write the result as JSON")
+_SHAPES = Option(
+    "--shapes", "SET|FILE|SPEC", "quick",
+    "layers: alexnet, cifar10, core, mnist, mobilenet_v1, quick, resnet50, transposed, vgg16; a table (CSV) of any "
+    "usual columns, or a file of specs or benchdnn descriptors (docs/layer-files.md); or one spec or descriptor",
+)  # fmt: skip
+_BATCH = Option("--batch", "N", None, "images of every layer, instead of its own")
+_THREADS = Option("--threads", "N", 1, "threads of every library")
+_ALLOCATOR = Option("--allocator", None, "steady", "steady (nobody pays page faults) or default (what users see)")
+_RESULTS = Option("--results", "DIR", Path("results"), "results folder")
+OPTIONS = {
+    "backends": [Option("--json", None, False, "print JSON")],
+    "check": [
+        _BACKENDS, _OPS, _DTYPES,
+        Option("--shape", "SPEC", None, "geometries instead of the suite's own", True),
+        Option("--check", "GLOB", None, "a check, a case id, or a pattern of either"),
+        Option("--seed", "N", 0, "other data for every case"),
+        Option("--tier", "0..4", 1,
+               "0 discriminating, 1 standing, 2 exhaustive grid, 3 random search, 4 full-size layers"),
+        Option("--budget", "S", None, "seconds in all, the most telling cases first"),
+        Option("--deadline", "S", 10.0, "seconds a call may take, inf for no limit; the first of an op thrice, "
+               "loading 6 times (30 at least)"),
+        Option("--isolate --no-isolate", None, True, "call backends that are not built in from a child process"),
+        Option("--jobs", "N", 1, "processes that share the cases; no more than cores"),
+        Option("--threads", "N", 1, "threads of built-in backends in the grid of tier 2"),
+        Option("--shard", "I/N", "1/1", "only part I of N"),
+        Option("--xfails", "FILE", None, "known failures, with reasons"),
+        Option("--as-of", "VERSION", None, "only the checks of an older suite version"),
+        Option("--require", None, Grade.FORM, "what has to be right for exit code 0: numbers, also memory, also form"),
+        _JSON,
+        Option("--junit", "FILE", None, "also write JUnit XML"),
+        Option("--html", "FILE", None, "also write an HTML page"),
+    ],
+    "bench": [
+        _BACKENDS, _SHAPES, _BATCH, _OPS, _DTYPES,
+        Option("--budget", "S", 2.0, "seconds a cell may take; longer ones are skipped, with a prediction"),
+        _THREADS, _ALLOCATOR, _RESULTS,
+        Option("--asv --no-asv", None, True, "let asv record the run"),
+    ],
+    "compare": [
+        _BACKENDS, _SHAPES, _BATCH, _OPS, _DTYPES,
+        Option("--pairs", "N", 11, "interleaved pairs a layer; fewer for calls that take seconds"),
+        _THREADS, _ALLOCATOR, _JSON,
+    ],
+    "report": [
+        Option("--out", "DIR", Path("results/report"), "folder of the report"),
+        _RESULTS,
+        Option("--machine", "NAME", None, "machine to report on; default: the one measured last"),
+    ],
+}  # fmt: skip
+SAID = {
+    "backends": "Every registered backend: available or why not, device, versions, claimed ops and dtypes.",
+    "check": "Is it right? Runs the conformance suite; without a name, on every registered backend.",
+    "bench": "How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if "
+    "interrupted.",
+    "compare": "Backend against backend: the first named against each of the others, in interleaved pairs.",
+    "report": "Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown.",
+}
+
+
+def commands() -> dict[str, Any]:
+    """The commands as Click has them."""
+    group: Any = typer.main.get_command(app.app)
+    return dict(group.commands)
+
+
+def test_the_commands_are_these_in_this_order_and_say_what_they_are_for() -> None:
+    assert list(commands()) == list(OPTIONS)
+    assert {name: command.help for name, command in commands().items()} == SAID
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_options_of_a_command(name: str) -> None:
+    found = [
+        Option(
+            " ".join((*p.opts, *p.secondary_opts)) if p.opts[0].startswith("-") else "", p.metavar, p.default, p.help,
+            p.opts[0].startswith("-") and p.multiple,
+        )
+        for p in commands()[name].params
+    ]  # fmt: skip
+    assert found == OPTIONS[name]
