@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
-from importlib import resources
+from functools import lru_cache
 from typing import NamedTuple
 
 from conformance.domain.choice import Choice, choose
@@ -19,13 +18,6 @@ _WORK = 2_000_000  # multiply-adds of these together
 _NARROW = 400  # a domain of which fewer are known is grown
 
 Claims = Callable[[ConvSpec], bool]
-
-
-@cache
-def whole() -> tuple[ConvSpec, ...]:
-    """What is chosen of the whole pool, the most telling first: it ships with the suite, as choosing takes a second."""
-    lines = resources.files("conformance.domain").joinpath("whole.txt").read_text(encoding="ascii")
-    return tuple(map(ConvSpec.parse, lines.split()))
 
 
 class Part(NamedTuple):

@@ -13,8 +13,7 @@ from conformance.cases.specs import ALL, DISTINCT
 from conformance.checks.contract_form import EMPTY_BATCH
 from conformance.checks.registration import Check
 from conformance.checks.values import DOMAIN
-from conformance.domain.choice import Choice
-from conformance.domain.part import MOST, Part, part_of, whole
+from conformance.domain.part import MOST, Part, part_of
 from conformance.domain.pool import pool
 from harness.calls.caller import Caller
 from harness.contract.adapter import NOT_IMPLEMENTED
@@ -25,17 +24,16 @@ _OF_A_CHECK = 3
 
 
 def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> dict[Op, dict[str, Part]]:
-    """Of each op the part that is done, by dtype; without words where nothing is refused that all are asked on."""
+    """Of each op that is refused on a geometry that all are asked on, the part that is done, by dtype."""
     found: dict[Op, dict[str, Part]] = {}
     for op in ops or OPS:
         for dtype in dtypes:
             refused = [_refusal(caller, op, spec, dtype) for spec in DISTINCT]
             if NOT_IMPLEMENTED in refused:
                 break
-            if any(refused):
-                part = _part(caller, op, dtype, list(found.get(op, {}).values()))
-            else:
-                part = _whole(caller, op, dtype, len(whole()) if op not in found else _OF_OTHER_DTYPES)
+            if not any(refused):
+                continue
+            part = _part(caller, op, dtype, list(found.get(op, {}).values()))
             if part.known:
                 found.setdefault(op, {})[dtype] = part
     return found
@@ -84,12 +82,6 @@ def _part(caller: Caller, op: Op, dtype: str, before: Sequence[Part]) -> Part:
     first = before[0]
     specs = [spec for spec in first.choice.specs if claims(spec)][:_OF_OTHER_DTYPES]
     return first._replace(known=len(specs), choice=first.choice._replace(specs=specs))
-
-
-def _whole(caller: Caller, op: Op, dtype: str, most: int) -> Part:
-    """All of it, as far as nothing is refused further out."""
-    specs = [spec for spec in whole()[:most] if _refusal(caller, op, spec, dtype) is None]
-    return Part("", len(specs), Choice(specs, 0, 0))
 
 
 def _refusal(caller: Caller, op: Op, spec: ConvSpec, dtype: str) -> str | None:

@@ -58,8 +58,7 @@ def _plan_parts(caller: Caller, result: BackendResult, selection: Selection) -> 
     if not asked:
         return
     found = planning.parts(caller, selection.dtypes or claimed_dtypes(caller), selection.ops)
-    every = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
-    result.parts = {key: part for key, part in every.items() if part.words}
+    result.parts = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
     more = planning.cases(asked, found, caller, selection)
     result.cases += [_case_result(caller, case) for case in more if _in_shard(case, selection.shard)]
 

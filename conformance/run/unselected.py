@@ -81,6 +81,8 @@ def _left_out(selection: Selection, named: Sequence[Check]) -> str:
             "--tier 0 has geometries of its own and a few checks only; leave --tier out for all checks"
             + " on the geometries of --shape" * bool(selection.specs)
         )
+    if ids == [DOMAIN] and not selection.specs:
+        return f"{DOMAIN} is for backends that refuse what all are asked on; this one does all of it"
     if selection.specs:
         shapes = ", ".join(map(str, selection.specs))
         return f"{what} has no case on {shapes}, as it asks for other geometries"

@@ -44,7 +44,7 @@ def test_a_loaded_backend_is_described(write: Write, clock: FakeClock, monkeypat
     [
         ("raise ImportError('no such card')", "cannot be imported: ImportError: no such card"),
         ("class BackendUnavailable(Exception): pass\nraise BackendUnavailable('no such card')", "no such card"),
-        ("x = 1", "has no im2col(x, spec) and col2im(columns, spec)"),
+        ("x = 1", "has none of im2col, col2im, conv2d"),
     ],
 )
 def test_a_backend_that_cannot_be_loaded_says_why(write: Write, source: str, reason: str) -> None:
