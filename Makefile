@@ -42,7 +42,7 @@ bytecode: install
 test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes
 	$(BIN)/python -m pytest -m cuda
 
-test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about an hour
+test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about two hours
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m conformance.diagnosis.compare_libraries --tier2-sample 200
 	$(MAKE) --no-print-directory planted

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from conformance.cases import grid
 from conformance.cases.case import RANDOM
 from conformance.cases.selection import EVERYTHING, Selection
+from conformance.checks.registration import check_of
 from conformance.run import engine, grid_run, xfails
 from conformance.run.plan import FULL_SIZE, plan, plan_higher_tiers
 from conformance.run.results import BackendResult, CheckKey, CheckResult
@@ -24,6 +25,7 @@ from harness.calls.limits.memory import available
 from harness.calls.limits.seconds import DEADLINE, loading_in_words
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
+from harness.contract.status import Status
 from harness.contract.targets import RegistryError, Target
 
 Progress = Callable[[int, str], None]  # how many cases more are done, and of which check
@@ -153,15 +155,21 @@ class SuiteRun:
             _close(backend.caller)
 
     def _stages(self, ready: Sequence[_Ready], progress: Progress) -> list[_Stage]:
-        """The standing cases of every backend, the grid for all at once, then of each search and full-size layers."""
-        stages = [_cases(caller, result, progress, standing=True) for caller, result in ready]
+        """The standing cases of every backend, the grid for all at once, then of each search and the other cases.
+
+        A stage without a case would take its share of the time from the others, and is none.
+        """
+        stages = [
+            _cases(caller, result, progress, standing=True) for caller, result in ready if _waits(result, standing=True)
+        ]
         gridded = [(caller, result) for caller, result in ready if result.counted_of(grid.CHECK_ID)]
         if gridded:
             stages.append(self._grid(gridded, progress))
         for caller, result in ready:
             if result.counted_of(RANDOM):
                 stages.append(self._search(caller, result, progress))
-            stages.append(_cases(caller, result, progress, standing=False))
+            if _waits(result, standing=False):
+                stages.append(_cases(caller, result, progress, standing=False))
         return stages
 
     def _grid(self, gridded: Sequence[_Ready], progress: Progress) -> _Stage:
@@ -173,6 +181,11 @@ class SuiteRun:
 
         seed = self.options.selection.seed
         return lambda budget: search.run(caller, result, seed, lambda n: progress(n, RANDOM), budget)
+
+
+def _waits(result: BackendResult, *, standing: bool) -> bool:
+    """Whether a case is to be run, of the checks with geometries of their own or of the others."""
+    return any(c.status is Status.NOT_RUN and check_of(c.case).standing is standing for c in result.cases)
 
 
 def _cases(caller: Caller, result: BackendResult, progress: Progress, *, standing: bool) -> _Stage:

@@ -44,6 +44,8 @@ class Mismatch:
 def allowance(dtype: str, numerics: Numerics, exact: Array, absolute: Array, count: Array, op: Op = "conv2d") -> Array:
     """Error bound of every element: gamma(c*k, u) * S + u * |exact|, gamma(n, u) = n*u / (1 - n*u).
 
+    Where the result is subnormal, half the spacing of those numbers takes the place of u * |exact|.
+
     k = `count`, terms summed into the element; S = `absolute`, the same sum over absolute values (Higham, 2002, ch. 3).
 
     TF32 touches products of float32 alone. Each operand is off by 2^-10 of itself at most, so a product by t =
@@ -55,7 +57,8 @@ def allowance(dtype: str, numerics: Numerics, exact: Array, absolute: Array, cou
     gamma = _gamma(_GROWTH[numerics] * count, UNIT["float32" if dtype == "float16" else dtype])
     if numerics == "tf32":
         gamma += _gamma(np.array(2.0), _TF32_UNIT) * (1 + gamma)
-    bound: Array = gamma * absolute + UNIT[dtype] * np.abs(exact)
+    half_a_step = exact.dtype.type(np.finfo(dtype).smallest_subnormal) / 2
+    bound: Array = gamma * absolute + np.maximum(UNIT[dtype] * np.abs(exact), half_a_step)
     return bound
 
 

@@ -172,6 +172,17 @@ def test_the_tf32_bound_of_five_terms() -> None:
     assert float(found[0]) == pytest.approx(expected, rel=1e-14, abs=0)
 
 
+@pytest.mark.parametrize(("dtype", "exact", "last"), [
+    ("float16", 2.0**-20, 2.0**-25), ("float16", 2.0**-14, 2.0**-25), ("float16", 2.0**-12, 2.0**-23),
+    ("float32", 2.0**-140, 2.0**-150), ("float32", 2.0**-100, 2.0**-124),
+    ("float64", 2.0**-1060, None), ("float64", 2.0**-900, 2.0**-953),
+])  # fmt: skip
+def test_a_subnormal_result_may_be_off_by_half_its_spacing(dtype: str, exact: float, last: float | None) -> None:
+    nothing, wide = np.zeros(1), np.array([exact], np.longdouble if dtype == "float64" else np.float64)
+    found = allowance(dtype, "gemm", wide, nothing, nothing)[0]
+    assert found == (np.longdouble(2.0) ** -1075 if last is None else last)
+
+
 def test_each_element_has_a_bound_of_its_own() -> None:
     exact, absolute, count = np.array([1.0, -2.0]), np.array([4.0, 2.0]), np.array([3.0, 7.0])
     found = allowance("float64", "gemm", exact, absolute, count)

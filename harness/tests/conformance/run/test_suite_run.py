@@ -104,15 +104,23 @@ def test_stages_share_what_is_left_of_the_budget(stages: Stages) -> None:
 
 
 def test_a_budget_that_is_gone_leaves_nothing_to_the_stages_that_follow(stages: Stages) -> None:
-    made = a_run(FakeCaller("one"), FakeCaller("two"), options=Options(of(), budget=4.0))
+    made = a_run(FakeCaller("one"), FakeCaller("two"), FakeCaller("three"), options=Options(of(), budget=4.0))
     made.run()
-    assert [ran[2] for ran in stages.ran] == [4 / 4, 1 / 3, 0.0, 0.0]
+    assert [ran[2] for ran in stages.ran] == [4 / 3, 1 / 2, 0.0]
+
+
+def test_a_stage_without_a_case_takes_no_share(stages: Stages) -> None:
+    a_run(FakeCaller("one"), options=Options(of(), budget=4.0)).run()
+    assert stages.ran == [("one", "standing", 4.0)]
+    stages.ran.clear()
+    a_run(FakeCaller("one"), options=Options(of(4, pattern="values.layer"), budget=6.0)).run()
+    assert stages.ran == [("one", "full size", 6.0)]
 
 
 def test_without_a_budget_no_stage_has_one(stages: Stages) -> None:
     a_run(FakeCaller("one"), options=Options(of(2))).run()
     assert [ran[1:3] for ran in stages.ran] == [
-        ("standing", float("inf")), ("grid", float("inf")), ("full size", float("inf"))
+        ("standing", float("inf")), ("grid", float("inf")),
     ]  # fmt: skip
     assert stages.ran[1][4] == 1  # thread
 
@@ -121,7 +129,7 @@ def test_an_unavailable_backend_has_no_stage(stages: Stages) -> None:
     made = a_run(FakeCaller("one"))
     made.add_unavailable(_MINE, "no card")
     made.run()
-    assert [ran[0] for ran in stages.ran] == ["one", "one"]
+    assert [ran[0] for ran in stages.ran] == ["one"]
 
 
 def test_an_interruption_is_told_and_what_is_finished_kept(script: Script) -> None:
