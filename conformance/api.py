@@ -98,8 +98,9 @@ class Report:
 
         `require` "values" or "safety" asks for less than the form of results. Raises `ValueError` for another word.
         """
-        is_tolerated = self.record.verdict in (Verdict.DEVIATES, Verdict.FAIL) and not self.record.is_short
-        if not self.ok and not (is_tolerated and not self.record.is_wrong(Grade(require))):
+        least, judged = Grade(require), self.record.verdict in (Verdict.DEVIATES, Verdict.FAIL)
+        is_tolerated = judged and not self.record.is_short and not self.record.is_wrong(least)
+        if not self.ok and not is_tolerated:
             raise ConformanceError(self)
 
 

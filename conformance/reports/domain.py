@@ -26,7 +26,7 @@ def _words(result: BackendResult, missing: list[Op]) -> str:
     """One domain where all ops have the same, else each with its ops; dtypes; the ops of which nothing is done."""
     ops: dict[str, list[str]] = {}
     for (op, _), part in result.parts.items():
-        named = ops.setdefault(part.words or "parts without a name", [])
+        named = ops.setdefault(part.words or "a part that we have no short word for", [])
         if op not in named:
             named.append(op)
     alike = len(ops) == 1 and set(*ops.values()) >= {c.case.op for c in result.cases} - set(missing)

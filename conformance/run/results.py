@@ -213,11 +213,16 @@ class BackendResult:
         for one in self.cases:
             if one.status is not Status.UNSUPPORTED:
                 seen[one.case.op, one.case.dtype] |= {one.case.spec} if one.status in ran else set()
+        narrow = [
+            f"{op} in {dtype} is claimed for {_geometries(part.known)} that we know of, {FEWEST} are needed"
+            for (op, dtype), part in self.parts.items()
+            if not part.choice.specs
+        ]
         if not seen:
-            return ["nothing is claimed"]
+            return narrow or ["nothing is claimed"]
         if not any(dtype in ("float32", "float64") for _, dtype in seen):
             return ["neither float32 nor float64 is claimed"]
-        return [
+        return narrow + [
             f"{op} in {dtype} was judged on {_geometries(len(specs))}, {FEWEST} are needed"
             for (op, dtype), specs in sorted(seen.items())
             if (op, dtype) not in telling and len(specs) < FEWEST
@@ -238,8 +243,9 @@ class BackendResult:
         )
 
     def _deviations(self) -> list[str]:
-        """The checks that failed."""
-        return list(dict.fromkeys(group.key.check_id for group in self.groups() if group.status is Status.FAIL))
+        """The checks of the verdict that failed."""
+        bad = (group for group in self.groups() if group.status is Status.FAIL and not group.optional)
+        return list(dict.fromkeys(group.key.check_id for group in bad))
 
     def interrupted(self) -> None:
         """The user has ended the run: say so, if anything is left."""

@@ -66,6 +66,8 @@ def right(message: Any) -> Answers:
         return []
     if isinstance(message, child.Ask):
         return [(child.Refusal("no groups" if message.op == "conv2d" else None), [])]
+    if isinstance(message, child.AskAll):
+        return [(child.Refusals(["small" if text == str(_SPEC) else None for text in message.specs]), [])]
     times = message.times if isinstance(message, child.Call) else 1
     facts = [CallFacts(kind=f"kind {n}", shape=(n,)) for n in range(times)]
     return [(child.Results(facts), [np.full(1, n) for n in range(times)])]
@@ -136,6 +138,28 @@ def test_a_question_is_asked_once_with_the_deadline_of_a_call(monkeypatch: pytes
     asked = [child.Ask("conv2d", str(_SPEC), "float32"), child.Ask("im2col", str(_SPEC), "float32"),
              child.Ask("im2col", str(_SPEC), "int32"), child.Ask("im2col", str(_LARGE), "int32")]  # fmt: skip
     assert children.asked[1:] == [(one, 2.0, 0) for one in asked]
+
+
+def test_what_was_asked_ahead_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_child, "_AT_ONCE", 2)
+    backend, children = opened(monkeypatch)
+    third = ConvSpec.parse("n1c1h1w1_f1kh1kw1")
+    backend.ask_ahead("im2col", [_LARGE, _SPEC, third], "int32")
+    assert [(m.op, len(m.specs), m.dtype) for m in children.of(child.AskAll)] == [
+        ("im2col", 2, "int32"), ("im2col", 1, "int32"),
+    ]  # fmt: skip
+    assert [backend.unsupported("im2col", s, "int32") for s in (_LARGE, _SPEC, third)] == [None, "small", None]
+    assert children.of(child.Ask) == []
+
+
+@pytest.mark.parametrize(("end", "closed"), [(_DEAD, 1), (_HUNG, 1), (WorkerError("KeyError", "'lost'"), 0)])
+def test_where_asking_ahead_fails_each_is_asked_by_itself(
+    end: Exception, closed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, children = opened(monkeypatch, scripted(AskAll=end))
+    backend.ask_ahead("conv2d", [_SPEC], "float32")
+    assert (children.closed, len(children.started)) == (closed, 1)
+    assert backend.unsupported("conv2d", _SPEC, "float32") == "no groups"
 
 
 def test_one_hang_of_unsupported_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from conformance.api import Choice, known_failures
 from conformance.cases.case import SelectionError
 from conformance.run.records import BackendReport, FailureReport
 from conformance.run.xfails import KnownFailure, XfailsError
-from harness.contract.status import Status, Verdict
+from harness.contract.status import Grade, Status, Verdict
 from harness.tests.helpers.suite import samples
 from harness.tests.helpers.suite.samples import a_group, a_report
 
@@ -54,6 +54,29 @@ def test_all_else_raises_what_the_report_says(record: BackendReport) -> None:
         report.raise_for_status()
     assert (raised.value.report, str(raised.value)) == (report, report.text())
     assert isinstance(raised.value, AssertionError)
+
+
+@pytest.mark.parametrize(("verdict", "bad", "tolerated"), [
+    (Verdict.DEVIATES, Grade.FORM, ["values", "safety"]), (Verdict.FAIL, Grade.SAFETY, ["values"]),
+    (Verdict.FAIL, Grade.VALUES, []),
+])  # fmt: skip
+def test_less_may_be_required(verdict: Verdict, bad: Grade, tolerated: list[str]) -> None:
+    grades = {grade: Status.FAIL if grade is bad else Status.PASS for grade in Grade}
+    report = Report(structs.replace(samples.right(), verdict=verdict, grades=grades))
+    for grade in Grade:
+        if grade in tolerated:
+            report.raise_for_status(require=grade)
+        else:
+            with pytest.raises(ConformanceError):
+                report.raise_for_status(require=grade)
+    short = structs.replace(report.record, counts={**report.record.counts, Status.NOT_RUN: 1})
+    with pytest.raises(ConformanceError):
+        Report(short).raise_for_status(require="values")
+
+
+def test_what_is_required_is_a_grade_even_of_what_passed() -> None:
+    with pytest.raises(ValueError, match="speed"):
+        Report(samples.right()).raise_for_status(require="speed")
 
 
 def test_failures_are_the_bad_ones_of_the_required_checks_each_with_its_command() -> None:

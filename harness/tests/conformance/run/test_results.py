@@ -97,7 +97,8 @@ def test_counts_of_the_higher_tiers_make_the_verdict_too(status: Status, verdict
     ],
 )
 def test_a_failure_of_form_alone_deviates(failing: list[str], verdict: Verdict, reason: str) -> None:
-    result = whole(*(one(Status.FAIL, check) for check in failing), one(Status.PASS, failing[0]))
+    optional = one(Status.FAIL, "errors.ndim", optional=True)
+    result = whole(*(one(Status.FAIL, check) for check in failing), one(Status.PASS, failing[0]), optional)
     assert (result.verdict, result.reason) == (verdict, reason)
 
 

@@ -105,8 +105,26 @@ def test_a_wrong_part_fails_in_its_corner(takes: Takes, wrong: Callable[[Op, Con
 
 
 def test_too_small_a_part_is_incomplete() -> None:
-    known = [ConvSpec.parse(f"n1c1h{h}w3_f1kh3kw3") for h in range(3, 9)]
+    known = pool()[:6]
     result = judged(lambda op, spec, dtype: dtype == "float32" and spec in known, ops=["im2col"])
+    result.narrowed = False
+    text = "im2col in float32 is claimed for 6 geometries that we know of, 30 are needed"
+    assert (result.verdict, result.omissions()) == ("incomplete", [text])
+
+
+def test_a_small_part_of_one_op_is_not_hidden_by_a_large_one_of_another() -> None:
+    known = pool()[:6]
+    result = judged(
+        lambda op, spec, dtype: dtype == "float32" and (spec in known if op == "im2col" else spec.groups == 1),
+        ops=["im2col", "col2im"],
+    )
+    result.narrowed = False
+    text = "im2col in float32 is claimed for 6 geometries that we know of, 30 are needed"
+    assert (result.verdict, result.omissions()) == ("incomplete", [text])
+
+
+def test_nothing_is_claimed_where_everything_is_refused() -> None:
+    result = judged(lambda op, spec, dtype: False, ops=["im2col"])
     result.narrowed = False
     assert (result.verdict, result.omissions()) == ("incomplete", ["nothing is claimed"])
 
