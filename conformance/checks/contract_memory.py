@@ -16,7 +16,7 @@ from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
 from conformance.checks.registration import Variant, asks
 from conformance.checks.under_test import BackendUnderTest, Failed, Refused, require_ended, require_form
-from harness.calls.caller import Conditions
+from harness.calls.caller import Conditions, OneCall
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, representable
 from harness.contract.protocol import Array
 from harness.contract.status import Grade
@@ -26,6 +26,7 @@ from harness.oracle.comparing import mismatch
 
 # Where a result could be a view of its input, or a shortcut might hand out memory that it keeps.
 _VIEWS = [*some("one_pixel", "pointwise", "kernel_is_image"), DISTINCT[0]]
+_RESULTS = 10  # one after the other: some hand out a few buffers in turn
 _USUAL = [*DISTINCT[:2], *some("pointwise", "pad_bottom_right")]
 
 
@@ -63,14 +64,17 @@ def no_alias_input(subject: BackendUnderTest, case: Case) -> None:
 
 @asks("contract.no_alias_previous", _VIEWS, grade=Grade.SAFETY)
 def no_alias_previous(subject: BackendUnderTest, case: Case) -> None:
-    """Fresh memory: not that of the previous result, which a second call leaves as it was."""
+    """Fresh memory: not that of one of the eight results before, which further calls leave as they were."""
     arrays = case_data.exact_inputs(case)
-    subject.observe(case.op, case.spec, *arrays)
-    outcome = subject.observe(case.op, case.spec, *[None if a is None else -a for a in arrays])
-    if "the previous result" in outcome.shares:
-        raise Failed(f"{case.op} returned the memory of its previous result")
-    if outcome.previous_changed:
-        raise Failed(f"a second call of {case.op} changed the first result")
+    inputs = [[None if a is None else sign * a for a in arrays] for sign in (1, -1) * (_RESULTS // 2)]
+    for number, outcome in enumerate(subject.observe_each([OneCall(case.op, case.spec, one) for one in inputs])):
+        if "the previous result" in outcome.shares and number:
+            raise Failed(f"{case.op} returned the memory of its previous result")
+        if outcome.previous_changed and number:
+            which = "a second call" if number == 1 else f"call {number + 1}"
+            raise Failed(f"{which} of {case.op} changed {'the first' if number == 1 else 'an earlier'} result")
+        if "an earlier result" in outcome.shares and number > 1:
+            raise Failed(f"{case.op} returned the memory of a result of a few calls before")
 
 
 @asks(

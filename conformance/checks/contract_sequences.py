@@ -16,7 +16,7 @@ from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest, Failed, Refused
-from harness.calls.caller import Conditions
+from harness.calls.caller import Conditions, OneCall
 from harness.geometry.spec import ConvSpec
 from harness.oracle.comparing import mismatch
 
@@ -109,7 +109,7 @@ def _all_threads(cores: int | None) -> int:
 def concurrent(subject: BackendUnderTest, case: Case) -> None:
     """Right when several threads of the caller call at the same moment, each with its own data."""
     cases = [Case(case.check, case.op, case.dtype, case.spec, seed=case.seed + n) for n in range(_CALLERS)]
-    results = subject.together(case.op, case.spec, [case_data.exact_inputs(one) for one in cases])
+    results = subject.together([OneCall(case.op, case.spec, case_data.exact_inputs(one)) for one in cases])
     for number, (one, got) in enumerate(zip(cases, results, strict=True)):
         difference = mismatch(got, case_data.exact_expected(one))
         if difference:

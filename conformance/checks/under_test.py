@@ -5,13 +5,13 @@ What it refuses is never called: a check that calls what it has not asked for in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.calls.caller import PLAIN, Arrays, Caller, CallResult, Conditions
+from harness.calls.caller import PLAIN, Arrays, Caller, CallResult, Conditions, OneCall
 from harness.calls.limits.memory import ran_out
 from harness.calls.memory_layouts import representable
 from harness.contract.protocol import ArgumentError, Array, validate
@@ -123,16 +123,43 @@ class BackendUnderTest:
         require_dtype(op, array, dtype)
         return array
 
-    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[Array]:
-        """The results of calls made at the same moment, each from its own thread."""
-        for arrays in several:
-            self._require_asked(op, spec, _dtype(arrays))
-        results = []
-        for arrays, outcome in zip(several, self.backend.together(op, spec, several), strict=True):
-            self.calls.append(RecordedCall(op, spec, tuple(arrays), outcome))
-            require_ended(op, outcome)
-            results.append(require_form(op, spec, _dtype(arrays), outcome))
-        return results
+    def each(self, calls: Sequence[OneCall]) -> Iterator[Array]:
+        """The results of calls made one after the other, handed over together. Raises `Failed` at the first without."""
+        outcomes = self._handed_over(calls, self.backend.each)
+        for one, outcome in zip(calls, outcomes, strict=False):  # there are fewer if one died, which raises
+            yield self._right_form(one, outcome)
+
+    def observe_each(self, calls: Sequence[OneCall]) -> Iterator[CallResult]:
+        """All that is known of calls that are made like this."""
+        for one, outcome in zip(calls, self._handed_over(calls, self.backend.each), strict=False):
+            self.calls.append(_recorded(one, outcome))
+            with self._naming(one.spec):
+                require_ended(one.op, outcome)
+            yield outcome
+
+    def together(self, calls: Sequence[OneCall], times: int = 1) -> list[Array]:
+        """The results of calls made at the same moment, each from its own thread and so often; another, if one is."""
+        outcomes = self._handed_over(calls, lambda calls: self.backend.together(calls, times))
+        return [self._right_form(one, outcome) for one, outcome in zip(calls, outcomes, strict=True)]
+
+    def repeat(self, calls: Sequence[OneCall], times: int) -> list[Array]:
+        """The results of calls made in turn, so many in all; another than the first, if one is."""
+        outcomes = self._handed_over(calls, lambda calls: self.backend.repeat(calls, times))
+        return [self._right_form(one, outcome) for one, outcome in zip(calls, outcomes, strict=True)]
+
+    def _handed_over(
+        self, calls: Sequence[OneCall], make: Callable[[Sequence[OneCall]], list[CallResult]]
+    ) -> list[CallResult]:
+        for one in calls:
+            validate(one.op, one.spec, *one.arrays)
+            self._require_asked(one.op, one.spec, _dtype(one.arrays))
+        return make(calls)
+
+    def _right_form(self, one: OneCall, outcome: CallResult) -> Array:
+        self.calls.append(_recorded(one, outcome))
+        with self._naming(one.spec), _at(outcome.differs):
+            require_ended(one.op, outcome)
+            return require_form(one.op, one.spec, _dtype(one.arrays), outcome)
 
     def attempt(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> str:
         """A call whose arrays may be wrong: what it raised, or nothing if it returned. Raises `Failed` on a death."""
@@ -158,10 +185,28 @@ class BackendUnderTest:
             raise SuiteFault(f"{op} was called on {spec} in {dtype}, which was not asked for or is refused")
 
     def _kept(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> CallResult:
-        outcome = self.backend.call(op, spec, arrays, conditions)
-        logical = tuple(None if a is None else representable(a, conditions.layout) for a in arrays)
-        self.calls.append(RecordedCall(op, spec, logical, outcome, conditions))
+        one = OneCall(op, spec, arrays, conditions)
+        outcome = self.backend.call(*one)
+        self.calls.append(_recorded(one, outcome))
         return outcome
+
+
+def _recorded(one: OneCall, outcome: CallResult) -> RecordedCall:
+    """With the arrays as their memory layout can hold them."""
+    layout, only = one.conditions.layout, one.conditions.only
+    logical = tuple(
+        a if a is None or only not in (None, n) else representable(a, layout) for n, a in enumerate(one.arrays)
+    )
+    return RecordedCall(one.op, one.spec, logical, outcome, one.conditions)
+
+
+@contextmanager
+def _at(time: int) -> Iterator[None]:
+    """A failure of a repeated call says which time it was, if not the first."""
+    try:
+        yield
+    except Failed as failure:
+        raise Failed(f"call {time} of many: {failure}" if time else str(failure)) from failure
 
 
 def _dtype(arrays: Arrays) -> str:

@@ -7,7 +7,7 @@ exist where a backend could find them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct, field
 
@@ -18,14 +18,29 @@ Arrays = Sequence[Array | None]
 
 
 class Conditions(Struct, frozen=True):
-    """Of a call: memory layout of its inputs, threads (0: as they are), freed memory filled with 0xFF."""
+    """Of a call: memory layout of its inputs, threads (0: as they are), freed memory filled with 0xFF.
+
+    With `only` the layout is that of this one argument; the others are in C order. With `in_place` the values are
+    written into the arrays of the call before, where these have the same shapes.
+    """
 
     layout: str = "C"
     threads: int = 0
     poisoned: bool = False
+    only: int | None = None
+    in_place: bool = False
 
 
 PLAIN = Conditions()
+
+
+class OneCall(NamedTuple):
+    """A call to make."""
+
+    op: Op
+    spec: ConvSpec
+    arrays: Arrays
+    conditions: Conditions = PLAIN
 
 
 class CallFacts(Struct, kw_only=True):
@@ -41,7 +56,8 @@ class CallFacts(Struct, kw_only=True):
     writeable: bool = True
     changed: list[str] = field(default_factory=list)  # what of the inputs is not as before, in words
     shares: list[str] = field(default_factory=list)  # whose memory the result has, in words
-    previous_changed: bool = False  # whether the call altered the result of the call before
+    previous_changed: bool = False  # whether the call altered the result of one of the eight calls before
+    differs: int = 0  # of a call that was repeated: which time its result was not that of the first, 0 if always
 
 
 class CallResult(CallFacts, kw_only=True):
@@ -65,8 +81,14 @@ class Caller(Protocol):
     def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
         """One call on copies of `arrays`."""
 
-    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[CallResult]:
-        """One call for each set of arrays, all at once, each from its own thread."""
+    def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
+        """One call after the other, handed over together, as handing over takes time; the last is the one that died."""
+
+    def together(self, calls: Sequence[OneCall], times: int = 1) -> list[CallResult]:
+        """All at once, each from its own thread and so many times: its first result, or the first that differs."""
+
+    def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
+        """In turn, so many in all: of each its first result, or the first that differs from that."""
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
         """One call on `data.pooled(op, spec, dtype, seed)`; of the result, the elements at `points` alone."""

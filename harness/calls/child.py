@@ -6,16 +6,17 @@ It gathers facts and never holds an expected value, so there is none for a backe
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from harness.calls.caller import CallFacts, CallResult, Conditions
+from harness.calls.caller import CallFacts, CallResult, Conditions, OneCall
 from harness.calls.in_process import InProcess
 from harness.calls.limits import memory
 from harness.calls.serving import Answers, serve
 from harness.contract import registry
-from harness.contract.protocol import Array, Numerics
+from harness.contract.protocol import ARGUMENTS, Array, Numerics
 from harness.contract.targets import Target
 from harness.geometry.spec import ConvSpec, Op
 
@@ -50,12 +51,22 @@ class AskAll(Struct, frozen=True, tag_field="kind", tag=True):
 
 
 class Call(Struct, frozen=True, tag_field="kind", tag=True):
-    """`times` calls at once, each from its own thread, on as many sets of arrays; a single one under `conditions`."""
+    """One call."""
 
     op: Op
     spec: str
-    times: int = 1
     conditions: Conditions = Conditions()
+
+
+How = Literal["each", "together", "repeat"]
+
+
+class Several(Struct, frozen=True, tag_field="kind", tag=True):
+    """Several calls, as `Caller` has them: `each`, of which every one is answered by itself, `together` or `repeat`."""
+
+    calls: list[Call]
+    how: How
+    times: int = 1
 
 
 class Sample(Struct, frozen=True, tag_field="kind", tag=True):
@@ -95,7 +106,7 @@ class Results(Struct, frozen=True, tag_field="kind", tag=True):
     facts: list[CallFacts]
 
 
-Requests = Open | Allow | Ask | AskAll | Call | Sample
+Requests = Open | Allow | Ask | AskAll | Call | Several | Sample
 Replies = Opened | Refusal | Refusals | Results
 _spec = lru_cache(maxsize=4096)(ConvSpec.parse)
 
@@ -119,16 +130,25 @@ class Child:
         if isinstance(message, AskAll):
             asked = [backend.unsupported(message.op, _spec(text), message.dtype) for text in message.specs]
             return [(Refusals(asked), ())]
+        if isinstance(message, Several):
+            return self._several(backend, message, arrays)
         spec = _spec(message.spec)
         if isinstance(message, Ask):
             return [(Refusal(backend.unsupported(message.op, spec, message.dtype)), ())]
         if isinstance(message, Sample):
             return self._results([backend.sample(message.op, spec, message.dtype, message.seed, message.points)])
-        if message.times == 1:
-            return self._results([backend.call(message.op, spec, arrays, message.conditions)])
-        size = len(arrays) // message.times
-        several = [arrays[k * size : (k + 1) * size] for k in range(message.times)]
-        return self._results(backend.together(message.op, spec, several))
+        return self._results([backend.call(message.op, spec, arrays, message.conditions)])
+
+    def _several(self, backend: InProcess, message: Several, arrays: list[Array | None]) -> Answers:
+        rest = iter(arrays)
+        calls = [
+            OneCall(one.op, _spec(one.spec), [next(rest) for _ in ARGUMENTS[one.op]], one.conditions)
+            for one in message.calls
+        ]
+        if message.how == "each":
+            return (answer for one in calls for answer in self._results([backend.call(*one)]))
+        make = backend.together if message.how == "together" else backend.repeat
+        return self._results(make(calls, message.times))
 
     def _open(self, message: Open) -> Opened:
         self._room = memory.Room(

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 
 from harness.calls import child
-from harness.calls.caller import PLAIN, Arrays, CallFacts, CallResult, Conditions
+from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.calls.limits import memory
 from harness.calls.limits.seconds import DEADLINE, FIRST_CALL, loading, loading_in_words
 from harness.calls.worker import Worker, WorkerDied, WorkerError
@@ -26,6 +26,7 @@ _AT_ONCE = 250  # geometries in a question
 _MOST_DEATHS = 3  # of an op, or of `unsupported`; one hang is enough
 _POISON = "165"
 _UNSUPPORTED = "unsupported"
+_Message = child.Call | child.Several | child.Sample
 
 
 class InChild:
@@ -44,7 +45,7 @@ class InChild:
         self._target, self._deadline, self._memory = target, deadline, memory
         self._worker: Worker | None = None
         self._allowed = 0  # bytes of a call's arrays that the child knows of
-        self._called: set[Op] = set()
+        self._ops_called: set[Op] = set()
         self._deaths: Counter[str] = Counter()
         self._barred: dict[str, str] = {}  # ops and `unsupported`, and why they are not called any more
         self._lost = ""  # why it cannot be loaded any more
@@ -80,17 +81,26 @@ class InChild:
 
     def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
         """See `Caller`."""
-        return self._call(op, spec, child.Call(op, str(spec), conditions=conditions), arrays)[0]
+        return self._called([OneCall(op, spec, arrays)], child.Call(op, str(spec), conditions))[0]
 
-    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[CallResult]:
+    def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
         """See `Caller`."""
-        every = [a for arrays in several for a in arrays]
-        results = self._call(op, spec, child.Call(op, str(spec), len(several)), every, len(several))
-        return results if len(results) == len(several) else results * len(several)
+        return self._called(calls, _several(calls, "each"), answers=len(calls))
+
+    def together(self, calls: Sequence[OneCall], times: int = 1) -> list[CallResult]:
+        """See `Caller`. A death is that of each."""
+        results = self._called(calls, _several(calls, "together", times), at_once=len(calls))
+        return results if len(results) == len(calls) else results * len(calls)
+
+    def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
+        """See `Caller`. A death is that of each."""
+        results = self._called(calls, _several(calls, "repeat", times))
+        return results if len(results) == len(calls) else results * len(calls)
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
         """See `Caller`."""
-        return self._call(op, spec, child.Sample(op, str(spec), dtype, seed, list(points)))[0]
+        message = child.Sample(op, str(spec), dtype, seed, list(points))
+        return self._called([OneCall(op, spec, ())], message)[0]
 
     def close(self) -> None:
         """End the child."""
@@ -109,27 +119,34 @@ class InChild:
         reason: str | None = refusal.reason
         return reason
 
-    def _call(
-        self, op: Op, spec: ConvSpec, message: child.Call | child.Sample, arrays: Arrays = (), times: int = 1
+    def _called(
+        self, calls: Sequence[OneCall], message: _Message, answers: int = 1, at_once: int = 1
     ) -> list[CallResult]:
-        if op in self._barred:
-            return [CallResult(error=f"was not run: {self._barred[op]}", died=True)]
-        deadline = self._deadline if op in self._called else self._deadline * FIRST_CALL
-        self._called.add(op)
+        """What came of the calls of a message, in so many answers. If the process died, that is the last result."""
+        for op in dict.fromkeys(one.op for one in calls):
+            if op in self._barred:
+                return [CallResult(error=f"was not run: {self._barred[op]}", died=True)]
+        ops = {one.op for one in calls}
+        deadline = self._deadline if ops <= self._ops_called else self._deadline * FIRST_CALL
+        self._ops_called |= ops
+        arrays = [a for one in calls for a in one.arrays]
+        results: list[CallResult] = []
         try:
-            self._make_room(times * memory.of_call(op, spec, _dtype(message, arrays)))
-            answer, made = self._ask(message, child.Results, deadline, arrays)
+            self._make_room(at_once * max(memory.of_call(op, spec, _dtype(message, a)) for op, spec, a, _ in calls))
+            for answer, made in self._answered(message, [child.Results] * answers, deadline, arrays):
+                results += [
+                    CallResult(**structs.asdict(facts), result=result)
+                    for facts, result in zip(answer.facts, made, strict=True)
+                ]
         except WorkerDied as death:
-            return [CallResult(error=self._after_death(op, death), died=True)]
+            before = results[: len(calls) - 1]
+            return [*before, CallResult(error=self._after_death(calls[len(before)].op, death), died=True)]
         except WorkerError as error:  # not even the harness's own part of the child had the memory that it needs
             if not memory.ran_out(str(error)):
                 raise
-            answer, made = child.Results([CallFacts(error=str(error))]), [None]
-        results = [
-            CallResult(**structs.asdict(facts), result=result) for facts, result in zip(answer.facts, made, strict=True)
-        ]
+            results.append(CallResult(error=str(error)))
         if any(memory.ran_out(result.error) for result in results):
-            self._count_death(op, "ran out of memory")  # what it hoards would fail the next call too
+            self._count_death(calls[0].op, "ran out of memory")  # what it hoards would fail the next call too
         return results
 
     def _make_room(self, size: int) -> None:
@@ -159,6 +176,16 @@ class InChild:
 
         None if no answer is due. Raises `WorkerDied`.
         """
+        found = list(self._answered(message, [] if answer is None else [answer], deadline, arrays))
+        return found[0] if found else None
+
+    def _answered(
+        self, message: Struct, answers: Sequence[type], deadline: float, arrays: Arrays = ()
+    ) -> Iterator[tuple[Any, list[Array | None]]]:
+        """The answers to a message, which are to be of those types, with their arrays, as they come.
+
+        Raises `WorkerDied`, also if there are others.
+        """
         if self._worker is None and not self._lost:
             try:
                 self._start()
@@ -166,11 +193,15 @@ class InChild:
                 self._lost = str(reason)
         if self._worker is None:
             raise WorkerDied(self._lost, hung=False)
-        found = list(self._worker.request(message, deadline, arrays))
-        if [type(one) for one, _ in found] != ([] if answer is None else [answer]):
+        found: list[type] = []
+        for one, made in self._worker.request(message, deadline, arrays):
+            found.append(type(one))
+            if found == list(answers[: len(found)]):
+                yield one, made
+        if found != list(answers):
             self.close()
-            raise WorkerDied(f"it gave {len(found)} answers to one call", hung=False)
-        return found[0] if found else None
+            asked = "one call" if len(answers) < 2 else f"{len(answers)} calls"
+            raise WorkerDied(f"it gave {len(found)} answers to {asked}", hung=False)
 
     def _start(self) -> child.Opened:
         self._worker = Worker("harness.calls.child", child.Replies, dict(os.environ) | {"MALLOC_PERTURB_": _POISON})
@@ -194,7 +225,11 @@ class InChild:
         return opened
 
 
-def _dtype(message: child.Call | child.Sample, arrays: Sequence[Array | None]) -> str:
+def _several(calls: Sequence[OneCall], how: child.How, times: int = 1) -> child.Several:
+    return child.Several([child.Call(one.op, str(one.spec), one.conditions) for one in calls], how, times)
+
+
+def _dtype(message: _Message, arrays: Sequence[Array | None]) -> str:
     """Of the arrays; a check may give none of them, to see what becomes of that."""
     if isinstance(message, child.Sample):
         return message.dtype

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from harness.calls import memory_layouts, seeing
-from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
+from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.calls.limits.threads import thread_limit
 from harness.contract.protocol import Array, CompleteBackend
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import data
+
+_KEPT = 8  # results that no later call may change
+_SMALL = 2**20  # bytes: of larger arrays only the last is kept, and none is written to in place
+_OFTEN = 1e-5  # seconds until another thread has its turn, where several call at once
 
 
 class InProcess:
@@ -21,7 +28,8 @@ class InProcess:
 
     def __init__(self, backend: CompleteBackend) -> None:
         self.backend, self.name, self.numerics = backend, backend.name, backend.numerics
-        self._previous: tuple[Any, bytes] | None = None
+        self._earlier: deque[tuple[Any, bytes]] = deque(maxlen=_KEPT)
+        self._given: list[Array | None] = []  # of the call before
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """The backend's own answer."""
@@ -32,34 +40,55 @@ class InProcess:
 
     def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
         """See `Caller`."""
-        given = [None if a is None else memory_layouts.arrange(a, conditions.layout) for a in arrays]
+        given = self._arranged(arrays, conditions)
         with thread_limit(conditions.threads):
             if conditions.poisoned:
                 seeing.poison(op, spec, given)
             return self._watched(op, spec, given)
 
-    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[CallResult]:
-        """See `Caller`. The threads start their calls at the same moment."""
-        results = [CallResult(error="RuntimeError: the call did not end") for _ in several]
-        barrier = threading.Barrier(len(several))
+    def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
+        """See `Caller`."""
+        return [self.call(*one) for one in calls]
 
-        def one(number: int, given: list[Array | None]) -> None:
+    def together(self, calls: Sequence[OneCall], times: int = 1) -> list[CallResult]:
+        """See `Caller`. The threads start their calls at the same moment, and take turns often."""
+        results = [CallResult(error="RuntimeError: the call did not end") for _ in calls]
+        barrier = threading.Barrier(len(calls))
+
+        def several(number: int, one: OneCall, given: list[Array | None]) -> None:
             barrier.wait()
-            results[number] = _caught(lambda: seeing.described(self._computed(op, spec, given)))
+            for time in range(1, times + 1):
+                result = self._looked_at(one, given)
+                results[number] = _first_or_other(results[number], result, time)
+                if result.error or results[number].differs:
+                    return
 
         pool = [
-            threading.Thread(target=one, args=(number, [None if a is None else a.copy() for a in arrays]), daemon=True)
-            for number, arrays in enumerate(several)
+            threading.Thread(target=several, args=(number, one, _copies(one.arrays)), daemon=True)
+            for number, one in enumerate(calls)
         ]
-        for thread in pool:
-            thread.start()
-        for thread in pool:
-            thread.join()
+        with _switching_often():
+            for thread in pool:
+                thread.start()
+            for thread in pool:
+                thread.join()
+        return results
+
+    def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
+        """See `Caller`. It ends with the first that is another than before, or that raises."""
+        given, results = [_copies(one.arrays) for one in calls], [CallResult() for _ in calls]
+        for time in range(1, times + 1):
+            number = (time - 1) % len(calls)
+            result = self._looked_at(calls[number], given[number])
+            results[number] = _first_or_other(results[number], result, time if time > len(calls) else 1)
+            if result.error or results[number].differs:
+                break
         return results
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
         """See `Caller`."""
-        self._previous = None
+        self._earlier.clear()
+        self._given = []
 
         def sampled() -> CallResult:
             host = self._computed(op, spec, data.pooled(op, spec, dtype, seed))
@@ -69,6 +98,22 @@ class InProcess:
             return CallResult(result=values, shape=host.shape)
 
         return _caught(sampled)
+
+    def _arranged(self, arrays: Arrays, conditions: Conditions) -> list[Array | None]:
+        """New arrays in the layout that is asked for, or those of the call before with new values."""
+        layouts = [conditions.layout if conditions.only in (None, n) else "C" for n in range(len(arrays))]
+        given = [
+            None if a is None else memory_layouts.arrange(a, layout) for a, layout in zip(arrays, layouts, strict=True)
+        ]
+        if conditions.in_place and len(self._given) == len(given):
+            given = [_written(old, new) for old, new in zip(self._given, given, strict=True)]
+        is_small = sum(a.nbytes for a in given if a is not None) <= _SMALL
+        self._given = given if is_small else []
+        return given
+
+    def _looked_at(self, one: OneCall, given: Arrays) -> CallResult:
+        """One call on arrays that are its own, of which the result alone is told."""
+        return _caught(lambda: seeing.described(self._computed(one.op, one.spec, given)))
 
     def _computed(self, op: Op, spec: ConvSpec, given: Arrays) -> Array:
         own = [None if a is None else self.backend.from_numpy(a) for a in given]
@@ -97,13 +142,49 @@ class InProcess:
         return result
 
     def _compare_with_previous(self, result: CallResult, made: Any, host: Array) -> None:
-        """Against the backend's own previous result, which on a device is no host memory: its bytes are asked again."""
-        if self._previous is not None:
-            earlier = self.backend.to_numpy(self._previous[0])
-            result.previous_changed = earlier.tobytes() != self._previous[1]
-            if seeing.overlap(host, earlier) or made is self._previous[0]:
-                result.shares.append("the previous result")
-        self._previous = (made, host.tobytes())
+        """Against the backend's own last results, which on a device are no host memory: their bytes are asked again."""
+        for made_before, its_bytes in self._earlier:
+            earlier = self.backend.to_numpy(made_before)
+            result.previous_changed |= earlier.tobytes() != its_bytes
+            if seeing.overlap(host, earlier) or made is made_before:
+                shared = "the previous result" if made_before is self._earlier[-1][0] else "an earlier result"
+                result.shares = [*result.shares, shared] if shared not in result.shares else result.shares
+        if host.nbytes > _SMALL:
+            self._earlier.clear()
+        self._earlier.append((made, host.tobytes()))
+
+
+def _first_or_other(first: CallResult, result: CallResult, time: int) -> CallResult:
+    """What is told of a call that is repeated: its first result, or the one that is another."""
+    if time == 1 or first.error:
+        return result
+    a, b = first.result, result.result
+    if result.error or a is None or b is None or a.dtype != b.dtype or not np.array_equal(a, b):
+        result.differs = time
+        return result
+    return first
+
+
+def _copies(arrays: Arrays) -> list[Array | None]:
+    return [None if a is None else a.copy() for a in arrays]
+
+
+def _written(old: Array | None, new: Array | None) -> Array | None:
+    """The old array with the values of the new one, if it can hold them."""
+    if old is None or new is None or (old.shape, old.dtype) != (new.shape, new.dtype) or not old.flags.writeable:
+        return new
+    old[...] = new
+    return old
+
+
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_OFTEN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _caught(call: Callable[[], CallResult]) -> CallResult:

@@ -18,6 +18,7 @@ from harness.calls.worker import WorkerDied, WorkerError
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.targets import RegistryError, Target
 from harness.geometry.spec import ConvSpec
+from harness.tests.helpers.children.calls import calls_of
 
 _SPEC = ConvSpec.parse("n2c3h6w7_f4kh3kw2")
 _LARGE = ConvSpec.parse("n8c16h200w200_f4kh3kw3")
@@ -25,7 +26,7 @@ _X = [np.ones(_SPEC.x_shape, "f4")]
 _MINE = Target("./mine.py", "mine", "./mine.py")
 _HUNG = WorkerDied("no answer within 2 s", hung=True)
 _DEAD = WorkerDied("exited with code 3", hung=False)
-Answers = list[tuple[Struct, list[Any]]]
+Answers = list[Any]  # messages with their arrays, or what is raised
 Script = Callable[[Any], "Answers | Exception"]
 
 
@@ -46,9 +47,10 @@ class Children:
     def request(self, message: Struct, deadline: float, arrays: Any = ()) -> Iterator[tuple[Struct, list[Any]]]:
         self.asked.append((message, deadline, len(arrays)))
         found = self.script(message)
-        if isinstance(found, BaseException):
-            raise found
-        yield from found
+        for one in [found] if isinstance(found, BaseException) else found:
+            if isinstance(one, BaseException):
+                raise one
+            yield one
 
     def close(self) -> None:
         self.closed += 1
@@ -68,9 +70,14 @@ def right(message: Any) -> Answers:
         return [(child.Refusal("no groups" if message.op == "conv2d" else None), [])]
     if isinstance(message, child.AskAll):
         return [(child.Refusals(["small" if text == str(_SPEC) else None for text in message.specs]), [])]
-    times = message.times if isinstance(message, child.Call) else 1
-    facts = [CallFacts(kind=f"kind {n}", shape=(n,)) for n in range(times)]
-    return [(child.Results(facts), [np.full(1, n) for n in range(times)])]
+    count = len(message.calls) if isinstance(message, child.Several) else 1
+    results: Answers = [
+        (child.Results([CallFacts(kind=f"kind {n}", shape=(n,))]), [np.full(1, n)]) for n in range(count)
+    ]
+    if isinstance(message, child.Several) and message.how != "each":
+        facts = [answer.facts[0] for answer, _ in results if isinstance(answer, child.Results)]
+        return [(child.Results(facts), [array for _, (array,) in results])]
+    return results
 
 
 def opened(
@@ -197,7 +204,7 @@ def test_a_call_has_its_conditions_its_arrays_and_its_facts(monkeypatch: pytest.
     conditions = Conditions("F", 3, True)
     found = backend.call("im2col", _SPEC, [*_X, None], conditions)
     assert (found.kind, found.shape, found.result.tolist()) == ("kind 0", (0,), [0])
-    assert children.asked[-1] == (child.Call("im2col", str(_SPEC), 1, conditions), 6.0, 2)
+    assert children.asked[-1] == (child.Call("im2col", str(_SPEC), conditions), 6.0, 2)
 
 
 def test_the_first_call_of_each_op_has_three_times_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,12 +216,30 @@ def test_the_first_call_of_each_op_has_three_times_the_deadline(monkeypatch: pyt
 
 def test_calls_together_are_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch)
-    found = backend.together("conv2d", _SPEC, [[*_X, None]] * 3)
+    found = backend.together(calls_of("conv2d", _SPEC, [[*_X, None]] * 3))
     assert [one.kind for one in found] == ["kind 0", "kind 1", "kind 2"]
-    assert children.asked[-1] == (child.Call("conv2d", str(_SPEC), 3), 6.0, 6)
-    children.script = scripted(Call=_DEAD)
-    dead = backend.together("conv2d", _SPEC, [[*_X, None]] * 3)
+    call = child.Call("conv2d", str(_SPEC))
+    assert children.asked[-1] == (child.Several([call] * 3, "together"), 6.0, 6)
+    children.script = scripted(Several=_DEAD)
+    dead = backend.together(calls_of("conv2d", _SPEC, [[*_X, None]] * 3))
     assert [one.error for one in dead] == ["ended its process: exited with code 3"] * 3
+
+
+def test_each_call_has_its_answer_and_the_last_is_the_one_that_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, children = opened(monkeypatch)
+    calls = calls_of("im2col", _SPEC, [_X] * 3)
+    assert [one.kind for one in backend.each(calls)] == ["kind 0", "kind 1", "kind 2"]
+    children.script = scripted(Several=[*right(child.Several([child.Call("im2col", str(_SPEC))] * 2, "each")), _DEAD])
+    found = backend.each(calls)
+    assert [one.error for one in found] == ["", "", "ended its process: exited with code 3"]
+    assert [one.died for one in found] == [False, False, True]
+
+
+def test_repeated_calls_are_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, children = opened(monkeypatch)
+    found = backend.repeat(calls_of("im2col", _SPEC, [[_X[0]]] * 2), 50)
+    assert [one.kind for one in found] == ["kind 0", "kind 1"]
+    assert children.asked[-1] == (child.Several([child.Call("im2col", str(_SPEC))] * 2, "repeat", 50), 6.0, 2)
 
 
 def test_a_sample_carries_its_points(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +318,7 @@ def test_the_child_knows_of_large_arrays_before_they_come(monkeypatch: pytest.Mo
         backend.call("im2col", _LARGE, large)
     assert children.of(child.Allow) == [child.Allow(size)]
     assert [type(message) for message, _, _ in children.asked[2:4]] == [child.Allow, child.Call]
-    backend.together("im2col", _LARGE, [large] * 3)
+    backend.together(calls_of("im2col", _LARGE, [large] * 3))
     backend.sample("im2col", _LARGE, "float64", "s", [])
     assert children.of(child.Allow) == [child.Allow(size), child.Allow(3 * size)]
     backend.close()

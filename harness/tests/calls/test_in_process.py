@@ -17,6 +17,7 @@ from harness.contract.adapter import complete
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
 from harness.oracle import by_taps, data
+from harness.tests.helpers.children.calls import calls_of
 from harness.tests.helpers.faults.faulty import Right
 
 _SPEC = ConvSpec.parse("n2c3h6w7_f4kh3kw2")
@@ -98,7 +99,7 @@ def test_calls_together_are_at_the_same_time_and_each_has_its_own_arrays() -> No
         return right(x, spec)
 
     several = [[_X * (n + 1)] for n in range(4)]
-    found = caller(im2col).together("im2col", _SPEC, several)
+    found = caller(im2col).together(calls_of("im2col", _SPEC, several))
     assert [one.error for one in found] == [""] * 4
     assert len(threads | {threading.get_ident()}) == 5
     for n, one in enumerate(found):
@@ -116,7 +117,7 @@ def test_calls_together_start_when_all_are_ready(monkeypatch: pytest.MonkeyPatch
             return super().wait(timeout)
 
     monkeypatch.setattr("threading.Barrier", Barrier)
-    noting(started).together("im2col", _SPEC, [[_X]] * 3)
+    noting(started).together(calls_of("im2col", _SPEC, [[_X]] * 3))
     assert arrived == [0, 0, 0]
     assert len(started) == 3
 
@@ -129,7 +130,7 @@ def test_one_of_several_that_raises_costs_itself() -> None:
 
     odd = _X.copy()
     odd[0, 0, 0, 0] = 99
-    found = caller(im2col).together("im2col", _SPEC, [[_X], [odd], [_X]])
+    found = caller(im2col).together(calls_of("im2col", _SPEC, [[_X], [odd], [_X]]))
     assert [one.error.partition(" (")[0] for one in found] == ["", "SystemExit: 3", ""]
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from conformance.checks.under_test import BackendUnderTest, Failed, NotRun, RecordedCall
-from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
+from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.contract.protocol import ArgumentError, Array
 from harness.geometry.spec import ConvSpec, Op
+from harness.tests.helpers.children.calls import calls_of
 from harness.tests.helpers.faults.faulty import Right, load, result
 from harness.tests.helpers.suite.asked import asked
 
@@ -39,7 +40,15 @@ class Answers:
         self.asked.append(conditions)
         return self.given.pop(0)
 
-    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[CallResult]:
+    def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
+        """See `Caller`."""
+        return self.given
+
+    def together(self, calls: Sequence[OneCall], times: int = 1) -> list[CallResult]:
+        """See `Caller`."""
+        return self.given
+
+    def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
         """See `Caller`."""
         return self.given
 
@@ -81,7 +90,7 @@ FORMS = {
 def test_each_fault_of_a_call_has_its_sentence(name: str) -> None:
     outcome, text = FORMS[name]
     assert said(lambda: subject(outcome).run("im2col", _SPEC, _X)) == text
-    assert said(lambda: subject(columns(), outcome).together("im2col", _SPEC, [[_X], [_X]])) == text
+    assert said(lambda: subject(columns(), outcome).together(calls_of("im2col", _SPEC, [[_X], [_X]]))) == text
 
 
 def test_one_that_raises_and_one_that_dies_are_seen_in_an_observation_too() -> None:
@@ -175,7 +184,7 @@ def test_the_arrays_that_are_kept_are_those_that_the_layout_can_hold() -> None:
 def test_calls_at_once_are_kept_up_to_the_one_that_failed() -> None:
     tested = subject(columns(), columns("int32"), columns())
     with pytest.raises(Failed):
-        tested.together("im2col", _SPEC, [[_X], [_X + 1], [_X + 2]])
+        tested.together(calls_of("im2col", _SPEC, [[_X], [_X + 1], [_X + 2]]))
     assert [call.arrays[0].flat[0] for call in tested.calls if call.arrays[0] is not None] == [0, 1]
 
 
@@ -195,5 +204,5 @@ def test_only_calls_that_fit_are_valid() -> None:
 
 def test_together_gives_the_results_in_the_order_of_the_arguments() -> None:
     tested = asked(load(result(lambda op, spec, out, arrays: out)), _SPEC)
-    got = tested.together("im2col", _SPEC, [[_X], [_X * 2], [_X * 3]])
+    got = tested.together(calls_of("im2col", _SPEC, [[_X], [_X * 2], [_X * 3]]))
     assert [float(np.max(a)) for a in got] == [251, 502, 753]

@@ -25,6 +25,7 @@ from harness.contract import registry
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import data
+from harness.tests.helpers.children.calls import calls_of
 from harness.tests.helpers.plugins import GOOD, called, edited
 from harness.tests.helpers.recorded import recorded, written
 
@@ -177,7 +178,7 @@ def test_calls_at_once_are_made_at_once(tmp_path: Path) -> None:
     )
     backend = InProcess(registry.load(str(written(tmp_path, source))))
     several = [data.exact("im2col", _SPEC, "float32", str(n)) for n in range(4)]
-    outcomes = backend.together("im2col", _SPEC, several)
+    outcomes = backend.together(calls_of("im2col", _SPEC, several))
     calls = [RecordedCall("im2col", _SPEC, a, outcome) for a, outcome in zip(several, outcomes, strict=True)]
     script = standalone(calls, "contract.concurrent/im2col", "wrong", called("mine.py"))
     assert len(script.splitlines()) <= 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
+from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.contract.protocol import Numerics
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
@@ -58,9 +58,17 @@ class FakeCaller:
         self.called.append((op, str(spec), conditions))
         return self.answers(op, spec, arrays, conditions)
 
-    def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[CallResult]:
+    def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
         """One call after the other."""
-        return [self.call(op, spec, arrays) for arrays in several]
+        return [self.call(*one) for one in calls]
+
+    def together(self, calls: Sequence[OneCall], times: int = 1) -> list[CallResult]:
+        """One call after the other, each once."""
+        return self.each(calls)
+
+    def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
+        """Each once."""
+        return self.each(calls)
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
         """Not for fakes."""

@@ -14,6 +14,7 @@ from conformance.run import engine
 from conformance.run.plan import plan
 from harness.contract.status import Status
 from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.tests.helpers.children.calls import calls_of
 from harness.tests.helpers.faults.faulty import Right, load
 from harness.tests.helpers.suite.fakes import FakeCaller
 
@@ -22,7 +23,7 @@ _X = np.ones(_SPEC.x_shape, np.float32)
 _CALLS: dict[str, Callable[[BackendUnderTest], Any]] = {
     "run": lambda subject: subject.run("im2col", _SPEC, _X),
     "observe": lambda subject: subject.observe("im2col", _SPEC, _X),
-    "together": lambda subject: subject.together("im2col", _SPEC, [[_X], [_X]]),
+    "together": lambda subject: subject.together(calls_of("im2col", _SPEC, [[_X], [_X]])),
     "sample": lambda subject: subject.sample("im2col", _SPEC, "float32", "seed", [(0, 0, 0)]),
     "attempt": lambda subject: subject.attempt("im2col", _SPEC, None),
 }
