@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import Any, TypeVar, cast
 
@@ -10,11 +10,12 @@ import numpy as np
 
 from conformance.cases.case import Case
 from harness.contract.protocol import Array, Numerics
-from harness.oracle import by_taps, data
+from harness.oracle import by_taps, data, dyadic
 from harness.oracle.comparing import allowance
 
 Arrays = tuple[Array | None, ...]
 _Make = TypeVar("_Make", bound=Callable[..., Any])
+_AS_WRITTEN = ("direct", "gemm")
 _SMALL = 2**20  # bytes of a case's arrays: larger ones are made anew each time, or thousands of them would fill memory
 
 
@@ -58,6 +59,37 @@ def real_expected(case: Case, numerics: Numerics) -> tuple[Array, Array]:
     absolute = by_taps.absolute(case.op, case.spec, *arrays)
     count = by_taps.term_count(case.op, case.spec, *arrays)
     return _frozen(exact), _frozen(allowance(case.dtype, numerics, exact, absolute, count, case.op))
+
+
+def filled_inputs(case: Case, kind: str) -> Arrays:
+    """Fresh inputs with all the digits that fit: "wide", or a single term a sum, of all digits in one argument: "0"."""
+    return _fresh(_filled(case, kind))
+
+
+@_kept(8192)
+def filled_expected(case: Case, kind: str, numerics: Numerics) -> tuple[Array, Array | None]:
+    """The exact result, and the error that is allowed: none where products and sums are formed as they are written."""
+    arrays = _filled(case, kind)
+    accumulate: Any = np.int64 if case.dtype.startswith("int") else np.float64
+    exact = by_taps.run(case.op, case.spec, *arrays, accumulate=accumulate)
+    allowed = bound(case, numerics, arrays, exact)
+    return (exact.astype(case.dtype) if case.dtype == "float16" and allowed is None else exact), allowed
+
+
+def bound(case: Case, numerics: Numerics, arrays: Sequence[Array | None], exact: Array) -> Array | None:
+    """The error allowed where every sum is exact: none, unless the algorithm forms other sums than the definition."""
+    if numerics in _AS_WRITTEN or case.dtype.startswith("int"):
+        return None
+    absolute = by_taps.absolute(case.op, case.spec, *arrays)
+    count = by_taps.term_count(case.op, case.spec, *arrays)
+    return allowance(case.dtype, numerics, exact, absolute, count, case.op)
+
+
+@_kept(8192)
+def _filled(case: Case, kind: str) -> Arrays:
+    if kind == "wide":
+        return _drop_bias(case, dyadic.wide(case.op, case.spec, case.dtype, str(case)))
+    return _drop_bias(case, dyadic.one_term(case.op, case.spec, case.dtype, str(case), int(kind)))
 
 
 @_kept(8192)

@@ -71,6 +71,11 @@ GEOMETRIES = {
     "batch_of_7": "n7c2h4w5_f3kh2kw2",
     "empty_batch": "n0c3h5w4_f2kh2kw3_sh2sw1_pt1pb0pl0pr1",
     "empty_batch_grouped": "n0c4h5w5_f4kh3kw3_g2",
+    # for many calls, and for calls on geometries that differ in one parameter: each can change, the output stays
+    "tiny": "n1c2h2w3_f2kh2kw2",
+    "neighbours_grouped": "n2c4h9w10_f4kh3kw2_sh3sw4_pt1pb1pl2pr1_dh1dw2_g2",
+    "neighbours_dilated": "n2c4h9w10_f4kh2kw3_sh3sw4_pt1pb1pl1pr1_dh2dw1",
+    "neighbours_square": "n2c2h8w9_f2kh3kw3_sh3sw3_pt1pb1pl1pr1",
     # tails of vector and block widths
     "channels_17_filters_15": "n1c17h4w5_f15kh2kw2",
     "width_33": "n1c2h3w33_f2kh3kw3_pt1pb1pl1pr1",

@@ -1,8 +1,8 @@
 """The clauses about memory, whose it is and how it lies, and about what is in it.
 
 The ids are `contract.contiguous`, `contract.writeable`, `contract.inputs_untouched`, `contract.no_alias_input`,
-`contract.no_alias_previous`, `contract.uninitialised`, `contract.strided_inputs`, `values.strided` and
-`contract.nonfinite`.
+`contract.no_alias_previous`, `contract.uninitialised`, `contract.strided_inputs`, `values.strided`, `contract.bounds`
+and `contract.nonfinite`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from conformance.cases.specs import DISTINCT, some
 from conformance.checks.registration import Variant, asks
 from conformance.checks.under_test import BackendUnderTest, Failed, Refused, require_ended, require_form
 from harness.calls.caller import Conditions, OneCall
-from harness.calls.memory_layouts import MEMORY_LAYOUTS, representable
-from harness.contract.protocol import Array
+from harness.calls.memory_layouts import GUARDED, MEMORY_LAYOUTS, representable
+from harness.contract.protocol import ARGUMENTS, Array
 from harness.contract.status import Grade
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
@@ -94,33 +94,45 @@ def _layouts(op: Op) -> list[Variant]:
     return [Variant(layout=name) for name in MEMORY_LAYOUTS[1:]]
 
 
-_ARRANGED = [*DISTINCT[:1], *some("pad_symmetric", "pointwise")]
-
-
-@asks("contract.strided_inputs", _ARRANGED, variants=_layouts, grade=Grade.FORM)
+@asks("contract.strided_inputs", DISTINCT[:1], variants=_layouts, grade=Grade.FORM)
 def strided_inputs(subject: BackendUnderTest, case: Case) -> None:
     """No exception for inputs in any order of axes, any steps, read-only, broadcast, mapped from a file, unaligned."""
-    arrays = _arranged(case)
+    arrays = [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
     subject.observe(case.op, case.spec, *arrays, conditions=Conditions(layout=case.layout))
 
 
-@asks("values.strided", _ARRANGED, variants=_layouts)
+@asks("values.strided", [*DISTINCT[:1], *some("pointwise")], variants=_layouts)
 def strided(subject: BackendUnderTest, case: Case) -> None:
-    """Right wherever the inputs lie in memory; a layout that the backend refuses by an exception is not judged here."""
-    arrays = _arranged(case)
-    outcome = subject.outcome(case.op, case.spec, *arrays, conditions=Conditions(layout=case.layout))
-    if outcome.error and not outcome.died:
-        raise Refused(f"{case.layout} inputs: raised {outcome.error}")
-    require_ended(case.op, outcome)
-    got = require_form(case.op, case.spec, case.dtype, outcome)
-    difference = mismatch(got, by_taps.run(case.op, case.spec, *arrays))
-    if difference:
-        raise Failed(f"{case.op} on {case.layout} inputs: {difference}")
+    """Right wherever the inputs lie in memory, all of them or one alone, the others as usual.
+
+    A layout that the backend refuses by an exception is not judged here.
+    """
+    arrays = case_data.exact_inputs(case)
+    which = [None, *range(len(arrays))] if len(arrays) > 1 else [None]
+    calls = [OneCall(case.op, case.spec, arrays, Conditions(layout=case.layout, only=only)) for only in which]
+    for one, outcome in zip(calls, subject.outcomes(calls), strict=False):
+        only = one.conditions.only
+        where = f"{case.layout} inputs" if only is None else f"{case.layout} {ARGUMENTS[case.op][only]}"
+        if outcome.error and not outcome.died:
+            raise Refused(f"{where}: raised {outcome.error}")
+        require_ended(case.op, outcome)
+        got = require_form(case.op, case.spec, case.dtype, outcome)
+        values = subject.calls[-1].arrays  # as the layout can hold them
+        expected = by_taps.run(case.op, case.spec, *values)
+        difference = mismatch(got, expected, case_data.bound(case, subject.backend.numerics, values, expected))
+        if difference:
+            raise Failed(f"{case.op} on {where}: {difference}")
 
 
-def _arranged(case: Case) -> list[Array | None]:
-    """Whole-number inputs of the case that its memory layout can hold."""
-    return [None if a is None else representable(a, case.layout) for a in case_data.exact_inputs(case)]
+@asks(
+    "contract.bounds",
+    [*DISTINCT[:2], *some("plain", "stride_not_tiling", "width_33", "pointwise")],
+    variants=lambda op: [Variant(layout=name) for name in GUARDED],
+    grade=Grade.SAFETY,
+)
+def bounds(subject: BackendUnderTest, case: Case) -> None:
+    """Nothing is read or written before or behind an input: there the next page of memory is out of bounds."""
+    subject.observe(case.op, case.spec, *case_data.exact_inputs(case), conditions=Conditions(layout=case.layout))
 
 
 # Weights and slopes are tested only where no window touches padding: there 0 * NaN of explicit columns cannot arise.

@@ -1,7 +1,7 @@
 """The clauses about several calls: repeated, after other calls or errors, split into batches, from several threads.
 
-The ids are `contract.repeatable`, `contract.state`, `contract.batch_split`, `contract.threads`,
-`contract.concurrent` and `contract.after_error`.
+The ids are `contract.repeatable`, `contract.batch_split`, `contract.threads`, `contract.concurrent` and
+`contract.after_error`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed, Refused
+from conformance.checks.under_test import BackendUnderTest, Failed
 from harness.calls.caller import Conditions, OneCall
-from harness.geometry.spec import ConvSpec
+from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle.comparing import mismatch
 
+_TIMES = 12  # that each thread calls, where they call different things
 _CALLERS = 4  # threads that call at the same moment
 
 
@@ -36,36 +37,6 @@ def repeatable(subject: BackendUnderTest, case: Case) -> None:
         if first.tobytes() != again.tobytes():
             difference = mismatch(again, first) or "the values are equal, the signs of zeros or the bits of NaN are not"
             raise Failed(f"{case.op} gave other bits the {time} time: {difference}")
-
-
-@asks("contract.state", DISTINCT)
-def state(subject: BackendUnderTest, case: Case) -> None:
-    """A call is right whatever was called before: same shapes with other strides, pads and dilation (stale caches)."""
-    related_specs = [s for s in _same_shapes(case.spec) if subject.refusal(case.op, s, case.dtype) is None]
-    if len(related_specs) < 2:
-        raise Refused("no two geometries of the same shapes")
-    for spec in related_specs:
-        related = Case(case.check, case.op, case.dtype, spec, seed=case.seed)
-        difference = mismatch(
-            subject.run(related.op, related.spec, *case_data.exact_inputs(related)), case_data.exact_expected(related)
-        )
-        if difference:
-            raise Failed(f"{case.op} on {spec}, after related geometries: {difference}")
-
-
-def _same_shapes(spec: ConvSpec) -> list[ConvSpec]:
-    """Five geometries whose x and w have the same shapes; the same one five times if its kernel needs the padding."""
-    (h, w), (kh, kw) = spec.input_size, spec.kernel_size
-    if kh > h or kw > w:
-        return [spec] * 5
-    plain = replace(spec, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1))
-    return [
-        plain,
-        replace(plain, stride=(2, 2)),
-        replace(plain, padding=(kh, 0, 0, kw)),
-        replace(plain, padding=(0, kh, kw, 0)),
-        replace(plain, dilation=(1, min(2, w // kw))),
-    ]
 
 
 @asks("contract.batch_split", DISTINCT)
@@ -107,13 +78,36 @@ def _all_threads(cores: int | None) -> int:
 
 @asks("contract.concurrent", [*DISTINCT[:2], *some("pad_symmetric")])
 def concurrent(subject: BackendUnderTest, case: Case) -> None:
-    """Right when several threads of the caller call at the same moment, each with its own data."""
+    """Right when several threads of the caller call at the same moment, each with its own data.
+
+    First all on the same geometry, then again and again on several geometries and, where it has another op, ops.
+    """
     cases = [Case(case.check, case.op, case.dtype, case.spec, seed=case.seed + n) for n in range(_CALLERS)]
     results = subject.together([OneCall(case.op, case.spec, case_data.exact_inputs(one)) for one in cases])
     for number, (one, got) in enumerate(zip(cases, results, strict=True)):
         difference = mismatch(got, case_data.exact_expected(one))
         if difference:
             raise Failed(f"{case.op}, call {number} of {_CALLERS} at once: {difference}")
+
+    jobs = [(case.op, case.spec), (case.op, case.spec), *_others(subject, case)]
+    mixed = [Case(case.check, op, case.dtype, spec, seed=case.seed + n) for n, (op, spec) in enumerate(jobs)]
+    calls = [OneCall(one.op, one.spec, case_data.exact_inputs(one)) for one in mixed]
+    for one, got in zip(mixed, subject.together(calls, _TIMES), strict=True):
+        difference = mismatch(got, case_data.exact_expected(one))
+        if difference:
+            raise Failed(f"{one.op} on {one.spec}, among {len(jobs)} different calls at once: {difference}")
+
+
+def _others(subject: BackendUnderTest, case: Case) -> list[tuple[Op, ConvSpec]]:
+    """Another geometry of the op, and another op on something larger, which is still running when the others end."""
+    small = (spec for spec in (*DISTINCT, *some("plain", "pointwise")) if spec != case.spec)
+    large = ((op, spec) for op in OPS if op != case.op for spec in some("many_channels", "wide_strided", "plain"))
+    others = [*((case.op, spec) for spec in small), *large]
+    claimed = [(op, spec) for op, spec in others if subject.refusal(op, spec, case.dtype) is None]
+    return [
+        *[job for job in claimed if job[0] == case.op][:1],
+        *[job for job in claimed if job[0] != case.op][:1],
+    ]
 
 
 @asks("contract.after_error", DISTINCT[:2])

@@ -14,7 +14,7 @@ import numpy as np
 from harness.calls.caller import PLAIN, Arrays, Caller, CallResult, Conditions, OneCall
 from harness.calls.limits.memory import ran_out
 from harness.calls.memory_layouts import representable
-from harness.contract.protocol import ArgumentError, Array, validate
+from harness.contract.protocol import ArgumentError, Array, dtype_name, validate
 from harness.geometry.spec import ConvSpec, Op
 
 
@@ -129,10 +129,15 @@ class BackendUnderTest:
         for one, outcome in zip(calls, outcomes, strict=False):  # there are fewer if one died, which raises
             yield self._right_form(one, outcome)
 
-    def observe_each(self, calls: Sequence[OneCall]) -> Iterator[CallResult]:
-        """All that is known of calls that are made like this."""
+    def outcomes(self, calls: Sequence[OneCall]) -> Iterator[CallResult]:
+        """What came of calls that are made like this, whatever that is; the last is the one that died."""
         for one, outcome in zip(calls, self._handed_over(calls, self.backend.each), strict=False):
             self.calls.append(_recorded(one, outcome))
+            yield outcome
+
+    def observe_each(self, calls: Sequence[OneCall]) -> Iterator[CallResult]:
+        """All that is known of them. Raises `Failed` at the first that raised, exited, crashed or hung."""
+        for one, outcome in zip(calls, self.outcomes(calls), strict=False):
             with self._naming(one.spec):
                 require_ended(one.op, outcome)
             yield outcome
@@ -211,7 +216,7 @@ def _at(time: int) -> Iterator[None]:
 
 def _dtype(arrays: Arrays) -> str:
     """Of the arrays of a valid call, which is one."""
-    return str(next(a.dtype for a in arrays if a is not None))
+    return dtype_name(next(a.dtype for a in arrays if a is not None))
 
 
 def require_ended(op: Op, outcome: CallResult) -> None:

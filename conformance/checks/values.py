@@ -5,6 +5,10 @@ The ids are `values.exact`, `values.real`, `values.domain` and `values.golden`.
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
 from conformance.cases import case_data
@@ -13,8 +17,11 @@ from conformance.cases.golden import EXAMPLES
 from conformance.cases.specs import ALL, DISTINCT, some
 from conformance.checks.registration import Variant, asks
 from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
+from harness.calls.caller import PLAIN, Conditions, OneCall
+from harness.calls.memory_layouts import MEMORY_LAYOUTS
+from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec, Op
-from harness.oracle.comparing import mismatch, share_used
+from harness.oracle.comparing import Mismatch, mismatch, share_used
 
 DOMAIN = "values.domain"
 _LONG_SUMS = some("many_channels", "width_33", "batch_of_7")
@@ -50,12 +57,49 @@ def real(subject: BackendUnderTest, case: Case) -> None:
         raise Failed(str(difference))
 
 
+_LITTLE = 20_000  # multiply-adds: such a geometry is asked on several kinds of data
+ARRANGED = [name for name in MEMORY_LAYOUTS[1:] if not name.startswith("broadcast")]  # that hold any values
+_Asked = tuple[str, OneCall, Callable[[Array], Mismatch | None]]  # in what way, what, and what differs
+
+
 @asks(DOMAIN, ())
 def domain(subject: BackendUnderTest, case: Case) -> None:
-    """A geometry of the part that a backend does: whole numbers are equal, real ones within the bound."""
-    exact(subject, case)
-    if case.dtype.startswith("float"):
-        real(subject, case)
+    """A geometry of the domain: numbers that fill the dtype are equal. Little ones also, by turns, in other ways.
+
+    Which ones is a matter of the geometry and op: real numbers, a single term in each sum, another memory layout.
+    """
+    turn = zlib.crc32(f"{case.op}/{case.spec}".encode())
+    case = replace(case, bias=turn % 3 > 0)
+    asked = [_filled(subject, case, "wide", PLAIN)]
+    if max(case.spec.macs, case.spec.work("im2col")) <= _LITTLE:
+        asked += _more(subject, case, turn)
+    for got, (what, _, judge) in zip(subject.each([call for _, call, _ in asked]), asked, strict=True):
+        difference = judge(got)
+        if difference:
+            raise Failed(f"{what}{difference}")
+
+
+def _more(subject: BackendUnderTest, case: Case, turn: int) -> list[_Asked]:
+    count, asked = len(ARGUMENTS[case.op]), []
+    if turn % 3 == 0:
+        layout = ARRANGED[turn // 3 % len(ARRANGED)]
+        only = turn // 3 % (count + 1)
+        asked.append(_filled(subject, case, "wide", Conditions(layout=layout, only=only if only < count else None)))
+    if turn % 3 == 1:
+        asked += [_filled(subject, case, str(full), PLAIN) for full in range(min(count, 2))]
+    if turn % 3 == 2 and case.dtype.startswith("float"):
+        expected, allowed = case_data.real_expected(case, subject.backend.numerics)
+        call = OneCall(case.op, case.spec, case_data.real_inputs(case))
+        asked.append(("", call, lambda got: mismatch(got, expected, allowed)))
+    return asked
+
+
+def _filled(subject: BackendUnderTest, case: Case, kind: str, conditions: Conditions) -> _Asked:
+    expected, allowed = case_data.filled_expected(case, kind, subject.backend.numerics)
+    call = OneCall(case.op, case.spec, case_data.filled_inputs(case, kind), conditions)
+    where = "" if conditions.only is None else f" for argument {conditions.only}"
+    what = "" if conditions.layout == "C" else f"{conditions.layout} inputs{where}: "
+    return what, call, lambda got: mismatch(got, expected, allowed)
 
 
 def _golden_specs(op: Op) -> list[ConvSpec]:

@@ -1,4 +1,4 @@
-"""Cases of a backend that does a part: where all are asked on what it refuses, it is asked on what it claims."""
+"""On which geometries of its own a backend is judged: all on the same, but who does a part on that."""
 
 from __future__ import annotations
 
@@ -9,31 +9,28 @@ import numpy as np
 
 from conformance.cases.case import Case
 from conformance.cases.selection import Selection, matches
-from conformance.cases.specs import ALL, DISTINCT
+from conformance.cases.specs import ALL
 from conformance.checks.contract_form import EMPTY_BATCH
 from conformance.checks.registration import Check
 from conformance.checks.values import DOMAIN
-from conformance.domain.part import MOST, Part, part_of
+from conformance.domain.part import Part, part_of, whole
 from conformance.domain.pool import pool
 from harness.calls.caller import Caller
 from harness.contract.adapter import NOT_IMPLEMENTED
 from harness.geometry.spec import OPS, ConvSpec, Op
 
-_OF_OTHER_DTYPES = MOST // 3  # the most telling ones
+_OF_OTHER_DTYPES = 80  # the most telling ones
 _OF_A_CHECK = 3
 
 
 def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> dict[Op, dict[str, Part]]:
-    """Of each op that is refused on a geometry that all are asked on, the part that is done, by dtype."""
+    """Of each op the part that is done, by dtype: the whole where nothing is refused that all are asked on."""
     found: dict[Op, dict[str, Part]] = {}
     for op in ops or OPS:
         for dtype in dtypes:
-            refused = [_refusal(caller, op, spec, dtype) for spec in DISTINCT]
-            if NOT_IMPLEMENTED in refused:
+            part = _part(caller, op, dtype, found.get(op, {}))
+            if part is None:  # it is not there
                 break
-            if not any(refused):
-                continue
-            part = _part(caller, op, dtype, list(found.get(op, {}).values()))
             if part.known:
                 found.setdefault(op, {})[dtype] = part
     return found
@@ -59,9 +56,9 @@ def _is_idle(check: Check, op: Op, dtype: str, caller: Caller) -> bool:
 
 
 def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller) -> list[ConvSpec]:
-    specs = part.choice.specs
     if check.id == DOMAIN:
-        return specs
+        return part.specs
+    specs = part.choice.specs
     if not check.standing:
         return []
     if check.id == EMPTY_BATCH:
@@ -70,18 +67,23 @@ def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller) ->
     return [spec for spec in specs if check.fits(op, spec)][:_OF_A_CHECK]
 
 
-def _part(caller: Caller, op: Op, dtype: str, before: Sequence[Part]) -> Part:
-    """Looked for in the first dtype that is claimed; in a further one, what is claimed of that."""
+def _part(caller: Caller, op: Op, dtype: str, before: Mapping[str, Part]) -> Part | None:
+    """Looked for in the first dtype that is claimed; in a further one, what is claimed of that. None: no such op."""
 
     def claims(spec: ConvSpec) -> bool:
         return _refusal(caller, op, spec, dtype) is None
 
-    if not before:
-        caller.ask_ahead(op, [*pool(), *ALL.values()], dtype)
-        return part_of(claims, list(ALL.values()))
-    first = before[0]
-    specs = [spec for spec in first.choice.specs if claims(spec)][:_OF_OTHER_DTYPES]
-    return first._replace(known=len(specs), choice=first.choice._replace(specs=specs))
+    for first in before.values():
+        caller.ask_ahead(op, first.choice.specs[:_OF_OTHER_DTYPES], dtype)
+        return first.first(_OF_OTHER_DTYPES, claims)
+    everything = whole().specs
+    if _refusal(caller, op, everything[0], dtype) == NOT_IMPLEMENTED:
+        return None
+    caller.ask_ahead(op, everything, dtype)
+    if all(map(claims, everything)):
+        return whole()
+    caller.ask_ahead(op, [*pool(), *ALL.values()], dtype)
+    return part_of(claims, list(ALL.values()))
 
 
 def _refusal(caller: Caller, op: Op, spec: ConvSpec, dtype: str) -> str | None:

@@ -14,10 +14,28 @@ from typing import TypeVar
 from conformance.cases.specs import MAX_WORK
 from harness.geometry.spec import ConvSpec, SpecError
 
-SIZE = 2000
+SIZE = 4000
+SEED = 20261129  # of a version of the suite: the same for everyone
 _Value = TypeVar("_Value")
-_LARGE = (8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 96, 127, 128, 129)
-_ONE_AT_A_TIME = ("n", "c", "f", "g", "h", "w", "kh", "kw", "sh", "sw", "pt", "pb", "pl", "pr")
+# Around multiples of what blocks and vectors hold, and beyond.
+SIZES = (
+    *range(8, 14), *range(15, 19), 20, 23, 24, 25, 27, *range(31, 36), 40, 47, 48, 49, *range(63, 67), 72, 95, 96, 97,
+    100, *range(127, 132), 160, 191, 192, 193, 200, *range(255, 260), 300, 384, 385, 511, 512, 513, 600, 768, 1000,
+    1024, 1025,
+)  # fmt: skip
+_MODERATE = (*range(4, 14), 16, 17, 20, 24, 31, 32, 33, 40, 48, 63, 64, 65, 67)
+_STEPS = (*range(4, 10), 12, 16, 17)
+# What is large, one at a time, or two that go together: of most geometries that are large in more nothing is special.
+_LARGE: dict[tuple[str, ...], tuple[int, ...]] = {
+    ("n",): (*range(6, 18), 24, 31, 32, 33, 48, 63, 64, 65, 100, 127, 128, 129), ("c",): SIZES, ("f",): SIZES,
+    ("c", "f"): _MODERATE, ("g",): (*_MODERATE, 127, 128, 129, 131),
+    ("h",): SIZES, ("w",): SIZES, ("h", "w"): _MODERATE,
+    ("kh",): (*_MODERATE, 195), ("kw",): (*_MODERATE, 195), ("kh", "kw"): (*range(4, 14), 16),
+    ("sh",): _STEPS, ("sw",): _STEPS, ("sh", "sw"): _STEPS, ("dh",): _STEPS, ("dw",): _STEPS, ("dh", "dw"): _STEPS,
+    ("pt",): (*_STEPS, 33), ("pb",): (*_STEPS, 33), ("pl",): (*_STEPS, 33), ("pr",): (*_STEPS, 33),
+    ("pt", "pb", "pl", "pr"): _STEPS,
+}  # fmt: skip
+_FREE = ("n", "f", "c", "g")  # what is made smaller, where all together is too much work
 
 
 class Draw(random.Random):
@@ -31,7 +49,8 @@ Fields = dict[str, int]  # n, c and f a group, g, h and w beyond the reach of th
 
 
 def _equal(*names: str) -> Callable[[Fields], Fields]:
-    return lambda d: {**d, **dict.fromkeys(names, d[names[0]])}
+    """All the first, or the one that is large."""
+    return lambda d: {**d, **dict.fromkeys(names, max(d[name] for name in names if d[name] > 5 or name == names[0]))}
 
 
 def _set(value: int, *names: str) -> Callable[[Fields], Fields]:
@@ -64,7 +83,7 @@ _USUAL = ("one group", "square kernel", "equal strides", "no dilation", "equal p
 @cache
 def pool() -> tuple[ConvSpec, ...]:
     """Distinct geometries, each of at most 200,000 multiply-adds in every op."""
-    draw, found = Draw(20261129), dict.fromkeys(_famous())
+    draw, found = Draw(SEED), dict.fromkeys(_famous())
     while len(found) < SIZE:
         spec = _made(draw, _restrictions(draw))
         if spec is not None:
@@ -100,8 +119,9 @@ def _made(draw: Draw, wanted: set[str]) -> ConvSpec | None:
         **{name: draw.one_of((0, 0, 1, 1, 2, 3)) for name in ("pt", "pb", "pl", "pr")},
         **{name: draw.one_of((1, 1, 2, 3)) for name in ("dh", "dw")},
     }  # fmt: skip
-    if draw.random() < 0.4:
-        d[draw.one_of(_ONE_AT_A_TIME)] = draw.one_of(_LARGE)
+    large: tuple[str, ...] = draw.one_of(tuple(_LARGE)) if draw.random() < 0.55 else ()
+    value = draw.one_of(_LARGE[large]) if large else 0
+    d |= {name: draw.one_of((value, value, draw.one_of(_LARGE[large]))) for name in large}
     for name, restrict in RESTRICTIONS.items():
         if name in wanted:
             d = restrict(d)
@@ -112,15 +132,28 @@ def _made(draw: Draw, wanted: set[str]) -> ConvSpec | None:
         d[size] = max(1, beyond + (d[kernel] - 1) * d[step] + 1 - d[before] - d[after])
     if "square image" in wanted:
         d = {**d, "h": max(d["h"], d["w"]), "w": max(d["h"], d["w"])}
+    spec = _spec(d)
+    free = [name for name in _FREE if name not in large and not ("depthwise" in wanted and name == "g")]
+    while spec and not is_small(spec) and any(d[name] > 1 for name in free):
+        name = draw.one_of([name for name in free if d[name] > 1])
+        spec = _spec(d := {**d, name: d[name] // 2})
+    return spec if spec and is_small(spec) and reads_the_image(spec) else None
+
+
+def _spec(d: Fields) -> ConvSpec | None:
     try:
-        spec = ConvSpec(
+        return ConvSpec(
             batch=d["n"], in_channels=d["c"] * d["g"], out_channels=d["f"] * d["g"], groups=d["g"],
             input_size=(d["h"], d["w"]), kernel_size=(d["kh"], d["kw"]), stride=(d["sh"], d["sw"]),
             padding=(d["pt"], d["pb"], d["pl"], d["pr"]), dilation=(d["dh"], d["dw"]),
         )  # fmt: skip
     except SpecError:
         return None
-    return spec if max(spec.macs, spec.work("im2col")) <= MAX_WORK and reads_the_image(spec) else None
+
+
+def is_small(spec: ConvSpec) -> bool:
+    """Whether every op does at most 200,000 multiply-adds or copies."""
+    return max(spec.macs, spec.work("im2col")) <= MAX_WORK
 
 
 def reads_the_image(spec: ConvSpec) -> bool:

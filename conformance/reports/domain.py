@@ -10,10 +10,10 @@ from harness.geometry.spec import Op
 
 def report(result: BackendResult) -> DomainReport | None:
     """Of a result, None if every op that is there is done as a whole."""
-    missing = _missing(result)
-    if not result.parts and not missing:
+    missing, parts = _missing(result), [part for part in result.parts.values() if not part.is_whole]
+    if not parts and not missing:
         return None
-    choices = [part.choice for part in result.parts.values()]
+    choices = [part.choice for part in parts]
     return DomainReport(
         words=_words(result, missing),
         geometries=min((len(choice.specs) for choice in choices), default=0),

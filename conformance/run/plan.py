@@ -14,21 +14,19 @@ from conformance.cases import full_size, grid
 from conformance.cases.case import RANDOM, Case, SelectionError
 from conformance.cases.selection import EVERYTHING, Selection, matches
 from conformance.cases.shard import WHOLE, Shard
-from conformance.cases.specs import DISTINCT, some
+from conformance.cases.specs import DISTINCT
 from conformance.checks.registration import CHECKS, Check, check_of
 from conformance.domain import planning
+from conformance.domain.dtypes import claimed_dtypes
 from conformance.run import unselected, versions
 from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey
 from harness.calls.caller import Caller
 from harness.calls.limits.memory import available, in_words
-from harness.contract.protocol import DTYPES
 from harness.contract.status import Status
 from harness.geometry.spec import OPS, Op
 
 FULL_SIZE = 4  # the tier of real layers
 RANDOM_CASES = 1000  # of an op and dtype
-_ASKED = (DISTINCT[0], *some("plain", "pad_symmetric", "one_pixel"))  # whether a dtype is claimed at all
-_NO_DTYPE = "complex64"
 _TIER0 = ("contract.type", "contract.shape", "contract.dtype", "values.exact", "values.real")
 
 
@@ -113,22 +111,6 @@ def _is_part_of_something(caller: Caller, selection: Selection) -> bool:
 def in_tier_0(case: Case) -> bool:
     """Whether the case is among the few that see nearly everything."""
     return case.check in _TIER0 and case.spec in DISTINCT
-
-
-def claimed_dtypes(caller: Caller) -> list[str]:
-    """float32 and float64, which every backend is asked for, and whatever else it claims.
-
-    Who claims what is no dtype of the contract does not look at dtypes, and claims those two.
-    """
-    looks = not _claims(caller, _NO_DTYPE)
-    return [d for d in DTYPES if d in ("float32", "float64") or (looks and _claims(caller, d))]
-
-
-def _claims(caller: Caller, dtype: str) -> bool:
-    try:
-        return any(caller.unsupported(op, spec, dtype) is None for op in OPS for spec in _ASKED)
-    except (Exception, SystemExit):
-        return False  # asked again for float32, where it counts
 
 
 def _selected(caller: Caller, selection: Selection) -> Iterable[Case]:

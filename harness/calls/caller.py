@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct, field
 
-from harness.contract.protocol import Array, Numerics
+from harness.contract.protocol import Array, Numerics, Subnormals
 from harness.geometry.spec import ConvSpec, Op
 
 Arrays = Sequence[Array | None]
@@ -71,6 +71,8 @@ class Caller(Protocol):
 
     name: str
     numerics: Numerics
+    subnormals: Subnormals
+    native: list[Op]  # the ops that it has itself: the others are derived, or not there
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """The backend's own answer."""

@@ -16,7 +16,7 @@ from harness.calls.in_process import InProcess
 from harness.calls.limits import memory
 from harness.calls.serving import Answers, serve
 from harness.contract import registry
-from harness.contract.protocol import ARGUMENTS, Array, Numerics
+from harness.contract.protocol import ARGUMENTS, Array, Numerics, Subnormals
 from harness.contract.targets import Target
 from harness.geometry.spec import ConvSpec, Op
 
@@ -84,6 +84,7 @@ class Opened(Struct, frozen=True, tag_field="kind", tag=True):
 
     name: str
     numerics: Numerics
+    subnormals: Subnormals
     info: dict[str, str]
     native: list[Op]
 
@@ -157,7 +158,7 @@ class Child:
         backend = registry.load(message.target)
         self._backend = InProcess(backend)
         self._room = memory.Room(message.memory)
-        return Opened(backend.name, backend.numerics, backend.info, sorted(backend.native))
+        return Opened(backend.name, backend.numerics, backend.subnormals, backend.info, sorted(backend.native))
 
     def _results(self, results: list[CallResult]) -> Answers:
         """As facts and arrays; what ran out of memory says how much there was."""

@@ -17,7 +17,7 @@ from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.calls.limits import memory
 from harness.calls.limits.seconds import DEADLINE, FIRST_CALL, loading, loading_in_words
 from harness.calls.worker import Worker, WorkerDied, WorkerError
-from harness.contract.protocol import Array, BackendUnavailable, Numerics
+from harness.contract.protocol import Array, BackendUnavailable, Numerics, Subnormals, dtype_name
 from harness.contract.targets import RegistryError, Target
 from harness.geometry.spec import ConvSpec, Op
 
@@ -53,6 +53,7 @@ class InChild:
         opened = self._start()
         self.name: str = opened.name
         self.numerics: Numerics = opened.numerics
+        self.subnormals: Subnormals = opened.subnormals
         self.info: dict[str, str] = opened.info
         self.native: list[Op] = opened.native
 
@@ -233,4 +234,4 @@ def _dtype(message: _Message, arrays: Sequence[Array | None]) -> str:
     """Of the arrays; a check may give none of them, to see what becomes of that."""
     if isinstance(message, child.Sample):
         return message.dtype
-    return next((str(a.dtype) for a in arrays if a is not None), "float64")
+    return next((dtype_name(a.dtype) for a in arrays if a is not None), "float64")

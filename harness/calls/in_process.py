@@ -19,7 +19,7 @@ from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import data
 
 _KEPT = 8  # results that no later call may change
-_SMALL = 2**20  # bytes: of larger arrays only the last is kept, and none is written to in place
+_SMALL = 2**15  # bytes: of larger arrays only the last is kept, and none is written to in place
 _OFTEN = 1e-5  # seconds until another thread has its turn, where several call at once
 
 
@@ -27,7 +27,8 @@ class InProcess:
     """A `Caller`. Whatever the backend raises, SystemExit included, is in the result."""
 
     def __init__(self, backend: CompleteBackend) -> None:
-        self.backend, self.name, self.numerics = backend, backend.name, backend.numerics
+        self.backend, self.name, self.native = backend, backend.name, sorted(backend.native)
+        self.numerics, self.subnormals = backend.numerics, backend.subnormals
         self._earlier: deque[tuple[Any, bytes]] = deque(maxlen=_KEPT)
         self._given: list[Array | None] = []  # of the call before
 

@@ -17,6 +17,7 @@ from harness.contract.protocol import Array
 
 Arrays = Sequence[Array | None]
 _LONGEST_LINE = 2**30  # bytes: the reports of a whole run are well below; what is longer is no message
+_AT_ONCE = 2**16  # bytes: what is less is put together first, as each writing takes time
 _MOST_MILLISECONDS = 2**31 - 1  # that one poll can wait
 
 
@@ -79,10 +80,12 @@ def write(stream: Sink, message: Struct, arrays: Arrays = ()) -> None:
     """
     described = [None if a is None else (a.dtype.str, a.shape) for a in arrays]
     frame = {"message": msgspec.to_builtins(message, enc_hook=_plain), "arrays": described}
-    stream.write(json.dumps(frame).encode("ascii") + b"\n")
-    for a in arrays:
-        if a is not None and a.size:
-            stream.write(np.ascontiguousarray(a).reshape(a.size).view(np.uint8).data)
+    parts: list[Any] = [json.dumps(frame).encode("ascii") + b"\n"]
+    parts += [np.ascontiguousarray(a).reshape(a.size).view(np.uint8).data for a in arrays if a is not None and a.size]
+    if sum(len(part) for part in parts) <= _AT_ONCE:
+        parts = [b"".join(parts)]
+    for part in parts:
+        stream.write(part)
     stream.flush()
 
 

@@ -70,7 +70,7 @@ class Worker:
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._given = pipe.PatientSink(self._process.stdin.fileno())
-        self._answers: queue.Queue[_Answer | None] = queue.Queue()
+        self._answers: queue.SimpleQueue[_Answer | None] = queue.SimpleQueue()
         self._foreign = ""  # what it sent that is no message
         self._is_asked = False
         self._words = _Tail(self._process.stderr)

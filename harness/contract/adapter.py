@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 
 from harness.contract import lowering
-from harness.contract.protocol import Array, CompleteBackend, Numerics
+from harness.contract.protocol import Array, CompleteBackend, Numerics, Subnormals
 from harness.geometry.spec import OPS, ConvSpec, Op
 
 _SIGNATURES: dict[str, tuple[str, ...]] = {
@@ -58,11 +58,10 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     derived = lowering.derive(getattr(candidate, "im2col", _missing), getattr(candidate, "col2im", _missing))
     ops: dict[Op, Callable[..., Any]] = {op: derived[op] for op in lowering.derivable(native)}
     ops |= {op: getattr(candidate, op) for op in native}
-    numerics: Numerics = getattr(candidate, "numerics", "gemm")
-    if numerics not in get_args(Numerics):
-        raise AdapterError(f"{target}: numerics must be one of {', '.join(get_args(Numerics))}, got {numerics!r}")
+    numerics: Numerics = _one_of(get_args(Numerics), candidate, "numerics", "gemm", target)
+    subnormals: Subnormals = _one_of(get_args(Subnormals), candidate, "subnormals", "kept", target)
     return CompleteBackend(
-        name=name, target=target, native=native, ops=ops, numerics=numerics,
+        name=name, target=target, native=native, ops=ops, numerics=numerics, subnormals=subnormals,
         unsupported=_refusals(getattr(candidate, "unsupported", _only_floats), native),
         from_numpy=getattr(candidate, "from_numpy", _identity), to_numpy=getattr(candidate, "to_numpy", _identity),
         synchronize=getattr(candidate, "synchronize", _done), seconds=getattr(candidate, "seconds", None),
@@ -84,6 +83,13 @@ def _check_member(candidate: Any, member: str, target: str) -> None:
         signature.bind(*_SIGNATURES[member])
     except TypeError:
         raise AdapterError(f"{target}: {member}{signature} must take {wanted}") from None
+
+
+def _one_of(allowed: tuple[str, ...], candidate: Any, member: str, usual: str, target: str) -> Any:
+    value = getattr(candidate, member, usual)
+    if value not in allowed:
+        raise AdapterError(f"{target}: {member} must be one of {', '.join(allowed)}, got {value!r}")
+    return value
 
 
 def _wanted(member: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -18,8 +19,10 @@ SCHEMA = 1
 DTYPES = ("float16", "float32", "float64", "int32", "int64")
 
 Array = np.ndarray[Any, np.dtype[Any]]
+dtype_name = cache(str)  # of a NumPy dtype, which takes long to make it each time
 ArrayT = TypeVar("ArrayT")
 Numerics = Literal["direct", "gemm", "tf32", "winograd", "fft"]
+Subnormals = Literal["kept", "flushed"]
 
 
 class BackendUnavailable(ImportError):
@@ -35,10 +38,10 @@ class Backend(Protocol[ArrayT]):
 
     Every op gets valid input only, of any strides, offset, alignment and writeability, one dtype a call. It returns
     a fresh C-contiguous array of that dtype and of exactly the spec's shape, and leaves its inputs as they were.
-    Optional members: `numerics`; `info() -> dict[str, str]`; `seconds(call) -> float`, the device time of one call,
-    which only launches: `seconds` itself waits for what was launched; `ceilings() -> dict`, the limits of its device:
-    `device` (a name), `copy_gbs` and `copy_bytes` (bytes read plus written) for `cache` and `dram`, and `matmul_gflops`
-    for any of `float32`, `tf32`, `float64`.
+    Optional members: `numerics`; `subnormals`, "flushed" if such numbers may become zero; `info() -> dict[str, str]`;
+    `seconds(call) -> float`, the device time of one call, which only launches: `seconds` itself waits for what was
+    launched; `ceilings() -> dict`, the limits of its device: `device` (a name), `copy_gbs` and `copy_bytes` (bytes read
+    plus written) for `cache` and `dram`, and `matmul_gflops` for any of `float32`, `tf32`, `float64`.
     """
 
     name: str
@@ -90,6 +93,7 @@ class CompleteBackend:
     to_numpy: Callable[[Any], Array] = field(repr=False)
     synchronize: Callable[[Any], None] = field(repr=False)
     numerics: Numerics = "gemm"
+    subnormals: Subnormals = "kept"
     info: dict[str, str] = field(default_factory=dict)
     seconds: Callable[[Callable[[], Any]], float] | None = field(default=None, repr=False)
     ceilings: Callable[[], dict[str, Any]] | None = field(default=None, repr=False)
@@ -120,7 +124,7 @@ def validate(op: Op, spec: ConvSpec, *arrays: Array | None) -> None:
             continue
         _validate_array(op, name, shape, a)
         assert a is not None
-        dtypes[name] = str(a.dtype)
+        dtypes[name] = dtype_name(a.dtype)
     if len(set(dtypes.values())) > 1:
         raise ArgumentError(f"{op} takes one dtype a call, got {', '.join(f'{k} {v}' for k, v in dtypes.items())}")
 
@@ -141,7 +145,7 @@ def _validate_array(op: Op, name: str, shape: Shape, a: object) -> None:
         raise ArgumentError(f"{name} of {op} must be a plain numpy.ndarray, got {type(a).__name__}")
     if not a.dtype.isnative:
         raise ArgumentError(f"{name} of {op} must have native byte order, got {a.dtype.str!r}")
-    if str(a.dtype) not in DTYPES:
+    if dtype_name(a.dtype) not in DTYPES:
         raise ArgumentError(f"{name} of {op} must have a dtype among {', '.join(DTYPES)}, got {a.dtype}")
     if a.shape != shape:
         raise ArgumentError(f"{name} of {op} must have shape {shape}, got {a.shape}")

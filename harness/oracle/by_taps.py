@@ -33,8 +33,10 @@ def term_count(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
 
 
 def _pad(spec: ConvSpec, x: Array) -> Array:
-    top, bottom, left, right = spec.padding
-    return np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    (top, _, left, _), (h, w) = spec.padding, spec.input_size
+    padded = np.zeros((*x.shape[:2], *spec.padded_size), x.dtype)
+    padded[:, :, top : top + h, left : left + w] = x
+    return padded
 
 
 def _crop(spec: ConvSpec, padded: Array) -> Array:
@@ -51,10 +53,9 @@ def _views(spec: ConvSpec, padded: Array) -> Iterator[tuple[int, int, Array]]:
             yield u, v, padded[:, :, rows : rows + (oh - 1) * sh + 1 : sh, cols : cols + (ow - 1) * sw + 1 : sw]
 
 
-def _groups(spec: ConvSpec) -> Iterator[tuple[slice, slice]]:
-    """(channels, filters) of every group."""
-    c, f = spec.in_channels // spec.groups, spec.out_channels // spec.groups
-    return ((slice(g * c, (g + 1) * c), slice(g * f, (g + 1) * f)) for g in range(spec.groups))
+def _grouped(spec: ConvSpec, a: Array, axis: int) -> Array:
+    """A view with the groups as an axis of their own: (.., C, ..) -> (.., G, C/G, ..)."""
+    return a.reshape(*a.shape[:axis], spec.groups, a.shape[axis] // spec.groups, *a.shape[axis + 1 :])
 
 
 def _im2col(spec: ConvSpec, x: Array) -> Array:
@@ -73,26 +74,26 @@ def _col2im(spec: ConvSpec, columns: Array) -> Array:
 
 
 def _conv2d(spec: ConvSpec, x: Array, w: Array, b: Array | None) -> Array:
-    y = np.zeros(spec.y_shape, x.dtype)
+    y, w = np.zeros(spec.y_shape, x.dtype), _grouped(spec, w, 0)
+    into = _grouped(spec, y, 1)
     for u, v, view in _views(spec, _pad(spec, x)):
-        for channels, filters in _groups(spec):
-            y[:, filters] += np.einsum("ncpq,fc->nfpq", view[:, channels], w[filters, :, u, v])
+        into += np.einsum("ngcpq,gfc->ngfpq", _grouped(spec, view, 1), w[..., u, v])
     return y if b is None else y + b[:, None, None]
 
 
 def _input_grad(spec: ConvSpec, dy: Array, w: Array) -> Array:
     padded = np.zeros((spec.batch, spec.in_channels, *spec.padded_size), dy.dtype)
+    dy, w = _grouped(spec, dy, 1), _grouped(spec, w, 0)
     for u, v, view in _views(spec, padded):
-        for channels, filters in _groups(spec):
-            view[:, channels] += np.einsum("nfpq,fc->ncpq", dy[:, filters], w[filters, :, u, v])
+        view += np.einsum("ngfpq,gfc->ngcpq", dy, w[..., u, v]).reshape(view.shape)
     return _crop(spec, padded)
 
 
 def _weight_grad(spec: ConvSpec, dy: Array, x: Array) -> Array:
-    dw = np.zeros(spec.w_shape, dy.dtype)
+    dw, dy = np.zeros(spec.w_shape, dy.dtype), _grouped(spec, dy, 1)
+    into = _grouped(spec, dw, 0)
     for u, v, view in _views(spec, _pad(spec, x)):
-        for channels, filters in _groups(spec):
-            dw[filters, :, u, v] = np.einsum("nfpq,ncpq->fc", dy[:, filters], view[:, channels])
+        into[..., u, v] = np.einsum("ngfpq,ngcpq->gfc", dy, _grouped(spec, view, 1))
     return dw
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from conformance.checks.under_test import RecordedCall
 from conformance.diagnosis.script.arrays import ArrayTable
+from harness.calls.caller import Conditions
 from harness.calls.worker import THREAD_VARIABLES
 from harness.contract import plugin_files, targets
 from harness.contract.targets import Target
@@ -14,6 +15,12 @@ from harness.geometry.sizes import Sizes
 from harness.geometry.spec import ConvSpec, Op
 
 _BUFFER = "z = np.full([{size} for n in a.shape], 93, a.dtype)[tuple(slice({cut}) for n in a.shape)]"
+_AGAIN = "return np.broadcast_to(a.take([0], {axis}), a.shape) if a.ndim > {axis} else a.copy()"
+_GUARDED = (
+    "import ctypes, mmap; g = {gap}; n = (a.nbytes + 4095) // 4096; m = mmap.mmap(-1, (n + 2) * 4096); "
+    "z = np.frombuffer(m, a.dtype, a.size, 4096 + g).reshape(a.shape); p = z.ctypes.data - g; "
+    "[ctypes.CDLL(None).mprotect(ctypes.c_void_p(q), 4096, 0) for q in (p - 4096, p + n * 4096)]"
+)
 _LAYOUTS = {
     "F": 'return np.array(a, order="F")',
     "permuted": "return np.moveaxis(np.moveaxis(a, 0, -1).copy(), -1, 0)",
@@ -24,6 +31,21 @@ _LAYOUTS = {
     "unaligned": 'z = np.zeros(a.nbytes + 1, "u1")[1:].view(a.dtype).reshape(a.shape)',
     "readonly": "z = a.copy(); z.flags.writeable = False; return z",
     "broadcast": "return np.broadcast_to(a[:1].copy(), a.shape) if len(a) else a.copy()",
+    "broadcast1": _AGAIN.format(axis=1),
+    "broadcast2": _AGAIN.format(axis=2),
+    "broadcast3": _AGAIN.format(axis=3),
+    "channels_last": "return np.moveaxis(np.moveaxis(a, 1, -1).copy(), -1, 1) if a.ndim > 1 else a.copy()",
+    "transposed": "return a.swapaxes(-1, -2).copy().swapaxes(-1, -2) if a.ndim > 1 else a.copy()",
+    "crop": _BUFFER.format(size="n + 2", cut="1, 1 + n"),
+    "row_pitch": "z = np.full([*a.shape[:-1], a.shape[-1] + 3], 93, a.dtype)[..., :-3]",
+    "last_step2": "z = np.full([*a.shape[:-1], 2 * a.shape[-1]], 93, a.dtype)[..., ::2]",
+    "rows_step2": "z = np.full(a.shape, 93, a.dtype).repeat(2, -2)[..., ::2, :] if a.ndim > 1 else a.copy()",
+    "first_step2": "z = np.full(a.shape, 93, a.dtype).repeat(2, 0)[::2]",
+    "last_reversed": "z = np.empty(a.shape, a.dtype)[..., ::-1]",
+    "second_reversed": "z = np.empty(a.shape, a.dtype)[:, ::-1] if a.ndim > 1 else a.copy()",
+    "first_reversed": "z = np.empty(a.shape, a.dtype)[::-1]",
+    "guard_before": _GUARDED.format(gap=0),
+    "guard_behind": _GUARDED.format(gap="-a.nbytes % 4096"),
     "memmap": "z = np.asarray(np.memmap(tempfile.TemporaryFile(), a.dtype, 'w+', 0, a.shape)) if a.size else a.copy()",
 }
 
@@ -88,9 +110,11 @@ def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool) -> 
     """Everything up to the calls: imports, backend, geometries, data; `joined` puts all arrays on one line."""
     specs, arrays = list(dict.fromkeys(call.spec for call in calls)), ArrayTable(calls)
     ops, layouts = dict.fromkeys(call.op for call in calls), dict.fromkeys(call.conditions.layout for call in calls)
+    one_alone = any(call.conditions.only is not None for call in calls)
+    in_place = any(call.conditions.in_place for call in calls)
     function = {op: op if op in _DERIVED else f"b.{op}" for op in ops}
     rows = [
-        f"({function[call.op]}, s[{specs.index(call.spec)}], {_layout_name(call.conditions.layout)}, "
+        f"({function[call.op]}, s[{specs.index(call.spec)}], {_memory(call.conditions)}, "
         f"{', '.join(map(arrays.name, call.arrays))})"
         for call in calls
     ]
@@ -102,6 +126,8 @@ def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool) -> 
         *arrays.lines(joined),
         *(line for op in ops if op in _DERIVED for line in _derived(op)),
         *(_layout(name) for name in layouts if name != "C"),
+        *([_ONE_ALONE] if one_alone else []),
+        *([_IN_PLACE] if in_place else []),
         f"calls = [{', '.join(rows)}]",
     ]
 
@@ -120,6 +146,22 @@ def _geometries(specs: Sequence[ConvSpec]) -> list[str]:
     half = len(names) // 2
     begin, end = " ".join(names[:half]), " ".join(names[half:])
     return [f'Spec = collections.namedtuple("Spec", "{begin} "', f'    "{end}")', f"s = [{values}]"]
+
+
+# How an argument lies in memory is a matter of its place, which the calls of these count.
+_ONE_ALONE = "def only(k, lay): n = iter(range(3)); return lambda a: lay(a) if next(n) == k else a.copy()"
+_IN_PLACE = (
+    "old = {}; same = lambda: (lambda n: lambda a: (lambda k: "
+    "np.copyto(old.setdefault(k, a.copy()), a) or old[k])(next(n)))(iter(range(3)))"
+)
+
+
+def _memory(conditions: Conditions) -> str:
+    """The function that makes the arrays of a call."""
+    if conditions.in_place:
+        return "same()"
+    name = _layout_name(conditions.layout)
+    return name if conditions.only is None else f"only({conditions.only}, {name})"
 
 
 def _layout_name(layout: str) -> str:

@@ -10,6 +10,7 @@ import math
 import os
 import re
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,7 @@ def timed(op: Op, spec: ConvSpec, dtype: str) -> int:
     return np.dtype(dtype).itemsize * 2 * (given + made) + _ORACLE * wide
 
 
+@lru_cache(maxsize=4096)
 def of_call(op: Op, spec: ConvSpec, dtype: str) -> int:
     """Bytes that one call may take in the process that makes it and watches, on inputs in any memory layout.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from conformance.run.plan import claimed_dtypes
+from conformance.domain.dtypes import claimed_dtypes
 from harness.calls.in_child import InChild
 from harness.calls.in_process import InProcess
 from harness.cli import terminal

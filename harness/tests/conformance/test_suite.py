@@ -13,9 +13,10 @@ from conformance.cases.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.checks import external
 from conformance.checks.registration import CHECKS, asks
 from conformance.checks.under_test import Failed
+from conformance.domain.dtypes import claimed_dtypes
 from conformance.reports import summary
 from conformance.run import engine
-from conformance.run.plan import claimed_dtypes, plan
+from conformance.run.plan import plan
 from conformance.run.results import BackendResult, CaseResult
 from conformance.run.suite_run import BackendRun
 from harness.calls.in_process import InProcess

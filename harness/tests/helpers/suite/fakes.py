@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
-from harness.contract.protocol import Numerics
-from harness.geometry.spec import ConvSpec, Op
+from harness.contract.protocol import Numerics, Subnormals
+from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps
 
 Refusal = Callable[[Op, ConvSpec, str], str | None]
@@ -40,6 +40,8 @@ class FakeCaller:
 
     name: str = "fake"
     numerics: Numerics = "gemm"
+    subnormals: Subnormals = "kept"
+    native: list[Op] = field(default_factory=lambda: list(OPS))
     refuses: Refusal = nothing_refused
     answers: Callable[[Op, ConvSpec, Arrays, Conditions], CallResult] = right
     asked: list[tuple[Op, str, str]] = field(default_factory=list)

@@ -12,7 +12,8 @@ from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
 from conformance.cases.specs import ALL, DISTINCT
 from conformance.checks.registration import CHECKS, Check, Variant
-from conformance.run.plan import claimed_dtypes, in_tier_0, plan
+from conformance.domain.dtypes import claimed_dtypes
+from conformance.run.plan import in_tier_0, plan
 from conformance.run.results import BackendResult
 from harness.contract.protocol import DTYPES
 from harness.contract.status import Status

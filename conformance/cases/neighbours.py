@@ -1,0 +1,61 @@
+"""Geometries that differ from one in a single parameter, or in two that a part may link: what a cache may confuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from harness.geometry.spec import ConvSpec, SpecError
+
+_STEPS = (1, -1, 2, -2, 3)
+_MOST_WORK = 4_000  # multiply-adds of each
+_Fields = dict[str, int]
+_NAMES = ("n", "c", "f", "g", "h", "w", "kh", "kw", "sh", "sw", "pt", "pb", "pl", "pr", "dh", "dw")
+_TOGETHER = (
+    *((name,) for name in _NAMES if name != "g"), ("h", "w"), ("kh", "kw"), ("sh", "sw"), ("dh", "dw"), ("pt", "pb"),
+    ("pl", "pr"), ("pt", "pb", "pl", "pr"), ("c", "f"),
+)  # fmt: skip
+_EXCHANGED = (("pt", "pb"), ("pl", "pr"), ("pt", "pl"), ("h", "w"), ("kh", "kw"), ("sh", "sw"), ("dh", "dw"))
+
+
+@lru_cache(maxsize=64)
+def neighbours(spec: ConvSpec) -> list[tuple[str, ConvSpec]]:
+    """What differs, and the geometry: one for each parameter where the output keeps its size, and one where not."""
+    found: dict[tuple[str, bool], ConvSpec] = {}
+    for name, fields in _changed(_fields(spec)):
+        other = _spec(fields)
+        if other is not None and other != spec and max(other.macs, other.work("im2col")) <= _MOST_WORK:
+            found.setdefault((name, other.output_size == spec.output_size), other)
+    return [(name, other) for (name, _), other in found.items()]
+
+
+def _changed(d: _Fields) -> Iterator[tuple[str, _Fields]]:
+    for names in _TOGETHER:
+        word = ", ".join(names)
+        for step in (*_STEPS, *((d["g"],) if names[0] in "cf" else ())):
+            yield word, {**d, **{name: d[name] + step for name in names}}
+    for groups in (1, 2, 3, 4, d["c"]):
+        yield "g", {**d, "g": groups}
+    for a, b in _EXCHANGED:
+        yield f"{a} and {b} exchanged", {**d, a: d[b], b: d[a]}
+    for a, b in _EXCHANGED[:2]:
+        yield f"{a} moved to {b}", {**d, a: d[a] - 1, b: d[b] + 1}
+
+
+def _fields(spec: ConvSpec) -> _Fields:
+    values = (
+        spec.batch, spec.in_channels, spec.out_channels, spec.groups, *spec.input_size, *spec.kernel_size,
+        *spec.stride, *spec.padding, *spec.dilation,
+    )  # fmt: skip
+    return dict(zip(_NAMES, values, strict=True))
+
+
+def _spec(d: _Fields) -> ConvSpec | None:
+    try:
+        return ConvSpec(
+            batch=d["n"], in_channels=d["c"], out_channels=d["f"], groups=d["g"], input_size=(d["h"], d["w"]),
+            kernel_size=(d["kh"], d["kw"]), stride=(d["sh"], d["sw"]),
+            padding=(d["pt"], d["pb"], d["pl"], d["pr"]), dilation=(d["dh"], d["dw"]),
+        )  # fmt: skip
+    except SpecError:
+        return None

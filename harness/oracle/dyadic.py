@@ -1,0 +1,113 @@
+"""Whole numbers times powers of two, with as many digits as fit: every sum is exact, and a lost digit shows.
+
+`data.exact` has few digits on purpose. Here they fill the significand of the dtype, so that results are still compared
+with `==`, and a sum in float16, TF32 or float32 in place of float64, or a result without its fraction, is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from harness.contract.protocol import Array
+from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import data
+
+_SUM_BITS = {**data.SIGNIFICAND_BITS, "float16": 24}  # sums of float16 are formed in float32, and rounded once
+# Powers of two that each argument is divided by; those of float16 keep sums of full length below its largest number.
+_FRACTION_BITS = {"float16": (9, 9), "float32": (2, 3), "float64": (2, 3)}
+_ONE_ARGUMENT_OF_FLOAT16 = (9, 0)
+_NARROW = 7  # of two factors one may have so many times fewer digits than the other
+
+
+def wide(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
+    """Arguments of `op`, the bias included, non-zero; the digits of a product are shared out in one of three ways.
+
+    Raises `DataError` when even plus and minus one are too much.
+    """
+    shapes = spec.input_shapes(op)
+    most = 2 ** (data.SIGNIFICAND_BITS[dtype] - 1) - 1
+    room = 2 ** (_SUM_BITS[dtype] - 1) // (data.terms(op, spec) + 1)
+    if room < 1:
+        raise data.DataError(f"sums of {data.terms(op, spec)} terms are not exact in {dtype}")
+    if len(shapes) == 1:
+        largest = [min(room, most)]
+    else:
+        way = zlib.crc32(seed.encode()) % 3
+        one = min(math.isqrt(room) if way == 0 else max(room // _NARROW, 1), most)
+        other = min(room // one, most)
+        largest = [other, one] if way == 1 else [one, other]
+        largest.append(min(one * other, most))
+    cut = [_cut(shape, largest[n], f"{seed}/{n}") for n, shape in enumerate(shapes)]
+    return scaled(dtype, cut)
+
+
+def one_term(op: Op, spec: ConvSpec, dtype: str, seed: str, full: int) -> tuple[Array, ...]:
+    """Arguments such that each sum has one term at most, with all digits in argument `full`, and one in the other."""
+    most = 2 ** (data.SIGNIFICAND_BITS[dtype] - 1) - 1
+    arrays = [_cut(shape, most if n == full else 1, f"{seed}/{n}") for n, shape in enumerate(spec.input_shapes(op))]
+    if op == "conv2d":
+        arrays[2] = arrays[2] * 0
+    which, kept = _single(op, spec, full)
+    if which is not None:
+        arrays[which] = arrays[which] * kept
+    return scaled(dtype, arrays)
+
+
+@cache
+def _pool() -> Array:
+    return np.random.default_rng(20).integers(0, 2**62, 1_000_003)
+
+
+def _cut(shape: tuple[int, ...], largest: int, seed: str) -> Array:
+    """Non-zero whole numbers of magnitude up to `largest`, from a pool: thousands of generators would take seconds."""
+    size, pool = math.prod(shape), _pool()
+    start = zlib.crc32(seed.encode()) % (len(pool) // 2)
+    flat = pool[start : start + size] if start + size <= len(pool) else np.resize(pool[start:], size)
+    value = flat % (2 * largest) - largest
+    return np.where(value >= 0, value + 1, value).reshape(shape)
+
+
+def scaled(dtype: str, whole: Sequence[Array]) -> tuple[Array, ...]:
+    """Whole numbers divided by the powers of two that belong to the dtype; integers stay as they are."""
+    if not dtype.startswith("float"):
+        return tuple(a.astype(dtype) for a in whole)
+    one_of_float16 = dtype == "float16" and len(whole) == 1
+    first, second = _ONE_ARGUMENT_OF_FLOAT16 if one_of_float16 else _FRACTION_BITS[dtype]
+    bits = (first, second, first + second)[: len(whole)]
+    return tuple((a * 2.0**-b).astype(dtype) for a, b in zip(whole, bits, strict=True))
+
+
+def _single(op: Op, spec: ConvSpec, full: int) -> tuple[int | None, Array]:
+    """Which argument is zero but for a few elements, and a mask of these: then no sum has a second term."""
+    (kh, kw), (oh, ow), (h, w) = spec.kernel_size, spec.output_size, spec.input_size
+    if op == "im2col":
+        return None, np.ones(1)
+    if op == "col2im":
+        mask = np.zeros((spec.batch, spec.in_channels, kh, kw, oh * ow), np.int64)
+        mask[:, :, kh // 2, kw - 1] = 1
+        return 0, mask.reshape(spec.columns_shape)
+    mask = np.zeros(spec.w_shape, np.int64)
+    if op == "conv2d":  # one weight a filter
+        for f in range(spec.out_channels):
+            mask[f, f % mask.shape[1], f % kh, 2 * f % kw] = 1
+        return 1, mask
+    if op == "conv2d_input_grad":  # one filter a channel, at one tap
+        filters = spec.out_channels // spec.groups
+        for f in range(spec.out_channels):
+            for c in range(f % filters, mask.shape[1], filters):
+                mask[f, c, kh // 2, 0] = 1
+        return 1, mask
+    if op == "conv2d_bias_grad" or full == 1:  # one position of dy a filter
+        mask = np.zeros(spec.y_shape, np.int64)
+        for f in range(spec.out_channels if spec.batch else 0):
+            mask[f % spec.batch, f, f % oh, 3 * f % ow] = 1
+        return 0, mask
+    mask = np.zeros(spec.x_shape, np.int64)
+    for c in range(spec.in_channels if spec.batch else 0):  # one pixel a channel
+        mask[c % spec.batch, c, c % h, 3 * c % w] = 1
+    return 1, mask
