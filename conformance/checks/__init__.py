@@ -9,6 +9,7 @@ import conformance.checks.values_special  # isort: skip
 import conformance.checks.law_between_ops  # isort: skip
 import conformance.checks.law_between_geometries  # isort: skip
 import conformance.checks.contract_memory  # isort: skip
+import conformance.checks.contract_nonfinite  # isort: skip
 import conformance.checks.contract_sequences  # isort: skip
 import conformance.checks.contract_state  # isort: skip
 import conformance.checks.external  # isort: skip

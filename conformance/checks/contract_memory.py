@@ -1,15 +1,11 @@
-"""The clauses about memory, whose it is and how it lies, and about what is in it.
+"""The clauses about memory: whose it is, how it lies, and where it ends.
 
 The ids are `contract.contiguous`, `contract.writeable`, `contract.inputs_untouched`, `contract.no_alias_input`,
-`contract.no_alias_previous`, `contract.uninitialised`, `contract.strided_inputs`, `values.strided`, `contract.bounds`
-and `contract.nonfinite`.
+`contract.no_alias_previous`, `contract.uninitialised`, `contract.strided_inputs`, `values.strided` and
+`contract.bounds`.
 """
 
 from __future__ import annotations
-
-from typing import cast
-
-import numpy as np
 
 from conformance.cases import case_data
 from conformance.cases.case import Case
@@ -18,9 +14,9 @@ from conformance.checks.registration import Variant, asks
 from conformance.checks.under_test import BackendUnderTest, Failed, Refused, require_ended, require_form
 from harness.calls.caller import Conditions, OneCall
 from harness.calls.memory_layouts import GUARDED, MEMORY_LAYOUTS, representable
-from harness.contract.protocol import ARGUMENTS, Array
+from harness.contract.protocol import ARGUMENTS
 from harness.contract.status import Grade
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import Op
 from harness.oracle import by_taps
 from harness.oracle.comparing import mismatch
 
@@ -133,45 +129,3 @@ def strided(subject: BackendUnderTest, case: Case) -> None:
 def bounds(subject: BackendUnderTest, case: Case) -> None:
     """Nothing is read or written before or behind an input: there the next page of memory is out of bounds."""
     subject.observe(case.op, case.spec, *case_data.exact_inputs(case), conditions=Conditions(layout=case.layout))
-
-
-# Weights and slopes are tested only where no window touches padding: there 0 * NaN of explicit columns cannot arise.
-_INTERIOR = some("plain", "grouped", "stride_not_tiling")
-_PADDED: tuple[Op, ...] = ("im2col", "col2im", "conv2d")
-
-
-def _nonfinite_specs(op: Op) -> list[ConvSpec]:
-    return [*_INTERIOR, *DISTINCT[:2]] if op in _PADDED else _INTERIOR
-
-
-@asks(
-    "contract.nonfinite",
-    _nonfinite_specs,
-    kinds="f",
-    grade=Grade.FORM,
-    fits=lambda op, spec: spec.batch > 0 and (op in _PADDED or not any(spec.padding)),
-)
-def nonfinite(subject: BackendUnderTest, case: Case) -> None:
-    """A NaN or Inf in one element reaches exactly the results that read it, and changes no other."""
-    for argument, poison in enumerate((np.nan, np.inf)):
-        arrays = [cast(Array, a) for a in case_data.exact_inputs(case)]
-        which = 0 if case.op in _PADDED else min(argument, len(arrays) - 1)
-        touched = [np.zeros_like(a) if i == which else np.ones_like(a) for i, a in enumerate(arrays)]
-        if case.op == "conv2d":
-            touched[2][...] = 0
-        index = tuple(n // 2 for n in arrays[which].shape)
-        touched[which][index] = 1
-        reads = by_taps.run(case.op, case.spec, *touched) != 0
-        clean = by_taps.run(case.op, case.spec, *arrays)
-        arrays[which][index] = poison
-        got = subject.run(case.op, case.spec, *arrays)
-        wrong = np.isfinite(got) == reads
-        if wrong.any():
-            place = [int(i) for i in np.argwhere(wrong)[0]]
-            what = "does not reach" if reads[tuple(place)] else "reaches"
-            raise Failed(
-                f"{poison} at {list(index)} of argument {which} {what} {case.op}{place}, {int(wrong.sum())} such"
-            )
-        difference = mismatch(np.where(reads, 0, got), np.where(reads, 0, clean))
-        if difference:
-            raise Failed(f"{poison} at {list(index)} changes results that do not read it: {difference}")

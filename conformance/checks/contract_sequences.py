@@ -92,10 +92,12 @@ def concurrent(subject: BackendUnderTest, case: Case) -> None:
     jobs = [(case.op, case.spec), (case.op, case.spec), *_others(subject, case)]
     mixed = [Case(case.check, op, case.dtype, spec, seed=case.seed + n) for n, (op, spec) in enumerate(jobs)]
     calls = [OneCall(one.op, one.spec, case_data.exact_inputs(one)) for one in mixed]
-    for one, got in zip(mixed, subject.together(calls, _TIMES), strict=True):
+    results = subject.together(calls, _TIMES)
+    for one, got, made in zip(mixed, results, subject.calls[-len(mixed) :], strict=True):
         difference = mismatch(got, case_data.exact_expected(one))
-        if difference:
-            raise Failed(f"{one.op} on {one.spec}, among {len(jobs)} different calls at once: {difference}")
+        if difference or made.outcome.differs:
+            said = difference or "another result than the first time, which was wrong"
+            raise Failed(f"{one.op} on {one.spec}, among {len(jobs)} different calls at once: {said}")
 
 
 def _others(subject: BackendUnderTest, case: Case) -> list[tuple[Op, ConvSpec]]:

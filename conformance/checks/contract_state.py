@@ -112,9 +112,10 @@ def many_calls(subject: BackendUnderTest, case: Case) -> None:
     results = subject.repeat(calls, _TIMES)
     for number, (got, right) in enumerate(zip(results, expected, strict=True)):
         difference = mismatch(got, right, _allowed(subject, case, calls[number], right))
-        if difference:
-            time = subject.calls[number].outcome.differs
-            raise Failed(f"{case.op}, call {time or number + 1} of {_TIMES:,}: {difference}")
+        time = subject.calls[number].outcome.differs
+        if difference or time:
+            said = difference or "another result than the first time, which was wrong"
+            raise Failed(f"{case.op}, call {time or number + 1} of {_TIMES:,}: {said}")
 
 
 def _judge(subject: BackendUnderTest, case: Case, asked: Sequence[_Expected]) -> None:

@@ -24,6 +24,7 @@ _SINCE = {
         "contract.large_index", "errors.ndim", "errors.channels", "errors.weight", "errors.bias", "errors.positions",
         "errors.dtype",
     ),
+    "2026.13": ("values.strided", "values.domain"),
 }  # fmt: skip
 VERSIONS = (*_SINCE, SUITE_VERSION)
 

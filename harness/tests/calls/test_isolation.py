@@ -45,7 +45,7 @@ def test_a_death_costs_its_case_and_the_report_is_complete(name: str, write: Wri
     write("mine.py", broken(_BREAK[name]))
     deadline = "1" if name == "sleeps" else "20"
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "check", "mine.py", "--ops", "im2col", "--dtype", "float32",
+        [sys.executable, "-m", "harness", "check", "mine.py", "--check", "values.exact/im2col/float32/*",
          "--deadline", deadline, "--json", "out.json", "--junit", "out.xml", "--html", "out.html"],
         cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip

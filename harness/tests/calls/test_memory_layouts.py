@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.calls.memory_layouts import MEMORY_LAYOUTS, arrange, representable
+from harness.calls.memory_layouts import GUARDED, MEMORY_LAYOUTS, arrange, representable
 
 _A = np.arange(1, 121, dtype=np.float32).reshape(2, 3, 4, 5)
 _OTHER = np.arange(1, 13, dtype=np.int64).reshape(3, 4)
@@ -29,10 +32,24 @@ STRIDES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "readonly": ((240, 80, 20, 4), (32, 8)),
     "broadcast": ((0, 80, 20, 4), (0, 8)),
     "memmap": ((240, 80, 20, 4), (32, 8)),
+    "channels_last": ((240, 4, 60, 12), (32, 8)),
+    "transposed": ((240, 80, 4, 16), (8, 24)),
+    "crop": ((5 * 6 * 7 * 4, 6 * 7 * 4, 7 * 4, 4), (6 * 8, 8)),
+    "row_pitch": ((3 * 4 * 8 * 4, 4 * 8 * 4, 8 * 4, 4), (7 * 8, 8)),
+    "last_step2": ((480, 160, 40, 8), (64, 16)),
+    "rows_step2": ((480, 160, 40, 4), (64, 8)),
+    "first_step2": ((480, 80, 20, 4), (64, 8)),
+    "last_reversed": ((240, 80, 20, -4), (32, -8)),
+    "second_reversed": ((240, -80, 20, 4), (32, -8)),
+    "first_reversed": ((-240, 80, 20, 4), (-32, 8)),
+    "broadcast1": ((80, 0, 20, 4), (8, 0)),
+    "broadcast2": ((60, 20, 0, 4), (32, 8)),
+    "broadcast3": ((48, 16, 4, 0), (32, 8)),
 }
+_BROADCAST = ("broadcast", "broadcast1", "broadcast2", "broadcast3")
 
 
-@pytest.mark.parametrize("layout", MEMORY_LAYOUTS)
+@pytest.mark.parametrize("layout", [*MEMORY_LAYOUTS, *GUARDED])
 @pytest.mark.parametrize("a", [_A, _OTHER, _BIAS, _ONE], ids=["image", "matrix", "bias", "pixel"])
 def test_the_values_are_the_same_in_fresh_memory(layout: str, a: Any) -> None:
     before = a.copy()
@@ -50,17 +67,17 @@ def test_strides_are_what_the_layout_says(layout: str) -> None:
     assert (arrange(_A, layout).strides, arrange(_OTHER, layout).strides) == STRIDES[layout]
 
 
-@pytest.mark.parametrize("layout", MEMORY_LAYOUTS)
+@pytest.mark.parametrize("layout", [*MEMORY_LAYOUTS, *GUARDED])
 def test_flags_are_what_the_layout_says(layout: str) -> None:
     flags = arrange(_A, layout).flags
-    contiguous = {"C", "offset", "unaligned", "readonly", "memmap"}
+    contiguous = {"C", "offset", "unaligned", "readonly", "memmap", *GUARDED}
     assert flags.c_contiguous == (layout in contiguous)
     assert flags.f_contiguous == (layout == "F")
     assert flags.aligned == (layout != "unaligned")
-    assert flags.writeable == (layout not in ("readonly", "broadcast"))
+    assert flags.writeable == (layout not in ("readonly", *_BROADCAST))
 
 
-@pytest.mark.parametrize("layout", MEMORY_LAYOUTS)
+@pytest.mark.parametrize("layout", [*MEMORY_LAYOUTS, *GUARDED])
 @pytest.mark.parametrize("a", [np.zeros((0, 3, 2, 2), np.float32), np.zeros((2, 3, 0, 2), np.float64)])
 def test_what_is_empty_stays_empty(layout: str, a: Any) -> None:
     made = arrange(a, layout)
@@ -72,7 +89,7 @@ def test_only_a_broadcast_array_holds_less() -> None:
     assert np.array_equal(representable(_A, "broadcast"), np.stack([_A[0], _A[0]]))
     assert representable(_A, "broadcast").flags.c_contiguous
     assert np.array_equal(representable(_BIAS, "broadcast"), [3, 3, 3])
-    assert all(representable(_A, layout) is _A for layout in MEMORY_LAYOUTS if layout != "broadcast")
+    assert all(representable(_A, layout) is _A for layout in MEMORY_LAYOUTS if layout not in _BROADCAST)
 
 
 def buffer(view: Any) -> Any:
@@ -82,7 +99,7 @@ def buffer(view: Any) -> Any:
     return view
 
 
-@pytest.mark.parametrize("layout", ["step2", "step-2", "reversed", "offset"])
+@pytest.mark.parametrize("layout", ["step2", "step-2", "reversed", "offset", "crop"])
 @pytest.mark.parametrize("a", [_A, _OTHER, _BIAS], ids=["image", "matrix", "bias"])
 def test_all_around_and_between_is_poison(layout: str, a: Any) -> None:
     """A kernel that reads front to back, or one element too far on either side, meets numbers that are nobody's."""
@@ -127,9 +144,40 @@ def test_only_the_first_image_of_a_broadcast_array_is_kept() -> None:
     assert buffer(made).nbytes == _A.nbytes // 2
 
 
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_an_array_may_be_the_same_along_another_axis(axis: int) -> None:
+    kept = representable(_A, f"broadcast{axis}")
+    assert np.array_equal(kept, np.broadcast_to(_A.take([0], axis), _A.shape))
+    assert representable(_BIAS, f"broadcast{axis}") is _BIAS
+
+
+_TOUCHING = """
+import ctypes, sys
+import numpy as np
+from harness.calls.memory_layouts import arrange
+a = arrange(np.arange(10, dtype=np.float32), sys.argv[1])
+first, last = a.ctypes.data, a.ctypes.data + a.nbytes
+assert ctypes.string_at(first, a.nbytes) == np.arange(10, dtype=np.float32).tobytes()
+a[...] = 3
+print("alive", flush=True)
+ctypes.string_at(first - 1 if sys.argv[2] == "before" else last, 1)
+print("still alive")
+"""
+
+
+@pytest.mark.parametrize(("layout", "side"), [("guard_before", "before"), ("guard_behind", "behind")])
+def test_who_reads_beside_a_guarded_array_dies(layout: str, side: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _TOUCHING, layout, side], capture_output=True, text=True, timeout=900, check=False
+    )
+    assert (done.stdout, done.returncode) == ("alive\n", -signal.SIGSEGV)
+
+
 def test_layouts_are_told_from_the_plainest_to_the_oddest() -> None:
     assert MEMORY_LAYOUTS == (
         "C", "F", "permuted", "step2", "reversed", "step-2", "offset", "unaligned", "readonly", "broadcast", "memmap",
+        "channels_last", "transposed", "crop", "row_pitch", "last_step2", "rows_step2", "first_step2", "last_reversed",
+        "second_reversed", "first_reversed", "broadcast1", "broadcast2", "broadcast3",
     )  # fmt: skip
 
 

@@ -34,6 +34,11 @@ def plain_but(s: ConvSpec, *what: str) -> bool:
     return {name for name, value in usual.items() if getattr(s, name) != value} == set(what)
 
 
+def has_room(s: ConvSpec) -> bool:
+    """Whether a row and a column more or less, of image or padding, can leave the output as large as it is."""
+    return min(s.stride) > 2 and s.padding[0] > 0 and s.padding[2] > 0
+
+
 _DISTINCT: Is = lambda s: plain_but(s, "stride", "padding", "dilation", "groups") and s.batch > 1  # noqa: E731
 MEANT: dict[str, Is] = {
     "distinct_g3": lambda s: _DISTINCT(s) and s.groups == 3,
@@ -79,6 +84,10 @@ MEANT: dict[str, Is] = {
     "batch_of_7": lambda s: s.batch == 7,
     "empty_batch": lambda s: s.batch == 0 and s.groups == 1,
     "empty_batch_grouped": lambda s: s.batch == 0 and s.groups > 1,
+    "tiny": lambda s: s.macs == 32 and s.positions == 2,
+    "neighbours_grouped": lambda s: s.groups == 2 and has_room(s),
+    "neighbours_dilated": lambda s: s.dilation == (2, 1) and has_room(s),
+    "neighbours_square": lambda s: s.kernel_size == (3, 3) and len(set(s.padding)) == 1 and s.stride == (3, 3),
     "channels_17_filters_15": lambda s: (s.in_channels, s.out_channels, s.groups) == (17, 15, 1),
     "width_33": lambda s: s.input_size[1] == s.output_size[1] == 33,
     "positions_65": lambda s: s.positions == 65,

@@ -27,7 +27,7 @@ LAWS = fnmatch.filter(CHECKS, "law.*")
 @pytest.mark.parametrize("name", faults_laws.FAULTS)
 def test_the_first_check_to_see_a_fault_is_the_one_meant(name: str) -> None:
     kind, intended = faults_laws.FAULTS[name]
-    assert faulty.first_to_see(kind, "values.domain") == intended
+    assert faulty.first_to_see(kind, ("values.domain", "values.special")) == intended
 
 
 def test_every_law_has_a_fault_of_its_own() -> None:

@@ -42,10 +42,14 @@ ASKED = {
     "contract.no_alias_input": "one_pixel pointwise kernel_is_image distinct_g3",
     "contract.no_alias_previous": "one_pixel pointwise kernel_is_image distinct_g3",
     "contract.uninitialised": f"{_DISTINCT} stride_beyond_kernel pad_wider_than_image same_stride2",
-    "contract.strided_inputs": "distinct_g3 pad_symmetric pointwise",
-    "values.strided": "distinct_g3 pad_symmetric pointwise",
+    "contract.strided_inputs": "distinct_g3",
+    "values.strided": "distinct_g3 pointwise",
+    "contract.bounds": f"{_FIRST_TWO} plain stride_not_tiling width_33 pointwise",
+    "values.special": "distinct_tall_kernel plain",
     "contract.repeatable": "distinct_g3 many_channels width_33",
-    "contract.state": _DISTINCT,
+    "contract.state": "distinct_tall_kernel neighbours_grouped neighbours_dilated neighbours_square",
+    "contract.in_place": "distinct_g3 plain",
+    "contract.many_calls": "tiny",
     "contract.batch_split": _DISTINCT,
     "contract.threads": f"{_DISTINCT} many_channels",
     "contract.concurrent": f"{_FIRST_TWO} pad_symmetric",
@@ -58,9 +62,9 @@ _GRADES = {
     **{f"contract.{name}": Grade.FORM
        for name in ("type", "contiguous", "writeable", "empty_batch", "strided_inputs", "nonfinite")},
     **{f"contract.{name}": Grade.SAFETY
-       for name in ("inputs_untouched", "no_alias_input", "no_alias_previous", "uninitialised")},
+       for name in ("inputs_untouched", "no_alias_input", "no_alias_previous", "uninitialised", "bounds")},
 }  # fmt: skip
-_INTERIOR = "plain grouped stride_not_tiling"
+_INTERIOR = "plain grouped"
 _WHOLE_SUITE = {"values.golden", "contract.nonfinite", "external.onnx"}  # others for each op: asked below, or elsewhere
 _HIGHER = {"values.domain", "values.grid", "values.random", "values.layer", "contract.large_index"}
 _FLOATS = {"values.real", "contract.repeatable", "contract.nonfinite", "external.onnx"}
@@ -121,7 +125,7 @@ def test_the_geometries_are_these_for_every_op(id: str) -> None:
 
 def test_the_geometries_for_what_is_not_finite() -> None:
     """Weights and slopes only where no window touches padding."""
-    padded = dict.fromkeys(("im2col", "col2im", "conv2d"), f"{_INTERIOR} {_FIRST_TWO}")
+    padded = dict.fromkeys(("im2col", "col2im", "conv2d"), f"{_INTERIOR} stride_not_tiling {_FIRST_TWO}")
     inner = dict.fromkeys(("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"), _INTERIOR)
     (check,) = CHECKS["contract.nonfinite"]
     assert {op: named(list(check.specs(op))) for op in OPS} == padded | inner
@@ -143,12 +147,18 @@ def test_the_kinds_of_dtypes_and_who_is_optional(id: str) -> None:
 
 
 def test_the_variants_of_every_geometry() -> None:
-    layouts = ["F", "permuted", "step2", "reversed", "step-2", "offset", "unaligned", "readonly", "broadcast", "memmap"]
+    layouts = [
+        "F", "permuted", "step2", "reversed", "step-2", "offset", "unaligned", "readonly", "broadcast", "memmap",
+        "channels_last", "transposed", "crop", "row_pitch", "last_step2", "rows_step2", "first_step2", "last_reversed",
+        "second_reversed", "first_reversed", "broadcast1", "broadcast2", "broadcast3",
+    ]  # fmt: skip
     spec = ALL["plain"]
     for id, op in [(check, op) for check in ASKED for op in ops_of(check)]:
         cases = [str(case).partition(f"{spec}")[2] for case in part(id, op).cases(op, "float32", [spec])]
         if id in ("contract.strided_inputs", "values.strided"):
             assert cases == [f"/layout={name}" for name in layouts]
+        elif id == "contract.bounds":
+            assert cases == ["/layout=guard_before", "/layout=guard_behind"]
         elif id in ("values.exact", "values.real") and op == "conv2d":
             assert cases == ["", "/bias=0"]
         elif cases:  # the others fit, or do not

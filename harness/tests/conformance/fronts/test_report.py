@@ -146,7 +146,7 @@ def test_without_options_everything_of_tier_1_is_asked() -> None:
         ({"ops": ["im2col", "conv3d"]}, "op must be among im2col, col2im, conv2d, conv2d_input_grad, "
                                         "conv2d_weight_grad, conv2d_bias_grad, got 'conv3d'"),
         ({"dtypes": "float32,f64"}, "dtype must be among float16, float32, float64, int32, int64, got 'f64'"),
-        ({"as_of": "1999.1"}, "--as-of must be among 2026.11, 2026.12, 2026.13, got '1999.1'"),
+        ({"as_of": "1999.1"}, "--as-of must be among 2026.11, 2026.12, 2026.13, 2026.14, got '1999.1'"),
     ],
 )  # fmt: skip
 def test_a_wrong_option_is_named(choice: dict[str, Any], text: str) -> None:

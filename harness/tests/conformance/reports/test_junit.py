@@ -83,7 +83,7 @@ def properties(report: BackendReport) -> dict[str, str]:
 
 def test_a_backend_has_its_properties() -> None:
     assert properties(samples.mine()) == {
-        "suite_version": "2026.13", "verdict": "fail", "tier": "1", "seed": "7", "isolated": "True", "cut": "",
+        "suite_version": "2026.14", "verdict": "fail", "tier": "1", "seed": "7", "isolated": "True", "cut": "",
         "planned": "46", "executed": "35",
     }  # fmt: skip
     assert properties(samples.cut())["cut"] == "3 were cut"

@@ -76,14 +76,14 @@ def test_the_first_line_counts_verdicts_and_has_their_colour(
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ([{}, {}], "Suite 2026.13, tier 1, seed 7, each backend in a process of its own."),
-        ([{"isolated": False}, {"isolated": False}], "Suite 2026.13, tier 1, seed 7, in one process."),
-        ([{"isolated": None}, {"isolated": False}], "Suite 2026.13, tier 1, seed 7, in one process."),
-        ([{"isolated": True}, {"isolated": False}], "Suite 2026.13, tier 1, seed 7."),
-        ([{"tier": 0, "seed": 0}], "Suite 2026.13, tier 0, seed 0, each backend in a process of its own."),
+        ([{}, {}], "Suite 2026.14, tier 1, seed 7, each backend in a process of its own."),
+        ([{"isolated": False}, {"isolated": False}], "Suite 2026.14, tier 1, seed 7, in one process."),
+        ([{"isolated": None}, {"isolated": False}], "Suite 2026.14, tier 1, seed 7, in one process."),
+        ([{"isolated": True}, {"isolated": False}], "Suite 2026.14, tier 1, seed 7."),
+        ([{"tier": 0, "seed": 0}], "Suite 2026.14, tier 0, seed 0, each backend in a process of its own."),
         ([{"tier": 2, "seed": None, "suite_version": "2026.11"}, {"isolated": None}],
-         "Suite 2026.11 and 2026.13, tier 2 and 1, seed 7, each backend in a process of its own."),
-        ([{"tier": None, "seed": None, "isolated": None}], "Suite 2026.13."),
+         "Suite 2026.11 and 2026.14, tier 2 and 1, seed 7, each backend in a process of its own."),
+        ([{"tier": None, "seed": None, "isolated": None}], "Suite 2026.14."),
     ],
 )  # fmt: skip
 def test_the_conditions_of_the_run_are_told(changes: list[dict[str, Any]], text: str) -> None:

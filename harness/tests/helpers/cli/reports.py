@@ -13,7 +13,7 @@ def a_report(backend: str = "mine", verdict: Verdict = Verdict.PASS, **changed: 
     given = changed.pop("counts", {Status.PASS: 7})
     counts = {status: given.get(status, 0) for status in Status.counted()}
     fields: dict[str, Any] = dict(
-        schema=1, suite_version="2026.13", reason="", planned=7, executed=7, total=7, seconds=1.25, tier=1, seed=0,
+        schema=1, suite_version="2026.14", reason="", planned=7, executed=7, total=7, seconds=1.25, tier=1, seed=0,
         isolated=True, checks=[],
     )  # fmt: skip
     return BackendReport(**{**fields, **changed}, backend=backend, verdict=verdict, counts=counts)

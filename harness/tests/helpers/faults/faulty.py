@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, cast
 
@@ -222,13 +222,13 @@ class Lazy(np.ndarray[Any, Any]):
     """An array that could compute when it is looked at."""
 
 
-def first_to_see(kind: type[Right], but: str = "") -> str:
-    """The first check to fail but one, in the order in which checks are shown; empty if none does.
+def first_to_see(kind: type[Right], but: Collection[str] = ()) -> str:
+    """The first check to fail but some, in the order in which checks are shown; empty if none does.
 
     Once one has failed only those before it are asked any further.
     """
     caller = load(kind)
-    subject, order, found = BackendUnderTest(caller), [check for check in CHECKS if check != but], ""
+    subject, order, found = BackendUnderTest(caller), [check for check in CHECKS if check not in but], ""
     for case_result in plan(caller).cases:
         if case_result.case.check in order:
             engine.judge(subject, case_result)

@@ -41,7 +41,7 @@ def a_report(backend: str, verdict: Verdict, checks: list[CheckReport], **more: 
     counts = {status: more.pop(str(status), 0) for status in Status.counted()}
     planned = sum(counts.values()) - counts[Status.UNSUPPORTED]
     fields: dict[str, Any] = dict(
-        schema=1, suite_version="2026.13", reason="", planned=planned, executed=planned - counts[Status.NOT_RUN],
+        schema=1, suite_version="2026.14", reason="", planned=planned, executed=planned - counts[Status.NOT_RUN],
         total=sum(counts.values()), seconds=0.0, tier=1, seed=7, isolated=True,
     )  # fmt: skip
     return BackendReport(backend=backend, verdict=verdict, checks=checks, counts=counts, **{**fields, **more})

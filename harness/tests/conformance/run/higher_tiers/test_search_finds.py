@@ -41,7 +41,7 @@ def test_it_finds_what_the_standing_plan_does_not_and_shrinks_it() -> None:
 
 
 def test_a_layout_that_fails_alone_is_what_is_left() -> None:
-    """A backend that reads a Fortran array front to back; the geometry shrinks, the layout stays."""
+    """A backend that reads any array front to back; the geometry shrinks, a layout stays."""
     backend, result = faulty.load(faulty.FAULTS["strides_ignored"][0]), planned(1000)
     search.run(backend, result)
-    assert result.counted[0].kept[0].case.layout == "F"
+    assert result.counted[0].kept[0].case.layout != "C"

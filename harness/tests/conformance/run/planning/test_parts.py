@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from conformance.cases.selection import Selection
+from conformance.domain import part
+from conformance.domain.part import whole
 from conformance.domain.pool import SIZE, pool
 from conformance.reports import domain
 from conformance.run import engine
@@ -129,10 +132,28 @@ def test_nothing_is_claimed_where_everything_is_refused() -> None:
     assert (result.verdict, result.omissions()) == ("incomplete", ["nothing is claimed"])
 
 
-def test_a_whole_backend_has_no_domain_and_no_case_of_its_own() -> None:
-    result = judged(lambda op, spec, dtype: dtype == "float32", ops=["im2col", "col2im"], dtypes=["float32"])
+def test_a_whole_backend_has_no_domain_and_is_asked_on_what_all_are() -> None:
+    result = judged(lambda op, spec, dtype: dtype in _FLOATS, ops=["im2col", "col2im"])
     assert domain.report(result) is None
-    assert [one for one in result.cases if one.case.check == "values.domain"] == []
+    asked = {dtype: [one.case.spec for one in result.cases if (one.case.check, one.case.op, one.case.dtype)
+                     == ("values.domain", "col2im", dtype)] for dtype in _FLOATS}  # fmt: skip
+    assert asked == {"float32": whole().specs, "float64": whole().choice.specs[:80]}
+
+
+def test_the_file_has_what_is_chosen_from_the_pool_today() -> None:
+    """Where it has not: `python -m conformance.domain.part`."""
+    assert Path(part.__file__).with_name("whole.txt").read_text(encoding="ascii") == part.whole_text()
+    assert (len(whole().choice.specs), len(whole().drawn)) == (220, 200)
+    assert whole().choice.pairs_covered > 0.9 * whole().choice.pairs
+
+
+def test_who_refuses_one_geometry_of_those_that_all_are_asked_on_does_a_part() -> None:
+    refused = whole().specs[100]
+    result = judged(lambda op, spec, dtype: dtype == "float32" and spec != refused, ops=["col2im"], dtypes=["float32"])
+    told = domain.report(result)
+    assert told is not None
+    assert told.geometries > 200
+    assert result.verdict == "pass"
 
 
 _GIVEN = ConvSpec.parse("n1c1h5w5_f1kh3kw3")
@@ -161,6 +182,14 @@ def test_the_pool_is_the_same_every_time() -> None:
 
 
 FIRST = [
-    "n1c1h7w7_f1kh1kw1", "n3c5h8w7_f1kh4kw4_sh2sw2_pt0pb3pl1pr1", "n1c1h8w7_f2kh1kw1_sh2sw2",
-    "n4c6h2w7_f2kh3kw2_sh2sw1_pt2pb2pl0pr1_dh1dw2_g2", "n5c3h378w6_f2kh127kw3_sh2sw2_pt1pb0pl1pr3_dh3dw2",
-]  # fmt: skip
+    "n1c1h7w7_f1kh1kw1",
+    "n5c4h6w4_f4kh4kw3_sh2sw1_pt2pb2pl1pr1_g2",
+    "n1c2h69w8_f8kh2kw2_g2",
+    "n3c1h9w11_f2kh5kw3_sh3sw2",
+    "n2c4h8w7_f8kh3kw3_sh3sw3_g4",
+    "n2c16h3w1_f28kh2kw3_sh2sw2_pt1pb0pl3pr1_g4",
+    "n17c5h2w3_f4kh1kw1_sh2sw2",
+    "n2c8h1w6_f8kh1kw2_sh4sw2_pt0pb3pl1pr3_dh3dw7_g4",
+    "n1c4h2w11_f8kh3kw3_pt1pb2pl0pr0_dh1dw2_g4",
+    "n3c4h1w1_f3kh3kw3_pt7pb7pl7pr7",
+]

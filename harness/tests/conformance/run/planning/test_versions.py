@@ -20,35 +20,43 @@ def test_the_first_version_has_its_fifteen_checks() -> None:
     assert {check for check in CHECKS if versions.in_suite(check, "2026.11")} == _OF_2026_11
 
 
-@pytest.mark.parametrize("version", ["", "2026.13"])
+@pytest.mark.parametrize("version", ["", "2026.14"])
 def test_the_current_version_has_all(version: str) -> None:
     assert all(versions.in_suite(check, version) for check in [*CHECKS, "of.tomorrow"])
 
 
 def test_versions_are_named_oldest_first() -> None:
-    assert versions.VERSIONS == ("2026.11", "2026.12", "2026.13")
-    assert conformance.SUITE_VERSION == "2026.13"
+    assert versions.VERSIONS == ("2026.11", "2026.12", "2026.13", "2026.14")
+    assert conformance.SUITE_VERSION == "2026.14"
 
 
-def test_the_second_version_has_all_but_what_came_after_it() -> None:
-    assert {check for check in CHECKS if not versions.in_suite(check, "2026.12")} == {"values.strided", "values.domain"}
+_NEW_IN_2026_13 = {"values.strided", "values.domain"}
+_NEW_IN_2026_14 = {"values.special", "contract.in_place", "contract.many_calls", "contract.bounds"}
+
+
+def test_a_version_has_all_but_what_came_after_it() -> None:
+    later = {version: {check for check in CHECKS if not versions.in_suite(check, version)} for version in _OLDER}
+    assert later == {"2026.12": _NEW_IN_2026_13 | _NEW_IN_2026_14, "2026.13": _NEW_IN_2026_14}
+
+
+_OLDER = ("2026.12", "2026.13")
 
 
 def test_a_version_that_there_is_none_of_is_refused() -> None:
-    for version in ("", "2026.11", "2026.12", "2026.13"):
+    for version in ("", "2026.11", "2026.12", "2026.13", "2026.14"):
         assert versions.require(version) == version
     with pytest.raises(SelectionError) as raised:
         versions.require("1999.1")
-    assert str(raised.value) == "--as-of must be among 2026.11, 2026.12, 2026.13, got '1999.1'"
+    assert str(raised.value) == "--as-of must be among 2026.11, 2026.12, 2026.13, 2026.14, got '1999.1'"
 
 
 def test_an_older_version_keeps_what_was_new_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "_SINCE", {"2026.10": ("a.first",), "2026.11": ("a.second",)})
     found = {
         version: [check for check in ("a.first", "a.second", "a.third") if versions.in_suite(check, version)]
-        for version in ("2026.10", "2026.11", "2026.13")
+        for version in ("2026.10", "2026.11", "2026.14")
     }
     assert found == {
         "2026.10": ["a.first"], "2026.11": ["a.first", "a.second"],
-        "2026.13": ["a.first", "a.second", "a.third"],
+        "2026.14": ["a.first", "a.second", "a.third"],
     }  # fmt: skip

@@ -1,0 +1,98 @@
+"""`contract.nonfinite`: NaN and Inf reach what reads them, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from conformance.cases import case_data
+from conformance.cases.case import Case
+from conformance.cases.specs import DISTINCT, some
+from conformance.checks.registration import asks
+from conformance.checks.under_test import BackendUnderTest, Failed
+from harness.calls.caller import OneCall
+from harness.contract.protocol import Array
+from harness.contract.status import Grade
+from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps
+from harness.oracle.comparing import mismatch
+
+# Weights and slopes are tested only where no window touches padding: there 0 * NaN of explicit columns cannot arise.
+# Gradients only without stride: some put zeros between the slopes, and 0 * NaN is NaN.
+_INTERIOR = some("plain", "grouped")
+_PADDED: tuple[Op, ...] = ("im2col", "col2im", "conv2d")
+_NOT_FINITE = (np.nan, np.inf, -np.inf)
+
+
+def _nonfinite_specs(op: Op) -> list[ConvSpec]:
+    return [*_INTERIOR, *some("stride_not_tiling"), *DISTINCT[:2]] if op in _PADDED else _INTERIOR
+
+
+def _judges_nonfinite(op: Op, spec: ConvSpec) -> bool:
+    dense = spec.stride == spec.dilation == (1, 1)
+    return spec.batch > 0 and (op in _PADDED or (dense and not any(spec.padding)))
+
+
+@asks("contract.nonfinite", _nonfinite_specs, kinds="f", grade=Grade.FORM, fits=_judges_nonfinite)
+def nonfinite(subject: BackendUnderTest, case: Case) -> None:
+    """A NaN or Inf in one element reaches exactly the results that read it, and changes no other."""
+    clean = [cast(Array, a) for a in case_data.exact_inputs(case)]
+    finite = by_taps.run(case.op, case.spec, *clean)
+    poisoned = [
+        _Element(poison, which, tuple(int(i) for i in np.unravel_index(place, clean[which].shape)))
+        for which in range(1 if any(case.spec.padding) else len(clean))
+        for poison in _NOT_FINITE
+        for place in dict.fromkeys((_middle(clean[which]), clean[which].size - 1))
+    ]
+    calls = [OneCall(case.op, case.spec, one.put_in(clean)) for one in poisoned]
+    for one, got in zip(poisoned, subject.each(calls), strict=True):
+        reads = _reads(case.op, case.spec, clean, one)
+        wrong = np.where(reads, np.isfinite(got), ~np.isfinite(got) & ~_may_read(case, clean, one))
+        where = f"{one.poison} at {list(one.place)} of argument {one.which}"
+        if wrong.any():
+            place = tuple(int(i) for i in np.argwhere(wrong)[0])
+            what = "does not reach" if reads[place] else "reaches"
+            raise Failed(f"{where} {what} {case.op}{list(place)}, {int(wrong.sum())} such")
+        difference = mismatch(np.where(np.isfinite(got), got, 0), np.where(np.isfinite(got), finite, 0))
+        if difference:
+            raise Failed(f"{where} changes results that do not read it: {difference}")
+
+
+class _Element(NamedTuple):
+    """What is put into one element of one argument."""
+
+    poison: float
+    which: int
+    place: tuple[int, ...]
+
+    def put_in(self, arrays: list[Array]) -> list[Array]:
+        """The arguments with it."""
+        changed = arrays[self.which].copy()
+        changed[self.place] = self.poison
+        return [changed if n == self.which else a for n, a in enumerate(arrays)]
+
+
+def _middle(a: Array) -> int:
+    return int(np.ravel_multi_index(tuple(n // 2 for n in a.shape), a.shape))
+
+
+def _reads(op: Op, spec: ConvSpec, arrays: list[Array], one: _Element) -> Array:
+    """Which results have the element in one of their sums."""
+    touched = [np.zeros_like(a) if n == one.which else np.ones_like(a) for n, a in enumerate(arrays)]
+    if op == "conv2d" and one.which != 2:
+        touched[2][...] = 0
+    if op == "conv2d" and one.which == 2:
+        touched[1][...] = 0
+    touched[one.which][one.place] = 1
+    reached: Array = by_taps.run(op, spec, *touched) != 0
+    return reached
+
+
+def _may_read(case: Case, arrays: list[Array], one: _Element) -> Array:
+    """Which results have it in a sum of a dense kernel, with zeros between the taps: 0 * NaN may be a term of it."""
+    if case.op != "conv2d" or one.which or case.spec.dilation == (1, 1):
+        return np.zeros(case.spec.output_shape(case.op), bool)
+    dense = replace(case.spec, kernel_size=case.spec.reach, dilation=(1, 1))
+    return _reads(case.op, dense, [arrays[0], np.ones(dense.w_shape, arrays[1].dtype), arrays[2]], one)
