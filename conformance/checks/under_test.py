@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from conformance.cases.specs import DISTINCT
 from harness.calls.caller import PLAIN, Arrays, Caller, CallResult, Conditions
 from harness.calls.limits.memory import ran_out
 from harness.calls.memory_layouts import representable
+from harness.contract.adapter import NOT_IMPLEMENTED
 from harness.contract.protocol import ArgumentError, Array, validate
 from harness.geometry.spec import ConvSpec, Op
 
@@ -84,6 +86,15 @@ class BackendUnderTest:
             except (Exception, SystemExit) as error:
                 raise Failed(f"unsupported({op!r}, ..) raised {type(error).__name__}: {error}") from error
         return self._answers[key]
+
+    def lacks(self, op: Op, dtype: str) -> bool:
+        """Whether it does not have the op at all, so that nobody need ask about every geometry."""
+        spec = DISTINCT[0]
+        self.begin(spec)
+        try:
+            return self.refusal(op, spec, dtype) == NOT_IMPLEMENTED
+        except Failed:  # it may do so on this geometry alone
+            return False
 
     def require(self, op: Op, spec: ConvSpec, dtype: str) -> None:
         """Ask for something besides the case's own op and geometry. Raises `Refused` if the backend refuses it."""

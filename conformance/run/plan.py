@@ -29,6 +29,7 @@ FULL_SIZE = 4  # the tier of real layers
 RANDOM_CASES = 1000  # of an op and dtype
 _ASKED = (DISTINCT[0], *some("plain", "pad_symmetric", "one_pixel"))  # whether a dtype is claimed at all
 _NO_DTYPE = "complex64"
+_MAIN = ("float32", "float64")
 _TIER0 = ("contract.type", "contract.shape", "contract.dtype", "values.exact", "values.real")
 
 
@@ -68,16 +69,17 @@ def plan_higher_tiers(caller: Caller, result: BackendResult, selection: Selectio
     if selection.specs:
         return
     shard, dtypes = selection.shard, selection.dtypes or claimed_dtypes(caller)
+    main = selection.dtypes or [_main_dtype(caller, result.parts)]
     if selection.tier >= 2 and selection.means(grid.CHECK_ID):
-        plan_grid(result, selection.ops, selection.dtypes, shard)
+        plan_grid(result, selection.ops, main, shard)
     if selection.tier >= 3 and selection.means(RANDOM):
         plan_random(result, selection.ops, dtypes, -(-RANDOM_CASES // shard.count))
     if selection.tier >= FULL_SIZE and shard.index == 1:
-        plan_full_size(caller, result, selection)
+        plan_full_size(caller, result, replace(selection, dtypes=main))
 
 
 def plan_grid(result: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], shard: Shard) -> None:
-    """The whole grid for each op and dtype (float32 alone, if none is asked for)."""
+    """The whole grid for each op and dtype (float32 alone, if none is given)."""
     total = grid.size(shard)
     for op in ops or OPS:
         for dtype in dtypes or ("float32",):
@@ -122,6 +124,12 @@ def claimed_dtypes(caller: Caller) -> list[str]:
     """
     looks = not _claims(caller, _NO_DTYPE)
     return [d for d in DTYPES if d in ("float32", "float64") or (looks and _claims(caller, d))]
+
+
+def _main_dtype(caller: Caller, parts: Iterable[tuple[Op, str]]) -> str:
+    """What grid and layers are run in where none is given: float32, or float64 of a backend that does only that."""
+    of_parts = {dtype for _, dtype in parts}
+    return next((dtype for dtype in _MAIN if dtype in of_parts or _claims(caller, dtype)), _MAIN[0])
 
 
 def _claims(caller: Caller, dtype: str) -> bool:

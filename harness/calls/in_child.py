@@ -23,6 +23,7 @@ from harness.geometry.spec import ConvSpec, Op
 
 MEMORY = 2 * 2**30  # bytes beyond what the loaded backend and the arrays of a call hold
 _AT_ONCE = 250  # geometries in a question
+_MOST_ANSWERS = 100_000  # remembered: the grid asks two million questions, each once
 _MOST_DEATHS = 3  # of an op, or of `unsupported`; one hang is enough
 _POISON = "165"
 _UNSUPPORTED = "unsupported"
@@ -66,6 +67,8 @@ class InChild:
         """See `Caller`. Where it fails nothing is known yet, and each is asked for by itself."""
         if _UNSUPPORTED in self._barred:
             return
+        if len(self._answers) > _MOST_ANSWERS:
+            self._answers.clear()
         for start in range(0, len(specs), _AT_ONCE):
             some = specs[start : start + _AT_ONCE]
             try:

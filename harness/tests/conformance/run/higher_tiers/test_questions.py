@@ -12,7 +12,7 @@ from conformance.cases import full_size
 from conformance.cases.case import Case
 from conformance.checks import higher_tiers
 from conformance.checks.registration import check_of
-from conformance.checks.under_test import BackendUnderTest, Failed, NotRun
+from conformance.checks.under_test import BackendUnderTest, Failed, NotRun, Refused
 from harness.calls.caller import Arrays, CallResult, Conditions
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps, data
@@ -29,7 +29,7 @@ def asked(caller: FakeCaller, text: str) -> tuple[str, BackendUnderTest]:
     subject.require(case.op, case.spec, case.dtype)
     try:
         check_of(case).run(subject, case)
-    except (Failed, NotRun) as told:
+    except (Failed, NotRun, Refused) as told:
         return f"{type(told).__name__}: {told}", subject
     return "", subject
 
@@ -98,6 +98,21 @@ def test_the_bound_of_a_random_case_is_that_of_the_algorithm(numerics: Any, pass
 
     told, _ = asked(FakeCaller(answers=coarse, numerics=numerics), f"values.random/conv2d/float32/{_SPEC}/bias=0")
     assert (told == "") == passes
+
+
+@pytest.mark.parametrize(
+    ("option", "made", "said"),
+    [
+        ("/layout=F", CallResult(error="ValueError: order"), "Refused: F inputs: raised ValueError: order"),
+        ("", CallResult(error="ValueError: order"), "Failed: conv2d raised ValueError: order"),
+        ("/layout=F", CallResult(error="crashed", died=True), "Failed: conv2d crashed"),
+        ("/layout=F", CallResult(error="MemoryError: all", starved=True), "NotRun: conv2d raised MemoryError: all"),
+    ],
+)
+def test_a_layout_refused_by_an_exception_is_no_wrong_number(option: str, made: CallResult, said: str) -> None:
+    """Tier 1 calls it a deviation of form; tier 3 took it for a wrong value."""
+    told, _ = asked(FakeCaller(answers=lambda *how: made), f"values.random/conv2d/float32/{_SPEC}{option}")
+    assert told == said
 
 
 # -- full size -----------------------------------------------------------------------------------------------------
