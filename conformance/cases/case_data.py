@@ -11,7 +11,7 @@ import numpy as np
 from conformance.cases.case import Case
 from harness.contract.protocol import Array, Numerics
 from harness.oracle import by_taps, data
-from harness.oracle.comparing import allowance
+from harness.oracle.bounding import allowed
 
 Arrays = tuple[Array | None, ...]
 _Make = TypeVar("_Make", bound=Callable[..., Any])
@@ -55,9 +55,7 @@ def real_expected(case: Case, numerics: Numerics) -> tuple[Array, Array]:
     arrays = _real(case)
     wide: Any = np.longdouble if case.dtype == "float64" else np.float64
     exact = by_taps.run(case.op, case.spec, *arrays, accumulate=wide)
-    absolute = by_taps.absolute(case.op, case.spec, *arrays)
-    count = by_taps.term_count(case.op, case.spec, *arrays)
-    return _frozen(exact), _frozen(allowance(case.dtype, numerics, exact, absolute, count, case.op))
+    return _frozen(exact), _frozen(allowed(case.op, case.spec, case.dtype, numerics, exact, arrays))
 
 
 @_kept(8192)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from harness.calls.caller import Conditions
 from harness.calls.memory_layouts import representable
 from harness.contract.protocol import Array
 from harness.oracle import by_taps, data, pointwise
+from harness.oracle.bounding import of_whole_numbers
 from harness.oracle.comparing import mismatch, share_used
 from harness.oracle.gate import sample_points
 from harness.results.words import duration
@@ -79,7 +81,11 @@ def _at_full_size(subject: BackendUnderTest, case: Case) -> None:
     points = sample_points(op, spec)
     got = subject.sample(op, spec, case.dtype, seed, points)
     arguments = data.lazy(op, spec, case.dtype, seed)
-    wrong = [k for k, point in enumerate(points) if got[k] != pointwise.at(op, spec, arguments, point)]
+    largest = [float(np.abs(argument.pool).max()) for argument in arguments]
+    bound = of_whole_numbers(op, spec, case.dtype, subject.backend.numerics, largest)
+    wrong = [
+        k for k, point in enumerate(points) if not _is_near(got[k], pointwise.at(op, spec, arguments, point), bound)
+    ]
     if wrong:
         point = points[wrong[0]]
         expected = pointwise.at(op, spec, arguments, point)
@@ -87,6 +93,10 @@ def _at_full_size(subject: BackendUnderTest, case: Case) -> None:
             f"{len(wrong)} of {len(points)} sampled elements differ, first at {list(point)}: "
             f"got {float(got[wrong[0]]):.9g}, expected {expected}"
         )
+
+
+def _is_near(got: Any, expected: int, bound: float) -> bool:
+    return bool(got == expected or abs(float(got) - expected) <= bound)
 
 
 @asks(full_size.LAYER, ())

@@ -18,6 +18,7 @@ from harness.calls.memory_layouts import representable
 from harness.contract.adapter import NOT_IMPLEMENTED
 from harness.contract.protocol import ArgumentError, Array, validate
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle.bounding import settled
 
 
 class Failed(Exception):
@@ -106,7 +107,7 @@ class BackendUnderTest:
         """What came of one call, whatever that is."""
         validate(op, spec, *arrays)
         self._require_asked(op, spec, _dtype(arrays))
-        return self._kept(op, spec, arrays, conditions)
+        return self._settled(self._kept(op, spec, arrays, conditions))
 
     def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
         """All that is known of one call. Raises `Failed` if it raised, exited, crashed or hung."""
@@ -141,6 +142,7 @@ class BackendUnderTest:
         results = []
         for arrays, outcome in zip(several, self.backend.together(op, spec, several), strict=True):
             self.calls.append(RecordedCall(op, spec, tuple(arrays), outcome))
+            self._settled(self.calls[-1])
             require_ended(op, outcome)
             results.append(require_form(op, spec, _dtype(arrays), outcome))
         return results
@@ -149,7 +151,7 @@ class BackendUnderTest:
         """A call whose arrays may be wrong: what it raised, or nothing if it returned. Raises `Failed` on a death."""
         if not any((op, spec) == key[:2] and reason is None for key, reason in self._answers.items()):
             raise SuiteFault(f"{op} was called with wrong arrays on {spec}, which was not asked for or is refused")
-        outcome = self._kept(op, spec, arrays, PLAIN)
+        outcome = self._kept(op, spec, arrays, PLAIN).outcome
         if outcome.died:
             require_ended(op, outcome)
         return outcome.error
@@ -168,10 +170,20 @@ class BackendUnderTest:
         if self._answers.get((op, spec, dtype), "not asked for") is not None:
             raise SuiteFault(f"{op} was called on {spec} in {dtype}, which was not asked for or is refused")
 
-    def _kept(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> CallResult:
+    def _kept(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> RecordedCall:
         outcome = self.backend.call(op, spec, arrays, conditions)
         logical = tuple(None if a is None else representable(a, conditions.layout) for a in arrays)
         self.calls.append(RecordedCall(op, spec, logical, outcome, conditions))
+        return self.calls[-1]
+
+    def _settled(self, call: RecordedCall) -> CallResult:
+        """The one place where whole numbers that need not come out exact are judged by their bound: see `bounding`.
+
+        What is right is exact from here on, so every check, law and diagnosis compares with `==`.
+        """
+        outcome = call.outcome
+        if isinstance(outcome.result, np.ndarray):
+            outcome.result = settled(call.op, call.spec, self.backend.numerics, call.arrays, outcome.result)
         return outcome
 
 

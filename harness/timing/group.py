@@ -110,7 +110,7 @@ class MeasuringChild:
                 text = f"predicted {took} a call; {calls} calls exceed the budget of {budget}"
                 return group.cell(name, CellStatus.OVER_BUDGET, text, predicted_seconds=predicted, native=native)
             own = [backend.from_numpy(a) for a in gate.arrays]
-            gate.check(backend.to_numpy(waiting(backend, op, spec, own)))
+            gate.check(backend.to_numpy(waiting(backend, op, spec, own)), backend.numerics)
             sets = input_sets(backend, gate.arrays, own)
         except WrongResult as wrong:
             return group.cell(name, CellStatus.FAIL, str(wrong), native=native)

@@ -173,3 +173,10 @@ def test_a_refusal_is_no_call(clock: FakeClock) -> None:
     child = child_of(a=fake.complete(unsupported=lambda op, spec, dtype: "not yet" if spec == SPEC else None))
     assert cells(child, a_group("a"))["a"].status == "unsupported"
     assert cells(child, a_group("a", spec=LARGE))["a"].first_in_process
+
+
+@pytest.mark.parametrize(("numerics", "status"), [("gemm", CellStatus.FAIL), ("winograd", CellStatus.OK)])
+def test_an_inexact_method_passes_the_gate_by_its_bound(clock: FakeClock, numerics: str, status: CellStatus) -> None:
+    fake = FakeBackend(clock, spoil=lambda result: result + np.float32(1e-4))
+    (cell,) = cells(child_of(a=fake.complete(numerics=numerics)), a_group("a", op="conv2d")).values()
+    assert cell.status is status

@@ -121,9 +121,9 @@ def test_a_layout_refused_by_an_exception_is_no_wrong_number(option: str, made: 
 class Sampled(FakeCaller):
     """Gives elements of the right result, the first `wrong` of them spoilt; each call takes the next of `seconds`."""
 
-    def __init__(self, clock: Clock, seconds: Sequence[float] = (), wrong: int = 0) -> None:
+    def __init__(self, clock: Clock, seconds: Sequence[float] = (), wrong: int = 0, off: float = 1.0) -> None:
         super().__init__()
-        self.clock, self.seconds, self.wrong = clock, list(seconds), wrong
+        self.clock, self.seconds, self.wrong, self.off = clock, list(seconds), wrong, off
         self.samples: list[tuple[str, int]] = []
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
@@ -132,7 +132,7 @@ class Sampled(FakeCaller):
         self.clock.pass_by(self.seconds.pop(0) if self.seconds else 0.0)
         made = by_taps.run(op, spec, *data.pooled(op, spec, dtype, seed))
         found = np.array([made[point] for point in points], dtype=dtype)
-        found[: self.wrong] += 1
+        found[: self.wrong] += self.off
         return CallResult(result=found, shape=spec.output_shape(op))
 
 
@@ -181,6 +181,19 @@ def test_sampled_elements_that_differ_are_counted(monkeypatch: pytest.MonkeyPatc
         f"Failed: 3 of {len(points)} sampled elements differ, first at {list(points[0])}: "
         f"got {value + 1:g}, expected {value:g}"
     )
+
+
+@pytest.mark.parametrize(
+    ("numerics", "off", "said"),
+    [("gemm", 0.0, ""), ("winograd", 1e-3, ""), ("gemm", 1e-3, "F"), ("winograd", 0.25, "F")],
+)
+def test_sampled_elements_of_inexact_methods_are_judged_by_the_bound(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, numerics: Any, off: float, said: str
+) -> None:
+    monkeypatch.setattr(higher_tiers, "predict", lambda *what: 0.0)
+    caller = Sampled(clock, wrong=3, off=off)
+    caller.numerics = numerics
+    assert asked(caller, f"values.layer/conv2d/float32/{_SPEC}")[0][:1] == said
 
 
 # -- the grid ------------------------------------------------------------------------------------------------------
