@@ -18,7 +18,9 @@ from harness.calls.memory_layouts import representable
 from harness.contract.adapter import NOT_IMPLEMENTED
 from harness.contract.protocol import ArgumentError, Array, validate
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps
 from harness.oracle.bounding import settled
+from harness.oracle.comparing import mismatch
 
 
 class Failed(Exception):
@@ -190,6 +192,16 @@ class BackendUnderTest:
 def _dtype(arrays: Arrays) -> str:
     """Of the arrays of a valid call, which is one."""
     return str(next(a.dtype for a in arrays if a is not None))
+
+
+def contradiction(call: RecordedCall) -> str:
+    """What the definition says against a call with whole numbers; nothing if it agrees."""
+    try:
+        require_ended(call.op, call.outcome)
+        got = require_form(call.op, call.spec, _dtype(call.arrays), call.outcome)
+    except Failed as failure:
+        return str(failure)
+    return str(mismatch(got, by_taps.run(call.op, call.spec, *call.arrays)) or "")
 
 
 def require_ended(op: Op, outcome: CallResult) -> None:
