@@ -6,9 +6,7 @@ asks for the few elements that the sampled results need.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ import numpy as np
 from conformance.cases import case_data, full_size, grid
 from conformance.cases.case import RANDOM, Case
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed, NotRun, Refused, require_ended, require_form
+from conformance.checks.under_test import BackendUnderTest, Failed, Refused, require_ended, require_form
 from harness.calls.caller import Conditions
 from harness.calls.memory_layouts import representable
 from harness.contract.protocol import Array
@@ -24,10 +22,6 @@ from harness.oracle import by_taps, data, pointwise
 from harness.oracle.bounding import of_whole_numbers
 from harness.oracle.comparing import mismatch, share_used
 from harness.oracle.gate import sample_points
-from harness.results.words import duration
-from harness.timing.predict import predict
-
-_LONGEST = 100.0  # seconds that a call may be predicted to take
 
 
 @asks(grid.CHECK_ID, ())
@@ -72,12 +66,6 @@ def random(subject: BackendUnderTest, case: Case) -> None:
 def _at_full_size(subject: BackendUnderTest, case: Case) -> None:
     """Sampled elements of the result are what the pointwise oracle says; the first and the last are among them."""
     op, spec, seed = case.op, case.spec, str(case.spec)
-    try:
-        predicted = predict(op, spec, lambda probe: _seconds(subject, replace(case, spec=probe)), _LONGEST)
-    except Refused:  # a smaller one, from which nothing can be predicted then
-        predicted = 0.0
-    if predicted > _LONGEST:
-        raise NotRun(f"predicted {duration(predicted, 2)} a call, the limit is {duration(_LONGEST, 2)}")
     points = sample_points(op, spec)
     got = subject.sample(op, spec, case.dtype, seed, points)
     arguments = data.lazy(op, spec, case.dtype, seed)
@@ -109,16 +97,3 @@ def layer(subject: BackendUnderTest, case: Case) -> None:
 def large_index(subject: BackendUnderTest, case: Case) -> None:
     """A result of more than 2^31 elements: a 32-bit index wraps around in its last rows."""
     _at_full_size(subject, case)
-
-
-def _seconds(subject: BackendUnderTest, case: Case) -> float:
-    """How long a call takes, here or in its process, from a second call if the first is short."""
-    subject.require(case.op, case.spec, case.dtype)
-    took = 0.0
-    for _ in range(2):
-        start = time.monotonic()
-        subject.sample(case.op, case.spec, case.dtype, str(case.spec), sample_points(case.op, case.spec))
-        took = time.monotonic() - start
-        if took > 1:
-            break
-    return took

@@ -5,6 +5,7 @@ What it refuses is never called: a check that calls what it has not asked for in
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,12 @@ from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
 from harness.oracle.bounding import settled
 from harness.oracle.comparing import mismatch
+from harness.oracle.gate import sample_points
+from harness.results.words import duration
+from harness.timing.predict import predict
+
+_MODEST = 4_000_000  # multiply-adds: a plain loop in Python needs seconds for them, and more is predicted first
+_LONG_PROBE = 5.0  # seconds: one that compiles for less is called again
 
 
 class Failed(Exception):
@@ -73,6 +80,7 @@ class BackendUnderTest:
     backend: Caller
     calls: list[RecordedCall] = field(default_factory=list)
     used: float | None = None
+    until: float = float("inf")  # on the monotonic clock: when the time that there is ends
     _own: ConvSpec | None = None  # the geometry of the case in hand
     _answers: dict[tuple[Op, ConvSpec, str], str | None] = field(default_factory=dict)
 
@@ -109,6 +117,7 @@ class BackendUnderTest:
         """What came of one call, whatever that is."""
         validate(op, spec, *arrays)
         self._require_asked(op, spec, _dtype(arrays))
+        self.require_time(op, spec, _dtype(arrays))
         return self._settled(self._kept(op, spec, arrays, conditions))
 
     def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
@@ -127,6 +136,10 @@ class BackendUnderTest:
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
         """Elements of the result for inputs `data.pooled(op, spec, dtype, seed)`, which the callee makes."""
         self._require_asked(op, spec, dtype)
+        self.require_time(op, spec, dtype)
+        return self._sampled(op, spec, dtype, seed, points)
+
+    def _sampled(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
         outcome = self.backend.sample(op, spec, dtype, seed, points)
         if ran_out(outcome.error):
             raise NotRun(f"{op} ran out of memory: {outcome.error}")  # of all there is: no fault at this size
@@ -141,6 +154,7 @@ class BackendUnderTest:
         """The results of calls made at the same moment, each from its own thread."""
         for arrays in several:
             self._require_asked(op, spec, _dtype(arrays))
+            self.require_time(op, spec, _dtype(arrays), len(several))
         results = []
         for arrays, outcome in zip(several, self.backend.together(op, spec, several), strict=True):
             self.calls.append(RecordedCall(op, spec, tuple(arrays), outcome))
@@ -148,6 +162,40 @@ class BackendUnderTest:
             require_ended(op, outcome)
             results.append(require_form(op, spec, _dtype(arrays), outcome))
         return results
+
+    def require_time(self, op: Op, spec: ConvSpec, dtype: str, times: int = 1) -> None:
+        """Raises `NotRun` if so many calls at once would take longer than a call may, or than there is time.
+
+        What is large is predicted from smaller geometries of the same kind, the others from earlier calls of the op.
+        """
+        pace = self.backend.pace
+        if spec.work(op) > _MODEST and not pace.is_foretold(op, spec, dtype):
+            pace.foretell(op, spec, dtype, self._predicted(op, spec, dtype))
+        seconds, left = times * pace.predicted(op, spec, dtype), self.until - time.monotonic()
+        about = f"{op} would take about {duration(seconds, 2)}" if seconds else ""
+        if seconds > pace.longest:
+            raise NotRun(f"{about}, a call may take {duration(pace.longest, 2)}: --deadline allows more")
+        if about and seconds > left:
+            raise NotRun(f"{about}, of the budget {duration(max(left, 0.0), 2)} are left")
+
+    def _predicted(self, op: Op, spec: ConvSpec, dtype: str) -> float:
+        try:
+            return predict(op, spec, lambda probe: self._seconds(op, probe, dtype), self.backend.pace.longest)
+        except Refused:  # a smaller one, from which nothing can be predicted then
+            return 0.0
+
+    def _seconds(self, op: Op, spec: ConvSpec, dtype: str) -> float:
+        """How long a call takes, here or in its process, from a second call if the first is short."""
+        self.require(op, spec, dtype)
+        took = 0.0
+        for _ in range(2):
+            start = time.monotonic()
+            with self._naming(spec):
+                self._sampled(op, spec, dtype, str(spec), sample_points(op, spec))
+            took = time.monotonic() - start
+            if took > _LONG_PROBE:
+                break
+        return took
 
     def attempt(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> str:
         """A call whose arrays may be wrong: what it raised, or nothing if it returned. Raises `Failed` on a death."""

@@ -17,7 +17,7 @@ from conformance.cases import grid
 from conformance.cases.case import Case
 from conformance.cases.shard import WHOLE, Shard
 from conformance.checks.higher_tiers import grid_difference
-from conformance.checks.under_test import BackendUnderTest, Failed
+from conformance.checks.under_test import BackendUnderTest, Failed, NotRun
 from conformance.run.results import BackendResult, CaseCounts, CaseResult
 from harness.calls.caller import Caller
 from harness.calls.limits.threads import thread_limit
@@ -73,13 +73,16 @@ class _OnGrid:
         case = Case(grid.CHECK_ID, op, dtype, spec)
         try:
             difference = grid_difference(self.subject, case, arrays, expected)
+        except NotRun:  # neither counted nor a fault: for want of memory or of time
+            return
         except Failed as failure:
             difference = str(failure)
+        finally:
+            case_counts.seconds += time.monotonic() - start
         if difference:
             self._fail(case, difference)
         else:
             case_counts.counts[Status.PASS] += 1
-        case_counts.seconds += time.monotonic() - start
 
     def _fail(self, case: Case, difference: str) -> None:
         case_counts = self.counted[case.op, case.dtype]

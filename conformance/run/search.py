@@ -48,7 +48,8 @@ def run(
 
     Each has an equal share of the time; what some leave, those that it was too short for have after all.
     """
-    start, subject = time.monotonic(), BackendUnderTest(caller)
+    start = time.monotonic()
+    subject = BackendUnderTest(caller, until=start + budget)
     searches = [_Search(subject, case_counts, progress) for case_counts in result.counted_of(RANDOM)]
     try:
         waiting = [one for one in searches if not one.is_left_out()]

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from harness.calls.limits.pace import Pace
 from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import ConvSpec, Op
 
@@ -55,6 +56,7 @@ class Caller(Protocol):
 
     name: str
     numerics: Numerics
+    pace: Pace
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """The backend's own answer."""

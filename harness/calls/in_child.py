@@ -6,6 +6,7 @@ The child's malloc fills what it hands out with a pattern, so memory that was ne
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from msgspec import Struct, structs
 from harness.calls import child
 from harness.calls.caller import PLAIN, Arrays, CallFacts, CallResult, Conditions
 from harness.calls.limits import memory
+from harness.calls.limits.pace import Pace
 from harness.calls.limits.seconds import DEADLINE, FIRST_CALL, loading, loading_in_words
 from harness.calls.worker import Worker, WorkerDied, WorkerError
 from harness.contract.protocol import Array, BackendUnavailable, Numerics
@@ -43,6 +45,7 @@ class InChild:
         with the reason.
         """
         self._target, self._deadline, self._memory = target, deadline, memory
+        self.pace = Pace(deadline)
         self._worker: Worker | None = None
         self._allowed = 0  # bytes of a call's arrays that the child knows of
         self._called: set[Op] = set()
@@ -117,10 +120,13 @@ class InChild:
     ) -> list[CallResult]:
         if op in self._barred:
             return [CallResult(error=f"was not run: {self._barred[op]}", died=True)]
-        deadline = self._deadline if op in self._called else self._deadline * FIRST_CALL
+        dtype = _dtype(message, arrays)
+        usual = self._deadline if op in self._called else self._deadline * FIRST_CALL
+        deadline = max(usual, times * self.pace.patience(op, spec, dtype))
         self._called.add(op)
         try:
-            self._make_room(times * memory.of_call(op, spec, _dtype(message, arrays)))
+            self._make_room(times * memory.of_call(op, spec, dtype))
+            start = time.monotonic()
             answer, made = self._ask(message, child.Results, deadline, arrays)
         except WorkerDied as death:
             return [CallResult(error=self._after_death(op, death), died=True)]
@@ -131,6 +137,8 @@ class InChild:
         results = [
             CallResult(**structs.asdict(facts), result=result) for facts, result in zip(answer.facts, made, strict=True)
         ]
+        if times == 1 and not results[0].error:
+            self.pace.add(op, spec, dtype, time.monotonic() - start)
         if any(memory.ran_out(result.error) for result in results):
             self._count_death(op, "ran out of memory")  # what it hoards would fail the next call too
         return results

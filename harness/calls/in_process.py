@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from harness.calls import memory_layouts, seeing
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
+from harness.calls.limits.pace import Pace
 from harness.calls.limits.threads import thread_limit
 from harness.contract.protocol import Array, CompleteBackend
 from harness.geometry.spec import ConvSpec, Op
@@ -21,6 +23,7 @@ class InProcess:
 
     def __init__(self, backend: CompleteBackend) -> None:
         self.backend, self.name, self.numerics = backend, backend.name, backend.numerics
+        self.pace = Pace()
         self._previous: tuple[Any, bytes] | None = None
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
@@ -36,7 +39,11 @@ class InProcess:
         with thread_limit(conditions.threads):
             if conditions.poisoned:
                 seeing.poison(op, spec, given)
-            return self._watched(op, spec, given)
+            start = time.monotonic()
+            result = self._watched(op, spec, given)
+        if not result.error:
+            self.pace.add(op, spec, str(next(a.dtype for a in given if a is not None)), time.monotonic() - start)
+        return result
 
     def together(self, op: Op, spec: ConvSpec, several: Sequence[Arrays]) -> list[CallResult]:
         """See `Caller`. The threads start their calls at the same moment."""
@@ -68,7 +75,11 @@ class InProcess:
             values = np.array([host[tuple(point)] for point in points], host.dtype)
             return CallResult(result=values, shape=host.shape)
 
-        return _caught(sampled)
+        start = time.monotonic()
+        result = _caught(sampled)
+        if not result.error:
+            self.pace.add(op, spec, dtype, time.monotonic() - start)
+        return result
 
     def _computed(self, op: Op, spec: ConvSpec, given: Arrays) -> Array:
         own = [None if a is None else self.backend.from_numpy(a) for a in given]

@@ -180,3 +180,17 @@ def test_an_inexact_method_passes_the_gate_by_its_bound(clock: FakeClock, numeri
     fake = FakeBackend(clock, spoil=lambda result: result + np.float32(1e-4))
     (cell,) = cells(child_of(a=fake.complete(numerics=numerics)), a_group("a", op="conv2d")).values()
     assert cell.status is status
+
+
+def test_what_compiles_for_each_geometry_is_timed_after_that(clock: FakeClock) -> None:
+    """The first call of all takes 3 s, and the first of every geometry half a second."""
+    called: dict[str, int] = {}
+
+    def cost(op: Op, spec: ConvSpec) -> float:
+        called[str(spec)] = called.get(str(spec), 0) + 1
+        compiling = 3.0 if sum(called.values()) == 1 else 0.5 if called[str(spec)] == 1 else 0.0
+        return compiling + 2**-18 * spec.work(op)
+
+    (cell,) = cells(child_of(a=FakeBackend(clock, cost).complete("a")), a_group("a", spec=LARGE, budget=8.0)).values()
+    assert (cell.status, cell.reason, cell.first_seconds and cell.first_seconds > 3) == (CellStatus.OK, "", True)
+    assert cell.samples == pytest.approx([2**-18 * LARGE.work("im2col")] * 5)

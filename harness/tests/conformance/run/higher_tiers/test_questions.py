@@ -10,7 +10,7 @@ import pytest
 
 from conformance.cases import full_size
 from conformance.cases.case import Case
-from conformance.checks import higher_tiers
+from conformance.checks import higher_tiers, under_test
 from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest, Failed, NotRun, Refused
 from harness.calls.caller import Arrays, CallResult, Conditions
@@ -138,42 +138,15 @@ class Sampled(FakeCaller):
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of the checks."""
+    """The clock of the backend under test."""
     made = Clock()
-    monkeypatch.setattr(higher_tiers, "time", made)
+    monkeypatch.setattr(under_test, "time", made)
     return made
-
-
-@pytest.mark.parametrize(
-    ("predicted", "said"),
-    [(100.0, ""), (100.5, "NotRun: predicted 100 s a call, the limit is 100 s"),
-     (7200.0, "NotRun: predicted 2.0 h a call, the limit is 100 s")],
-)  # fmt: skip
-def test_a_call_may_take_a_hundred_seconds(
-    monkeypatch: pytest.MonkeyPatch, clock: Clock, predicted: float, said: str
-) -> None:
-    given: list[Any] = []
-    monkeypatch.setattr(higher_tiers, "predict", lambda *what: given.append((*what[:2], what[3])) or predicted)  # type: ignore[func-returns-value]
-    caller = Sampled(clock)
-    assert asked(caller, f"values.layer/conv2d/float32/{_SPEC}")[0] == said
-    assert given == [("conv2d", _SPEC, 100.0)]
-    assert caller.samples == ([] if said else [(str(_SPEC), len(sample_points("conv2d", _SPEC)))])
-
-
-@pytest.mark.parametrize(
-    ("seconds", "took", "calls"), [([1.5, 9.0], 1.5, 1), ([1.0, 0.25], 0.25, 2), ([0.5, 3.0], 3.0, 2)]
-)
-def test_a_short_call_is_timed_again(clock: Clock, seconds: list[float], took: float, calls: int) -> None:
-    """The first of an op may compile."""
-    caller = Sampled(clock, seconds)
-    found = higher_tiers._seconds(BackendUnderTest(caller), Case("values.layer", "im2col", "float32", _SPEC))
-    assert (found, len(caller.samples)) == (took, calls)
 
 
 @pytest.mark.parametrize("check", ["values.layer", "contract.large_index"])
 def test_sampled_elements_that_differ_are_counted(monkeypatch: pytest.MonkeyPatch, clock: Clock, check: str) -> None:
     monkeypatch.setattr(full_size, "LARGE_SPEC", _SPEC)
-    monkeypatch.setattr(higher_tiers, "predict", lambda *what: 0.0)
     points = sample_points("im2col", _SPEC)
     value = by_taps.run("im2col", _SPEC, *data.pooled("im2col", _SPEC, "float32", str(_SPEC)))[points[0]]
     assert asked(Sampled(clock), f"{check}/im2col/float32/{_SPEC}")[0] == ""
@@ -190,7 +163,6 @@ def test_sampled_elements_that_differ_are_counted(monkeypatch: pytest.MonkeyPatc
 def test_sampled_elements_of_inexact_methods_are_judged_by_the_bound(
     monkeypatch: pytest.MonkeyPatch, clock: Clock, numerics: Any, off: float, said: str
 ) -> None:
-    monkeypatch.setattr(higher_tiers, "predict", lambda *what: 0.0)
     caller = Sampled(clock, wrong=3, off=off)
     caller.numerics = numerics
     assert asked(caller, f"values.layer/conv2d/float32/{_SPEC}")[0][:1] == said
