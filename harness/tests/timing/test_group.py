@@ -194,3 +194,15 @@ def test_what_compiles_for_each_geometry_is_timed_after_that(clock: FakeClock) -
     (cell,) = cells(child_of(a=FakeBackend(clock, cost).complete("a")), a_group("a", spec=LARGE, budget=8.0)).values()
     assert (cell.status, cell.reason, cell.first_seconds and cell.first_seconds > 3) == (CellStatus.OK, "", True)
     assert cell.samples == pytest.approx([2**-18 * LARGE.work("im2col")] * 5)
+
+
+def test_a_geometry_that_compiles_twice_is_timed_after_the_second(clock: FakeClock) -> None:
+    """A block of calls is as long as it must be for calls of a millisecond, not for one that compiles."""
+    compiling = [2.0, 0.5]
+
+    def cost(op: Op, spec: ConvSpec) -> float:
+        return 2**-10 + (compiling.pop(0) if spec == LARGE and compiling else 0.0)
+
+    (cell,) = cells(child_of(a=FakeBackend(clock, cost).complete("a")), a_group("a", spec=LARGE, budget=8.0)).values()
+    assert (cell.status, cell.repetitions) == (CellStatus.OK, 6)
+    assert cell.samples == pytest.approx([2**-10] * 5)
