@@ -11,11 +11,11 @@ import numpy as np
 from conformance.cases.case import Case
 from harness.contract.protocol import Array, Numerics
 from harness.oracle import by_taps, data, dyadic
-from harness.oracle.comparing import allowance
+from harness.oracle.bounding import allowed
+from harness.oracle.comparing import is_exact
 
 Arrays = tuple[Array | None, ...]
 _Make = TypeVar("_Make", bound=Callable[..., Any])
-_AS_WRITTEN = ("direct", "gemm")
 _SMALL = 2**20  # bytes of a case's arrays: larger ones are made anew each time, or thousands of them would fill memory
 
 
@@ -56,9 +56,7 @@ def real_expected(case: Case, numerics: Numerics) -> tuple[Array, Array]:
     arrays = _real(case)
     wide: Any = np.longdouble if case.dtype == "float64" else np.float64
     exact = by_taps.run(case.op, case.spec, *arrays, accumulate=wide)
-    absolute = by_taps.absolute(case.op, case.spec, *arrays)
-    count = by_taps.term_count(case.op, case.spec, *arrays)
-    return _frozen(exact), _frozen(allowance(case.dtype, numerics, exact, absolute, count, case.op))
+    return _frozen(exact), _frozen(allowed(case.op, case.spec, case.dtype, numerics, exact, arrays))
 
 
 def filled_inputs(case: Case, kind: str) -> Arrays:
@@ -72,17 +70,15 @@ def filled_expected(case: Case, kind: str, numerics: Numerics) -> tuple[Array, A
     arrays = _filled(case, kind)
     accumulate: Any = np.int64 if case.dtype.startswith("int") else np.float64
     exact = by_taps.run(case.op, case.spec, *arrays, accumulate=accumulate)
-    allowed = bound(case, numerics, arrays, exact)
-    return (exact.astype(case.dtype) if case.dtype == "float16" and allowed is None else exact), allowed
+    error = bound(case, numerics, arrays, exact)
+    return (exact.astype(case.dtype) if case.dtype == "float16" and error is None else exact), error
 
 
 def bound(case: Case, numerics: Numerics, arrays: Sequence[Array | None], exact: Array) -> Array | None:
     """The error allowed where every sum is exact: none, unless the algorithm forms other sums than the definition."""
-    if numerics in _AS_WRITTEN or case.dtype.startswith("int"):
+    if numerics != "tf32" and is_exact(numerics, case.op, case.dtype):
         return None
-    absolute = by_taps.absolute(case.op, case.spec, *arrays)
-    count = by_taps.term_count(case.op, case.spec, *arrays)
-    return allowance(case.dtype, numerics, exact, absolute, count, case.op)
+    return allowed(case.op, case.spec, case.dtype, numerics, exact, arrays)
 
 
 @_kept(8192)

@@ -63,8 +63,11 @@ def _spec(axes: Sequence[tuple[int, ...]], batch: int, groups: int, inputs: int,
 
 
 @st.composite
-def cases(draw: st.DrawFn, ops: Sequence[Op] = OPS, dtypes: Sequence[str] = ("float32",)) -> Case:
-    """Cases of tier 3: op, dtype, geometry, layout, with or without bias, data."""
+def cases(
+    draw: st.DrawFn, ops: Sequence[Op] = OPS, dtypes: Sequence[str] = ("float32",),
+    names: Sequence[str] = MEMORY_LAYOUTS,
+) -> Case:  # fmt: skip
+    """Cases of tier 3: op, dtype, geometry, one of the named layouts, with or without bias, data."""
     op, dtype = draw(st.sampled_from(list(ops))), draw(st.sampled_from(list(dtypes)))
     bias = op != "conv2d" or not draw(st.booleans())
-    return Case(RANDOM, op, dtype, draw(geometries()), bias, draw(layouts()), draw(st.integers(0, 999)))
+    return Case(RANDOM, op, dtype, draw(geometries()), bias, draw(layouts(names)), draw(st.integers(0, 999)))

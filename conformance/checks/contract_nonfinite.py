@@ -11,13 +11,13 @@ from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed
+from conformance.checks.under_test import BackendUnderTest, Failed, Refused
 from harness.calls.caller import OneCall
 from harness.contract.protocol import Array
 from harness.contract.status import Grade
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
-from harness.oracle.comparing import mismatch
+from harness.oracle.comparing import mismatch, mixes
 
 # Weights and slopes are tested only where no window touches padding: there 0 * NaN of explicit columns cannot arise.
 # Gradients only without stride: some put zeros between the slopes, and 0 * NaN is NaN.
@@ -37,7 +37,12 @@ def _judges_nonfinite(op: Op, spec: ConvSpec) -> bool:
 
 @asks("contract.nonfinite", _nonfinite_specs, kinds="f", grade=Grade.FORM, fits=_judges_nonfinite)
 def nonfinite(subject: BackendUnderTest, case: Case) -> None:
-    """A NaN or Inf in one element reaches exactly the results that read it, and changes no other."""
+    """A NaN or Inf in one element reaches exactly the results that read it, and changes no other.
+
+    Methods that transform a whole plane spread it over the plane, and are not judged.
+    """
+    if mixes(subject.backend.numerics, case.op):
+        raise Refused(f"{subject.backend.numerics} spreads what is not finite")
     clean = [cast(Array, a) for a in case_data.exact_inputs(case)]
     finite = by_taps.run(case.op, case.spec, *clean)
     poisoned = [

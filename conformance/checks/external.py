@@ -16,7 +16,8 @@ from conformance.checks.under_test import BackendUnderTest, Failed
 from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
-from harness.oracle.comparing import allowance, mismatch
+from harness.oracle.bounding import allowed
+from harness.oracle.comparing import mismatch
 
 ID = "external.onnx"
 
@@ -45,9 +46,9 @@ def onnx(subject: BackendUnderTest, case: Case) -> None:
         if example.spec != case.spec:
             continue
         arrays = [None if a is None else np.array(a, dtype=case.dtype) for a in example.inputs]
-        allowed = None if is_whole(example) else allowed_error(example, case.dtype, subject.backend.numerics)
+        bound = None if is_whole(example) else allowed_error(example, case.dtype, subject.backend.numerics)
         got = subject.run(case.op, case.spec, *arrays)
-        difference = mismatch(got, example.expected.astype(np.float64), allowed)
+        difference = mismatch(got, example.expected.astype(np.float64), bound)
         if difference:
             raise Failed(f"{difference} ({example.origin})")
 
@@ -65,9 +66,8 @@ def allowed_error(example: Example, dtype: str, numerics: Numerics) -> Array:
     """
     op, spec, given = example.op, example.spec, example.inputs
     cast = [None if a is None else a.astype(dtype) for a in given]
-    count = by_taps.term_count(op, spec, *given)
     exact, published = by_taps.run(op, spec, *cast), by_taps.run(op, spec, *given)
-    ours = allowance(dtype, numerics, exact, by_taps.absolute(op, spec, *cast), count, op)
-    theirs = allowance("float32", "gemm", published, by_taps.absolute(op, spec, *given), count)
+    ours = allowed(op, spec, dtype, numerics, exact, cast)
+    theirs = allowed(op, spec, "float32", "gemm", published, given)
     bound: Array = ours + np.abs(exact - published) + theirs
     return bound

@@ -1,21 +1,23 @@
 """What holds between the ops of one geometry, as equalities of whole numbers without a tolerance.
 
 The ids are `law.adjoint`, `law.difference`, `law.divisor`, `law.lowering` and `law.linear`. A law alone is not
-enough: im2col and col2im that share a wrong index function are still adjoint to each other.
+enough: im2col and col2im that share a wrong index function are still adjoint to each other. Nor does it say whose fault
+it is: `_charged` asks the definition, and each law is asked of the ops on both of its sides.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import wraps
 
 import numpy as np
 
 from conformance.cases import case_data
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
+from conformance.checks.registration import Question, asks
+from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted, Refused, contradiction
 from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec, Op, Shape
 from harness.oracle import by_taps, data, pointwise
@@ -42,7 +44,32 @@ def _not_empty(op: Op, spec: ConvSpec) -> bool:
     return spec.batch > 0
 
 
+def _charged(question: Question) -> Question:
+    """A law that does not hold is a fault of the op of the case only if the definition contradicts a result of that op.
+
+    If it contradicts those of a partner alone, nothing is shown of this op: the case is mistrusted, and never passes.
+    """
+
+    @wraps(question)
+    def ask(subject: BackendUnderTest, case: Case) -> None:
+        try:
+            question(subject, case)
+        except Failed as failure:
+            text = str(failure)
+            faults = {call.op: wrong for call in reversed(subject.calls) if (wrong := contradiction(call))}
+            if case.op in faults:
+                said = [f"{op} is at fault{'' if wrong in text else f': {wrong}'}" for op, wrong in faults.items()]
+                raise Failed("; ".join([text, *said])) from failure
+            if faults:
+                said = [f"{op} is at fault, not {case.op}: {wrong}" for op, wrong in faults.items()]
+                raise Mistrusted("; ".join(said)) from failure
+            raise
+
+    return ask
+
+
 @asks("law.adjoint", _LAW_SPECS, ops=("im2col",), needs=("col2im",), fits=_not_empty)
+@_charged
 def adjoint_im2col(subject: BackendUnderTest, case: Case) -> None:
     """<im2col(x), c> = <x, col2im(c)>."""
     (x,), (c,) = _inputs(case, "im2col"), _inputs(case, "col2im")
@@ -53,7 +80,14 @@ def adjoint_im2col(subject: BackendUnderTest, case: Case) -> None:
     )
 
 
+@asks("law.adjoint", _LAW_SPECS, ops=("col2im",), needs=("im2col",), fits=_not_empty)
+def adjoint_col2im(subject: BackendUnderTest, case: Case) -> None:
+    """The same, for col2im."""
+    adjoint_im2col(subject, case)
+
+
 @asks("law.adjoint", _LAW_SPECS, ops=("conv2d_input_grad",), needs=("conv2d",), fits=_not_empty)
+@_charged
 def adjoint_conv2d_input_grad(subject: BackendUnderTest, case: Case) -> None:
     """<conv2d(x, w), dy> = <x, dx(dy, w)>, without bias."""
     x, w, _, dy = _shared_inputs(case)
@@ -65,6 +99,7 @@ def adjoint_conv2d_input_grad(subject: BackendUnderTest, case: Case) -> None:
 
 
 @asks("law.adjoint", _LAW_SPECS, ops=("conv2d_weight_grad",), needs=("conv2d",), fits=_not_empty)
+@_charged
 def adjoint_conv2d_weight_grad(subject: BackendUnderTest, case: Case) -> None:
     """<conv2d(x, w), dy> = <w, dw(dy, x)>, without bias."""
     x, w, _, dy = _shared_inputs(case)
@@ -75,6 +110,21 @@ def adjoint_conv2d_weight_grad(subject: BackendUnderTest, case: Case) -> None:
     )
 
 
+@asks("law.adjoint", _LAW_SPECS, ops=("conv2d",), fits=_not_empty)
+def adjoint_conv2d(subject: BackendUnderTest, case: Case) -> None:
+    """Both, for conv2d, with those of its gradients that the backend has."""
+    laws: dict[Op, Question] = {
+        "conv2d_input_grad": adjoint_conv2d_input_grad,
+        "conv2d_weight_grad": adjoint_conv2d_weight_grad,
+    }
+    reasons = {op: subject.refusal(op, case.spec, case.dtype) for op in laws}
+    if None not in reasons.values():
+        raise Refused("; ".join(f"{op}: {reason}" for op, reason in reasons.items()))
+    for op, law in laws.items():
+        if reasons[op] is None:
+            law(subject, case)
+
+
 @asks(
     "law.difference",
     [*_LAW_SPECS, _BATCH_OF_8],
@@ -82,6 +132,7 @@ def adjoint_conv2d_weight_grad(subject: BackendUnderTest, case: Case) -> None:
     needs=("conv2d",),
     fits=_not_empty,
 )
+@_charged
 def difference(subject: BackendUnderTest, case: Case) -> None:
     """d<y, dy>/da at one element of an argument a = <conv2d(.., a + e, ..) - conv2d(.., a, ..), dy>, step 1.
 
@@ -109,7 +160,8 @@ def difference(subject: BackendUnderTest, case: Case) -> None:
 
 
 @asks("law.divisor", _LAW_SPECS, ops=("col2im",), needs=("im2col",), fits=_not_empty)
-def divisor(subject: BackendUnderTest, case: Case) -> None:
+@_charged
+def divisor_col2im(subject: BackendUnderTest, case: Case) -> None:
     """col2im(im2col(x)) = divisor * x, divisor = how many windows cover the pixel, counted."""
     (x,) = _inputs(case, "im2col")
     x = np.sign(x)  # small enough that the divisor times it stays exact
@@ -117,8 +169,15 @@ def divisor(subject: BackendUnderTest, case: Case) -> None:
     require_same(got, _windows_covering(case.spec) * x.astype(np.float64), "col2im(im2col(x)) is not divisor * x")
 
 
+@asks("law.divisor", _LAW_SPECS, ops=("im2col",), needs=("col2im",), fits=_not_empty)
+def divisor_im2col(subject: BackendUnderTest, case: Case) -> None:
+    """The same, for im2col."""
+    divisor_col2im(subject, case)
+
+
 @asks("law.lowering", _LAW_SPECS, ops=("conv2d",), needs=("im2col",), fits=_not_empty)
-def lowering(subject: BackendUnderTest, case: Case) -> None:
+@_charged
+def lowering_conv2d(subject: BackendUnderTest, case: Case) -> None:
     """conv2d(x, w) = W @ im2col(x), group by group, with the backend's own im2col."""
     x, w, _ = _inputs(case, "conv2d")
     spec, rows = case.spec, case.spec.w_shape[1] * case.spec.taps
@@ -126,6 +185,12 @@ def lowering(subject: BackendUnderTest, case: Case) -> None:
     filters = w.astype(np.float64).reshape(spec.groups, spec.out_channels // spec.groups, rows)
     expected = (filters @ columns).reshape(spec.y_shape)
     require_same(subject.run("conv2d", spec, x, w, None), expected, "conv2d is not W @ im2col")
+
+
+@asks("law.lowering", _LAW_SPECS, ops=("im2col",), needs=("conv2d",), fits=_not_empty)
+def lowering_im2col(subject: BackendUnderTest, case: Case) -> None:
+    """The same, for im2col."""
+    lowering_conv2d(subject, case)
 
 
 @asks("law.linear", _LINEAR_SPECS, fits=_not_empty)

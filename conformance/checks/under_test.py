@@ -5,17 +5,29 @@ What it refuses is never called: a check that calls what it has not asked for in
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from conformance.cases.specs import DISTINCT
 from harness.calls.caller import PLAIN, Arrays, Caller, CallResult, Conditions, OneCall
 from harness.calls.limits.memory import ran_out
 from harness.calls.memory_layouts import representable
+from harness.contract.adapter import NOT_IMPLEMENTED
 from harness.contract.protocol import ArgumentError, Array, dtype_name, validate
 from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps
+from harness.oracle.bounding import settled
+from harness.oracle.comparing import mismatch
+from harness.oracle.gate import sample_points
+from harness.results.words import duration
+from harness.timing.predict import predict
+
+_MODEST = 4_000_000  # multiply-adds: a plain loop in Python needs seconds for them, and more is predicted first
+_LONG_PROBE = 5.0  # seconds: one that compiles for less is called again
 
 
 class Failed(Exception):
@@ -68,6 +80,7 @@ class BackendUnderTest:
     backend: Caller
     calls: list[RecordedCall] = field(default_factory=list)
     used: float | None = None
+    until: float = float("inf")  # on the monotonic clock: when the time that there is ends
     _own: ConvSpec | None = None  # the geometry of the case in hand
     _answers: dict[tuple[Op, ConvSpec, str], str | None] = field(default_factory=dict)
 
@@ -85,6 +98,15 @@ class BackendUnderTest:
                 raise Failed(f"unsupported({op!r}, ..) raised {type(error).__name__}: {error}") from error
         return self._answers[key]
 
+    def lacks(self, op: Op, dtype: str) -> bool:
+        """Whether it does not have the op at all, so that nobody need ask about every geometry."""
+        spec = DISTINCT[0]
+        self.begin(spec)
+        try:
+            return self.refusal(op, spec, dtype) == NOT_IMPLEMENTED
+        except Failed:  # it may do so on this geometry alone
+            return False
+
     def require(self, op: Op, spec: ConvSpec, dtype: str) -> None:
         """Ask for something besides the case's own op and geometry. Raises `Refused` if the backend refuses it."""
         reason = self.refusal(op, spec, dtype)
@@ -95,7 +117,8 @@ class BackendUnderTest:
         """What came of one call, whatever that is."""
         validate(op, spec, *arrays)
         self._require_asked(op, spec, _dtype(arrays))
-        return self._kept(op, spec, arrays, conditions)
+        self.require_time(op, spec, _dtype(arrays))
+        return self._settled(self._kept(op, spec, arrays, conditions))
 
     def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
         """All that is known of one call. Raises `Failed` if it raised, exited, crashed or hung."""
@@ -113,6 +136,10 @@ class BackendUnderTest:
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
         """Elements of the result for inputs `data.pooled(op, spec, dtype, seed)`, which the callee makes."""
         self._require_asked(op, spec, dtype)
+        self.require_time(op, spec, dtype)
+        return self._sampled(op, spec, dtype, seed, points)
+
+    def _sampled(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
         outcome = self.backend.sample(op, spec, dtype, seed, points)
         if ran_out(outcome.error):
             raise NotRun(f"{op} ran out of memory: {outcome.error}")  # of all there is: no fault at this size
@@ -133,7 +160,7 @@ class BackendUnderTest:
         """What came of calls that are made like this, whatever that is; the last is the one that died."""
         for one, outcome in zip(calls, self._handed_over(calls, self.backend.each), strict=False):
             self.calls.append(_recorded(one, outcome))
-            yield outcome
+            yield self._settled(self.calls[-1])
 
     def observe_each(self, calls: Sequence[OneCall]) -> Iterator[CallResult]:
         """All that is known of them. Raises `Failed` at the first that raised, exited, crashed or hung."""
@@ -158,19 +185,55 @@ class BackendUnderTest:
         for one in calls:
             validate(one.op, one.spec, *one.arrays)
             self._require_asked(one.op, one.spec, _dtype(one.arrays))
+            self.require_time(one.op, one.spec, _dtype(one.arrays), len(calls))
         return make(calls)
 
     def _right_form(self, one: OneCall, outcome: CallResult) -> Array:
         self.calls.append(_recorded(one, outcome))
+        self._settled(self.calls[-1])
         with self._naming(one.spec), _at(outcome.differs):
             require_ended(one.op, outcome)
             return require_form(one.op, one.spec, _dtype(one.arrays), outcome)
+
+    def require_time(self, op: Op, spec: ConvSpec, dtype: str, times: int = 1) -> None:
+        """Raises `NotRun` if so many calls at once would take longer than a call may, or than there is time.
+
+        What is large is predicted from smaller geometries of the same kind, the others from earlier calls of the op.
+        """
+        pace = self.backend.pace
+        if spec.work(op) > _MODEST and not pace.is_foretold(op, spec, dtype):
+            pace.foretell(op, spec, dtype, self._predicted(op, spec, dtype))
+        seconds, left = times * pace.predicted(op, spec, dtype), self.until - time.monotonic()
+        about = f"{op} would take about {duration(seconds, 2)}" if seconds else ""
+        if seconds > pace.longest:
+            raise NotRun(f"{about}, a call may take {duration(pace.longest, 2)}: --deadline allows more")
+        if about and seconds > left:
+            raise NotRun(f"{about}, of the budget {duration(max(left, 0.0), 2)} are left")
+
+    def _predicted(self, op: Op, spec: ConvSpec, dtype: str) -> float:
+        try:
+            return predict(op, spec, lambda probe: self._seconds(op, probe, dtype), self.backend.pace.longest)
+        except Refused:  # a smaller one, from which nothing can be predicted then
+            return 0.0
+
+    def _seconds(self, op: Op, spec: ConvSpec, dtype: str) -> float:
+        """How long a call takes, here or in its process, from a second call if the first is short."""
+        self.require(op, spec, dtype)
+        took = 0.0
+        for _ in range(2):
+            start = time.monotonic()
+            with self._naming(spec):
+                self._sampled(op, spec, dtype, str(spec), sample_points(op, spec))
+            took = time.monotonic() - start
+            if took > _LONG_PROBE:
+                break
+        return took
 
     def attempt(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> str:
         """A call whose arrays may be wrong: what it raised, or nothing if it returned. Raises `Failed` on a death."""
         if not any((op, spec) == key[:2] and reason is None for key, reason in self._answers.items()):
             raise SuiteFault(f"{op} was called with wrong arrays on {spec}, which was not asked for or is refused")
-        outcome = self._kept(op, spec, arrays, PLAIN)
+        outcome = self._kept(op, spec, arrays, PLAIN).outcome
         if outcome.died:
             require_ended(op, outcome)
         return outcome.error
@@ -189,10 +252,19 @@ class BackendUnderTest:
         if self._answers.get((op, spec, dtype), "not asked for") is not None:
             raise SuiteFault(f"{op} was called on {spec} in {dtype}, which was not asked for or is refused")
 
-    def _kept(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> CallResult:
+    def _kept(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> RecordedCall:
         one = OneCall(op, spec, arrays, conditions)
-        outcome = self.backend.call(*one)
-        self.calls.append(_recorded(one, outcome))
+        self.calls.append(_recorded(one, self.backend.call(*one)))
+        return self.calls[-1]
+
+    def _settled(self, call: RecordedCall) -> CallResult:
+        """The one place where whole numbers that need not come out exact are judged by their bound: see `bounding`.
+
+        What is right is exact from here on, so every check, law and diagnosis compares with `==`.
+        """
+        outcome = call.outcome
+        if isinstance(outcome.result, np.ndarray):
+            outcome.result = settled(call.op, call.spec, self.backend.numerics, call.arrays, outcome.result)
         return outcome
 
 
@@ -217,6 +289,16 @@ def _at(time: int) -> Iterator[None]:
 def _dtype(arrays: Arrays) -> str:
     """Of the arrays of a valid call, which is one."""
     return dtype_name(next(a.dtype for a in arrays if a is not None))
+
+
+def contradiction(call: RecordedCall) -> str:
+    """What the definition says against a call with whole numbers; nothing if it agrees."""
+    try:
+        require_ended(call.op, call.outcome)
+        got = require_form(call.op, call.spec, _dtype(call.arrays), call.outcome)
+    except Failed as failure:
+        return str(failure)
+    return str(mismatch(got, by_taps.run(call.op, call.spec, *call.arrays)) or "")
 
 
 def require_ended(op: Op, outcome: CallResult) -> None:

@@ -12,7 +12,7 @@ from conformance.checks.under_test import RecordedCall
 from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import ConvSpec, Op, Shape
 from harness.oracle import by_taps
-from harness.oracle.comparing import allowance
+from harness.oracle.bounding import allowed as bound
 from harness.oracle.data import SIGNIFICAND_BITS
 
 _MOST_CLAIMS = 3
@@ -55,8 +55,7 @@ def expected(call: RecordedCall, numerics: Numerics = "gemm") -> Expected | None
     if all((a == np.rint(a)).all() for a in arrays) and total.max(initial=0) <= 2 ** SIGNIFICAND_BITS[dtype]:
         return Expected(by_taps.run(call.op, call.spec, *call.arrays), None)
     right = by_taps.run(call.op, call.spec, *call.arrays, accumulate=np.longdouble)
-    count = by_taps.term_count(call.op, call.spec, *call.arrays)
-    return Expected(right, allowance(dtype, numerics, right, total, count, call.op))
+    return Expected(right, bound(call.op, call.spec, dtype, numerics, right, call.arrays))
 
 
 def wrong(call: RecordedCall, numerics: Numerics = "gemm") -> Array | None:

@@ -19,8 +19,8 @@ def claimed_dtypes(caller: Caller) -> list[str]:
     Who claims what is no dtype of the contract as well does not look at dtypes, and claims those two. But who has all
     six ops and refuses nothing whatever says that it does everything: then also those in which it gives results.
     """
-    if not _claims(caller, _NO_DTYPE):
-        more = [dtype for dtype in DTYPES if _claims(caller, dtype)]
+    if not claims(caller, _NO_DTYPE):
+        more = [dtype for dtype in DTYPES if claims(caller, dtype)]
     elif _refuses_nothing(caller):
         more = [dtype for dtype in DTYPES if dtype in FLOATS or all(_gives(caller, op, dtype) for op in OPS)]
     else:
@@ -28,7 +28,8 @@ def claimed_dtypes(caller: Caller) -> list[str]:
     return [dtype for dtype in DTYPES if dtype in FLOATS or dtype in more]
 
 
-def _claims(caller: Caller, dtype: str) -> bool:
+def claims(caller: Caller, dtype: str) -> bool:
+    """Whether any op is not refused in the dtype, of a few geometries."""
     try:
         return any(caller.unsupported(op, spec, dtype) is None for op in OPS for spec in _ASKED)
     except (Exception, SystemExit):

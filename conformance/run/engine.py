@@ -33,7 +33,8 @@ def run(
 
     `standing` restricts it to the checks with geometries of their own, or to those of the higher tiers.
     """
-    subject, start = BackendUnderTest(caller), time.monotonic()
+    start = time.monotonic()
+    subject = BackendUnderTest(caller, until=start + budget)
     explained: Counter[CheckKey] = Counter()
     waiting = [
         case_result

@@ -17,7 +17,7 @@ from conformance.cases.shard import WHOLE, Shard
 from conformance.cases.specs import DISTINCT
 from conformance.checks.registration import CHECKS, Check, check_of
 from conformance.domain import planning
-from conformance.domain.dtypes import claimed_dtypes
+from conformance.domain.dtypes import FLOATS, claimed_dtypes, claims
 from conformance.run import unselected, versions
 from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey
 from harness.calls.caller import Caller
@@ -66,16 +66,17 @@ def plan_higher_tiers(caller: Caller, result: BackendResult, selection: Selectio
     if selection.specs:
         return
     shard, dtypes = selection.shard, selection.dtypes or claimed_dtypes(caller)
+    main = selection.dtypes or [_main_dtype(caller, result.parts)]
     if selection.tier >= 2 and selection.means(grid.CHECK_ID):
-        plan_grid(result, selection.ops, selection.dtypes, shard)
+        plan_grid(result, selection.ops, main, shard)
     if selection.tier >= 3 and selection.means(RANDOM):
         plan_random(result, selection.ops, dtypes, -(-RANDOM_CASES // shard.count))
     if selection.tier >= FULL_SIZE and shard.index == 1:
-        plan_full_size(caller, result, selection)
+        plan_full_size(caller, result, replace(selection, dtypes=main))
 
 
 def plan_grid(result: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], shard: Shard) -> None:
-    """The whole grid for each op and dtype (float32 alone, if none is asked for)."""
+    """The whole grid for each op and dtype (float32 alone, if none is given)."""
     total = grid.size(shard)
     for op in ops or OPS:
         for dtype in dtypes or ("float32",):
@@ -111,6 +112,12 @@ def _is_part_of_something(caller: Caller, selection: Selection) -> bool:
 def in_tier_0(case: Case) -> bool:
     """Whether the case is among the few that see nearly everything."""
     return case.check in _TIER0 and case.spec in DISTINCT
+
+
+def _main_dtype(caller: Caller, parts: Iterable[tuple[Op, str]]) -> str:
+    """What grid and layers are run in where none is given: float32, or float64 of a backend that does only that."""
+    of_parts = {dtype for _, dtype in parts}
+    return next((dtype for dtype in FLOATS if dtype in of_parts or claims(caller, dtype)), FLOATS[0])
 
 
 def _selected(caller: Caller, selection: Selection) -> Iterable[Case]:

@@ -76,6 +76,15 @@ class CaseCounts:
         self.counts[Status.NOT_RUN] = 0
         self.counts[Status.NOT_RUN] = self.planned - self.counts.total()
 
+    def refuse(self, reason: str) -> None:
+        """All of it is refused."""
+        self.counts, self.refusals = Counter({Status.UNSUPPORTED: self.planned}), Counter({reason: self.planned})
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing of it is to be run."""
+        return self.counts[Status.UNSUPPORTED] == self.planned
+
     def forget(self) -> None:
         """Be as planned again."""
         self.counts, self.refusals, self.kept, self.seconds = Counter(), Counter(), [], 0.0

@@ -69,6 +69,7 @@ class SuiteRun:
 
     options: Options
     backends: list[BackendRun] = field(default_factory=list)
+    _planning: float = 0.0  # seconds of the budget that are gone
 
     def __enter__(self) -> SuiteRun:
         return self
@@ -110,14 +111,16 @@ class SuiteRun:
 
     def add_open(self, target: Target, caller: Caller) -> None:
         """Plan the run of a backend that is open already."""
+        start = time.monotonic()
         result = plan(caller, self.options.selection)
         self.backends.append(BackendRun(target, result, caller))
         plan_higher_tiers(caller, result, self.options.selection)
         xfails.mark(result, self.options.known)
+        self._planning += time.monotonic() - start
 
     def run(self, progress: Progress = lambda cases, check_id: None) -> None:
         """Stage by stage, each with its share of the budget; then what is known to fail is settled."""
-        end = time.monotonic() + self.options.budget
+        end = time.monotonic() + self.options.budget - self._planning
         ready = [(backend.caller, backend.result) for backend in self.backends if backend.caller is not None]
         stages = self._stages(ready, progress)
         for number, stage in enumerate(stages):
@@ -155,21 +158,22 @@ class SuiteRun:
             _close(backend.caller)
 
     def _stages(self, ready: Sequence[_Ready], progress: Progress) -> list[_Stage]:
-        """The standing cases of every backend, the grid for all at once, then of each search and the other cases.
+        """The standing cases of every backend, then its search and layers; the grid for all at once.
 
-        A stage without a case would take its share of the time from the others, and is none.
+        The grid comes last: no time is too much for it, so what the others leave is not lost. A stage without a case
+        would take its share of the time from the others, and is none.
         """
         stages = [
             _cases(caller, result, progress, standing=True) for caller, result in ready if _waits(result, standing=True)
         ]
-        gridded = [(caller, result) for caller, result in ready if result.counted_of(grid.CHECK_ID)]
-        if gridded:
-            stages.append(self._grid(gridded, progress))
         for caller, result in ready:
             if result.counted_of(RANDOM):
                 stages.append(self._search(caller, result, progress))
             if _waits(result, standing=False):
                 stages.append(_cases(caller, result, progress, standing=False))
+        gridded = [(caller, result) for caller, result in ready if result.counted_of(grid.CHECK_ID)]
+        if gridded:
+            stages.append(self._grid(gridded, progress))
         return stages
 
     def _grid(self, gridded: Sequence[_Ready], progress: Progress) -> _Stage:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct, field
 
+from harness.calls.limits.pace import Pace
 from harness.contract.protocol import Array, Numerics, Subnormals
 from harness.geometry.spec import ConvSpec, Op
 
@@ -73,6 +74,7 @@ class Caller(Protocol):
     numerics: Numerics
     subnormals: Subnormals
     native: list[Op]  # the ops that it has itself: the others are derived, or not there
+    pace: Pace
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """The backend's own answer."""

@@ -6,6 +6,7 @@ The child's malloc fills what it hands out with a pattern, so memory that was ne
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from msgspec import Struct, structs
 from harness.calls import child
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.calls.limits import memory
+from harness.calls.limits.pace import Pace
 from harness.calls.limits.seconds import DEADLINE, FIRST_CALL, loading, loading_in_words
 from harness.calls.worker import Worker, WorkerDied, WorkerError
 from harness.contract.protocol import Array, BackendUnavailable, Numerics, Subnormals, dtype_name
@@ -23,6 +25,7 @@ from harness.geometry.spec import ConvSpec, Op
 
 MEMORY = 2 * 2**30  # bytes beyond what the loaded backend and the arrays of a call hold
 _AT_ONCE = 250  # geometries in a question
+_MOST_ANSWERS = 100_000  # remembered: the grid asks two million questions, each once
 _MOST_DEATHS = 3  # of an op, or of `unsupported`; one hang is enough
 _POISON = "165"
 _UNSUPPORTED = "unsupported"
@@ -43,6 +46,7 @@ class InChild:
         with the reason.
         """
         self._target, self._deadline, self._memory = target, deadline, memory
+        self.pace = Pace(deadline)
         self._worker: Worker | None = None
         self._allowed = 0  # bytes of a call's arrays that the child knows of
         self._ops_called: set[Op] = set()
@@ -68,6 +72,8 @@ class InChild:
         """See `Caller`. Where it fails nothing is known yet, and each is asked for by itself."""
         if _UNSUPPORTED in self._barred:
             return
+        if len(self._answers) > _MOST_ANSWERS:
+            self._answers.clear()
         for start in range(0, len(specs), _AT_ONCE):
             some = specs[start : start + _AT_ONCE]
             try:
@@ -128,17 +134,24 @@ class InChild:
             if op in self._barred:
                 return [CallResult(error=f"was not run: {self._barred[op]}", died=True)]
         ops = {one.op for one in calls}
-        deadline = self._deadline if ops <= self._ops_called else self._deadline * FIRST_CALL
+        usual = self._deadline if ops <= self._ops_called else self._deadline * FIRST_CALL
+        patience = max(self.pace.patience(op, spec, _dtype(message, given)) for op, spec, given, _ in calls)
+        deadline = max(usual, at_once * patience)
         self._ops_called |= ops
         arrays = [a for one in calls for a in one.arrays]
         results: list[CallResult] = []
         try:
+            start = time.monotonic()
             self._make_room(at_once * max(memory.of_call(op, spec, _dtype(message, a)) for op, spec, a, _ in calls))
             for answer, made in self._answered(message, [child.Results] * answers, deadline, arrays):
                 results += [
                     CallResult(**structs.asdict(facts), result=result)
                     for facts, result in zip(answer.facts, made, strict=True)
                 ]
+                if at_once == 1 and len(answer.facts) == 1 and not answer.facts[0].error:
+                    op, spec, given, _ = calls[len(results) - 1]
+                    self.pace.add(op, spec, _dtype(message, given), time.monotonic() - start)
+                start = time.monotonic()
         except WorkerDied as death:
             before = results[: len(calls) - 1]
             return [*before, CallResult(error=self._after_death(calls[len(before)].op, death), died=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,9 @@ import numpy as np
 
 from harness.calls import memory_layouts, seeing
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
+from harness.calls.limits.pace import Pace
 from harness.calls.limits.threads import thread_limit
-from harness.contract.protocol import Array, CompleteBackend
+from harness.contract.protocol import Array, CompleteBackend, dtype_name
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import data
 
@@ -31,6 +33,7 @@ class InProcess:
         self.numerics, self.subnormals = backend.numerics, backend.subnormals
         self._earlier: deque[tuple[Any, bytes]] = deque(maxlen=_KEPT)
         self._given: list[Array | None] = []  # of the call before
+        self.pace = Pace()
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """The backend's own answer."""
@@ -45,7 +48,11 @@ class InProcess:
         with thread_limit(conditions.threads):
             if conditions.poisoned:
                 seeing.poison(op, spec, given)
-            return self._watched(op, spec, given)
+            start = time.monotonic()
+            result = self._watched(op, spec, given)
+        if not result.error:
+            self.pace.add(op, spec, dtype_name(next(a.dtype for a in given if a is not None)), time.monotonic() - start)
+        return result
 
     def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
         """See `Caller`."""
@@ -58,9 +65,9 @@ class InProcess:
 
         def several(number: int, one: OneCall, given: list[Array | None]) -> None:
             barrier.wait()
-            for time in range(1, times + 1):
+            for turn in range(1, times + 1):
                 result = self._looked_at(one, given)
-                results[number] = _first_or_other(results[number], result, time)
+                results[number] = _first_or_other(results[number], result, turn)
                 if result.error or results[number].differs:
                     return
 
@@ -78,10 +85,10 @@ class InProcess:
     def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
         """See `Caller`. It ends with the first that is another than before, or that raises."""
         given, results = [_copies(one.arrays) for one in calls], [CallResult() for _ in calls]
-        for time in range(1, times + 1):
-            number = (time - 1) % len(calls)
+        for turn in range(1, times + 1):
+            number = (turn - 1) % len(calls)
             result = self._looked_at(calls[number], given[number])
-            results[number] = _first_or_other(results[number], result, time if time > len(calls) else 1)
+            results[number] = _first_or_other(results[number], result, turn if turn > len(calls) else 1)
             if result.error or results[number].differs:
                 break
         return results
@@ -98,7 +105,11 @@ class InProcess:
             values = np.array([host[tuple(point)] for point in points], host.dtype)
             return CallResult(result=values, shape=host.shape)
 
-        return _caught(sampled)
+        start = time.monotonic()
+        result = _caught(sampled)
+        if not result.error:
+            self.pace.add(op, spec, dtype, time.monotonic() - start)
+        return result
 
     def _arranged(self, arrays: Arrays, conditions: Conditions) -> list[Array | None]:
         """New arrays in the layout that is asked for, or those of the call before with new values."""
@@ -155,13 +166,13 @@ class InProcess:
         self._earlier.append((made, host.tobytes()))
 
 
-def _first_or_other(first: CallResult, result: CallResult, time: int) -> CallResult:
+def _first_or_other(first: CallResult, result: CallResult, turn: int) -> CallResult:
     """What is told of a call that is repeated: its first result, or the one that is another."""
-    if time == 1 or first.error:
+    if turn == 1 or first.error:
         return result
     a, b = first.result, result.result
     if result.error or a is None or b is None or a.dtype != b.dtype or not np.array_equal(a, b):
-        result.differs = time
+        result.differs = turn
         return result
     return first
 

@@ -1,7 +1,8 @@
 """The correctness gate: nothing is timed before its result, on the very shape, was right.
 
 Sampled points are compared with the first witness; the first and the last element are always among them. All elements
-are compared in weighed sums, with the second. The data are whole numbers, so both must be equal.
+are compared in weighed sums, with the second. The data are whole numbers, so both must be equal; of Winograd's method
+and the FFT every element must be near its whole number, and that equal.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.contract.protocol import Array
+from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import checksums, data, pointwise
+from harness.oracle.bounding import of_whole_numbers
+from harness.oracle.comparing import is_exact
 
 _MOST_POINTS = 64
 _FEWEST_POINTS = 8
@@ -45,13 +48,17 @@ class Gate:
         """How many elements are checked one by one."""
         return len(self.expected)
 
-    def check(self, result: object) -> None:
-        """Raises `WrongResult` unless type, shape, dtype, every sampled element and every weighed sum are right."""
+    def check(self, result: object, numerics: Numerics = "gemm") -> None:
+        """Raises `WrongResult` unless type, shape, dtype, every sampled element and every weighed sum are right.
+
+        Where the `numerics` do not give exact whole numbers, what is as near to one as it must be counts as that.
+        """
         if not isinstance(result, np.ndarray):
             raise WrongResult(f"returned {type(result).__name__}, not an array")
         shape, dtype = self.spec.output_shape(self.op), self.arrays[0].dtype
         if result.shape != shape or result.dtype != dtype:
             raise WrongResult(f"returned {result.dtype} {result.shape}, expected {dtype} {shape}")
+        result = self._settled(result, numerics)
         wrong = [index for index, value in self.expected.items() if result[index] != value]
         if wrong:
             index = wrong[0]
@@ -64,6 +71,15 @@ class Gate:
             raise WrongResult(
                 f"all {self.points} sampled elements are right, but {off} of {self.sums.size} sums are not"
             )
+
+    def _settled(self, result: Array, numerics: Numerics) -> Array:
+        dtype = str(result.dtype)
+        if is_exact(numerics, self.op, dtype):
+            return result
+        largest = [float(np.abs(a).max(initial=0)) for a in self.arrays]
+        whole: Array = np.rint(result)
+        near = np.abs(result - whole) <= of_whole_numbers(self.op, self.spec, dtype, numerics, largest)
+        return np.where(near, whole, result)
 
 
 def sample_points(op: Op, spec: ConvSpec) -> list[tuple[int, ...]]:

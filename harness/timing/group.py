@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -23,9 +24,10 @@ from harness.timing import ceilings
 from harness.timing.clock import FEWEST_ROUNDS, Timed, interleave, seconds
 from harness.timing.plan import Group
 from harness.timing.predict import predict
-from harness.timing.timed_call import Probe, TimedCall, input_sets, raised, waiting
+from harness.timing.timed_call import Probe, TimedCall, input_sets, raised, waiting, warm_up
 
 _CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration
+_COMPILED = 2.0  # times the prediction: a first call of the shape that takes longer has compiled, or searched
 _MOST_DRAWN = 2**28  # elements of an input that are drawn one by one; for more, that alone would take a minute
 
 
@@ -110,7 +112,11 @@ class MeasuringChild:
                 text = f"predicted {took} a call; {calls} calls exceed the budget of {budget}"
                 return group.cell(name, CellStatus.OVER_BUDGET, text, predicted_seconds=predicted, native=native)
             own = [backend.from_numpy(a) for a in gate.arrays]
-            gate.check(backend.to_numpy(waiting(backend, op, spec, own)))
+            made: list[Any] = []
+            first = seconds(lambda: made.append(waiting(backend, op, spec, own)))
+            gate.check(backend.to_numpy(made.pop()), backend.numerics)
+            if first > _COMPILED * predicted:
+                warm_up(lambda: waiting(backend, op, spec, own), first, group.budget)
             sets = input_sets(backend, gate.arrays, own)
         except WrongResult as wrong:
             return group.cell(name, CellStatus.FAIL, str(wrong), native=native)

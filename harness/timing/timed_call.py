@@ -17,11 +17,12 @@ import numpy as np
 from harness.contract.protocol import Array, CompleteBackend
 from harness.geometry.spec import ConvSpec, Op
 from harness.telling import named
-from harness.timing.clock import LONG_CALL, seconds
+from harness.timing.clock import seconds
 
 _CACHE_BYTES = 256 * 2**20  # more than four times the last-level cache of any card; an H200 has 60 MB
-_LONG_SEARCH = 5.0  # seconds; the first call of any shape on a GPU may search for the fastest kernel, or compile one
+_LONG_SEARCH = 5.0  # seconds; the first call of any shape may compile, or search for the fastest kernel
 _FEWEST_SETS, _MOST_SETS = 2, 64
+_MOST_WARM_UPS = 8
 
 
 @dataclass(slots=True)
@@ -83,9 +84,24 @@ class Probe:
         cold = seconds(lambda: waiting(self.backend, self.op, spec, own))
         if self.first is None:  # it may have compiled for longer than any call takes, so it is never believed
             self.first = cold
-        elif cold > (LONG_CALL if self.backend.seconds is None else _LONG_SEARCH):
+        elif cold > _LONG_SEARCH:
             return cold
         return seconds(lambda: waiting(self.backend, self.op, spec, own))
+
+
+def warm_up(call: Callable[[], Any], before: float, budget: float) -> int:
+    """Call until what is compiled, in the first call of a shape or in a later one, is behind; how many calls that took.
+
+    That is so once a call takes about as long as the one `before` it, or all together have taken `budget` seconds.
+    """
+    spent, calls = 0.0, 0
+    while calls < _MOST_WARM_UPS and spent <= budget:
+        took = seconds(call)
+        spent, calls = spent + took, calls + 1
+        if before < 2 * took < 4 * before:
+            break
+        before = took
+    return calls
 
 
 def waiting(backend: CompleteBackend, op: Op, spec: ConvSpec, own: list[Any]) -> Any:

@@ -21,7 +21,7 @@ from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.contract.protocol import Numerics
 from harness.geometry.spec import ConvSpec, Op
-from harness.oracle import by_taps, comparing, data, pointwise
+from harness.oracle import bounding, by_taps, comparing, data, pointwise
 
 _SPEC = DISTINCT[0]
 
@@ -169,13 +169,13 @@ def test_the_bound_is_ours_the_cast_of_the_inputs_and_theirs(op: Op, dtype: str,
     count = by_taps.term_count(op, spec, *given)
     exact, theirs = by_taps.run(op, spec, *cast), by_taps.run(op, spec, *given)
     expected = (
-        comparing.allowance(dtype, numerics, exact, by_taps.absolute(op, spec, *cast), count, op)
+        bounding.allowed(op, spec, dtype, numerics, exact, cast)
         + np.abs(exact - theirs)
         + comparing.allowance("float32", "gemm", theirs, by_taps.absolute(op, spec, *given), count)
     )
     assert np.array_equal(external.allowed_error(example, dtype, numerics), expected)
     plain = external.allowed_error(example, dtype, "gemm")
-    wider = numerics == "winograd" or (numerics == "tf32" and op == "conv2d" and dtype == "float32")
+    wider = op == "conv2d" and (numerics == "winograd" or (numerics == "tf32" and dtype == "float32"))
     assert (external.allowed_error(example, dtype, numerics) > plain).any() == wider
 
 

@@ -16,7 +16,7 @@ from conformance.cases.case import RANDOM, SelectionError
 from conformance.cases.selection import Selection
 from conformance.cases.shard import WHOLE, Shard
 from conformance.cases.specs import DISTINCT
-from conformance.checks import higher_tiers
+from conformance.checks import under_test
 from conformance.reports.merging import merge
 from conformance.reports.summary import backend_report
 from conformance.run import engine, grid_run, search, xfails
@@ -175,14 +175,15 @@ def test_a_layer_that_takes_too_long_is_planned_and_not_run(monkeypatch: pytest.
     backend = InProcess(registry.load("naive_loops"))
     selection = Selection(ops=["im2col"], dtypes=["float32"], tier=0)
     result = plan(backend, selection)
-    monkeypatch.setattr(higher_tiers, "_LONGEST", 0.001)
+    monkeypatch.setattr(under_test, "_MODEST", 1000)
+    backend.pace.longest = 0.001
     wanted = replace(full_size.LARGE_SPEC, input_size=(200, 200))
     monkeypatch.setattr(full_size, "LARGE_SPEC", wanted)
     monkeypatch.setattr(full_size, "read_layers", lambda name: [])
     plan_full_size(backend, result, selection)
     engine.run(backend, result)
     assert result.verdict == "incomplete"
-    assert "predicted" in result.cases[-1].detail
+    assert "im2col would take about " in result.cases[-1].detail
 
 
 # -- budget, shards, known failures ----------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ _HALF, _SINGLE, _DOUBLE = 2.0**-11, 2.0**-24, 2.0**-53
         ("float16", "gemm", 5, _SINGLE, _HALF),  # sums are formed in float32 and rounded once
         ("float32", "winograd", 16 * 5, _SINGLE, _SINGLE),
         ("float64", "winograd", 16 * 5, _DOUBLE, _DOUBLE),
-        ("float32", "fft", 64 * 5, _SINGLE, _SINGLE),
+        ("float32", "fft", 24 * 5, _SINGLE, _SINGLE),
         ("float64", "tf32", 5, _DOUBLE, _DOUBLE),  # TF32 is a mode of float32
     ],
 )

@@ -173,3 +173,36 @@ def test_a_refusal_is_no_call(clock: FakeClock) -> None:
     child = child_of(a=fake.complete(unsupported=lambda op, spec, dtype: "not yet" if spec == SPEC else None))
     assert cells(child, a_group("a"))["a"].status == "unsupported"
     assert cells(child, a_group("a", spec=LARGE))["a"].first_in_process
+
+
+@pytest.mark.parametrize(("numerics", "status"), [("gemm", CellStatus.FAIL), ("winograd", CellStatus.OK)])
+def test_an_inexact_method_passes_the_gate_by_its_bound(clock: FakeClock, numerics: str, status: CellStatus) -> None:
+    fake = FakeBackend(clock, spoil=lambda result: result + np.float32(1e-4))
+    (cell,) = cells(child_of(a=fake.complete(numerics=numerics)), a_group("a", op="conv2d")).values()
+    assert cell.status is status
+
+
+def test_what_compiles_for_each_geometry_is_timed_after_that(clock: FakeClock) -> None:
+    """The first call of all takes 3 s, and the first of every geometry half a second."""
+    called: dict[str, int] = {}
+
+    def cost(op: Op, spec: ConvSpec) -> float:
+        called[str(spec)] = called.get(str(spec), 0) + 1
+        compiling = 3.0 if sum(called.values()) == 1 else 0.5 if called[str(spec)] == 1 else 0.0
+        return compiling + 2**-18 * spec.work(op)
+
+    (cell,) = cells(child_of(a=FakeBackend(clock, cost).complete("a")), a_group("a", spec=LARGE, budget=8.0)).values()
+    assert (cell.status, cell.reason, cell.first_seconds and cell.first_seconds > 3) == (CellStatus.OK, "", True)
+    assert cell.samples == pytest.approx([2**-18 * LARGE.work("im2col")] * 5)
+
+
+def test_a_geometry_that_compiles_twice_is_timed_after_the_second(clock: FakeClock) -> None:
+    """A block of calls is as long as it must be for calls of a millisecond, not for one that compiles."""
+    compiling = [2.0, 0.5]
+
+    def cost(op: Op, spec: ConvSpec) -> float:
+        return 2**-10 + (compiling.pop(0) if spec == LARGE and compiling else 0.0)
+
+    (cell,) = cells(child_of(a=FakeBackend(clock, cost).complete("a")), a_group("a", spec=LARGE, budget=8.0)).values()
+    assert (cell.status, cell.repetitions) == (CellStatus.OK, 6)
+    assert cell.samples == pytest.approx([2**-10] * 5)

@@ -10,6 +10,7 @@ import pytest
 
 from conformance.checks.under_test import BackendUnderTest, Failed, NotRun, RecordedCall
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
+from harness.calls.limits.pace import Pace
 from harness.contract.protocol import ArgumentError, Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.children.calls import calls_of
@@ -26,7 +27,7 @@ class Answers:
     name, numerics = "answers", "gemm"
 
     def __init__(self, *given: CallResult) -> None:
-        self.given, self.asked = list(given), list[Conditions]()
+        self.given, self.asked, self.pace = list(given), list[Conditions](), Pace()
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """See `Caller`."""

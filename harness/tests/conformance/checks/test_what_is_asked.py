@@ -70,10 +70,10 @@ _HIGHER = {"values.domain", "values.grid", "values.random", "values.layer", "con
 _FLOATS = {"values.real", "contract.repeatable", "contract.nonfinite", "external.onnx"}
 _PRODUCTS: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 OPS_OF: dict[str, tuple[Op, ...]] = {
-    "law.adjoint": ("im2col", "conv2d_input_grad", "conv2d_weight_grad"),
+    "law.adjoint": ("im2col", "col2im", *_PRODUCTS),
     "law.difference": ("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"),
-    "law.divisor": ("col2im",),
-    "law.lowering": ("conv2d",),
+    "law.divisor": ("col2im", "im2col"),
+    "law.lowering": ("conv2d", "im2col"),
     "law.pointwise": ("im2col", "conv2d"),
     "law.dilation": _PRODUCTS,
     "law.groups": _PRODUCTS,
@@ -94,6 +94,9 @@ NEEDED: dict[tuple[str, Op], tuple[Op, ...]] = {
     ("law.difference", "conv2d_weight_grad"): ("conv2d",),
     ("law.difference", "conv2d_bias_grad"): ("conv2d",),
     ("law.divisor", "col2im"): ("im2col",),
+    ("law.divisor", "im2col"): ("col2im",),
+    ("law.adjoint", "col2im"): ("im2col",),
+    ("law.lowering", "im2col"): ("conv2d",),
     ("law.lowering", "conv2d"): ("im2col",),
 }
 

@@ -208,8 +208,11 @@ def test_of_real_numbers_the_worst_by_excess_is_asserted() -> None:
 
 
 def test_what_the_numerics_allow_is_no_fault() -> None:
-    assert (len(real([2.0**-12, 0])), real([2.0**-12, 0], "fft")) == (1, [])
-    call = a_call(np.float32(0.1) * _RIGHT + np.float32(3e-7), x=np.float32(0.1) * _X)
+    """Of products: a sum is no transform."""
+    assert len(real([2.0**-12, 0])) == len(real([2.0**-12, 0], "fft")) == 1
+    spec, tenth = ConvSpec.parse("n1c1h1w1_f1kh1kw1"), np.full((1, 1, 1, 1), 0.1, np.float32)
+    made = tenth * tenth + np.float32(1e-8)
+    call = RecordedCall("conv2d", spec, (tenth, tenth, None), CallResult(result=made))
     assert standalone([call], "values.random", "off", called("numpy_fancy")) != ""
     assert standalone([call], "values.random", "off", called("numpy_fancy"), "fft") == ""
 

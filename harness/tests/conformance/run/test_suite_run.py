@@ -21,7 +21,7 @@ from harness.contract.status import Status
 from harness.contract.targets import Target
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec, Op
-from harness.tests.helpers.suite.fakes import Clock, FakeCaller
+from harness.tests.helpers.suite.fakes import Clock, FakeCaller, nothing_refused
 from harness.tests.helpers.suite.runs import a_run, of
 from harness.tests.helpers.suite.scripted import Script, a_check, only
 
@@ -92,14 +92,13 @@ def test_stages_share_what_is_left_of_the_budget(stages: Stages) -> None:
     told: list[tuple[int, str]] = []
     made.run(lambda cases, check_id: told.append((cases, check_id)))
     assert stages.ran == [
-        ("one", "standing", 42 / 7), ("two", "standing", 39 / 6), (("one", "two"), "grid", 36 / 5, shard, 5),
-        ("one", "search", 33 / 4, 9), ("one", "full size", 30 / 3), ("two", "search", 27 / 2, 9),
-        ("two", "full size", 24.0),
+        ("one", "standing", 42 / 7), ("two", "standing", 39 / 6), ("one", "search", 36 / 5, 9),
+        ("one", "full size", 33 / 4), ("two", "search", 30 / 3, 9), ("two", "full size", 27 / 2),
+        (("one", "two"), "grid", 24.0, shard, 5),
     ]  # fmt: skip
     standing = made.backends[0].result.cases[0].case.check
     assert told == [
-        (1, standing), (1, standing), (50, grid.CHECK_ID), (7, RANDOM), (1, standing),
-        (7, RANDOM), (1, standing),
+        (1, standing), (1, standing), (7, RANDOM), (1, standing), (7, RANDOM), (1, standing), (50, grid.CHECK_ID),
     ]  # fmt: skip
 
 
@@ -115,6 +114,17 @@ def test_a_stage_without_a_case_takes_no_share(stages: Stages) -> None:
     stages.ran.clear()
     a_run(FakeCaller("one"), options=Options(of(4, pattern="values.layer"), budget=6.0)).run()
     assert stages.ran == [("one", "full size", 6.0)]
+
+
+def test_the_time_of_planning_is_time_of_the_budget(stages: Stages) -> None:
+    """A backend that does a part is asked thousands of questions; to load, it may take as long as it takes."""
+
+    def slowly(op: Op, spec: ConvSpec, dtype: str) -> str | None:
+        stages.clock.now = 1002.5
+        return nothing_refused(op, spec, dtype)
+
+    a_run(FakeCaller("one", refuses=slowly), options=Options(of(), budget=4.0)).run()
+    assert stages.ran == [("one", "standing", 1.5)]
 
 
 def test_without_a_budget_no_stage_has_one(stages: Stages) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
+from harness.calls.limits.pace import Pace
 from harness.contract.protocol import Numerics, Subnormals
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps
@@ -46,6 +47,7 @@ class FakeCaller:
     answers: Callable[[Op, ConvSpec, Arrays, Conditions], CallResult] = right
     asked: list[tuple[Op, str, str]] = field(default_factory=list)
     called: list[tuple[Op, str, Conditions]] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """The answer that it was given to give."""

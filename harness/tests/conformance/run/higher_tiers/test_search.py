@@ -10,11 +10,13 @@ from unittest import SkipTest
 import numpy as np
 import pytest
 
+from conformance.cases import strategies
 from conformance.cases.case import RANDOM, Case
 from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
 from conformance.run import engine, search
 from conformance.run.plan import plan_random
 from conformance.run.results import BackendResult, CheckKey
+from harness.contract.adapter import NOT_IMPLEMENTED
 from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle.data import DataError
@@ -185,15 +187,84 @@ def test_time_that_one_group_leaves_is_the_next_ones(clock: Clock) -> None:
     assert [one.counts[Status.PASS] for one in result.counted] == [1, 8]
 
 
-def test_a_failure_shrinks_even_when_the_time_is_up(clock: Clock) -> None:
-    def slow_and_wrong(subject: BackendUnderTest, case: Case) -> None:
+def test_time_that_a_later_group_leaves_is_that_of_those_before(clock: Clock) -> None:
+    """The first is cut after four seconds, the second needs one; the first then goes on, with other geometries."""
+    seen: list[str] = []
+
+    def a_second(subject: BackendUnderTest, case: Case) -> None:
+        seen.append(str(case))
+        clock.pass_by(1.0)
+
+    result = asking(a_second, planned(7, 1), budget=8.0)
+    assert [one.counts for one in result.counted] == [
+        {Status.PASS: 7, Status.NOT_RUN: 0},
+        {Status.PASS: 1, Status.NOT_RUN: 0},
+    ]
+    assert (result.cuts, len(set(seen)) > 5) == ([], True)
+
+
+@pytest.mark.parametrize("budget", [5.0, 1e3])
+def test_the_time_is_asked_while_geometries_are_drawn(
+    clock: Clock, budget: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drawing a thousand geometries for nothing took minutes after the budget was gone."""
+    drawn: list[str] = []
+    geometry = strategies._spec
+
+    def a_tenth(*how: Any) -> ConvSpec:
+        drawn.append("")
+        clock.pass_by(0.125)
+        return geometry(*how)
+
+    monkeypatch.setattr(strategies, "_spec", a_tenth)
+    asking(lambda subject, case: None, planned(100, 100), budget=budget)
+    assert (clock.now - 1000.0 <= budget + 2.0) is True
+    assert (len(drawn) >= 200) is (budget > 5.0)
+
+
+def _slow_and_wrong(clock: Clock) -> Question:
+    def ask(subject: BackendUnderTest, case: Case) -> None:
         clock.pass_by(100.0)
         if case.spec.groups > 2:
             raise Failed("groups")
 
-    (one,) = asking(slow_and_wrong, planned(500), budget=1000.0).counted
+    return ask
+
+
+def test_a_failure_shrinks_as_long_as_there_is_time(clock: Clock) -> None:
+    (one,) = asking(_slow_and_wrong(clock), planned(500), budget=1e6).counted
     assert one.kept[0].case.spec == ConvSpec.parse("n1c3h1w1_f3kh1kw1_g3")
     assert one.counts[Status.FAIL] == 1
+
+
+def test_a_failure_that_had_no_time_to_shrink_is_kept_as_it_is(clock: Clock) -> None:
+    (one,) = asking(_slow_and_wrong(clock), planned(500), budget=1000.0).counted
+    assert clock.now <= 1000.0 + 1000.0 + 100.0
+    assert (one.counts[Status.FAIL], one.kept[0].detail, one.kept[0].case.spec.groups > 2) == (1, "groups", True)
+    assert one.planned == one.counts.total()
+
+
+def test_inputs_in_c_order_come_first() -> None:
+    """A backend that is wrong wherever inputs lie oddly is searched for a wrong geometry all the same."""
+    seen: list[str] = []
+
+    def odd(subject: BackendUnderTest, case: Case) -> None:
+        seen.append(case.layout)
+        if case.layout != "C":
+            raise Failed(case.layout)
+
+    (one,) = asking(odd, planned(21)).counted
+    assert (seen[:11], seen[11] == "C") == (["C"] * 11, False)
+    assert one.counts == {Status.PASS: 11, Status.FAIL: 1, Status.NOT_RUN: 0}
+
+
+def test_for_an_op_that_a_backend_does_not_have_nothing_is_drawn() -> None:
+    called: list[Case] = []
+    told: list[int] = []
+    nothing = FakeCaller(refuses=lambda op, spec, dtype: NOT_IMPLEMENTED)
+    (one,) = asking(lambda subject, case: called.append(case), planned(30), nothing, progress=told.append).counted
+    assert one.counts == {Status.UNSUPPORTED: 30, Status.NOT_RUN: 0}
+    assert (one.refusals, called, len(nothing.asked), told) == ({NOT_IMPLEMENTED: 30}, [], 1, [30])
 
 
 def test_seconds_of_an_earlier_stage_stay(clock: Clock) -> None:

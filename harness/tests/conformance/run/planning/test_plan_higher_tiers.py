@@ -7,6 +7,8 @@ import pytest
 from conformance.cases import full_size
 from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
+from conformance.domain.choice import Choice
+from conformance.domain.part import Part
 from conformance.run import plan as plan_module
 from conformance.run.plan import plan_full_size, plan_grid, plan_higher_tiers, plan_random
 from conformance.run.results import BackendResult
@@ -50,6 +52,25 @@ def test_tier_2_adds_the_whole_grid_for_every_op_in_float32() -> None:
     result = added(tier=2)
     assert counted(result) == {f"values.grid/{op}/float32": 352_836 for op in OPS}
     assert result.cases == []
+
+
+@pytest.mark.parametrize(
+    ("claimed", "dtype"), [(["float64"], "float64"), (["float64", "float32"], "float32"), (["int32"], "float32")]
+)
+def test_a_backend_that_does_float64_alone_has_grid_and_layers_in_float64(claimed: list[str], dtype: str) -> None:
+    """In float32 it was refused everywhere, and so never judged by them. Who does both or neither has float32."""
+    claims = FakeCaller(refuses=lambda op, spec, d: None if d in claimed else "no")
+    assert counted(added(claims, tier=2, ops=["im2col"])) == {f"values.grid/im2col/{dtype}": 352_836}
+    layers = added(claims, tier=4, ops=["im2col"], pattern="values.layer")
+    assert {case_result.case.dtype for case_result in layers.cases} == {dtype}
+
+
+def test_a_narrow_backend_has_the_grid_in_the_dtype_of_its_part() -> None:
+    """It refuses the few geometries on which all are asked whether they do a dtype."""
+    result = BackendResult("fake", True)
+    result.parts["im2col", "float64"] = Part("5x5 kernels", 40, Choice([], 0, 0), [])
+    plan_higher_tiers(FakeCaller(refuses=lambda op, spec, dtype: "5x5 only"), result, Selection(tier=2, ops=["im2col"]))
+    assert counted(result) == {"values.grid/im2col/float64": 352_836}
 
 
 def test_tier_3_adds_a_thousand_random_cases_for_every_op_and_dtype_claimed() -> None:

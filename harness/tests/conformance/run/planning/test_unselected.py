@@ -71,7 +71,7 @@ def test_an_unknown_check_that_is_like_none_lists_them_all() -> None:
 @pytest.mark.parametrize(
     ("selection", "said"),
     [
-        ({"pattern": "law.lowering", "ops": ["im2col", "col2im"]}, "law.lowering judges conv2d, not im2col, col2im"),
+        ({"pattern": "law.stride", "ops": ["col2im"]}, "law.stride judges im2col, conv2d, not col2im"),
         ({"pattern": "values.real", "dtypes": ["int32", "int64"]}, "values.real does not judge int32, int64"),
         ({"pattern": "law.linear", "suite": "2026.11"}, "law.linear is not part of suite 2026.11; leave --as-of out"),
         ({"pattern": "values.grid"}, "values.grid belongs to tier 2; add --tier 2"),
@@ -97,8 +97,8 @@ def test_a_case_beside_the_other_options_is_told() -> None:
 
 
 def test_a_check_that_does_not_judge_the_op_of_a_case_is_told() -> None:
-    with pytest.raises(CaseError, match=r"check 'law\.lowering' does not judge im2col"):
-        planning.plan(_CALLER, Selection(pattern=f"law.lowering/im2col/float32/{_SPEC}"))
+    with pytest.raises(CaseError, match=r"check 'law\.lowering' does not judge col2im"):
+        planning.plan(_CALLER, Selection(pattern=f"law.lowering/col2im/float32/{_SPEC}"))
 
 
 def test_the_tier_of_a_check() -> None:

@@ -1,0 +1,53 @@
+"""How long the next call of an op will take, from those before: a backend that is slow has not hung.
+
+Only a second call of the same geometry says something: the first may compile. Nor does a short one, of which most is
+overhead. The fastest that was seen counts, as a busy machine only makes calls slower.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.geometry.spec import ConvSpec, Op
+
+LONGEST = 100.0  # seconds that a call may be predicted to take, where there is no deadline
+_TRUSTED = 0.05  # seconds; beyond this, overhead is a small part of a call
+_GENEROUS = 5.0  # times the prediction: that much a busy machine, or another geometry, may take longer
+_Call = tuple[Op, ConvSpec, str]
+
+
+@dataclass(slots=True)
+class Pace:
+    """Of one backend. Times are in seconds; work is counted in multiply-adds, or elements that are copied."""
+
+    longest: float = LONGEST
+    _called: set[_Call] = field(default_factory=set)
+    _rates: dict[tuple[Op, str], float] = field(default_factory=dict)  # seconds for one of work
+    _foretold: dict[_Call, float] = field(default_factory=dict)
+
+    def add(self, op: Op, spec: ConvSpec, dtype: str, seconds: float) -> None:
+        """A call that came to an end took so long."""
+        call = (op, spec, dtype)
+        if seconds < _TRUSTED:
+            return
+        if call in self._called:
+            rate = seconds / max(spec.work(op), 1)
+            self._rates[op, dtype] = min(rate, self._rates.get((op, dtype), rate))
+        self._called.add(call)
+
+    def foretell(self, op: Op, spec: ConvSpec, dtype: str, seconds: float) -> None:
+        """Smaller geometries of the same kind were tried: this one will take so long."""
+        self._foretold[op, spec, dtype] = seconds
+
+    def is_foretold(self, op: Op, spec: ConvSpec, dtype: str) -> bool:
+        """Whether smaller ones were tried."""
+        return (op, spec, dtype) in self._foretold
+
+    def predicted(self, op: Op, spec: ConvSpec, dtype: str) -> float:
+        """How long a call will take; 0 if nothing is known."""
+        known = self._foretold.get((op, spec, dtype))
+        return spec.work(op) * self._rates.get((op, dtype), 0.0) if known is None else known
+
+    def patience(self, op: Op, spec: ConvSpec, dtype: str) -> float:
+        """How long to wait at least before a call is said to have hung."""
+        return _GENEROUS * self.predicted(op, spec, dtype)

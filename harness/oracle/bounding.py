@@ -1,0 +1,96 @@
+"""How far off each element of a result may be, on given arguments, by the way in which a backend forms its sums.
+
+Where the sums are plain, an element depends on its own terms. Winograd's method and the FFT transform a plane, add, and
+transform back: what is large anywhere in the plane is rounded everywhere in it, also where the result is zero. So their
+bound is one for a plane: of Winograd's method that of the plane's largest sum, of the FFT the product of norms (Higham,
+2002, theorem 24.2: a transform of P numbers is off by about 7 u log2 P of its norm, and there are three).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.contract.protocol import Array, Numerics
+from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps, data
+from harness.oracle.comparing import allowance, is_exact, mixes
+
+_MOST = 0.5  # of whole numbers: more would make neighbours equal
+
+
+def allowed(
+    op: Op, spec: ConvSpec, dtype: str, numerics: Numerics, exact: Array, arrays: Sequence[Array | None]
+) -> Array:
+    """The error allowed in each element of the exact result of valid arguments."""
+    absolute, count = by_taps.absolute(op, spec, *arrays), by_taps.term_count(op, spec, *arrays)
+    if mixes(numerics, op):
+        if numerics == "fft":
+            absolute, count = _norms(op, spec, arrays), np.array(_steps(op, spec))
+        else:
+            absolute, count = (a.max(axis=(2, 3), keepdims=True, initial=0) for a in (absolute, count))
+    return allowance(dtype, numerics, exact, np.broadcast_to(absolute, exact.shape), count, op)
+
+
+def settled(op: Op, spec: ConvSpec, numerics: Numerics, arrays: Sequence[Array | None], got: Array) -> Array:
+    """The result with every element that is as near as it must be replaced by the exact one.
+
+    Only where whole numbers need not come out exact (`is_exact`): what is right then is equal, whatever it is compared
+    with afterwards. Nothing is replaced where an argument is not whole and finite, or the result has another form.
+    """
+    given = [a for a in arrays if a is not None]
+    dtype = str(given[0].dtype)
+    same_form = got.shape == spec.output_shape(op) and str(got.dtype) == dtype
+    if is_exact(numerics, op, dtype) or not same_form or not all(_is_whole(a) for a in given):
+        return got
+    exact = by_taps.run(op, spec, *arrays)
+    bound = np.minimum(allowed(op, spec, dtype, numerics, exact, arrays), _MOST)
+    with np.errstate(invalid="ignore"):
+        near = np.abs(got.astype(np.float64) - exact) <= bound
+    return np.where(near, exact, got).astype(got.dtype)
+
+
+def of_whole_numbers(op: Op, spec: ConvSpec, dtype: str, numerics: Numerics, largest: Sequence[float]) -> float:
+    """The error allowed in any element, for arguments of at most these magnitudes: where there is no time for more."""
+    if is_exact(numerics, op, dtype):
+        return 0.0
+    factors = largest[0] * largest[1]
+    total, count = factors * data.terms(op, spec), float(data.terms(op, spec))
+    if numerics == "fft":
+        # Of the two arguments and the result one is w, with KH x KW taps, the others have at most PH x PW elements.
+        pixels = math.prod(spec.padded_size)
+        sizes = pixels * (pixels if op == "conv2d_weight_grad" else spec.taps)
+        total, count = factors * _sums(op, spec) * math.sqrt(sizes), _steps(op, spec)
+    bound = allowance(dtype, numerics, np.array(total), np.array(total), np.array(count), op)
+    return min(float(bound), _MOST)
+
+
+def _is_whole(a: Array) -> bool:
+    return bool(np.isfinite(a).all() and (a == np.rint(a)).all())
+
+
+def _sums(op: Op, spec: ConvSpec) -> int:
+    """How many transformed planes are added."""
+    inner = {"conv2d": spec.in_channels, "conv2d_input_grad": spec.out_channels}
+    return inner[op] // spec.groups if op in inner else spec.batch
+
+
+def _steps(op: Op, spec: ConvSpec) -> float:
+    """Stages of a transform (of a plane of up to twice the sides, as most are padded to), and the terms added."""
+    return math.log2(4 * math.prod(spec.padded_size)) + _sums(op, spec) + 1  # the bias
+
+
+def _norms(op: Op, spec: ConvSpec, arrays: Sequence[Array | None]) -> Array:
+    """Sum over the planes that are added, of the product of their norms: the op itself, on planes of one pixel."""
+    single = replace(spec, input_size=(1, 1), kernel_size=(1, 1), stride=(1, 1), padding=(0,) * 4, dilation=(1, 1))
+    planes = [a if a is None or a.ndim != 4 else _norm(a) for a in arrays]
+    return by_taps.absolute(op, single, *planes)
+
+
+def _norm(a: Array) -> Array:
+    wide = a.astype(np.float64)
+    norm: Array = np.sqrt((wide * wide).sum(axis=(2, 3), keepdims=True))
+    return norm
