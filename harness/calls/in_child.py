@@ -148,10 +148,11 @@ class InChild:
                     CallResult(**structs.asdict(facts), result=result)
                     for facts, result in zip(answer.facts, made, strict=True)
                 ]
+                now = time.monotonic()
                 if at_once == 1 and len(answer.facts) == 1 and not answer.facts[0].error:
                     op, spec, given, _ = calls[len(results) - 1]
-                    self.pace.add(op, spec, _dtype(message, given), time.monotonic() - start)
-                start = time.monotonic()
+                    self.pace.add(op, spec, _dtype(message, given), now - start)
+                start = now
         except WorkerDied as death:
             before = results[: len(calls) - 1]
             return [*before, CallResult(error=self._after_death(calls[len(before)].op, death), died=True)]
