@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.contract.protocol import Array, Numerics
+from harness.contract.protocol import Array, Numerics, dtype_name
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps, data
 from harness.oracle.comparing import allowance, is_exact, mixes
@@ -42,9 +42,11 @@ def settled(op: Op, spec: ConvSpec, numerics: Numerics, arrays: Sequence[Array |
     with afterwards. Nothing is replaced where an argument is not whole and finite, or the result has another form.
     """
     given = [a for a in arrays if a is not None]
-    dtype = str(given[0].dtype)
-    same_form = got.shape == spec.output_shape(op) and str(got.dtype) == dtype
-    if is_exact(numerics, op, dtype) or not same_form or not all(_is_whole(a) for a in given):
+    dtype = dtype_name(given[0].dtype)
+    if is_exact(numerics, op, dtype):
+        return got
+    same_form = got.shape == spec.output_shape(op) and got.dtype == given[0].dtype
+    if not same_form or not all(_is_whole(a) for a in given):
         return got
     exact = by_taps.run(op, spec, *arrays)
     bound = np.minimum(allowed(op, spec, dtype, numerics, exact, arrays), _MOST)

@@ -45,6 +45,8 @@ class Pace:
 
     def predicted(self, op: Op, spec: ConvSpec, dtype: str) -> float:
         """How long a call will take; 0 if nothing is known."""
+        if not self._rates and not self._foretold:
+            return 0.0
         known = self._foretold.get((op, spec, dtype))
         return spec.work(op) * self._rates.get((op, dtype), 0.0) if known is None else known
 
