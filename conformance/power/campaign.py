@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from conformance.cases.case import SelectionError
 from conformance.power import controls, generator
+from conformance.power.controls import Control
 from conformance.power.fault import Fault
 from conformance.power.judge import first_to_see
 from conformance.power.records import FaultReport
@@ -48,7 +49,7 @@ class Found:
     @property
     def is_cut(self) -> bool:
         """Whether something that was planned was not judged."""
-        return len(self.rows) < self.planned
+        return len(self.rows) < self.planned or self.controls < len(controls.CONTROLS)
 
 
 def chosen(asked: Asked) -> list[Fault]:
@@ -63,29 +64,36 @@ def chosen(asked: Asked) -> list[Fault]:
 
 
 def run(asked: Asked, progress: Progress = lambda what: None) -> Found:
-    """Controls first, then every fault. Ctrl-C and the end of the budget keep what is finished."""
+    """Every fault, then the controls. Ctrl-C and the end of the budget keep what is finished."""
     start, faults = time.monotonic(), chosen(asked)
     found = Found(len(faults))
     try:
-        for control in controls.CONTROLS:
-            found.add_control(control.name, controls.verdict(control))
-            progress(control.name)
-        for row in judged(faults, asked):
+        for row in judged(faults, asked, start):
             found.rows.append(row)
             progress(row.kind)
+        for control, wrong in judged_controls(controls.CONTROLS, asked, start):
+            found.add_control(control.name, wrong)
+            progress(control.name)
     except KeyboardInterrupt:
         found.interrupted = True
     found.seconds = time.monotonic() - start
     return found
 
 
-def judged(faults: Iterable[Fault], asked: Asked) -> Iterator[FaultReport]:
+def judged(faults: Iterable[Fault], asked: Asked, start: float) -> Iterator[FaultReport]:
     """One after the other, as long as the budget lasts."""
-    end = time.monotonic() + asked.budget
     for fault in faults:
-        if time.monotonic() > end:
+        if time.monotonic() - start > asked.budget:
             return
         yield judge(fault, asked.tier)
+
+
+def judged_controls(several: Iterable[Control], asked: Asked, start: float) -> Iterator[tuple[Control, str]]:
+    """The same of controls, each with what is wrong with the verdict on it, if anything."""
+    for control in several:
+        if time.monotonic() - start > asked.budget:
+            return
+        yield control, controls.verdict(control)
 
 
 def judge(fault: Fault, tier: int) -> FaultReport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from conformance.cases.selection import Selection
 from conformance.power.fault import Implementation, load
@@ -64,7 +64,7 @@ class _Part(Implementation):
         return None if self.control.does(spec) else f"not this geometry: {self.control.name}"
 
 
-def verdict(control: Control, selection: Selection | None = None, spoilt: Any = None) -> str:
+def verdict(control: Control, selection: Selection | None = None, spoilt: Implementation | None = None) -> str:
     """Nothing if it passes, else the verdict and why. `spoilt` is judged in place of the control."""
     caller = load(_Part(control) if spoilt is None else spoilt)
     result = engine.run(caller, plan(caller, selection or Selection()))

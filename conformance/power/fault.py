@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from conformance.power.right.ops import NOTHING, Call, Change, run
 from conformance.power.where.conditions import ALWAYS, Condition
 from harness.calls.in_process import InProcess
 from harness.contract.adapter import complete
-from harness.contract.protocol import Array
-from harness.geometry.spec import ConvSpec, Op
+from harness.contract.protocol import Array, CompleteBackend
+from harness.geometry.spec import OPS, ConvSpec, Op
 
 FLOATS = ("float32", "float64")
 EVERY = ("float16", "float32", "float64", "int32", "int64")
@@ -78,6 +79,13 @@ class Implementation:
         return self.run("conv2d_bias_grad", spec, dy)
 
 
-def load(candidate: object) -> InProcess:
+def load(candidate: Implementation) -> InProcess:
     """Ready to be called in this process, with nothing kept of earlier calls."""
-    return InProcess(complete(candidate, "faulty", "faulty"))
+    ops: dict[Op, Any] = {op: getattr(candidate, op) for op in OPS}
+    return InProcess(replace(_complete(), ops=ops, unsupported=candidate.unsupported))
+
+
+@cache
+def _complete() -> CompleteBackend:
+    """As the registry makes one; looked at once, as its members are the same for all faults."""
+    return complete(Implementation(), "faulty", "faulty")

@@ -1,4 +1,4 @@
-"""One process of a run that several share: it judges every n-th control and fault, and answers with each as it ends.
+"""One process of a run that several share: it judges every n-th fault and control, and answers with each as it ends.
 
 `jobs` starts it.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 import traceback
 from collections.abc import Callable
 
@@ -57,14 +58,14 @@ Replies = Row | Control | Broken
 def answer(work: Work, tell: Callable[[Struct], None]) -> None:
     """Judge the part. Ctrl-C ends it: what is finished has been told."""
     asked = campaign.Asked(work.kinds, work.sample, work.seed, work.tier, work.budget or float("inf"))
-    mine = slice(work.part, None, work.parts)
+    mine, start = slice(work.part, None, work.parts), time.monotonic()
     try:
-        for control in controls.CONTROLS[work.part :: work.parts]:
-            tell(Control(control.name, controls.verdict(control)))
         faults = campaign.chosen(asked)
         places = range(len(faults))[mine]
-        for place, report in zip(places, campaign.judged((faults[p] for p in places), asked), strict=False):
+        for place, report in zip(places, campaign.judged((faults[p] for p in places), asked, start), strict=False):
             tell(Row(place, report))
+        for control, wrong in campaign.judged_controls(controls.CONTROLS[work.part :: work.parts], asked, start):
+            tell(Control(control.name, wrong))
     except KeyboardInterrupt:
         return
     except Exception:

@@ -30,6 +30,11 @@ class Scene:
     more: str
     shows: Callable[[], bool]
 
+    @property
+    def takes(self) -> str:
+        """What kind of thing more: other calls before, the same call twice, several threads."""
+        return self.more.partition(" ")[0]
+
     def __str__(self) -> str:
         return self.case + (f", {self.more}" if self.more else "")
 

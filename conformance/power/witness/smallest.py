@@ -40,12 +40,13 @@ def find(fault: Fault) -> Witness:
     return Witness(equivalent=f"the same on all of {len(found)} geometries that meet the condition")
 
 
-def _showing(fault: Fault, spec: ConvSpec) -> Scene | None:
+def _showing(fault: Fault, spec: ConvSpec, like: Scene | None = None) -> Scene | None:
+    """The first scene that shows it, among all or those that take the same kind of thing as one before."""
     if not spec.batch and fault.kind.startswith("state"):
         return None
     for scene in scenes(fault, spec):
         try:
-            if scene.shows():
+            if (like is None or scene.takes == like.takes) and scene.shows():
                 return scene
         except DataError:  # sums too long for whole numbers of the dtype
             continue
@@ -60,7 +61,7 @@ def _shrunk(fault: Fault, spec: ConvSpec, scene: Scene) -> Witness:
         for other in smaller(spec):
             steps += 1
             if fault.condition.fits(other):
-                again = _showing(fault, other)
+                again = _showing(fault, other, scene)
                 if again is not None:
                     spec, scene, shrinking = other, again, True
                     break
