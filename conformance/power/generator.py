@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import TypeVar
 
 from conformance.power.fault import EVERY, FLOATS, Fault
 from conformance.power.kinds import indices, memory, numbers, parameters, special, state
 from conformance.power.kinds.retold import retold
+from conformance.power.right.ops import Change
 from conformance.power.where.conditions import ALWAYS, Condition, On, drawn, ladder
 from harness.contract.protocol import ARGUMENTS
 from harness.geometry.spec import OPS, Op
@@ -22,6 +23,10 @@ _NOT_READ: dict[Op, frozenset[str]] = {
                                    "K", "taps", "RH", "RW", "rows left over",
                                    "columns left over", "depthwise", "columns"}),
 }  # fmt: skip
+_IDLE: dict[tuple[str, ...], tuple[Op, ...]] = {
+    ("key without the filters", "key without groups"): ("im2col", "col2im"),
+    ("key without the channels",): ("conv2d_bias_grad",),
+}
 _HARD_TO_MISS = ("misses the last", "misses the first", "is one too far", "goes backwards", "has the first for all")
 _Value = TypeVar("_Value")
 
@@ -45,8 +50,8 @@ def _always() -> Iterator[Fault]:
         yield from (Fault("index", op, change) for change in indices.changes(op))
         yield from (Fault("index.tail", op, change) for change in indices.tails(op))
         yield from (Fault("precision", op, change, ALWAYS, EVERY) for change in numbers.PRECISION)
-        yield from (Fault("data", op, change) for change in numbers.DATA)
-        yield from (Fault("state.cache", op, change) for change in state.caches())
+        yield from (Fault("data", op, change) for change in _possible(op, numbers.DATA))
+        yield from (Fault("state.cache", op, change) for change in _possible(op, state.caches()))
         yield from (Fault("state.calls", op, change) for change in state.calls())
         arguments = len(ARGUMENTS[op])
         yield from (Fault("memory.strides", op, change) for change in memory.strides(arguments))
@@ -63,10 +68,10 @@ def _conditioned() -> Iterator[Fault]:
             yield Fault("index.where", op, _in_turn(by_index, number), condition)
             if by_number:
                 yield Fault("parameter.where", op, _in_turn(by_number, number), condition)
-        for number, change in enumerate((*numbers.PRECISION, *numbers.DATA)):
+        for number, change in enumerate(_possible(op, (*numbers.PRECISION, *numbers.DATA))):
             kind, dtypes = ("precision.where", EVERY) if change in numbers.PRECISION else ("data.where", FLOATS)
             yield Fault(kind, op, change, _in_turn(conditions, number), dtypes)
-        for number, change in enumerate((*state.caches(), *state.calls())):
+        for number, change in enumerate(_possible(op, (*state.caches(), *state.calls()))):
             yield Fault("state.where", op, change, _in_turn(conditions, number))
         arguments = len(ARGUMENTS[op])
         for number, change in enumerate((*memory.strides(arguments), *memory.sharing(arguments))):
@@ -105,6 +110,14 @@ def _random(seed: int) -> Iterator[Fault]:
             while not all(_is_read(op, on) for on in condition.geometry):
                 condition = drawn(draw, count)
             yield Fault(kind, op, change, condition)
+
+
+def _possible(op: Op, changes: Iterable[Change]) -> list[Change]:
+    """Without those of a second argument where there is none, and of a key without what the op does not read."""
+    never = [word for words, ops in _IDLE.items() if op in ops for word in words]
+    return [change for change in changes if not change.what.endswith(tuple(never)) and not (
+        len(ARGUMENTS[op]) == 1 and change.what.startswith("the second argument")
+    )]  # fmt: skip
 
 
 def _is_read(op: Op, on: On) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from conformance.power.right.ops import Arrays, Call, Change
 from harness.contract.protocol import Array
 
+_BEYOND = 91  # for what would lie beyond the memory of an array
 _Is = Callable[[Array], bool]
 
 
@@ -39,7 +40,19 @@ def _front_to_back(a: Array) -> Array:
     upwards = a[tuple(slice(None, None, -1) if s < 0 else slice(None) for s in a.strides)]
     elements = 1 + sum((n - 1) * s for n, s in zip(upwards.shape, upwards.strides, strict=True)) // a.itemsize
     whole = np.lib.stride_tricks.as_strided(upwards, (elements,), (a.itemsize,), writeable=False)
-    return np.resize(whole, a.shape)
+    beyond = np.full(a.size, _BEYOND, a.dtype)
+    beyond[: whole.size] = whole[: a.size]
+    return beyond.reshape(a.shape)
+
+
+def _from_the_start(a: Array) -> Array:
+    """The offset within a larger buffer is lost."""
+    root = a
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    if root.dtype != a.dtype or root.size < a.size or not root.flags.c_contiguous:
+        return a
+    return root.reshape(root.size)[: a.size].reshape(a.shape)
 
 
 def _one_off(a: Array) -> Array:
@@ -56,9 +69,9 @@ def _axes_swapped(a: Array) -> Array:
 
 
 READINGS: dict[str, Callable[[Array], Array]] = {
-    "read front to back": _front_to_back, "read one element off": _one_off,
-    "read with its steps turned": _steps_forward,
-    "read with the last two axes swapped": _axes_swapped, "taken as zeros": np.zeros_like,
+    "read front to back": _front_to_back, "read one element off": _one_off, "taken as zeros": np.zeros_like,
+    "read with its steps turned": _steps_forward, "read from the start of the buffer": _from_the_start,
+    "read with the last two axes swapped": _axes_swapped,
 }  # fmt: skip
 
 
@@ -67,9 +80,25 @@ def strides(arguments: int) -> Iterator[Change]:
     for number in range(arguments):
         for lies, is_so in LAYOUTS.items():
             for what, read in READINGS.items():
-                if (what == "read with its steps turned") != (lies == "with negative steps"):
+                if not _makes_sense(number, lies, what):
                     continue
                 yield Change(f"argument {number} {lies} is {what}", inputs=_read_so(number, is_so, read))
+
+
+_SPECIAL = {
+    "read with its steps turned": "with negative steps", "read from the start of the buffer": "within a larger buffer",
+}  # fmt: skip
+_CONTIGUOUS = ("within a larger buffer", "read-only", "unaligned")  # front to back is right there
+_OF_SEVERAL_AXES = ("in Fortran order", "in another order of axes", "read with the last two axes swapped")
+
+
+def _makes_sense(number: int, lies: str, what: str) -> bool:
+    """Whether a reading can be wrong: argument 2 is the bias, of one axis."""
+    if what in _SPECIAL:
+        return _SPECIAL[what] == lies
+    if what == "read front to back" and lies in _CONTIGUOUS:
+        return False
+    return number < 2 or not {lies, what} & set(_OF_SEVERAL_AXES)
 
 
 def _read_so(number: int, is_so: _Is, read: Callable[[Array], Array]) -> Callable[[Call], Arrays]:

@@ -45,6 +45,10 @@ def _only_adds(name: str, what: str, scope: str) -> bool:
     """Whether there are only more positions, or places outside, which are cut off again: nothing could show it."""
     if name in ("height", "width", "batch"):
         return what in _MORE
+    if name in ("in_channels", "out_channels"):
+        return what == "one too many"
+    if scope == "indices" and name.startswith("kernel"):
+        return what in _MORE
     if scope == "sizes":
         return what in (_MORE if name.startswith("pad") else _LESS)
     return False

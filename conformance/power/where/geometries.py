@@ -99,7 +99,8 @@ def _bent(predicates: Sequence[On], draw: Random, level: Sequence[Sequence[int]]
         stride_h=_one_of(draw, stride), stride_w=_one_of(draw, stride), pad_top=top, pad_bottom=bottom,
         pad_left=left, pad_right=right, dilation_h=dh, dilation_w=dw,
     )  # fmt: skip
-    for on in sorted(predicates, key=lambda _: draw.random()):
+    in_turn = sorted(predicates, key=lambda _: draw.random())
+    for on in (*in_turn, *in_turn):  # what one of them undoes of another is done again
         spec = spec_of(n)
         if spec is None or not on.holds(spec):
             AIMS[on.name](n, _aim(on, spec, draw))

@@ -82,9 +82,27 @@ def _terms(n: Numbers, value: int) -> None:
     _channels(n, max(1, -(-value // (n.kernel_h * n.kernel_w))))
 
 
+def _taps(n: Numbers, value: int) -> None:
+    n.kernel_w = next(k for k in range(min(n.kernel_w, value), 0, -1) if value % k == 0)
+    n.kernel_h = value // n.kernel_w
+
+
+def _reach(taps: str, step: str) -> Callable[[Numbers, int], None]:
+    """By dilation where there are several taps, which leaves their number as it is."""
+
+    def aim(n: Numbers, value: int) -> None:
+        count = getattr(n, taps)
+        if count > 1:
+            setattr(n, step, max(1, -(-(value - 1) // (count - 1))))
+        else:
+            setattr(n, taps, value)
+
+    return aim
+
+
 def _depthwise(n: Numbers, value: int) -> None:
     if value:
-        groups = max(2, n.groups)
+        groups = n.in_channels if n.in_channels > 1 else max(2, n.groups)
         n.groups, n.in_channels, n.out_channels = groups, groups, groups * max(1, n.out_channels // n.groups)
 
 
@@ -98,9 +116,7 @@ AIMS: dict[str, Callable[[Numbers, int], None]] = {
     "pr": _set("pad_right"), "OH": _rows, "OW": _columns, "L": _positions,
     "N*L": lambda n, v: _positions(n, -(-v // n.batch)), "K": _terms,
     "columns": lambda n, v: _positions(n, -(-v // max(1, n.batch * n.in_channels * n.kernel_h * n.kernel_w))),
-    "taps": lambda n, v: _set("kernel_h")(n, max(1, -(-v // n.kernel_w))),
-    "RH": lambda n, v: _set("kernel_h")(n, max(1, -(-v // n.dilation_h))),
-    "RW": lambda n, v: _set("kernel_w")(n, max(1, -(-v // n.dilation_w))),
+    "taps": _taps, "RH": _reach("kernel_h", "dilation_h"), "RW": _reach("kernel_w", "dilation_w"),
     "rows left over": lambda n, v: _set("height")(n, n.height + v), "depthwise": _depthwise,
     "columns left over": lambda n, v: _set("width")(n, n.width + v),
 }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -50,6 +50,9 @@ def scenes(fault: Fault, spec: ConvSpec) -> Iterator[Scene]:
             yield from (_plain(fault, spec, dtype, "values.exact", what, make) for what, make in _odd(dtype))
     if room == "memory":
         yield from _memory(fault, spec)
+    empty = replace(spec, batch=0)
+    if room in ("memory", "retold") and fault.condition.fits(empty):
+        yield _plain(fault, empty, fault.dtypes[0], "contract.empty_batch", "", _exact)
     if room == "state":
         yield from _sequences(fault, spec)
 
@@ -59,7 +62,7 @@ def _plain(fault: Fault, spec: ConvSpec, dtype: str, check: str, more: str, make
 
     def shows() -> bool:
         arrays = make(case)
-        return _is_wrong(_called(load(Implementation(fault)), case, arrays), case, arrays)
+        return _is_wrong(_called(load(Implementation(fault)), case, arrays), case, arrays, make is not _exact)
 
     return Scene(str(case), more, shows)
 
@@ -88,7 +91,7 @@ def _memory(fault: Fault, spec: ConvSpec) -> Iterator[Scene]:
 
 def _sequences(fault: Fault, spec: ConvSpec) -> Iterator[Scene]:
     case = Case("values.exact", fault.op, fault.dtypes[0], spec)
-    for made in _BEFORE:
+    for made in _BEFORE if fault.condition.call else _BEFORE[:3]:
         yield Scene(str(case), f"called twice{f' after {made} calls' * (made > 0)}", partial(_later, fault, case, made))
     for other in dict.fromkeys(related(spec)):
         if is_small(other) and fault.condition.fits(other):
@@ -98,6 +101,7 @@ def _sequences(fault: Fault, spec: ConvSpec) -> Iterator[Scene]:
         "in float64 after float32",
         lambda: _after(fault, Case("values.real", fault.op, "float64", spec), spec),
     )
+    yield Scene(str(case), "after the same data in another order", lambda: _reordered(fault, case))
     yield Scene(str(case), "from several threads at once", lambda: _together(fault, case))
     yield Scene(str(case), "after an error", lambda: _after_an_error(fault, case))
     yield Scene(str(case), "again and again on real numbers", lambda: _repeated(fault, case))
@@ -117,6 +121,12 @@ def _after(fault: Fault, case: Case, other: ConvSpec) -> bool:
     first = _exact(before)
     _called(caller, before, first)
     arrays = _real(case) if case.check == "values.real" else _exact(case)
+    return _is_wrong(_called(caller, case, arrays), case, arrays, case.check == "values.real")
+
+
+def _reordered(fault: Fault, case: Case) -> bool:
+    caller, arrays = load(Implementation(fault)), _exact(case)
+    _called(caller, case, _shuffled(arrays))
     return _is_wrong(_called(caller, case, arrays), case, arrays)
 
 
@@ -162,7 +172,8 @@ def _odd(dtype: str) -> Iterator[tuple[str, Callable[[Case], Arrays]]]:
             if what in ("with zeros", "with a 7", "with a large number"):
                 yield f"{what} in the second argument", _putting(put, 1)
     yield "without negative numbers", lambda case: tuple(None if a is None else np.abs(a) for a in _exact(case))
-    yield "of one number", lambda case: tuple(None if a is None else np.full_like(a, 2) for a in _exact(case))
+    for number, what in enumerate(("first", "second")):
+        yield f"of one number in the {what} argument", partial(_of_one_number, number)
     yield (
         "of zeros of both signs",
         lambda case: tuple(None if a is None else a * (i > 0) for i, a in enumerate(_exact(case))),
@@ -193,6 +204,20 @@ def _full(a: Array, number: int, big: int) -> Array:
     return made
 
 
+def _of_one_number(number: int, case: Case) -> Arrays:
+    return tuple(np.full_like(a, 2) if a is not None and i == number else a for i, a in enumerate(_exact(case)))
+
+
+def _shuffled(arrays: Arrays) -> Arrays:
+    """The same sum and the same first element in each, in another order."""
+    draw = np.random.default_rng(0)
+    made = tuple(None if a is None else a.copy() for a in arrays)
+    for a in made:
+        if a is not None:
+            draw.shuffle(a.reshape(a.size)[1:])
+    return made
+
+
 def _putting(value: float, number: int) -> Callable[[Case], Arrays]:
     """In the first, the middle and the last place of one argument."""
 
@@ -214,7 +239,7 @@ def _called(caller: Caller, case: Case, arrays: Arrays, conditions: Conditions =
         return caller.call(case.op, case.spec, arrays, conditions)
 
 
-def _is_wrong(outcome: CallResult, case: Case, arrays: Arrays) -> bool:
+def _is_wrong(outcome: CallResult, case: Case, arrays: Arrays, bounded: bool = False) -> bool:
     """Whether a call is against the contract: what it gives, its form, or whose memory it touches."""
     got = outcome.result
     if outcome.error or got is None or outcome.changed or outcome.shares or outcome.previous_changed:
@@ -230,7 +255,7 @@ def _is_wrong(outcome: CallResult, case: Case, arrays: Arrays) -> bool:
         if case.op == "im2col":  # copies bits
             return True
         finite = all(a is None or bool(np.isfinite(a).all()) for a in arrays)
-        if not case.dtype.startswith("float") or not finite:
+        if not bounded or not case.dtype.startswith("float") or not finite:
             return mismatch(got, right) is not None
         wide = np.longdouble if case.dtype == "float64" else np.float64
         exact = by_taps.run(case.op, case.spec, *arrays, accumulate=wide)

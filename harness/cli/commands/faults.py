@@ -81,8 +81,8 @@ def _show(report: PowerReport) -> None:
     terminal.table("", ("kind", "faults", "tier 0", "tier 1", "tier 3", "equivalent"), rows)
     able = report.faults - report.equivalent
     terminal.show(
-        f"\n{report.killed:,} of {able:,} faults were seen{_share(report.killed, able)}; {report.equivalent:,} more are "
-        f"equivalent: nothing that was tried shows them; {report.seconds:.0f} s"
+        f"\n{report.killed:,} of {able:,} faults were seen{_share(report.killed, able)}; {report.equivalent:,} more "
+        f"are equivalent: nothing that was tried shows them; {report.seconds:.0f} s"
     )
     if report.faults < report.planned:
         terminal.show(f"{report.planned - report.faults:,} of {report.planned:,} faults were not judged")
