@@ -118,7 +118,7 @@ def sharing(arguments: int) -> Iterator[Change]:
         yield Change(f"argument {number} is made read-only", result=_writes(number, _locks))
         yield Change(f"argument {number} is rounded in place", result=_writes(number, _rounds))
     yield Change("a view of the argument where the shapes allow it", result=_view_of_input)
-    yield Change("memory never written where nothing is added", result=_garbage)
+    yield Change("memory never written where nothing is added", inputs=_allocates, result=_garbage)
     yield Change("a result in Fortran order", result=lambda call, out: np.asfortranarray(out))
     yield Change("a result with steps", result=lambda call, out: np.repeat(out, 2, axis=-1)[..., ::2])
     yield Change("a read-only result", result=_read_only)
@@ -177,9 +177,15 @@ def _view_of_input(call: Call, out: Array) -> Array:
     return same if np.array_equal(same, out) else out
 
 
+def _allocates(call: Call) -> Arrays:
+    """The result, before anything else."""
+    call.memory["fresh"] = np.empty(call.spec.output_shape(call.op), call.dtype)
+    return call.arrays
+
+
 def _garbage(call: Call, out: Array) -> Array:
     """As good as zero, until the memory held something else before."""
-    fresh = np.empty_like(out)
+    fresh: Array = call.memory["fresh"]
     was_poisoned = fresh.size > 0 and bool((fresh.view(np.uint8) == 0xFF).all())
     fresh[...] = out
     if was_poisoned:

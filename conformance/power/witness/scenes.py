@@ -62,6 +62,8 @@ def _plain(fault: Fault, spec: ConvSpec, dtype: str, check: str, more: str, make
 
     def shows() -> bool:
         arrays = make(case)
+        if not more and spec.batch and not run(Call(case.op, spec, arrays)).any():
+            return False  # zero everywhere: the suite does not trust itself with such a case
         return _is_wrong(_called(load(Implementation(fault)), case, arrays), case, arrays, make is not _exact)
 
     return Scene(str(case), more, shows)
@@ -102,8 +104,8 @@ def _sequences(fault: Fault, spec: ConvSpec) -> Iterator[Scene]:
         lambda: _after(fault, Case("values.real", fault.op, "float64", spec), spec),
     )
     yield Scene(str(case), "after the same data in another order", lambda: _reordered(fault, case))
-    yield Scene(str(case), "from several threads at once", lambda: _together(fault, case))
     yield Scene(str(case), "after an error", lambda: _after_an_error(fault, case))
+    yield Scene(str(case), "from several threads at once", lambda: _together(fault, case))
     yield Scene(str(case), "again and again on real numbers", lambda: _repeated(fault, case))
 
 
