@@ -25,7 +25,8 @@ _SPEC = ConvSpec.parse("n3c6h8w7_f9kh2kw3_sh1sw2_pt1pb0pl2pr1_dh2dw1_g3")
         (On("N", "<", 3), False, "N < 3"), (On("C/G", "=", 2), True, "C/G = 2"), (On("K", "=", 12), True, "K = 12"),
         (On("W", "%", 4, 3), True, "W % 4 = 3"), (On("W", "%", 4, 2), False, "W % 4 = 2"),
         (On("W", "not %", 4), True, "W > 4, not its multiple"), (On("W", "not %", 7), False, "W > 7, not its multiple"),
-        (On("H", "not %", 4), False, "H > 4, not its multiple"), (On("SH", "<", "SW"), True, "SH < SW"),
+        (On("H", "not %", 4), False, "H > 4, not its multiple"),
+        (On("H", "not %", 16), False, "H > 16, not its multiple"), (On("SH", "<", "SW"), True, "SH < SW"),
         (On("SH", ">", "SW"), False, "SH > SW"), (On("depthwise", "=", 1), False, "depthwise = 1"),
     ],
 )  # fmt: skip

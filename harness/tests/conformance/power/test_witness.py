@@ -72,6 +72,7 @@ def test_the_case_is_the_smallest(what: str, condition: tuple[On, ...], expected
          "contract.uninitialised"),
         ("memory.sharing", "im2col", _change(memory.sharing(1), "nothing for no images"), "/n0c"),
         ("data", "conv2d", _change(numbers.DATA, "NaN taken as 0"), "with a NaN"),
+        ("data", "im2col", _change(numbers.DATA, "-0 results as 0"), "of zeros of both signs"),
         ("data", "conv2d", _change(numbers.DATA, "inputs of 5 taken as 4"), ""),
         ("precision", "conv2d", _change(numbers.PRECISION, "sums in float16"), ""),
     ],
@@ -93,6 +94,10 @@ def test_what_changes_nothing_is_equivalent(op: Op, change: Change) -> None:
     assert find(Fault("parameter", op, change)) == Witness(
         equivalent=f"the same on all of {smallest.SAMPLE} geometries that meet the condition"
     )
+
+
+def test_the_sign_of_zero_is_asked_of_im2col_alone() -> None:
+    assert find(Fault("data", "conv2d", _change(numbers.DATA, "-0 results as 0"))).equivalent
 
 
 def test_what_no_small_geometry_meets_says_so() -> None:
