@@ -18,6 +18,7 @@ from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
 from harness.oracle import by_taps, data
 from harness.oracle.comparing import allowance, mismatch
+from harness.results.words import plural
 
 _BEFORE = (0, 1, 2, 7, 30, 100, 400, 5000, 3, 4, 9, 63, 64, 127, 256, 513)  # calls that were made already
 
@@ -94,7 +95,8 @@ def _memory(fault: Fault, spec: ConvSpec) -> Iterator[Scene]:
 def _sequences(fault: Fault, spec: ConvSpec) -> Iterator[Scene]:
     case = Case("values.exact", fault.op, fault.dtypes[0], spec)
     for made in _BEFORE if fault.condition.call else _BEFORE[:3]:
-        yield Scene(str(case), f"called twice{f' after {made} calls' * (made > 0)}", partial(_later, fault, case, made))
+        more = f" after {plural(made, 'call')}" if made else ""
+        yield Scene(str(case), f"called twice{more}", partial(_later, fault, case, made))
     for other in dict.fromkeys(related(spec)):
         if is_small(other) and fault.condition.fits(other):
             yield Scene(str(case), f"after {other}", partial(_after, fault, case, other))
