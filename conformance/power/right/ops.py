@@ -55,6 +55,7 @@ NOTHING = Change("nothing")
 
 def run(call: Call, change: Change = NOTHING) -> Any:
     """The result of the call, in the dtype of its arrays, C-contiguous and fresh, but for what `change` makes of it."""
+    arrays = call.arrays if change.inputs is None else change.inputs(call)
     spec, dtype = call.spec, call.dtype
     sizes, indices = Numbers.of(spec), Numbers.of(spec)
     if change.numbers is not None:
@@ -64,7 +65,6 @@ def run(call: Call, change: Change = NOTHING) -> Any:
     if change.tables is not None:
         change.tables(call, tables)
     fit(tables, spec)
-    arrays = call.arrays if change.inputs is None else change.inputs(call)
     wide = change.sums or ("float32" if dtype == "float16" else dtype)
     given = [None if a is None else a.astype(wide) for a in arrays]
     compute = _OPS[call.op] if change.add is None else partial(_SCATTERING[call.op], add=change.add)

@@ -13,7 +13,7 @@ from conformance.power import judge
 from conformance.power.fault import Fault, Implementation, load
 from conformance.power.generator import faults, sample
 from conformance.power.judge import Seen, first_to_see
-from conformance.power.kinds import indices, numbers
+from conformance.power.kinds import indices, numbers, state
 from conformance.power.right.ops import NOTHING, Change
 from conformance.power.where.conditions import Condition, On
 from conformance.run import engine
@@ -106,6 +106,17 @@ def test_what_is_asked_is_the_plan_of_the_op_and_is_not_used_up() -> None:
         planned = judge._planned("im2col", fault.dtypes, 1)
         assert [one.case for one in planned] == [one.case for one in whole.cases]
         assert {one.status for one in planned} == {Status.NOT_RUN}
+
+
+def test_what_is_stuck_after_an_error_is_seen_by_the_check_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = judge._planned
+    monkeypatch.setattr(
+        judge, "_planned", lambda *asked: tuple(c for c in every(*asked) if c.case.check == "contract.after_error")
+    )
+    stuck = next(change for change in state.calls() if change.what == "stuck after an error")
+    found = first_to_see(Fault("state.calls", "im2col", stuck))
+    assert found is not None
+    assert found.check == "contract.after_error"
 
 
 def test_random_search_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
