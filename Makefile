@@ -56,7 +56,7 @@ PLANTED ?= --sample 100 --seed $(shell date -u +%Y%m%d) --jobs 2 --at-least 80
 planted: install ## plant small faults in our own code, one at a time: how many do our tests notice? about an hour
 	$(BIN)/python -m harness.tests.mutation $(PLANTED)
 
-faults: install  ## put some thousands of faults into a right implementation, one at a time: which does the suite miss? a quarter of an hour
+faults: install  ## put some thousands of faults into a right implementation, one at a time: which does the suite miss? half an hour
 	@mkdir -p build
 	$(BIN)/harness faults --jobs 2 --json build/power.json
 	$(BIN)/python -m conformance.power.published build/power.json
