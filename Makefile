@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-cuda test-full planted goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
+.PHONY: help install report test test-cuda test-full planted faults goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -55,6 +55,11 @@ test-full: test test-cuda  ## also the whole grid, random search and full-size l
 PLANTED ?= --sample 100 --seed $(shell date -u +%Y%m%d) --jobs 2 --at-least 80
 planted: install ## plant small faults in our own code, one at a time: how many do our tests notice? about an hour
 	$(BIN)/python -m harness.tests.mutation $(PLANTED)
+
+faults: install  ## put some thousands of faults into a right implementation, one at a time: which does the suite miss? half an hour
+	@mkdir -p build
+	$(BIN)/harness faults --jobs 2 --json build/power.json
+	$(BIN)/python -m conformance.power.published build/power.json
 
 GOAL_RUNS = core-1 core-2 resnet50-1 vgg16-1 mobilenet_v1-1 alexnet-1 cifar10-1 mnist-1
 VERSUS    = $(BIN)/harness compare --dtype float32 --shapes $${run%-*} --threads $${run\#\#*-}

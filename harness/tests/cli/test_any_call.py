@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from conformance.power import campaign, jobs
 from conformance.run.suite_run import SuiteRun
 from harness.cli import main, measuring
 from harness.cli.commands import check
@@ -68,6 +69,8 @@ _OPTIONS = {
     "compare": {"--shapes": st.one_of(_specs, _paths), "--batch": _numbers, "--ops": _words, "--dtype": _words,
                 "--pairs": _numbers, "--threads": _numbers, "--allocator": _words, "--json": _outs},
     "report": {"--out": _outs, "--results": _paths, "--machine": _texts},
+    "faults": {"--kinds": _words, "--sample": _numbers, "--seed": _numbers, "--tier": _numbers, "--jobs": _numbers,
+               "--budget": _numbers, "--json": _outs},
 }  # fmt: skip
 
 
@@ -75,7 +78,7 @@ _OPTIONS = {
 def _calls(draw: st.DrawFn) -> list[str]:
     """A command with targets and options, most of which could be meant."""
     command = draw(st.sampled_from(list(_OPTIONS)))
-    words = [command, *(draw(st.lists(_targets, max_size=3)) if command != "report" else [])]
+    words = [command, *(draw(st.lists(_targets, max_size=3)) if command not in ("report", "faults") else [])]
     for option in draw(st.lists(st.sampled_from(list(_OPTIONS[command])), max_size=3)):
         words += [option, draw(_OPTIONS[command][option])]
     return words + draw(st.lists(_texts, max_size=1).map(lambda more: more if len(more) % 3 == 2 else []))
@@ -108,6 +111,8 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(measuring, "run_here", lambda *asked, **more: ([a_report()], False))
     monkeypatch.setattr(timing_run, "run", measured)
     monkeypatch.setattr(timing_run, "measure", lambda *asked: iter([a_cell(status=CellStatus.FAIL)]))
+    monkeypatch.setattr(campaign, "run", lambda *asked: campaign.Found(1, controls=1))
+    monkeypatch.setattr(jobs, "run", lambda count, *asked: campaign.Found(1, controls=1))
     monkeypatch.setattr(asv_bridge, "left_out", lambda path: "left out")
     monkeypatch.setattr(targets, "names", lambda: ["numpy_fancy", "matlab_loop"])
     monkeypatch.setattr(sys, "path", list(sys.path))

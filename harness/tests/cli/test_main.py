@@ -49,7 +49,7 @@ def test_version_help_and_a_bare_call(run: Run) -> None:
     helped, bare = run("--help"), run()
     assert (helped.code, helped.err, bare.code, bare.err) == (0, "", 2, "")
     for text in (helped.out, bare.out):
-        assert [c for c in ("backends", "check", "bench", "compare", "report") if c not in text] == []
+        assert [c for c in ("backends", "check", "bench", "compare", "report", "faults") if c not in text] == []
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("broken")], ids=["Ctrl-C", "fault"])

@@ -77,6 +77,15 @@ OPTIONS = {
         _RESULTS,
         Option("--machine", "NAME", None, "machine to report on; default: the one measured last"),
     ],
+    "faults": [
+        Option("--kinds", "GLOB", None, "only faults of these kinds"),
+        Option("--sample", "N", 0, "so many, drawn at random; 0: all"),
+        Option("--seed", "N", 0, "draws the random faults, and the sample"),
+        Option("--tier", "0|1|3", 1, "0 discriminating, 1 standing, 3 random search as well"),
+        Option("--jobs", "N", 1, "processes that share the faults; no more than cores"),
+        Option("--budget", "S", None, "seconds for the faults in all"),
+        _JSON,
+    ],
 }  # fmt: skip
 SAID = {
     "backends": "Every registered backend: available or why not, device, versions, claimed ops and dtypes.",
@@ -85,6 +94,8 @@ SAID = {
     "interrupted.",
     "compare": "Backend against backend: the first named against each of the others, in interleaved pairs.",
     "report": "Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown.",
+    "faults": "How strong is the suite? Judges thousands of faulty implementations with it, and lists those that it "
+    "misses.",
 }
 
 

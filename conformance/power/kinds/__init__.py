@@ -1,0 +1,1 @@
+"""What can be done wrongly, one idea a file: each lists changes of the right implementation."""

@@ -1,0 +1,1 @@
+"""The right implementation, and the one way to alter it."""

@@ -1,0 +1,1 @@
+"""Conditions under which a fault shows, and geometries that meet them."""

@@ -1,0 +1,1 @@
+"""The smallest case that shows a fault which the suite does not see."""
