@@ -12,7 +12,7 @@ from conformance.cases.case import Case
 from conformance.power.fault import Fault, Implementation, load
 from conformance.power.right.ops import Arrays, Call, run
 from conformance.power.where.geometries import is_small, related
-from harness.calls.caller import PLAIN, Caller, CallResult, Conditions
+from harness.calls.caller import PLAIN, Caller, CallResult, Conditions, OneCall
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, representable
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
@@ -136,7 +136,8 @@ def _reordered(fault: Fault, case: Case) -> bool:
 
 def _together(fault: Fault, case: Case) -> bool:
     several = [_exact(Case(case.check, case.op, case.dtype, case.spec, seed=n)) for n in range(4)]
-    outcomes = load(Implementation(fault)).together(case.op, case.spec, several)
+    calls = [OneCall(case.op, case.spec, arrays) for arrays in several]
+    outcomes = load(Implementation(fault)).together(calls)
     return any(_is_wrong(outcome, case, arrays) for outcome, arrays in zip(outcomes, several, strict=True))
 
 
