@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import get_args
 
-from harness.calls.memory_layouts import MEMORY_LAYOUTS
+from harness.calls.memory_layouts import GUARDED, MEMORY_LAYOUTS
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op
 from harness.telling import did_you_mean
 
 MOST_SEED = 2**63 - 1
+_LAYOUTS = (*MEMORY_LAYOUTS, *GUARDED)
 RANDOM = "values.random"  # the check whose cases Hypothesis draws; who only names it need not import that
 
 
@@ -62,9 +63,9 @@ class Case:
         values = dict(option.partition("=")[::2] for option in options)
         seed, layout = values.pop("seed", "0"), values.pop("layout", "C")
         is_seed = re.fullmatch("[0-9]{1,19}", seed) and int(seed) <= MOST_SEED
-        if values.pop("bias", "0") != "0" or values or not is_seed or layout not in MEMORY_LAYOUTS:
+        if values.pop("bias", "0") != "0" or values or not is_seed or layout not in _LAYOUTS:
             raise CaseError(
                 f"case {text!r}: options are bias=0, seed= a whole number below 2^63, "
-                f"and layout= one of {', '.join(MEMORY_LAYOUTS)}"
+                f"and layout= one of {', '.join(_LAYOUTS)}"
             )
         return cls(check, op, dtype, ConvSpec.parse(spec), "bias=0" not in options, layout, int(seed))  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from functools import lru_cache
 from harness.geometry.spec import ConvSpec, SpecError
 
 _STEPS = (1, -1, 2, -2, 3)
+_TRIES = 8
 _MOST_WORK = 4_000  # multiply-adds of each
 _Fields = dict[str, int]
 _NAMES = ("n", "c", "f", "g", "h", "w", "kh", "kw", "sh", "sw", "pt", "pb", "pl", "pr", "dh", "dw")
@@ -27,6 +28,16 @@ def neighbours(spec: ConvSpec) -> list[tuple[str, ConvSpec]]:
         if other is not None and other != spec and max(other.macs, other.work("im2col")) <= _MOST_WORK:
             found.setdefault((name, other.output_size == spec.output_size), other)
     return [(name, other) for (name, _), other in found.items()]
+
+
+def neighbour(spec: ConvSpec, turn: int) -> ConvSpec | None:
+    """One of them, another for each turn; none if the first few are none."""
+    changed = list(_changed(_fields(spec)))
+    for number in range(_TRIES):
+        other = _spec(changed[(turn + 7 * number) % len(changed)][1])
+        if other is not None and other != spec and max(other.macs, other.work("im2col")) <= _MOST_WORK:
+            return other
+    return None
 
 
 def _changed(d: _Fields) -> Iterator[tuple[str, _Fields]]:

@@ -3,15 +3,15 @@
 Checks register themselves as their modules are loaded, and are run and shown in that order: this one.
 """
 
-import conformance.checks.contract_form  # isort: skip
+import conformance.checks.contract.form  # isort: skip
 import conformance.checks.values  # isort: skip
 import conformance.checks.values_special  # isort: skip
 import conformance.checks.law_between_ops  # isort: skip
 import conformance.checks.law_between_geometries  # isort: skip
-import conformance.checks.contract_memory  # isort: skip
-import conformance.checks.contract_nonfinite  # isort: skip
-import conformance.checks.contract_sequences  # isort: skip
-import conformance.checks.contract_state  # isort: skip
+import conformance.checks.contract.memory  # isort: skip
+import conformance.checks.contract.nonfinite  # isort: skip
+import conformance.checks.contract.sequences  # isort: skip
+import conformance.checks.contract.state  # isort: skip
 import conformance.checks.external  # isort: skip
 import conformance.checks.higher_tiers  # isort: skip
 import conformance.checks.errors  # noqa: F401  # isort: skip

@@ -12,11 +12,12 @@ from typing import cast
 
 import numpy as np
 
-from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.data import case_data
 from conformance.cases.specs import DISTINCT, some
+from conformance.checks.outcomes import Failed, Mistrusted
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
+from conformance.checks.under_test import BackendUnderTest
 from harness.contract.protocol import ArgumentError, Array, validate
 from harness.geometry.spec import Op
 from harness.oracle.comparing import mismatch

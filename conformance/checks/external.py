@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.cases import onnx_vectors
 from conformance.cases.case import Case
-from conformance.cases.golden import Example
+from conformance.cases.data import onnx_vectors
+from conformance.cases.data.golden import Example
 from conformance.cases.specs import MAX_WORK
+from conformance.checks.outcomes import Failed
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed
+from conformance.checks.under_test import BackendUnderTest
 from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps

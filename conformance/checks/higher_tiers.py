@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from conformance.cases import case_data, full_size, grid
+from conformance.cases import full_size, grid
 from conformance.cases.case import RANDOM, Case
+from conformance.cases.data import case_data
+from conformance.checks.outcomes import Failed, Refused, require_ended, require_form
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed, Refused, require_ended, require_form
+from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import Conditions
 from harness.calls.memory_layouts import representable
 from harness.contract.protocol import Array

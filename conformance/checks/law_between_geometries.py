@@ -12,8 +12,8 @@ from typing import cast
 
 import numpy as np
 
-from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.data import case_data
 from conformance.cases.specs import DISTINCT, some
 from conformance.checks.law_between_ops import require_same
 from conformance.checks.registration import asks

@@ -13,11 +13,12 @@ from functools import wraps
 
 import numpy as np
 
-from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.data import case_data
 from conformance.cases.specs import DISTINCT, some
+from conformance.checks.outcomes import Failed, Mistrusted, Refused, contradiction
 from conformance.checks.registration import Question, asks
-from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted, Refused, contradiction
+from conformance.checks.under_test import BackendUnderTest
 from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec, Op, Shape
 from harness.oracle import by_taps, data, pointwise

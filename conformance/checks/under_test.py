@@ -13,61 +13,34 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conformance.cases.specs import DISTINCT
-from harness.calls.caller import PLAIN, Arrays, Caller, CallResult, Conditions, OneCall
+from conformance.checks.outcomes import (  # fmt: skip
+    Failed,
+    NotRun,
+    RecordedCall,
+    Refused,
+    SuiteFault,
+    contradiction,
+    dtype_of,
+    has_form,
+    recorded,
+    require_array,
+    require_dtype,
+    require_ended,
+    require_form,
+)
+from harness.calls.caller import PLAIN, Caller, CallResult, Conditions, OneCall
 from harness.calls.limits.memory import ran_out
-from harness.calls.memory_layouts import representable
 from harness.contract.adapter import NOT_IMPLEMENTED
-from harness.contract.protocol import ArgumentError, Array, dtype_name, validate
+from harness.contract.protocol import Array, validate
+from harness.contract.status import Grade
 from harness.geometry.spec import ConvSpec, Op
-from harness.oracle import by_taps
 from harness.oracle.bounding import settled
-from harness.oracle.comparing import mismatch
 from harness.oracle.gate import sample_points
 from harness.results.words import duration
 from harness.timing.predict import predict
 
 _MODEST = 4_000_000  # multiply-adds: a plain loop in Python needs seconds for them, and more is predicted first
 _LONG_PROBE = 5.0  # seconds: one that compiles for less is called again
-
-
-class Failed(Exception):
-    """The backend is wrong; the text says how."""
-
-
-class Mistrusted(Exception):
-    """The expected array could not tell right from wrong, so nothing was shown."""
-
-
-class Refused(Exception):
-    """The backend refuses something that the check needs besides the case's own op and geometry."""
-
-
-class NotRun(Exception):
-    """The case cannot be run in reasonable time; the text says why. It stays planned, so the run is incomplete."""
-
-
-class SuiteFault(Exception):
-    """A check is wrong: it called what it had not asked for, or what was refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedCall:
-    """One call that a check made, kept for the diagnosis: what was asked, and what came of it."""
-
-    op: Op
-    spec: ConvSpec
-    arrays: tuple[Array | None, ...]  # in whatever memory; the backend got copies in the layout of `conditions`
-    outcome: CallResult
-    conditions: Conditions = PLAIN
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether the arrays are what op and geometry ask for: some checks give wrong ones on purpose."""
-        try:
-            validate(self.op, self.spec, *self.arrays)
-        except ArgumentError:
-            return False
-        return True
 
 
 @dataclass(slots=True)
@@ -83,10 +56,11 @@ class BackendUnderTest:
     until: float = float("inf")  # on the monotonic clock: when the time that there is ends
     _own: ConvSpec | None = None  # the geometry of the case in hand
     _answers: dict[tuple[Op, ConvSpec, str], str | None] = field(default_factory=dict)
+    _only_seen: list[RecordedCall] = field(default_factory=list)  # calls whose numbers the check does not compare
 
     def begin(self, spec: ConvSpec | None = None) -> None:
         """Forget the case before, its calls and its answers; `spec` is the geometry of the new one."""
-        self.calls, self.used, self._own, self._answers = [], None, spec, {}
+        self.calls, self.used, self._own, self._answers, self._only_seen = [], None, spec, {}, []
 
     def refusal(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """Why the backend refuses, or None: then it may be called. Raises `Failed` if asking raised."""
@@ -116,8 +90,8 @@ class BackendUnderTest:
     def outcome(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
         """What came of one call, whatever that is."""
         validate(op, spec, *arrays)
-        self._require_asked(op, spec, _dtype(arrays))
-        self.require_time(op, spec, _dtype(arrays))
+        self._require_asked(op, spec, dtype_of(arrays))
+        self.require_time(op, spec, dtype_of(arrays))
         return self._settled(self._kept(op, spec, arrays, conditions))
 
     def observe(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> CallResult:
@@ -125,13 +99,23 @@ class BackendUnderTest:
         outcome = self.outcome(op, spec, *arrays, conditions=conditions)
         with self._naming(spec):
             require_ended(op, outcome)
+        self._only_seen.append(self.calls[-1])
         return outcome
+
+    def require_numbers(self) -> None:
+        """The numbers are right too of calls of which a check has looked at something else: no call goes uncompared."""
+        for call in self._only_seen:
+            with self._naming(call.spec):
+                text = contradiction(call) if has_form(call) else ""
+                if text:
+                    raise Failed(f"{call.op} is as asked, but its numbers are wrong: {text}", Grade.VALUES)
 
     def run(self, op: Op, spec: ConvSpec, *arrays: Array | None, conditions: Conditions = PLAIN) -> Array:
         """The result as an array of the right shape and dtype. Raises `Failed` otherwise."""
-        outcome = self.observe(op, spec, *arrays, conditions=conditions)
+        outcome = self.outcome(op, spec, *arrays, conditions=conditions)
         with self._naming(spec):
-            return require_form(op, spec, _dtype(arrays), outcome)
+            require_ended(op, outcome)
+            return require_form(op, spec, dtype_of(arrays), outcome)
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> Array:
         """Elements of the result for inputs `data.pooled(op, spec, dtype, seed)`, which the callee makes."""
@@ -159,7 +143,7 @@ class BackendUnderTest:
     def outcomes(self, calls: Sequence[OneCall]) -> Iterator[CallResult]:
         """What came of calls that are made like this, whatever that is; the last is the one that died."""
         for one, outcome in zip(calls, self._handed_over(calls, self.backend.each), strict=False):
-            self.calls.append(_recorded(one, outcome))
+            self.calls.append(recorded(one, outcome))
             yield self._settled(self.calls[-1])
 
     def observe_each(self, calls: Sequence[OneCall]) -> Iterator[CallResult]:
@@ -167,6 +151,7 @@ class BackendUnderTest:
         for one, outcome in zip(calls, self.outcomes(calls), strict=False):
             with self._naming(one.spec):
                 require_ended(one.op, outcome)
+            self._only_seen.append(self.calls[-1])
             yield outcome
 
     def together(self, calls: Sequence[OneCall], times: int = 1) -> list[Array]:
@@ -184,16 +169,16 @@ class BackendUnderTest:
     ) -> list[CallResult]:
         for one in calls:
             validate(one.op, one.spec, *one.arrays)
-            self._require_asked(one.op, one.spec, _dtype(one.arrays))
-            self.require_time(one.op, one.spec, _dtype(one.arrays), len(calls))
+            self._require_asked(one.op, one.spec, dtype_of(one.arrays))
+            self.require_time(one.op, one.spec, dtype_of(one.arrays), len(calls))
         return make(calls)
 
     def _right_form(self, one: OneCall, outcome: CallResult) -> Array:
-        self.calls.append(_recorded(one, outcome))
+        self.calls.append(recorded(one, outcome))
         self._settled(self.calls[-1])
         with self._naming(one.spec), _at(outcome.differs):
             require_ended(one.op, outcome)
-            return require_form(one.op, one.spec, _dtype(one.arrays), outcome)
+            return require_form(one.op, one.spec, dtype_of(one.arrays), outcome)
 
     def require_time(self, op: Op, spec: ConvSpec, dtype: str, times: int = 1) -> None:
         """Raises `NotRun` if so many calls at once would take longer than a call may, or than there is time.
@@ -246,7 +231,7 @@ class BackendUnderTest:
         except Failed as failure:
             if self._own in (None, spec):
                 raise
-            raise Failed(f"on {spec}: {failure}") from failure
+            raise Failed(f"on {spec}: {failure}", failure.grade) from failure
 
     def _require_asked(self, op: Op, spec: ConvSpec, dtype: str) -> None:
         if self._answers.get((op, spec, dtype), "not asked for") is not None:
@@ -254,7 +239,7 @@ class BackendUnderTest:
 
     def _kept(self, op: Op, spec: ConvSpec, arrays: tuple[Array | None, ...], conditions: Conditions) -> RecordedCall:
         one = OneCall(op, spec, arrays, conditions)
-        self.calls.append(_recorded(one, self.backend.call(*one)))
+        self.calls.append(recorded(one, self.backend.call(*one)))
         return self.calls[-1]
 
     def _settled(self, call: RecordedCall) -> CallResult:
@@ -268,74 +253,10 @@ class BackendUnderTest:
         return outcome
 
 
-def _recorded(one: OneCall, outcome: CallResult) -> RecordedCall:
-    """With the arrays as their memory layout can hold them."""
-    layout, only = one.conditions.layout, one.conditions.only
-    logical = tuple(
-        a if a is None or only not in (None, n) else representable(a, layout) for n, a in enumerate(one.arrays)
-    )
-    return RecordedCall(one.op, one.spec, logical, outcome, one.conditions)
-
-
 @contextmanager
 def _at(time: int) -> Iterator[None]:
     """A failure of a repeated call says which time it was, if not the first."""
     try:
         yield
     except Failed as failure:
-        raise Failed(f"call {time} of many: {failure}" if time else str(failure)) from failure
-
-
-def _dtype(arrays: Arrays) -> str:
-    """Of the arrays of a valid call, which is one."""
-    return dtype_name(next(a.dtype for a in arrays if a is not None))
-
-
-def contradiction(call: RecordedCall) -> str:
-    """What the definition says against a call with whole numbers; nothing if it agrees."""
-    try:
-        require_ended(call.op, call.outcome)
-        got = require_form(call.op, call.spec, _dtype(call.arrays), call.outcome)
-    except Failed as failure:
-        return str(failure)
-    return str(mismatch(got, by_taps.run(call.op, call.spec, *call.arrays)) or "")
-
-
-def require_ended(op: Op, outcome: CallResult) -> None:
-    """The call came to an end: it did not raise, and its process lives.
-
-    Raises `NotRun` if it used up all the memory that there is, `Failed` for anything else that it raised.
-    """
-    if outcome.starved:
-        raise NotRun(f"{op} raised {outcome.error}")
-    if outcome.error:
-        raise Failed(f"{op} {outcome.error}" if outcome.died else f"{op} raised {outcome.error}")
-
-
-def require_form(op: Op, spec: ConvSpec, dtype: str, outcome: CallResult) -> Array:
-    """The result, if it is an array of the spec's shape and of `dtype`."""
-    array = require_array(op, outcome)
-    require_shape(op, spec, array)
-    require_dtype(op, array, dtype)
-    return array
-
-
-def require_array(op: Op, outcome: CallResult) -> Array:
-    """The result is a numpy.ndarray of numbers once on the host."""
-    if outcome.result is None:
-        wrong = "which is no dtype of the contract" if " of dtype " in outcome.kind else "not an array"
-        raise Failed(f"{op} returned {outcome.kind.removeprefix('builtins.')}, {wrong}")
-    result: Array = outcome.result
-    return result
-
-
-def require_shape(op: Op, spec: ConvSpec, result: Array) -> None:
-    """The result has exactly the spec's shape."""
-    if result.shape != spec.output_shape(op):
-        raise Failed(f"{op} returned shape {result.shape}, the spec asks for {spec.output_shape(op)}")
-
-
-def require_dtype(op: Op, result: Array, dtype: str) -> None:
-    """The result has the dtype of the inputs."""
-    if np.dtype(result.dtype) != np.dtype(dtype):
-        raise Failed(f"{op} returned dtype {result.dtype} for {dtype} input")
+        raise Failed(f"call {time} of many: {failure}" if time else str(failure), failure.grade) from failure

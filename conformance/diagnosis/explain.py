@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis import mistakes, vote, where
 from conformance.diagnosis.script.standalone import standalone
 from conformance.run.results import CaseResult

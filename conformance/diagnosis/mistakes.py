@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis.misreadings import misreadings, results
 from conformance.diagnosis.where import AXES, expected, opened, wrong
 from harness.contract import lowering

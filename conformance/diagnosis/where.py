@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from harness.contract.protocol import Array, Numerics
 from harness.geometry.spec import ConvSpec, Op, Shape
 from harness.oracle import by_taps

@@ -10,7 +10,7 @@ import numpy as np
 from conformance.cases.case import Case
 from conformance.cases.selection import Selection, matches
 from conformance.cases.specs import ALL
-from conformance.checks.contract_form import EMPTY_BATCH
+from conformance.checks.contract.form import EMPTY_BATCH
 from conformance.checks.registration import Check
 from conformance.checks.values import DOMAIN
 from conformance.domain.part import Part, part_of, whole

@@ -59,6 +59,8 @@ def _further(q: Mapping[str, Array]) -> dict[str, Array]:
     for name, value in q.items():
         for limit in (*(_FINE[0] if name in _SMALL_QUANTITIES else ()), *_FINE[1]):
             found[f"{name} > {limit}"] = value > limit
+        if name in _SMALL_QUANTITIES:
+            found |= {f"{name} = {number}": value == number for number in _FINE[0]}
     for name in _REMAINDERS_OF:
         for step in _REMAINDERS:
             rest = q[name] % step

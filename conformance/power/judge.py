@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from conformance.cases.case import RANDOM
 from conformance.cases.selection import Selection
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis import mistakes, where
 from conformance.power.fault import Fault, Implementation, load
 from conformance.power.right.ops import NOTHING

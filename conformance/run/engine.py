@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from conformance.checks.outcomes import Failed, Mistrusted, NotRun, Refused
 from conformance.checks.registration import check_of
-from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted, NotRun, Refused
+from conformance.checks.under_test import BackendUnderTest
 from conformance.run import memory
 from conformance.run.plan import in_tier_0
 from conformance.run.results import BackendResult, CaseResult, CheckKey
@@ -98,7 +99,9 @@ def _asked(subject: BackendUnderTest, case_result: CaseResult) -> tuple[Status, 
             if reason is not None:
                 return Status.UNSUPPORTED, reason
         check.run(subject, case)
+        subject.require_numbers()
     except Failed as failure:
+        case_result.own_grade = failure.grade
         return Status.FAIL, str(failure)
     except Mistrusted as doubt:
         return Status.MISTRUSTED, str(doubt)

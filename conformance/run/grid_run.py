@@ -17,7 +17,8 @@ from conformance.cases import grid
 from conformance.cases.case import Case
 from conformance.cases.shard import WHOLE, Shard
 from conformance.checks.higher_tiers import grid_difference
-from conformance.checks.under_test import BackendUnderTest, Failed, NotRun
+from conformance.checks.outcomes import Failed, NotRun
+from conformance.checks.under_test import BackendUnderTest
 from conformance.run.results import BackendResult, CaseCounts, CaseResult
 from harness.calls.caller import Caller
 from harness.calls.limits.threads import thread_limit

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT
+from conformance.checks.outcomes import RecordedCall
 from conformance.checks.registration import grade_of
-from conformance.checks.under_test import RecordedCall
 from conformance.domain.part import FEWEST, Part
 from harness.contract.protocol import Numerics
 from harness.contract.status import Grade, Status, Verdict
@@ -38,6 +38,7 @@ class CaseResult:
     status: Status = Status.NOT_RUN
     detail: str = ""
     optional: bool = False  # reported, never part of the verdict
+    own_grade: Grade | None = None  # of what is wrong, where that is another than what the check judges
     known_reason: str = ""  # why it is known to fail, if it is
     seconds: float = 0.0
     used: float | None = None  # share of the error allowance
@@ -53,6 +54,7 @@ class CaseResult:
         """Be as planned again; what the plan decided, without running it, stays."""
         if self.seconds:
             self.status, self.detail, self.seconds, self.used, self.calls = Status.NOT_RUN, "", 0.0, None, []
+            self.own_grade = None
 
 
 @dataclass(slots=True)
@@ -185,7 +187,7 @@ class BackendResult:
         found: dict[Grade, set[Status]] = {grade: set() for grade in Grade}
         for case_result in self.cases:
             if not case_result.optional:
-                found[grade_of(case_result.case.check)].add(case_result.status)
+                found[case_result.own_grade or grade_of(case_result.case.check)].add(case_result.status)
         for case_counts in self.counted:
             found[grade_of(case_counts.key.check_id)] |= {status for status, n in case_counts.counts.items() if n}
         return {grade: Status.worst(statuses) for grade, statuses in found.items() if statuses}

@@ -2,14 +2,15 @@
 
 Where the sums are plain, an element depends on its own terms. Winograd's method and the FFT transform a plane, add, and
 transform back: what is large anywhere in the plane is rounded everywhere in it, also where the result is zero. So their
-bound is one for a plane: of Winograd's method that of the plane's largest sum, of the FFT the product of norms (Higham,
-2002, theorem 24.2: a transform of P numbers is off by about 7 u log2 P of its norm, and there are three).
+bound is one for a plane: of Winograd's method its largest number times the sum of all weights, of the FFT the product
+of norms (Higham, 2002, theorem 24.2: a transform of P numbers is off by about 7 u log2 P of its norm, and there are
+three).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps, data
 from harness.oracle.comparing import allowance, is_exact, mixes
 
+_Size = Callable[[Array], Array]  # (N, C, H, W) -> (N, C, 1, 1): how large the numbers of each plane are
 _MOST = 0.5  # of whole numbers: more would make neighbours equal
 
 
@@ -29,9 +31,11 @@ def allowed(
     absolute, count = by_taps.absolute(op, spec, *arrays), by_taps.term_count(op, spec, *arrays)
     if mixes(numerics, op):
         if numerics == "fft":
-            absolute, count = _norms(op, spec, arrays), np.array(_steps(op, spec))
+            absolute, count = _of_planes(op, spec, [_norm, _norm], arrays), np.array(_steps(op, spec))
         else:
-            absolute, count = (a.max(axis=(2, 3), keepdims=True, initial=0) for a in (absolute, count))
+            sizes = [_total, _largest] if op == "conv2d_weight_grad" else [_largest, _total]
+            absolute = _of_planes(op, spec, sizes, arrays)
+            count = count.max(axis=(2, 3), keepdims=True, initial=1)
     return allowance(dtype, numerics, exact, np.broadcast_to(absolute, exact.shape), count, op)
 
 
@@ -85,14 +89,25 @@ def _steps(op: Op, spec: ConvSpec) -> float:
     return math.log2(4 * math.prod(spec.padded_size)) + _sums(op, spec) + 1  # the bias
 
 
-def _norms(op: Op, spec: ConvSpec, arrays: Sequence[Array | None]) -> Array:
-    """Sum over the planes that are added, of the product of their norms: the op itself, on planes of one pixel."""
+def _of_planes(op: Op, spec: ConvSpec, sizes: Sequence[_Size], arrays: Sequence[Array | None]) -> Array:
+    """Sum over the planes that are added, of the product of their sizes: the op itself, on planes of one pixel."""
     single = replace(spec, input_size=(1, 1), kernel_size=(1, 1), stride=(1, 1), padding=(0,) * 4, dilation=(1, 1))
-    planes = [a if a is None or a.ndim != 4 else _norm(a) for a in arrays]
+    planes = [a if a is None or a.ndim != 4 else size(a) for a, size in zip(arrays, (*sizes, _largest), strict=False)]
     return by_taps.absolute(op, single, *planes)
 
 
 def _norm(a: Array) -> Array:
-    wide = a.astype(np.float64)
-    norm: Array = np.sqrt((wide * wide).sum(axis=(2, 3), keepdims=True))
+    """Of each plane; squares of very small and very large numbers are none."""
+    largest = np.maximum(_largest(a), np.finfo(np.float64).tiny)
+    norm: Array = largest * np.sqrt(((a / largest) ** 2).sum(axis=(2, 3), keepdims=True))
     return norm
+
+
+def _largest(a: Array) -> Array:
+    largest: Array = np.abs(a.astype(np.float64)).max(axis=(2, 3), keepdims=True, initial=0)
+    return largest
+
+
+def _total(a: Array) -> Array:
+    total: Array = np.abs(a.astype(np.float64)).sum(axis=(2, 3), keepdims=True)
+    return total

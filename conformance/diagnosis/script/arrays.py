@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from harness.contract.protocol import Array
 
 MOST_LITERALS = 64  # elements; larger arrays are packed

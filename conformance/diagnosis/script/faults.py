@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis.script.arrays import MOST_LITERALS, key, literal
 from conformance.diagnosis.script.definition import definition
 from conformance.diagnosis.where import expected, wrong

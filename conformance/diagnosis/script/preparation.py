@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis.script.arrays import ArrayTable
 from harness.calls.caller import Conditions
 from harness.calls.worker import THREAD_VARIABLES

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis.script.faults import proofs
 from conformance.diagnosis.script.preparation import conditions, loading, setting
 from harness.contract.protocol import Numerics

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
-
 import numpy as np
 import pytest
-from msgspec import Struct
 
 from harness.calls import child, in_child
 from harness.calls.caller import CallFacts, Conditions
@@ -16,89 +11,30 @@ from harness.calls.in_child import InChild
 from harness.calls.limits import memory
 from harness.calls.worker import WorkerDied, WorkerError
 from harness.contract.protocol import BackendUnavailable
-from harness.contract.targets import RegistryError, Target
+from harness.contract.targets import RegistryError
 from harness.geometry.spec import ConvSpec
 from harness.tests.helpers.children.calls import calls_of
+from harness.tests.helpers.children.scripted_children import (
+    MINE,
+    SPEC,
+    Answers,
+    Children,
+    opened,
+    right,
+    scripted,
+)
 
-_SPEC = ConvSpec.parse("n2c3h6w7_f4kh3kw2")
 _LARGE = ConvSpec.parse("n8c16h200w200_f4kh3kw3")
-_X = [np.ones(_SPEC.x_shape, "f4")]
-_MINE = Target("./mine.py", "mine", "./mine.py")
+_X = [np.ones(SPEC.x_shape, "f4")]
 _HUNG = WorkerDied("no answer within 2 s", hung=True)
 _DEAD = WorkerDied("exited with code 3", hung=False)
-Answers = list[Any]  # messages with their arrays, or what is raised
-Script = Callable[[Any], "Answers | Exception"]
-
-
-@dataclass(slots=True)
-class Children:
-    """Stands in for the class `Worker`: one script for all that is asked of any child."""
-
-    script: Script
-    started: list[dict[str, str]] = field(default_factory=list)
-    asked: list[tuple[Struct, float, int]] = field(default_factory=list)  # what, the deadline, how many arrays
-    closed: int = 0
-
-    def __call__(self, module: str, messages: Any, environment: dict[str, str]) -> Children:
-        assert (module, messages) == ("harness.calls.child", child.Replies)
-        self.started.append(environment)
-        return self
-
-    def request(self, message: Struct, deadline: float, arrays: Any = ()) -> Iterator[tuple[Struct, list[Any]]]:
-        self.asked.append((message, deadline, len(arrays)))
-        found = self.script(message)
-        for one in [found] if isinstance(found, BaseException) else found:
-            if isinstance(one, BaseException):
-                raise one
-            yield one
-
-    def close(self) -> None:
-        self.closed += 1
-
-    def of(self, kind: type[Struct]) -> list[Any]:
-        """What was asked, of one kind."""
-        return [message for message, _, _ in self.asked if isinstance(message, kind)]
-
-
-def right(message: Any) -> Answers:
-    """As a child answers in which all goes well."""
-    if isinstance(message, child.Open):
-        return [(child.Opened("mine", "winograd", "kept", {"device": "abacus"}, ["im2col", "col2im"]), [])]
-    if isinstance(message, child.Allow):
-        return []
-    if isinstance(message, child.Ask):
-        return [(child.Refusal("no groups" if message.op == "conv2d" else None), [])]
-    if isinstance(message, child.AskAll):
-        return [(child.Refusals(["small" if text == str(_SPEC) else None for text in message.specs]), [])]
-    count = len(message.calls) if isinstance(message, child.Several) else 1
-    results: Answers = [
-        (child.Results([CallFacts(kind=f"kind {n}", shape=(n,))]), [np.full(1, n)]) for n in range(count)
-    ]
-    if isinstance(message, child.Several) and message.how != "each":
-        facts = [answer.facts[0] for answer, _ in results if isinstance(answer, child.Results)]
-        return [(child.Results(facts), [array for _, (array,) in results])]
-    return results
-
-
-def opened(
-    monkeypatch: pytest.MonkeyPatch, script: Script = right, deadline: float = 2.0, room: int = 1000
-) -> tuple[InChild, Children]:
-    """A backend in such children."""
-    children = Children(script)
-    monkeypatch.setattr(in_child, "Worker", children)
-    return InChild(_MINE, deadline, room), children
-
-
-def scripted(**by_kind: Answers | Exception) -> Script:
-    """The right answers but for some kinds of request."""
-    return lambda message: by_kind.get(type(message).__name__, right(message))
 
 
 def test_what_the_backend_says_of_itself_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch)
     assert (backend.name, backend.numerics, backend.info) == ("mine", "winograd", {"device": "abacus"})
     assert backend.native == ["im2col", "col2im"]
-    assert children.asked == [(child.Open(_MINE, 1000), 30.0, 0)]
+    assert children.asked == [(child.Open(MINE, 1000), 30.0, 0)]
     (environment,) = children.started
     assert environment["MALLOC_PERTURB_"] == "165"
     assert environment["PATH"]
@@ -109,7 +45,7 @@ def test_loading_has_a_limit_that_follows_the_deadline(monkeypatch: pytest.Monke
     assert children.asked[0][1] == 120
     children.script = scripted(Open=_HUNG)
     with pytest.raises(RegistryError) as wrong:
-        InChild(_MINE, 20)
+        InChild(MINE, 20)
     assert str(wrong.value) == (
         "backend './mine.py' cannot be loaded: its import or its info() did not end within "
         "120 s (6 times the deadline of a call, 30 s at least)"
@@ -132,18 +68,18 @@ def test_a_backend_that_cannot_be_loaded_leaves_no_child(
     children = Children(scripted(Open=end))
     monkeypatch.setattr(in_child, "Worker", children)
     with pytest.raises(kind) as wrong:
-        InChild(_MINE)
+        InChild(MINE)
     assert (str(wrong.value), children.closed) == (text, 1)
 
 
 def test_a_question_is_asked_once_with_the_deadline_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch)
-    assert [backend.unsupported("conv2d", _SPEC, "float32") for _ in range(2)] == ["no groups"] * 2
-    assert backend.unsupported("im2col", _SPEC, "float32") is None
-    assert backend.unsupported("im2col", _SPEC, "int32") is None
+    assert [backend.unsupported("conv2d", SPEC, "float32") for _ in range(2)] == ["no groups"] * 2
+    assert backend.unsupported("im2col", SPEC, "float32") is None
+    assert backend.unsupported("im2col", SPEC, "int32") is None
     assert backend.unsupported("im2col", _LARGE, "int32") is None
-    asked = [child.Ask("conv2d", str(_SPEC), "float32"), child.Ask("im2col", str(_SPEC), "float32"),
-             child.Ask("im2col", str(_SPEC), "int32"), child.Ask("im2col", str(_LARGE), "int32")]  # fmt: skip
+    asked = [child.Ask("conv2d", str(SPEC), "float32"), child.Ask("im2col", str(SPEC), "float32"),
+             child.Ask("im2col", str(SPEC), "int32"), child.Ask("im2col", str(_LARGE), "int32")]  # fmt: skip
     assert children.asked[1:] == [(one, 2.0, 0) for one in asked]
 
 
@@ -151,11 +87,11 @@ def test_what_was_asked_ahead_is_not_asked_again(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(in_child, "_AT_ONCE", 2)
     backend, children = opened(monkeypatch)
     third = ConvSpec.parse("n1c1h1w1_f1kh1kw1")
-    backend.ask_ahead("im2col", [_LARGE, _SPEC, third], "int32")
+    backend.ask_ahead("im2col", [_LARGE, SPEC, third], "int32")
     assert [(m.op, len(m.specs), m.dtype) for m in children.of(child.AskAll)] == [
         ("im2col", 2, "int32"), ("im2col", 1, "int32"),
     ]  # fmt: skip
-    assert [backend.unsupported("im2col", s, "int32") for s in (_LARGE, _SPEC, third)] == [None, "small", None]
+    assert [backend.unsupported("im2col", s, "int32") for s in (_LARGE, SPEC, third)] == [None, "small", None]
     assert children.of(child.Ask) == []
 
 
@@ -164,20 +100,20 @@ def test_where_asking_ahead_fails_each_is_asked_by_itself(
     end: Exception, closed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend, children = opened(monkeypatch, scripted(AskAll=end))
-    backend.ask_ahead("conv2d", [_SPEC], "float32")
+    backend.ask_ahead("conv2d", [SPEC], "float32")
     assert (children.closed, len(children.started)) == (closed, 1)
-    assert backend.unsupported("conv2d", _SPEC, "float32") == "no groups"
+    assert backend.unsupported("conv2d", SPEC, "float32") == "no groups"
 
 
 def test_one_hang_of_unsupported_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch, scripted(Ask=_HUNG))
     with pytest.raises(RuntimeError, match=r"^hung: no answer within 2 s$"):
-        backend.unsupported("im2col", _SPEC, "float32")
+        backend.unsupported("im2col", SPEC, "float32")
     for op in ("im2col", "col2im"):
         with pytest.raises(RuntimeError, match=r"^was not asked: unsupported hung before$"):
-            backend.unsupported(op, _SPEC, "float32")
+            backend.unsupported(op, SPEC, "float32")
     assert len(children.of(child.Ask)) == 1
-    assert backend.call("im2col", _SPEC, _X).error == ""  # in a new child
+    assert backend.call("im2col", SPEC, _X).error == ""  # in a new child
     assert len(children.started) == 2
 
 
@@ -185,9 +121,9 @@ def test_three_deaths_of_unsupported_are_enough(monkeypatch: pytest.MonkeyPatch)
     backend, children = opened(monkeypatch, scripted(Ask=_DEAD))
     for _ in range(3):
         with pytest.raises(RuntimeError, match=r"^ended its process: exited with code 3$"):
-            backend.unsupported("im2col", _SPEC, "float32")
+            backend.unsupported("im2col", SPEC, "float32")
     with pytest.raises(RuntimeError, match="was not asked: unsupported had died 3 times, last it ended its process"):
-        backend.unsupported("im2col", _SPEC, "float32")
+        backend.unsupported("im2col", SPEC, "float32")
     assert len(children.of(child.Ask)) == 3
 
 
@@ -195,41 +131,41 @@ def test_what_unsupported_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> N
     backend, children = opened(monkeypatch, scripted(Ask=WorkerError("KeyError", "'lost'")))
     for _ in range(4):
         with pytest.raises(RuntimeError, match=r"^KeyError: 'lost'$"):
-            backend.unsupported("im2col", _SPEC, "float32")
+            backend.unsupported("im2col", SPEC, "float32")
     assert len(children.started) == 1
 
 
 def test_a_call_has_its_conditions_its_arrays_and_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch)
     conditions = Conditions("F", 3, True)
-    found = backend.call("im2col", _SPEC, [*_X, None], conditions)
+    found = backend.call("im2col", SPEC, [*_X, None], conditions)
     assert (found.kind, found.shape, found.result.tolist()) == ("kind 0", (0,), [0])
-    assert children.asked[-1] == (child.Call("im2col", str(_SPEC), conditions), 6.0, 2)
+    assert children.asked[-1] == (child.Call("im2col", str(SPEC), conditions), 6.0, 2)
 
 
 def test_the_first_call_of_each_op_has_three_times_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch)
     for op in ("im2col", "im2col", "col2im", "im2col", "col2im"):
-        backend.call(op, _SPEC, _X)
+        backend.call(op, SPEC, _X)
     assert [deadline for _, deadline, _ in children.asked[1:]] == [6, 2, 6, 2, 2]
 
 
 def test_calls_together_are_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch)
-    found = backend.together(calls_of("conv2d", _SPEC, [[*_X, None]] * 3))
+    found = backend.together(calls_of("conv2d", SPEC, [[*_X, None]] * 3))
     assert [one.kind for one in found] == ["kind 0", "kind 1", "kind 2"]
-    call = child.Call("conv2d", str(_SPEC))
+    call = child.Call("conv2d", str(SPEC))
     assert children.asked[-1] == (child.Several([call] * 3, "together"), 6.0, 6)
     children.script = scripted(Several=_DEAD)
-    dead = backend.together(calls_of("conv2d", _SPEC, [[*_X, None]] * 3))
+    dead = backend.together(calls_of("conv2d", SPEC, [[*_X, None]] * 3))
     assert [one.error for one in dead] == ["ended its process: exited with code 3"] * 3
 
 
 def test_each_call_has_its_answer_and_the_last_is_the_one_that_died(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch)
-    calls = calls_of("im2col", _SPEC, [_X] * 3)
+    calls = calls_of("im2col", SPEC, [_X] * 3)
     assert [one.kind for one in backend.each(calls)] == ["kind 0", "kind 1", "kind 2"]
-    children.script = scripted(Several=[*right(child.Several([child.Call("im2col", str(_SPEC))] * 2, "each")), _DEAD])
+    children.script = scripted(Several=[*right(child.Several([child.Call("im2col", str(SPEC))] * 2, "each")), _DEAD])
     found = backend.each(calls)
     assert [one.error for one in found] == ["", "", "ended its process: exited with code 3"]
     assert [one.died for one in found] == [False, False, True]
@@ -237,73 +173,73 @@ def test_each_call_has_its_answer_and_the_last_is_the_one_that_died(monkeypatch:
 
 def test_repeated_calls_are_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch)
-    found = backend.repeat(calls_of("im2col", _SPEC, [[_X[0]]] * 2), 50)
+    found = backend.repeat(calls_of("im2col", SPEC, [[_X[0]]] * 2), 50)
     assert [one.kind for one in found] == ["kind 0", "kind 1"]
-    assert children.asked[-1] == (child.Several([child.Call("im2col", str(_SPEC))] * 2, "repeat", 50), 6.0, 2)
+    assert children.asked[-1] == (child.Several([child.Call("im2col", str(SPEC))] * 2, "repeat", 50), 6.0, 2)
 
 
 def test_a_sample_carries_its_points(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch)
-    found = backend.sample("im2col", _SPEC, "float64", "seed", [(0, 1, 2)])
+    found = backend.sample("im2col", SPEC, "float64", "seed", [(0, 1, 2)])
     assert found.result.tolist() == [0]
-    assert children.asked[-1] == (child.Sample("im2col", str(_SPEC), "float64", "seed", [(0, 1, 2)]), 6.0, 0)
+    assert children.asked[-1] == (child.Sample("im2col", str(SPEC), "float64", "seed", [(0, 1, 2)]), 6.0, 0)
 
 
 def test_one_hang_bars_its_op_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch, scripted(Call=_HUNG))
-    found = backend.call("im2col", _SPEC, _X)
+    found = backend.call("im2col", SPEC, _X)
     assert (found.error, found.died) == ("hung: no answer within 2 s", True)
-    again = backend.call("im2col", _SPEC, _X)
+    again = backend.call("im2col", SPEC, _X)
     assert (again.error, again.died) == ("was not run: im2col hung before", True)
     assert len(children.of(child.Call)) == 1
     children.script = right
-    assert backend.call("col2im", _SPEC, _X).error == ""
+    assert backend.call("col2im", SPEC, _X).error == ""
     assert len(children.started) == 2
 
 
 def test_a_hang_is_the_reason_although_deaths_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch, scripted(Call=_DEAD))
     for _ in range(2):
-        backend.call("im2col", _SPEC, _X)
+        backend.call("im2col", SPEC, _X)
     children.script = scripted(Call=_HUNG)
-    assert backend.call("im2col", _SPEC, _X).error == "hung: no answer within 2 s"
-    assert backend.call("im2col", _SPEC, _X).error == "was not run: im2col hung before"
+    assert backend.call("im2col", SPEC, _X).error == "hung: no answer within 2 s"
+    assert backend.call("im2col", SPEC, _X).error == "was not run: im2col hung before"
 
 
 def test_three_deaths_bar_their_op_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch, scripted(Call=_DEAD))
-    found = [backend.call("im2col", _SPEC, _X) for _ in range(5)]
+    found = [backend.call("im2col", SPEC, _X) for _ in range(5)]
     barred = "was not run: im2col had died 3 times, last it ended its process: exited with code 3"
     assert [one.error for one in found] == ["ended its process: exited with code 3"] * 3 + [barred] * 2
     assert all(one.died for one in found)
     children.script = right
-    assert backend.call("col2im", _SPEC, _X).error == ""
+    assert backend.call("col2im", SPEC, _X).error == ""
     assert len(children.started) == 4
 
 
 def test_what_cannot_be_loaded_again_is_not_loaded_for_every_case(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch, scripted(Call=_DEAD))
-    backend.call("im2col", _SPEC, _X)
+    backend.call("im2col", SPEC, _X)
     children.script = scripted(Open=_HUNG)
     limit = "30 s (6 times the deadline of a call, 30 s at least)"
     why = f"was not run: backend './mine.py' cannot be loaded: its import or its info() did not end within {limit}"
-    assert [backend.call("im2col", _SPEC, _X).error for _ in range(2)] == [why] * 2
-    assert backend.call("col2im", _SPEC, _X).error == why
+    assert [backend.call("im2col", SPEC, _X).error for _ in range(2)] == [why] * 2
+    assert backend.call("col2im", SPEC, _X).error == why
     with pytest.raises(RuntimeError, match="cannot be loaded"):
-        backend.unsupported("im2col", _SPEC, "float32")
+        backend.unsupported("im2col", SPEC, "float32")
     assert len(children.of(child.Open)) == 2
 
 
 @pytest.mark.parametrize(
     "answers",
-    [[], right(child.Call("im2col", str(_SPEC))) * 2, [(child.Refusal(None), [])], right(child.Open(_MINE, 1))],
+    [[], right(child.Call("im2col", str(SPEC))) * 2, [(child.Refusal(None), [])], right(child.Open(MINE, 1))],
 )
 def test_a_call_has_exactly_one_answer(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch, scripted(Call=answers))
-    found = backend.call("im2col", _SPEC, _X)
+    found = backend.call("im2col", SPEC, _X)
     assert (found.error, found.died) == (f"ended its process: it gave {len(answers)} answers to one call", True)
     children.script = right
-    assert backend.call("im2col", _SPEC, _X).error == ""
+    assert backend.call("im2col", SPEC, _X).error == ""
     assert len(children.started) == 2
 
 
@@ -314,7 +250,7 @@ def test_the_child_knows_of_large_arrays_before_they_come(monkeypatch: pytest.Mo
     size = memory.of_call("im2col", _LARGE, "float32")
     assert size > memory.UNCOUNTED
     for _ in range(2):
-        backend.call("im2col", _SPEC, _X)
+        backend.call("im2col", SPEC, _X)
         backend.call("im2col", _LARGE, large)
     assert children.of(child.Allow) == [child.Allow(size)]
     assert [type(message) for message, _, _ in children.asked[2:4]] == [child.Allow, child.Call]
@@ -330,21 +266,21 @@ def test_a_call_that_ran_out_of_memory_costs_its_child(monkeypatch: pytest.Monke
     """What it hoards would fail the next call too; three times are enough."""
     short: Answers = [(child.Results([CallFacts(error="MemoryError: 8 GiB")]), [None])]
     backend, children = opened(monkeypatch, scripted(Call=short))
-    found = [backend.call("im2col", _SPEC, _X) for _ in range(4)]
+    found = [backend.call("im2col", SPEC, _X) for _ in range(4)]
     assert [one.error for one in found[:3]] == ["MemoryError: 8 GiB"] * 3
     assert found[3].error == "was not run: im2col had died 3 times, last it ran out of memory"
     assert (children.closed, len(children.started)) == (3, 3)
     children.script = scripted(Call=[(child.Results([CallFacts(error="ValueError: MemoryError")]), [None])])
-    assert [backend.call("col2im", _SPEC, _X).error for _ in range(4)] == ["ValueError: MemoryError"] * 4
+    assert [backend.call("col2im", SPEC, _X).error for _ in range(4)] == ["ValueError: MemoryError"] * 4
 
 
 def test_the_harness_may_run_out_of_memory_in_the_child_too(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, children = opened(monkeypatch, scripted(Call=WorkerError("MemoryError", "8 GiB")))
-    assert backend.call("im2col", _SPEC, _X).error == "MemoryError: 8 GiB"
+    assert backend.call("im2col", SPEC, _X).error == "MemoryError: 8 GiB"
     assert children.closed == 1
     children.script = scripted(Call=WorkerError("AssertionError", "a fault of ours"))
     with pytest.raises(WorkerError, match="a fault of ours"):
-        backend.call("im2col", _SPEC, _X)
+        backend.call("im2col", SPEC, _X)
 
 
 def test_closing_ends_the_child_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from conformance.cases import onnx_vectors
 from conformance.cases.case import Case
-from conformance.cases.golden import Example
+from conformance.cases.data import onnx_vectors
+from conformance.cases.data.golden import Example
 from conformance.cases.specs import DISTINCT, MAX_WORK
 from conformance.checks import external
+from conformance.checks.outcomes import Failed
 from conformance.checks.registration import CHECKS
-from conformance.checks.under_test import BackendUnderTest, Failed
+from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import PLAIN
 from harness.calls.in_process import InProcess
 from harness.contract import registry
@@ -115,7 +116,7 @@ def test_loading_keeps_the_random_state_and_imports_late() -> None:
     code = """
 import sys
 import numpy as np
-from conformance.cases import onnx_vectors
+from conformance.cases.data import onnx_vectors
 from conformance.checks import external
 from conformance.diagnosis import compare_libraries
 from conformance.diagnosis.libraries import witnesses

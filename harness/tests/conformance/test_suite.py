@@ -11,8 +11,8 @@ from conformance.cases.case import Case, CaseError, SelectionError
 from conformance.cases.selection import Selection
 from conformance.cases.specs import ALL, DISTINCT, MAX_TOTAL_WORK, MAX_WORK
 from conformance.checks import external
+from conformance.checks.outcomes import Failed
 from conformance.checks.registration import CHECKS, asks
-from conformance.checks.under_test import Failed
 from conformance.domain.dtypes import claimed_dtypes
 from conformance.reports import summary
 from conformance.run import engine
@@ -47,10 +47,7 @@ def test_results_cached_by_identity_are_seen() -> None:
     assert engine.run(*_planned(faulty.ById)).verdict == "fail"
 
 
-_MANY = (
-    "values.domain",
-    "values.special",
-)  # which see much that others are for
+_MANY = ("values.domain", "values.special")  # which see much that others are for
 
 
 def test_every_check_is_the_first_to_see_some_fault() -> None:

@@ -125,4 +125,7 @@ def test_a_complete_backend_goes_there_computes_and_comes_back() -> None:
     assert (backend.numerics, backend.info, backend.seconds, backend.ceilings) == ("gemm", {}, None, None)
     with pytest.raises(FrozenInstanceError):
         backend.name = "y"  # type: ignore[misc]
-    assert repr(backend) == "CompleteBackend(name='x', target='x.py', native=frozenset(), numerics='gemm', info={})"
+    assert (
+        repr(backend) == "CompleteBackend(name='x', target='x.py', native=frozenset(), numerics='gemm', "
+        "subnormals='kept', info={})"
+    )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.cases import golden
+from conformance.cases.data import golden
 from harness.geometry.spec import OPS, ConvSpec, SpecError
 from harness.oracle.pointwise import window_starts
 

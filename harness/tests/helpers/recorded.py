@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from harness.calls import memory_layouts
 from harness.calls.caller import Conditions
 from harness.calls.in_process import InProcess

@@ -218,7 +218,7 @@ def test_no_file_is_long() -> None:
         ("backends.numpy_fancy", "from harness.oracle import by_taps"),
         ("backends.numpy_fancy", "from backends.naive_loops import im2col"),
         ("backends.numpy_fancy", "from .naive_loops import im2col"),
-        ("backends.numpy_fancy", "from conformance.cases import golden"),
+        ("backends.numpy_fancy", "from conformance.cases.data import golden"),
         ("backends.numpy_fancy", "import torch"),
         ("backends.torch_native", "import numba"),
         ("backends.cupy_kernels", "from .. import numpy_fancy"),

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from conformance.cases import golden
+from conformance.cases.data import golden
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError
 from harness.oracle import by_taps, data, pointwise
 

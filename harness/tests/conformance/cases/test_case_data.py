@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.data import case_data
 from harness.contract.protocol import Numerics
 from harness.geometry.spec import OPS, ConvSpec, Op
 

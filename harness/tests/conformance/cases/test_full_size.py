@@ -9,8 +9,8 @@ import pytest
 
 from conformance.cases import full_size, grid, specs, strategies
 from conformance.cases.case import Case
-from conformance.cases.golden import EXAMPLES, SHAPES
-from conformance.checks import contract_sequences
+from conformance.cases.data.golden import EXAMPLES, SHAPES
+from conformance.checks.contract import sequences
 from conformance.parallel import child
 from conformance.reports import summary
 from conformance.run import engine, grid_run, plan
@@ -35,7 +35,7 @@ LIMITS: list[tuple[ModuleType, str, float]] = [
     (plan, "RANDOM_CASES", 1000), (plan, "FULL_SIZE", 4), (engine, "KEPT", 3), (summary, "SHOWN", 3),
     (grid_run, "_KEPT", 20), (grid_run, "_REPORT_EVERY", 5000), (pace, "LONGEST", 100.0),
     (strategies, "MOST_WORK", 20_000), (specs, "MAX_WORK", 200_000), (specs, "MAX_TOTAL_WORK", 8_000_000),
-    (full_size, "_ROOM", 2.0), (contract_sequences, "_CALLERS", 4), (child, "_TELL_EVERY", 0.2),
+    (full_size, "_ROOM", 2.0), (sequences, "_CALLERS", 4), (child, "_TELL_EVERY", 0.2),
     (terminal, "_SILENT", 2.0), (terminal, "_LINE_EVERY", 10.0), (app, "_LONGEST", 2000), (options, "_SHOWN", 60),
 ]  # fmt: skip
 

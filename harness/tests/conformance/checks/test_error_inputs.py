@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.data import case_data
 from conformance.checks import errors
+from conformance.checks.outcomes import Failed, Mistrusted
 from conformance.checks.registration import CHECKS
-from conformance.checks.under_test import Failed, Mistrusted
 from harness.contract.protocol import Array, validate
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.tests.helpers.faults import error_inputs, faulty

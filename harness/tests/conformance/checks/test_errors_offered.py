@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from conformance.cases.case import Case
+from conformance.checks.outcomes import Failed
 from conformance.checks.registration import CHECKS, check_of
-from conformance.checks.under_test import Failed
 from harness.calls.caller import Arrays, CallResult, Conditions
 from harness.contract.protocol import validate
 from harness.geometry.spec import ConvSpec, Op

@@ -10,7 +10,8 @@ import pytest
 
 from conformance.cases.case import Case
 from conformance.checks import under_test
-from conformance.checks.under_test import BackendUnderTest, NotRun
+from conformance.checks.outcomes import NotRun
+from conformance.checks.under_test import BackendUnderTest
 from conformance.run import engine
 from conformance.run.results import BackendResult, CaseResult
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.checks.under_test import BackendUnderTest, Failed, NotRun, RecordedCall
+from conformance.checks.outcomes import Failed, NotRun, RecordedCall
+from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.calls.limits.pace import Pace
 from harness.contract.protocol import ArgumentError, Array

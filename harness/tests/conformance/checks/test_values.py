@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.cases.golden import EXAMPLES
+from conformance.cases.data.golden import EXAMPLES
 from conformance.checks.registration import CHECKS
 from harness.contract.protocol import Array
 from harness.geometry.spec import OPS, ConvSpec, Op

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conformance.cases.case import Case
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis import explain, mistakes, vote, where
 from conformance.diagnosis.explain import Explanation
 from conformance.run.results import CaseResult

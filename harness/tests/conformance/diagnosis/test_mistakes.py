@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis import mistakes, where
 from conformance.diagnosis.misreadings import misreadings
 from conformance.diagnosis.mistakes import Mistake

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis import misreadings, mistakes, where
 from harness.calls.caller import CallResult
 from harness.contract.protocol import Array

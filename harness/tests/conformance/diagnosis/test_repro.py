@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis.script.standalone import standalone
 from harness.calls import memory_layouts
 from harness.calls.caller import CallResult

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis.script import preparation, standalone
 from conformance.diagnosis.script.arrays import ArrayTable, literal
 from conformance.diagnosis.script.definition import definition

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis.script import faults
 from conformance.diagnosis.script.standalone import standalone
 from harness.calls.caller import CallResult, Conditions

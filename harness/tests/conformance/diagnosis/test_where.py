@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis import where
 from conformance.diagnosis.where import Expected
 from harness.calls.caller import CallResult

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conformance.cases.specs import ALL, DISTINCT
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis import compare_libraries, explain, vote
 from conformance.diagnosis.libraries import witnesses
 from conformance.diagnosis.libraries.common import Arrays, CannotDoIt

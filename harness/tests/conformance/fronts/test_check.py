@@ -14,8 +14,8 @@ import pytest
 import conformance
 from conformance import ConformanceError
 from conformance.cases.case import SelectionError
+from conformance.checks.outcomes import Failed
 from conformance.checks.registration import CHECKS
-from conformance.checks.under_test import Failed
 from conformance.run import suite_run
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.registry import RegistryError

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from conformance import pytest_suite
+from conformance.checks.outcomes import Failed, Mistrusted, NotRun
 from conformance.checks.registration import CHECKS
-from conformance.checks.under_test import Failed, Mistrusted, NotRun
 from conformance.pytest_suite import ConformanceSuite, GroupCheck, Suite, parametrize_checks
 from harness.contract.protocol import BackendUnavailable
 from harness.geometry.spec import ConvSpec

@@ -14,7 +14,7 @@ import pytest
 from conformance.cases.case import Case
 from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis import explain
 from conformance.diagnosis.explain import Explanation
 from conformance.reports import summary

@@ -10,7 +10,8 @@ import pytest
 
 from conformance.cases.case import Case
 from conformance.cases.specs import TIER0
-from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted, NotRun, Refused
+from conformance.checks.outcomes import Failed, Mistrusted, NotRun, Refused
+from conformance.checks.under_test import BackendUnderTest
 from conformance.run import engine, memory
 from conformance.run.results import BackendResult, CaseResult
 from harness.contract.status import Status

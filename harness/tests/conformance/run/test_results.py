@@ -9,7 +9,7 @@ import pytest
 
 from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT
-from conformance.checks.under_test import RecordedCall
+from conformance.checks.outcomes import RecordedCall
 from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey, CheckResult
 from harness.calls.caller import CallResult
 from harness.contract.status import Grade, Status, Verdict

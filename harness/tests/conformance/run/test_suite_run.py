@@ -11,7 +11,7 @@ from conformance.cases import full_size, grid
 from conformance.cases.case import RANDOM
 from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
-from conformance.checks.under_test import Failed
+from conformance.checks.outcomes import Failed
 from conformance.run import engine, grid_run, search, suite_run
 from conformance.run import plan as planning
 from conformance.run.results import CaseResult, CheckKey

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, cast
@@ -29,7 +30,8 @@ class Right:
     def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
         """One op, in the dtype of the inputs."""
         dtype = next(a.dtype for a in arrays if a is not None)
-        return np.ascontiguousarray(by_taps.run(op, spec, *arrays).astype(dtype))
+        wide = np.int64 if dtype.kind == "i" else np.float64
+        return np.ascontiguousarray(by_taps.run(op, spec, *arrays, accumulate=wide).astype(dtype))
 
     def im2col(self, x: Array, spec: ConvSpec) -> Any:
         """Contract."""
@@ -238,6 +240,29 @@ def first_to_see(kind: type[Right], but: Collection[str] = ()) -> str:
     return found
 
 
+class _KeptByIdentity(Right):
+    """Keeps what the first argument held when it was seen first, and the argument, so that its id is never another's."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, tuple[Any, Any]] = {}
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        first = cast(Array, arrays[0])
+        _, kept = self.seen.setdefault(id(first), (first, first.copy()))
+        return super().run(op, spec, kept, *arrays[1:])
+
+
+class _WornOut(Right):
+    """Wrong at the 777th call on one geometry."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[tuple[Op, ConvSpec]] = Counter()
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        self.calls[op, spec] += 1
+        return super().run(op, spec, *arrays) + (self.calls[op, spec] == 777)
+
+
 # name -> (backend, check that must be the first to see it)
 FAULTS: dict[str, tuple[type[Right], str]] = {
     "stride_axes_swapped": (geometry(lambda s: spoilers.swap(s, "stride")), "values.exact"),
@@ -283,5 +308,9 @@ FAULTS: dict[str, tuple[type[Right], str]] = {
     "jammed_by_an_error": (_Jammed, "contract.after_error"),
     "last_thread_lost": (result(spoilers.race), "contract.threads"),
     "wrong_on_an_onnx_vector": (result(lambda op, s, out, a: out + (s.batch == s.in_channels == s.out_channels == 1 and s.stride == (2, 2))), "external.onnx"),
+    "nothing_taken_for_missing": (result(lambda op, s, out, a: out + 1 if s.batch and not cast(Array, a[0]).any() else out), "values.special"),
+    "kept_by_identity": (_KeptByIdentity, "contract.in_place"),
+    "worn_out": (_WornOut, "contract.many_calls"),
+    "end_of_memory_feared": (inputs(spoilers.refuses_guarded), "contract.bounds"),
     "single_images_apart": (geometry(spoilers.single_images_lose_their_stride), "contract.batch_split"),
 }  # fmt: skip

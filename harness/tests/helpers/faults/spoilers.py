@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -45,6 +46,17 @@ def raises_on_empty(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[An
     """As `reshape(.., -1)` does without images."""
     if spec.batch == 0:
         raise ValueError("cannot reshape array of size 0")
+    return arrays
+
+
+def refuses_guarded(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Takes no array that lies in memory mapped for it alone."""
+    for a in arrays:
+        base = a
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(getattr(base, "obj", base), mmap.mmap):
+            raise MemoryError("mapped")
     return arrays
 
 

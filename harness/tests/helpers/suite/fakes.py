@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.calls.limits.pace import Pace
+from harness.calls.memory_layouts import representable
 from harness.contract.protocol import Numerics, Subnormals
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps
@@ -24,7 +25,8 @@ def nothing_refused(op: Op, spec: ConvSpec, dtype: str) -> str | None:
 def right(op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions) -> CallResult:
     """The definition, in the dtype of the inputs."""
     dtype = next(a.dtype for a in arrays if a is not None)
-    return CallResult(result=np.ascontiguousarray(by_taps.run(op, spec, *arrays).astype(dtype)))
+    wide = np.int64 if dtype.kind == "i" else np.float64
+    return CallResult(result=np.ascontiguousarray(by_taps.run(op, spec, *arrays, accumulate=wide).astype(dtype)))
 
 
 def one_too_many(op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions) -> CallResult:
@@ -60,7 +62,11 @@ class FakeCaller:
     def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
         """The result that it was given to give."""
         self.called.append((op, str(spec), conditions))
-        return self.answers(op, spec, arrays, conditions)
+        held = [
+            a if a is None or conditions.only not in (None, n) else representable(a, conditions.layout)
+            for n, a in enumerate(arrays)
+        ]
+        return self.answers(op, spec, held, conditions)
 
     def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
         """One call after the other."""

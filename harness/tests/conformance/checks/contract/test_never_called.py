@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from conformance.cases.selection import Selection
-from conformance.checks.under_test import BackendUnderTest, Refused, SuiteFault
+from conformance.checks.outcomes import Refused, SuiteFault
+from conformance.checks.under_test import BackendUnderTest
 from conformance.run import engine
 from conformance.run.plan import plan
 from harness.contract.status import Status

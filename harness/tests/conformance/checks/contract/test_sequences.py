@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from conformance.cases.case import Case
-from conformance.cases.case_data import exact_inputs
-from conformance.checks import contract_sequences
+from conformance.cases.data.case_data import exact_inputs
+from conformance.checks.contract import sequences
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
@@ -148,7 +148,7 @@ def test_threads_and_errors(name: str) -> None:
 
 
 def test_all_threads_are_more_than_one() -> None:
-    assert [contract_sequences._all_threads(cores) for cores in (None, 1, 2, 3, 64)] == [2, 2, 2, 3, 64]
+    assert [sequences._all_threads(cores) for cores in (None, 1, 2, 3, 64)] == [2, 2, 2, 3, 64]
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conformance.cases.neighbours import neighbours
-from conformance.checks import contract_state
+from conformance.checks.contract import state
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.faults.clauses import on_call, on_spec, put, told
@@ -77,7 +77,7 @@ def test_neighbours_differ_in_one_parameter_or_in_two_that_belong_together() -> 
 
 @pytest.mark.parametrize("text", ["n1c1h2w9_f1kh3kw2_pt1pb0pl0pr0", "n1c1h9w1_f1kh3kw2_pt0pb0pl1pr0"])
 def test_of_a_kernel_that_needs_the_padding_none_is_made_without(text: str) -> None:
-    assert contract_state._same_shapes(ConvSpec.parse(text)) == []
+    assert state._same_shapes(ConvSpec.parse(text)) == []
 
 
 class _KeptByIdentity(Right):

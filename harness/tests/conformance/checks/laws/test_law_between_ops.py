@@ -9,7 +9,7 @@ import pytest
 
 from conformance.cases.case import Case
 from conformance.checks import law_between_ops
-from conformance.checks.under_test import Failed, Mistrusted
+from conformance.checks.outcomes import Failed, Mistrusted
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps, data

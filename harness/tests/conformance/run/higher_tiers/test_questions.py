@@ -11,8 +11,9 @@ import pytest
 from conformance.cases import full_size
 from conformance.cases.case import Case
 from conformance.checks import higher_tiers, under_test
+from conformance.checks.outcomes import Failed, NotRun, Refused
 from conformance.checks.registration import check_of
-from conformance.checks.under_test import BackendUnderTest, Failed, NotRun, Refused
+from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import Arrays, CallResult, Conditions
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps, data

@@ -12,7 +12,8 @@ import pytest
 
 from conformance.cases import strategies
 from conformance.cases.case import RANDOM, Case
-from conformance.checks.under_test import BackendUnderTest, Failed, Mistrusted
+from conformance.checks.outcomes import Failed, Mistrusted
+from conformance.checks.under_test import BackendUnderTest
 from conformance.run import engine, search
 from conformance.run.plan import plan_random
 from conformance.run.results import BackendResult, CheckKey

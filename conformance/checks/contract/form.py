@@ -5,11 +5,12 @@ They come before all values: a result of the wrong shape has no values to compar
 
 from __future__ import annotations
 
-from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.data import case_data
 from conformance.cases.specs import ALL, DISTINCT, some
+from conformance.checks.outcomes import Failed, require_array, require_dtype, require_shape
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed, require_array, require_dtype, require_shape
+from conformance.checks.under_test import BackendUnderTest
 from harness.contract.protocol import Array
 from harness.contract.status import Grade
 

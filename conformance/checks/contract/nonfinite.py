@@ -7,11 +7,12 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.data import case_data
 from conformance.cases.specs import DISTINCT, some
+from conformance.checks.outcomes import Failed, Refused
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed, Refused
+from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import OneCall
 from harness.contract.protocol import Array
 from harness.contract.status import Grade

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.cases.golden import Example
+from conformance.cases.data.golden import Example
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, PaddingName
 

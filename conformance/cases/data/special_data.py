@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.data import case_data
 from harness.contract.protocol import ARGUMENTS, Array
 from harness.oracle import by_taps
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.data import case_data
 from conformance.cases.neighbours import neighbours
 from conformance.cases.specs import DISTINCT, some
+from conformance.checks.outcomes import Failed, Refused
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed, Refused
+from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import Conditions, OneCall
 from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec

@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.cases import case_data
 from conformance.cases.case import Case
+from conformance.cases.data import case_data
 from conformance.cases.specs import DISTINCT, some
+from conformance.checks.outcomes import Failed
 from conformance.checks.registration import asks
-from conformance.checks.under_test import BackendUnderTest, Failed
+from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import Conditions, OneCall
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle.comparing import mismatch

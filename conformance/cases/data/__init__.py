@@ -1,0 +1,1 @@
+"""What cases are asked on: inputs and expected results, special values, and the numbers that others publish."""
