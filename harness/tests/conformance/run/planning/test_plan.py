@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,12 +10,10 @@ import pytest
 from conformance.cases.case import Case, SelectionError
 from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
-from conformance.cases.specs import ALL, DISTINCT
+from conformance.cases.specs import DISTINCT
 from conformance.checks.registration import CHECKS, Check, Variant
-from conformance.domain.dtypes import claimed_dtypes
 from conformance.run.plan import in_tier_0, plan
 from conformance.run.results import BackendResult
-from harness.contract.protocol import DTYPES
 from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.suite.fakes import FakeCaller
@@ -273,34 +271,6 @@ def test_ctrl_c_while_a_backend_is_asked_ends_the_plan() -> None:
 
 
 # -- which dtypes, which tier ----------------------------------------------------------------------------------------
-
-
-def _raises_for_others(op: Op, spec: ConvSpec, dtype: str) -> str | None:
-    if dtype in ("int32", "float64"):
-        raise SystemExit(1)
-    if dtype == "float16":
-        raise TypeError(dtype)
-    return None if dtype in DTYPES else "no"
-
-
-@pytest.mark.parametrize(
-    ("refuses", "dtypes"),
-    [
-        (lambda op, spec, dtype: None, sorted(DTYPES)),  # who refuses nothing at all says that it does everything
-        (lambda op, spec, dtype: "groups" if spec.groups > 2 else None, ["float32", "float64"]),
-        (lambda op, spec, dtype: None if dtype in DTYPES else "no", sorted(DTYPES)),
-        (lambda op, spec, dtype: "never", ["float32", "float64"]),
-        (lambda op, spec, dtype: None if (op, dtype) == ("col2im", "int64") else "no", ["float32", "float64", "int64"]),
-        (lambda op, spec, dtype: None if dtype == "float16" else "no", ["float16", "float32", "float64"]),
-        (_raises_for_others, ["float32", "float64", "int64"]),
-    ],
-)
-def test_float32_and_float64_are_asked_of_all_the_others_of_those_that_claim_them(
-    refuses: Callable[[Op, ConvSpec, str], str | None], dtypes: list[str]
-) -> None:
-    caller = FakeCaller(refuses=refuses)
-    assert sorted(claimed_dtypes(caller)) == dtypes
-    assert {spec for _, spec, _ in caller.asked} <= {str(spec) for spec in ALL.values()}
 
 
 def test_tier_0_is_five_checks_on_three_geometries() -> None:
