@@ -31,13 +31,15 @@ def neighbours(spec: ConvSpec) -> list[tuple[str, ConvSpec]]:
 
 
 def neighbour(spec: ConvSpec, turn: int) -> ConvSpec | None:
-    """One of them, another for each turn; none if the first few are none."""
-    changed = list(_changed(_fields(spec)))
+    """One of them, another for each turn, of a few the one with as large an output; none if all few are none."""
+    changed, found = list(_changed(_fields(spec))), None
     for number in range(_TRIES):
         other = _spec(changed[(turn + 7 * number) % len(changed)][1])
         if other is not None and other != spec and max(other.macs, other.work("im2col")) <= _MOST_WORK:
-            return other
-    return None
+            if other.output_size == spec.output_size and other.w_shape == spec.w_shape:
+                return other
+            found = found or other
+    return found
 
 
 def _changed(d: _Fields) -> Iterator[tuple[str, _Fields]]:

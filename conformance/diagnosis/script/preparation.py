@@ -15,6 +15,7 @@ from harness.geometry.sizes import Sizes
 from harness.geometry.spec import ConvSpec, Op
 
 _BUFFER = "z = np.full([{size} for n in a.shape], 93, a.dtype)[tuple(slice({cut}) for n in a.shape)]"
+_FEW = 20  # times that calls of several threads are repeated, which their scripts do anyway
 _AGAIN = "return np.broadcast_to(a.take([0], {axis}), a.shape) if a.ndim > {axis} else a.copy()"
 _GUARDED = (
     "import ctypes, mmap; g = {gap}; n = (a.nbytes + 4095) // 4096; m = mmap.mmap(-1, (n + 2) * 4096); "
@@ -128,7 +129,7 @@ def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool) -> 
         *(_layout(name) for name in layouts if name != "C"),
         *([_ONE_ALONE] if one_alone else []),
         *([_IN_PLACE] if in_place else []),
-        f"calls = [{', '.join(rows)}]",
+        f"calls = [{', '.join(rows)}]{_many_times(calls)}",
     ]
 
 
@@ -146,6 +147,12 @@ def _geometries(specs: Sequence[ConvSpec]) -> list[str]:
     half = len(names) // 2
     begin, end = " ".join(names[:half]), " ".join(names[half:])
     return [f'Spec = collections.namedtuple("Spec", "{begin} "', f'    "{end}")', f"s = [{values}]"]
+
+
+def _many_times(calls: Sequence[RecordedCall]) -> str:
+    """Of calls that went on until one gave another result: as often."""
+    times = max((call.outcome.differs for call in calls), default=0)
+    return f" * {times}" if times > _FEW else ""
 
 
 # How an argument lies in memory is a matter of its place, which the calls of these count.

@@ -24,7 +24,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, seconds: float, check: str = "values
     def ask(subject: BackendUnderTest, case: Case) -> None:
         clock.pass_by(seconds if case.op == "im2col" else 0.01)
 
-    cases = [Case(check, op, "float32", spec) for op in ("im2col", "col2im") for spec in _SPECS]  # type: ignore[arg-type]
+    cases = [Case(check, op, "float32", spec) for op in ("im2col", "col2im") for spec in _SPECS]
     with only(a_check(check, _SPECS, ask)):
         return engine.run(FakeCaller(), BackendResult("fake", True, [CaseResult(one) for one in cases]))
 
