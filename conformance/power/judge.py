@@ -61,7 +61,8 @@ def first_failure(caller: Caller, cases: Sequence[CaseResult]) -> CaseResult | N
         engine.run(caller, result, _stop_at_a_failure)
     except _Stop as stop:
         return stop.failed
-    return None
+    result.charge_numbers()
+    return next((one for one in result.cases if one.status is Status.FAIL), None)
 
 
 def _stop_at_a_failure(case_result: CaseResult) -> None:

@@ -39,6 +39,7 @@ class CaseResult:
     detail: str = ""
     optional: bool = False  # reported, never part of the verdict
     own_grade: Grade | None = None  # of what is wrong, where that is another than what the check judges
+    wrong_numbers: str = ""  # what is wrong with numbers that the check did not look at
     known_reason: str = ""  # why it is known to fail, if it is
     seconds: float = 0.0
     used: float | None = None  # share of the error allowance
@@ -54,7 +55,7 @@ class CaseResult:
         """Be as planned again; what the plan decided, without running it, stays."""
         if self.seconds:
             self.status, self.detail, self.seconds, self.used, self.calls = Status.NOT_RUN, "", 0.0, None, []
-            self.own_grade = None
+            self.own_grade, self.wrong_numbers = None, ""
 
 
 @dataclass(slots=True)
@@ -191,6 +192,20 @@ class BackendResult:
         for case_counts in self.counted:
             found[grade_of(case_counts.key.check_id)] |= {status for status, n in case_counts.counts.items() if n}
         return {grade: Status.worst(statuses) for grade, statuses in found.items() if statuses}
+
+    def charge_numbers(self) -> None:
+        """No call goes uncompared: wrong numbers that only a check of something else has met fail its case.
+
+        Where a check of values fails, that says it, and better.
+        """
+        said = {
+            (one.case.op, one.case.dtype)
+            for one in self.cases
+            if one.status in (Status.FAIL, Status.XFAIL) and grade_of(one.case.check) is Grade.VALUES
+        }
+        for one in self.cases:
+            if one.status is Status.PASS and one.wrong_numbers and (one.case.op, one.case.dtype) not in said:
+                one.status, one.detail, one.own_grade = Status.FAIL, one.wrong_numbers, Grade.VALUES
 
     @property
     def asks_optional(self) -> bool:

@@ -126,6 +126,7 @@ class SuiteRun:
         for number, stage in enumerate(stages):
             stage(max(end - time.monotonic(), 0) / (len(stages) - number))
         for _, result in ready:
+            result.charge_numbers()
             xfails.settle(result, self.options.known)
 
     def run_until_interrupted(self, progress: Progress) -> bool:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conformance.cases.case import Case
 from conformance.cases.selection import Selection
 from conformance.domain.part import whole
 from conformance.run import engine
 from conformance.run.plan import plan
-from conformance.run.results import BackendResult
+from conformance.run.results import BackendResult, CaseResult
 from harness.contract.protocol import Array
 from harness.contract.status import Grade, Status
 from harness.geometry.spec import ConvSpec, Op
@@ -109,5 +110,18 @@ def test_a_wrong_number_fails_whatever_is_looked_at(check: str) -> None:
     case = f"contract.{check}/im2col/float32/{spec}{layout}"
     assert told(Right, case) == ("pass", "")
     found = judged(result(lambda op, s, out, a: out + (np.arange(out.size) == 0).reshape(out.shape)), case)
-    assert (found.status, found.own_grade) == (Status.FAIL, Grade.VALUES)
-    assert found.detail.startswith("im2col is as asked, but its numbers are wrong: 1 of ")
+    assert found.status is Status.PASS
+    assert found.wrong_numbers.startswith("im2col is as asked, but its numbers are wrong: 1 of ")
+    whole = BackendResult(
+        "mine", narrowed=True, cases=[found, CaseResult(Case.parse(f"values.exact/col2im/float32/{spec}"))]
+    )
+    whole.cases[1].status = Status.FAIL  # of another op
+    whole.charge_numbers()
+    assert (found.status, found.own_grade, found.detail) == (Status.FAIL, Grade.VALUES, found.wrong_numbers)
+
+
+def test_where_a_check_of_values_says_it_no_other_does() -> None:
+    found = judged(result(lambda op, s, out, a: out + 1), f"contract.type/im2col/float32/{_PLAIN}")
+    failed = CaseResult(Case.parse(f"values.exact/im2col/float32/{_PLAIN}"), Status.FAIL)
+    BackendResult("mine", narrowed=True, cases=[found, failed]).charge_numbers()
+    assert (found.status, found.detail) == (Status.PASS, "")

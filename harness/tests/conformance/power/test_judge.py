@@ -18,12 +18,12 @@ from conformance.power.right.ops import NOTHING, Change
 from conformance.power.where.conditions import Condition, On
 from conformance.run import engine
 from conformance.run.plan import plan
-from conformance.run.results import CaseResult
+from conformance.run.results import BackendResult, CaseResult
 from harness.contract.status import Status
 
 _LAST_ROW = next(change for change in indices.changes("im2col") if change.what == "out_row misses the last")
-_SAMPLE, _SEED = 60, 2026
-_LEAST = {0: 31, 1: 46}  # seen by the end of each tier; more is better
+_SAMPLE, _SEED = 40, 2026
+_LEAST = {0: 18, 1: 36}  # seen by the end of each tier; more is better
 
 
 def seen(tier: int) -> Counter[int | None]:
@@ -46,6 +46,7 @@ def test_a_suite_of_shapes_and_dtypes_alone_would_see_few(monkeypatch: pytest.Mo
         return tuple(c for c in every(*asked) if c.case.check in ("contract.shape", "contract.dtype"))
 
     monkeypatch.setattr(judge, "_planned", few)
+    monkeypatch.setattr(BackendResult, "charge_numbers", lambda self: None)  # which is a question of numbers too
     found = seen(1)
     assert found[0] + found[1] < _LEAST[0] / 2
 

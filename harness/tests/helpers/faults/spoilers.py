@@ -53,7 +53,7 @@ def refuses_guarded(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[An
     """Takes no array that lies in memory mapped for it alone."""
     for a in arrays:
         base = a
-        while isinstance(base, np.ndarray):
+        while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
             base = base.base
         if isinstance(getattr(base, "obj", base), mmap.mmap):
             raise MemoryError("mapped")

@@ -14,7 +14,7 @@ from conformance.run.results import CaseResult
 from harness.calls.in_process import InProcess
 from harness.contract import registry
 from harness.contract.status import Status
-from harness.tests.conformance.diagnosis.test_repro import run
+from harness.tests.conformance.diagnosis.repros.test_repro import run
 from harness.tests.helpers.plugins import GOOD, called
 
 _PLAIN = "n2c3h6w7_f4kh3kw2"

@@ -1,0 +1,1 @@
+"""The scripts that show a fault without our packages."""
