@@ -64,7 +64,7 @@ def changes(given: Arrays, before: Sequence[State | None], own: Arrays) -> list[
             for word, was, now in zip(_WORDS, state, State.of(a), strict=True)
             if was != now
         ]
-        if copy is not None and not found and np.ascontiguousarray(copy).tobytes() != state.data:
+        if copy is not None and copy is not a and not found and np.ascontiguousarray(copy).tobytes() != state.data:
             found.append(f"the bytes of argument {number}")
     return found
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from harness.geometry.spec import ConvSpec, Op
 
 LONGEST = 100.0  # seconds that a call may be predicted to take, where there is no deadline
-_TRUSTED = 0.05  # seconds; beyond this, overhead is a small part of a call
+TRUSTED = 0.05  # seconds; beyond this, overhead is a small part of a call
 _GENEROUS = 5.0  # times the prediction: that much a busy machine, or another geometry, may take longer
 _Call = tuple[Op, ConvSpec, str]
 
@@ -28,7 +28,7 @@ class Pace:
     def add(self, op: Op, spec: ConvSpec, dtype: str, seconds: float) -> None:
         """A call that came to an end took so long."""
         call = (op, spec, dtype)
-        if seconds < _TRUSTED:
+        if seconds < TRUSTED:
             return
         if call in self._called:
             rate = seconds / max(spec.work(op), 1)
@@ -39,13 +39,18 @@ class Pace:
         """Smaller geometries of the same kind were tried: this one will take so long."""
         self._foretold[op, spec, dtype] = seconds
 
+    @property
+    def knows_something(self) -> bool:
+        """Whether anything can be predicted."""
+        return bool(self._rates or self._foretold)
+
     def is_foretold(self, op: Op, spec: ConvSpec, dtype: str) -> bool:
         """Whether smaller ones were tried."""
         return (op, spec, dtype) in self._foretold
 
     def predicted(self, op: Op, spec: ConvSpec, dtype: str) -> float:
         """How long a call will take; 0 if nothing is known."""
-        if not self._rates and not self._foretold:
+        if not self.knows_something:
             return 0.0
         known = self._foretold.get((op, spec, dtype))
         return spec.work(op) * self._rates.get((op, dtype), 0.0) if known is None else known
