@@ -53,7 +53,7 @@ def nonfinite(subject: BackendUnderTest, case: Case) -> None:
         for place in dict.fromkeys((_middle(clean[which]), clean[which].size - 1))
     ]
     calls = [OneCall(case.op, case.spec, one.put_in(clean)) for one in poisoned]
-    for one, got in zip(poisoned, subject.each(calls), strict=True):
+    for one, call, got in zip(poisoned, calls, subject.each(calls), strict=True):
         reads = _reads(case.op, case.spec, clean, one)
         wrong = np.where(reads, np.isfinite(got), ~np.isfinite(got) & ~_may_read(case, clean, one))
         where = f"{one.poison} at {list(one.place)} of argument {one.which}"
@@ -61,6 +61,11 @@ def nonfinite(subject: BackendUnderTest, case: Case) -> None:
             place = tuple(int(i) for i in np.argwhere(wrong)[0])
             what = "does not reach" if reads[place] else "reaches"
             raise Failed(f"{where} {what} {case.op}{list(place)}, {int(wrong.sum())} such")
+        opposite = got == -by_taps.run(case.op, case.spec, *call.arrays)
+        if (opposite & np.isinf(got)).any():
+            raise Failed(
+                f"{where} reaches {case.op} with the opposite sign, {int((opposite & np.isinf(got)).sum())} such"
+            )
         difference = mismatch(np.where(np.isfinite(got), got, 0), np.where(np.isfinite(got), finite, 0))
         if difference:
             raise Failed(f"{where} changes results that do not read it: {difference}")

@@ -11,7 +11,7 @@ from harness.calls.memory_layouts import MEMORY_LAYOUTS, arrange
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.faults.clauses import Clause, require, told
-from harness.tests.helpers.faults.faulty import Right, inputs
+from harness.tests.helpers.faults.faulty import Right, inputs, result
 
 _PLAIN = "n2c3h6w7_f4kh3kw2"
 
@@ -143,6 +143,11 @@ NONFINITE = {
     "inf_reaches_more": Clause(
         _meets(_INF, 1, "spread"), f"contract.nonfinite/conv2d_weight_grad/float64/{_PLAIN}",
         "inf at [1, 1, 3, 3] of argument 1 reaches conv2d_weight_grad[0, 0, 0, 0], 1 such",
+    ),
+    "minus_inf_taken_for_inf": Clause(
+        result(lambda op, spec, out, arrays: np.where(np.isinf(out), np.inf, out).astype(out.dtype)),
+        f"contract.nonfinite/im2col/float32/{_PLAIN}",
+        "-inf at [1, 1, 3, 3] of argument 0 reaches im2col with the opposite sign, 6 such",
     ),
     "nan_changes_what_it_does_not_reach": Clause(
         _meets(_NAN, 0, "another"), f"contract.nonfinite/im2col/float32/{_PLAIN}",
