@@ -33,7 +33,10 @@ report: install  ## check every backend, measure the quick set, write results/re
 test: install    ## lint, types and all tests but the CUDA kernels', in three processes
 	@$(MAKE) --no-print-directory -j 2 lint bytecode
 	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 NUMBA_OPT=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" \
-	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -k 'not ($(LEFT))'
+
+# Our plain backends on hundreds of geometries: they change seldom, and `make test-full` has them.
+LEFT = naive_loops-values.domain or matlab_loop-values.domain or numba_loops-values.domain
 
 bytecode: install
 	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance
@@ -44,6 +47,7 @@ test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to ma
 
 test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about two hours
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest conformance -k '$(LEFT)'
 	$(BIN)/python -m conformance.diagnosis.compare_libraries --tier2-sample 200
 	$(MAKE) --no-print-directory planted
 	OMP_NUM_THREADS=1 $(BIN)/harness check numpy_fancy torch_native --tier 2 --jobs 2

@@ -49,7 +49,7 @@ def noisy(share: float) -> Answer:
     return answer
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("answers", "numerics"), [(by_fft, "fft"), (by_winograd, "winograd")])
 def test_a_right_one_passes(answers: Answer, numerics: Numerics, dtype: str) -> None:
     """The same result without its numerics is not exact, so something was forgiven."""
