@@ -35,8 +35,8 @@ test: install    ## lint, types and all tests but the CUDA kernels', in three pr
 	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 NUMBA_OPT=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" \
 	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -k 'not ($(LEFT))'
 
-# Our plain backends on hundreds of geometries: they change seldom, and `make test-full` has them.
-LEFT = naive_loops-values.domain or matlab_loop-values.domain or numba_loops-values.domain
+# Our own backends on hundreds of geometries, all but one: `make test-full` has the others.
+LEFT = test_group and values.domain and not numba_tiled
 
 bytecode: install
 	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance
