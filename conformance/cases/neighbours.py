@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from harness.geometry.spec import ConvSpec, SpecError
+from conformance.cases.fields import NAMES, Fields, fields_of, spec_of
+from harness.geometry.spec import ConvSpec
 
 _STEPS = (1, -1, 2, -2, 3)
 _TRIES = 8
 _MOST_WORK = 4_000  # multiply-adds of each
-_Fields = dict[str, int]
-_NAMES = ("n", "c", "f", "g", "h", "w", "kh", "kw", "sh", "sw", "pt", "pb", "pl", "pr", "dh", "dw")
 _TOGETHER = (
-    *((name,) for name in _NAMES if name != "g"), ("h", "w"), ("kh", "kw"), ("sh", "sw"), ("dh", "dw"), ("pt", "pb"),
+    *((name,) for name in NAMES if name != "g"), ("h", "w"), ("kh", "kw"), ("sh", "sw"), ("dh", "dw"), ("pt", "pb"),
     ("pl", "pr"), ("pt", "pb", "pl", "pr"), ("c", "f"),
 )  # fmt: skip
 _EXCHANGED = (("pt", "pb"), ("pl", "pr"), ("pt", "pl"), ("h", "w"), ("kh", "kw"), ("sh", "sw"), ("dh", "dw"))
@@ -23,8 +22,8 @@ _EXCHANGED = (("pt", "pb"), ("pl", "pr"), ("pt", "pl"), ("h", "w"), ("kh", "kw")
 def neighbours(spec: ConvSpec) -> list[tuple[str, ConvSpec]]:
     """What differs, and the geometry: one for each parameter where the output keeps its size, and one where not."""
     found: dict[tuple[str, bool], ConvSpec] = {}
-    for name, fields in _changed(_fields(spec)):
-        other = _spec(fields)
+    for name, fields in _changed(fields_of(spec)):
+        other = spec_of(fields)
         if other is not None and other != spec and max(other.macs, other.work("im2col")) <= _MOST_WORK:
             found.setdefault((name, other.output_size == spec.output_size), other)
     return [(name, other) for (name, _), other in found.items()]
@@ -32,9 +31,9 @@ def neighbours(spec: ConvSpec) -> list[tuple[str, ConvSpec]]:
 
 def neighbour(spec: ConvSpec, turn: int) -> ConvSpec | None:
     """One of them, another for each turn, of a few the one with as large an output; none if all few are none."""
-    changed, found = list(_changed(_fields(spec))), None
+    changed, found = list(_changed(fields_of(spec))), None
     for number in range(_TRIES):
-        other = _spec(changed[(turn + 7 * number) % len(changed)][1])
+        other = spec_of(changed[(turn + 7 * number) % len(changed)][1])
         if other is not None and other != spec and max(other.macs, other.work("im2col")) <= _MOST_WORK:
             if other.output_size == spec.output_size and other.w_shape == spec.w_shape:
                 return other
@@ -42,7 +41,7 @@ def neighbour(spec: ConvSpec, turn: int) -> ConvSpec | None:
     return found
 
 
-def _changed(d: _Fields) -> Iterator[tuple[str, _Fields]]:
+def _changed(d: Fields) -> Iterator[tuple[str, Fields]]:
     for names in _TOGETHER:
         word = ", ".join(names)
         for step in (*_STEPS, *((d["g"],) if names[0] in "cf" else ())):
@@ -53,22 +52,3 @@ def _changed(d: _Fields) -> Iterator[tuple[str, _Fields]]:
         yield f"{a} and {b} exchanged", {**d, a: d[b], b: d[a]}
     for a, b in _EXCHANGED[:2]:
         yield f"{a} moved to {b}", {**d, a: d[a] - 1, b: d[b] + 1}
-
-
-def _fields(spec: ConvSpec) -> _Fields:
-    values = (
-        spec.batch, spec.in_channels, spec.out_channels, spec.groups, *spec.input_size, *spec.kernel_size,
-        *spec.stride, *spec.padding, *spec.dilation,
-    )  # fmt: skip
-    return dict(zip(_NAMES, values, strict=True))
-
-
-def _spec(d: _Fields) -> ConvSpec | None:
-    try:
-        return ConvSpec(
-            batch=d["n"], in_channels=d["c"], out_channels=d["f"], groups=d["g"], input_size=(d["h"], d["w"]),
-            kernel_size=(d["kh"], d["kw"]), stride=(d["sh"], d["sw"]),
-            padding=(d["pt"], d["pb"], d["pl"], d["pr"]), dilation=(d["dh"], d["dw"]),
-        )  # fmt: skip
-    except SpecError:
-        return None

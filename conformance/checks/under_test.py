@@ -156,7 +156,7 @@ class BackendUnderTest:
 
     def together(self, calls: Sequence[OneCall], times: int = 1) -> list[Array]:
         """The results of calls made at the same moment, each from its own thread and so often; another, if one is."""
-        outcomes = self._handed_over(calls, lambda calls: self.backend.together(calls, times))
+        outcomes = self._handed_over(calls, lambda calls: self.backend.together(calls, times), times)
         return [self._right_form(one, outcome) for one, outcome in zip(calls, outcomes, strict=True)]
 
     def repeat(self, calls: Sequence[OneCall], times: int) -> list[Array]:
@@ -165,12 +165,13 @@ class BackendUnderTest:
         return [self._right_form(one, outcome) for one, outcome in zip(calls, outcomes, strict=True)]
 
     def _handed_over(
-        self, calls: Sequence[OneCall], make: Callable[[Sequence[OneCall]], list[CallResult]]
+        self, calls: Sequence[OneCall], make: Callable[[Sequence[OneCall]], list[CallResult]], times: int = 1
     ) -> list[CallResult]:
+        """What came of valid calls that were asked for, each made so often before there is an answer."""
         for one in calls:
             validate(one.op, one.spec, *one.arrays)
             self._require_asked(one.op, one.spec, dtype_of(one.arrays))
-            self.require_time(one.op, one.spec, dtype_of(one.arrays), len(calls))
+            self.require_time(one.op, one.spec, dtype_of(one.arrays), times)
         return make(calls)
 
     def _right_form(self, one: OneCall, outcome: CallResult) -> Array:

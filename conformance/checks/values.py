@@ -79,11 +79,14 @@ def domain(subject: BackendUnderTest, case: Case) -> None:
     for outcome, (what, call, judge) in zip(subject.outcomes([call for _, call, _ in asked]), asked, strict=False):
         if call.conditions.layout != "C" and outcome.error and not outcome.died:
             continue  # a layout that is refused by an exception is a matter of form
-        require_ended(case.op, outcome)
-        difference = judge(require_form(case.op, call.spec, case.dtype, outcome))
-        if difference:
-            raise Failed(f"{what}{difference}")
-        require_own_memory(case.op, outcome)
+        try:
+            require_ended(case.op, outcome)
+            difference = judge(require_form(case.op, call.spec, case.dtype, outcome))
+            if difference:
+                raise Failed(str(difference))
+            require_own_memory(case.op, outcome)
+        except Failed as failure:
+            raise Failed(f"{what}{failure}", failure.grade) from failure
 
 
 def _more(subject: BackendUnderTest, case: Case, turn: int) -> list[_Asked]:
@@ -94,7 +97,10 @@ def _more(subject: BackendUnderTest, case: Case, turn: int) -> list[_Asked]:
         asked.append(_filled(subject, case, "wide", Conditions(layout=layout, only=only if only < count else None)))
     other = neighbour(case.spec, turn // 11) if turn % 4 == 0 else None
     if other is not None and subject.refusal(case.op, other, case.dtype) is None:
-        asked += [_filled(subject, replace(case, spec=other), "wide", PLAIN), _filled(subject, case, "wide", PLAIN)]
+        _, call, judge = _filled(subject, replace(case, spec=other), "wide", PLAIN)
+        asked.append((f"on {other}: ", call, judge))
+        _, call, judge = _filled(subject, case, "wide", PLAIN)
+        asked.append((f"after a call on {other}: ", call, judge))
     if turn % 3 == 1:
         asked += [_filled(subject, case, str(full), PLAIN) for full in range(min(count, 2))]
     if turn % 3 == 2 and case.dtype.startswith("float"):

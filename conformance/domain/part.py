@@ -45,10 +45,9 @@ class Part(NamedTuple):
         """What it is judged on, the most telling first."""
         return [*self.choice.specs, *self.drawn]
 
-    def first(self, count: int, claims: Claims) -> Part:
-        """For a further dtype: of the first so many that were chosen, those that are claimed."""
-        specs = [spec for spec in self.choice.specs[:count] if claims(spec)]
-        return self._replace(known=len(specs), choice=self.choice._replace(specs=specs), drawn=[])
+    def cut(self, count: int) -> Part:
+        """For a further dtype: the first so many that were chosen."""
+        return self._replace(choice=self.choice._replace(specs=self.choice.specs[:count]), drawn=[])
 
 
 def part_of(claims: Claims, also: Sequence[ConvSpec] = ()) -> Part:

@@ -13,7 +13,7 @@ from conformance.cases.specs import ALL
 from conformance.checks.contract.form import EMPTY_BATCH
 from conformance.checks.registration import Check
 from conformance.checks.values import DOMAIN
-from conformance.domain.part import Part, part_of, whole
+from conformance.domain.part import Claims, Part, part_of, whole
 from conformance.domain.pool import pool
 from harness.calls.caller import Caller
 from harness.contract.adapter import NOT_IMPLEMENTED
@@ -68,20 +68,32 @@ def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller) ->
 
 
 def _part(caller: Caller, op: Op, dtype: str, before: Mapping[str, Part]) -> Part | None:
-    """Looked for in the first dtype that is claimed; in a further one, what is claimed of that. None: no such op."""
+    """Looked for in the first dtype that is claimed; a further one has the first of that, if it claims as much.
+
+    None: there is no such op.
+    """
 
     def claims(spec: ConvSpec) -> bool:
         return _refusal(caller, op, spec, dtype) is None
 
-    for first in before.values():
-        caller.ask_ahead(op, first.choice.specs[:_OF_OTHER_DTYPES], dtype)
-        return first.first(_OF_OTHER_DTYPES, claims)
+    first = next(iter(before.values()), None)
+    if first is not None:
+        some = first.cut(_OF_OTHER_DTYPES)
+        caller.ask_ahead(op, some.specs, dtype)
+        if some.specs and all(map(claims, some.specs)):
+            return some
+        return _asked(caller, op, dtype, claims).cut(_OF_OTHER_DTYPES)
     everything = whole().specs
     if _refusal(caller, op, everything[0], dtype) == NOT_IMPLEMENTED:
         return None
     caller.ask_ahead(op, everything, dtype)
     if all(map(claims, everything)):
         return whole()
+    return _asked(caller, op, dtype, claims)
+
+
+def _asked(caller: Caller, op: Op, dtype: str, claims: Claims) -> Part:
+    """What is claimed of the pool and of the suite's own geometries."""
     caller.ask_ahead(op, [*pool(), *ALL.values()], dtype)
     return part_of(claims, list(ALL.values()))
 

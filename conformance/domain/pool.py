@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import TypeVar
 
+from conformance.cases.fields import Fields, spec_of
 from conformance.cases.specs import MAX_WORK
-from harness.geometry.spec import ConvSpec, SpecError
+from harness.geometry.spec import ConvSpec
 
 SIZE = 4000
 SEED = 20261129  # of a version of the suite: the same for everyone
@@ -45,7 +46,7 @@ class Draw(random.Random):
         return values[int(self.random() * len(values))]
 
 
-Fields = dict[str, int]  # n, c and f a group, g, h and w beyond the reach of the kernel, kh, kw, sh, sw, pads, dh, dw
+# Within this file c and f are of a group, h and w what is beyond the reach of the kernel.
 
 
 def _equal(*names: str) -> Callable[[Fields], Fields]:
@@ -141,14 +142,7 @@ def _made(draw: Draw, wanted: set[str]) -> ConvSpec | None:
 
 
 def _spec(d: Fields) -> ConvSpec | None:
-    try:
-        return ConvSpec(
-            batch=d["n"], in_channels=d["c"] * d["g"], out_channels=d["f"] * d["g"], groups=d["g"],
-            input_size=(d["h"], d["w"]), kernel_size=(d["kh"], d["kw"]), stride=(d["sh"], d["sw"]),
-            padding=(d["pt"], d["pb"], d["pl"], d["pr"]), dilation=(d["dh"], d["dw"]),
-        )  # fmt: skip
-    except SpecError:
-        return None
+    return spec_of({**d, "c": d["c"] * d["g"], "f": d["f"] * d["g"]})
 
 
 def is_small(spec: ConvSpec) -> bool:

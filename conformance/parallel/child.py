@@ -5,21 +5,16 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import signal
 import time
-import traceback
-from collections.abc import Callable
 
 from msgspec import Struct
 
 from conformance.cases.case import SelectionError
+from conformance.parallel import answering
+from conformance.parallel.answering import Broken, Tell, encodable
 from conformance.reports import summary
 from conformance.run.suite_run import SuiteRun
-from harness.calls import pipe
-from harness.calls.serving import take_over
-from harness.contract import own_packages
 from harness.contract.targets import RegistryError, Target
 
 _TELL_EVERY = 0.2  # seconds
@@ -60,14 +55,7 @@ class WrongCall(Struct, frozen=True, tag_field="kind", tag=True):
     text: str
 
 
-class Broken(Struct, frozen=True, tag_field="kind", tag=True):
-    """The harness itself failed."""
-
-    traceback: str
-
-
 Replies = Planned | Step | Finished | WrongCall | Broken
-Tell = Callable[[Struct], None]
 
 
 class _Steps:
@@ -98,34 +86,12 @@ def answer(work: Work, tell: Tell) -> Struct:
             steps.tell()
             return Finished(pickle.dumps(summary.reports(suite_run, work.libraries)), interrupted)
     except (SelectionError, RegistryError) as error:
-        return WrongCall(_encodable(str(error)))
+        return WrongCall(encodable(str(error)))
     except KeyboardInterrupt:
         return Finished(pickle.dumps([]), True)
     except Exception:
-        return Broken(_encodable(traceback.format_exc()))
-
-
-def main() -> None:
-    """Answer the parent's one request."""
-    own_packages.come_first()
-    given, reply = take_over()
-    signal.signal(signal.SIGINT, _once)  # the parent sends it, whether or not a terminal did
-    request = pipe.read(given, Work)
-    if request is not None:
-        reply(answer(request[0], reply))
-        reply(pipe.Done())
-    os._exit(0)  # whatever threads a backend has left behind
-
-
-def _once(*of_signal: object) -> None:
-    """A second Ctrl-C must not spoil the report of what is finished; the parent can end this process at any time."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+        return Broken.now()
 
 
 if __name__ == "__main__":
-    main()
+    answering.once(Work, answer)

@@ -10,7 +10,6 @@ import pickle
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -19,6 +18,8 @@ from msgspec import Struct, structs
 from conformance.cases.case import SelectionError
 from conformance.cases.shard import Shard
 from conformance.parallel import child
+from conformance.parallel.answering import Broken
+from conformance.parallel.waiting import wait
 from conformance.reports.merging import merge
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options
@@ -69,7 +70,7 @@ def run(
             selection = replace(options.selection, shard=shard.part(number, jobs))
             part = pickle.dumps(replace(options, selection=selection))
             started.append(_Job(number, child.Work(part, list(targets), named, list(libraries)), events))
-        interrupted = _wait(started, events, progress)
+        interrupted = wait(started, events, progress)
         answers = [_answer(one, interrupted) for one in started]
     finally:
         for one in started:
@@ -128,26 +129,6 @@ class _Job:
             self.answer = str(death)
 
 
-def _wait(started: Sequence[_Job], events: queue.Queue[JobProgress], progress: Progress) -> bool:
-    """Until all have ended; whether the user interrupted, which the processes are told.
-
-    They then report what is finished. A second Ctrl-C does not wait for that.
-    """
-    interrupted = False
-    while True:
-        try:
-            if not any(one.is_running for one in started) and events.empty():
-                return interrupted
-            with suppress(queue.Empty):
-                progress(events.get(timeout=0.1))
-        except KeyboardInterrupt:
-            if interrupted:
-                raise
-            interrupted = True
-            for one in started:
-                one.interrupt()
-
-
 def _answer(ended: _Job, interrupted: bool) -> _Answer:
     answer = ended.answer
     if isinstance(answer, child.Finished):
@@ -156,4 +137,4 @@ def _answer(ended: _Job, interrupted: bool) -> _Answer:
         raise SelectionError(answer.text)
     if interrupted:
         return _Answer([], True)
-    raise JobFailed(f"a job failed:\n{answer.traceback}" if isinstance(answer, child.Broken) else f"a job {answer}")
+    raise JobFailed(f"a job failed:\n{answer.traceback}" if isinstance(answer, Broken) else f"a job {answer}")

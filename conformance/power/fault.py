@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from conformance.power.one_function import OneFunction
 from conformance.power.right.ops import NOTHING, Call, Change, run
 from conformance.power.where.conditions import ALWAYS, Condition
 from harness.calls.in_process import InProcess
@@ -33,7 +34,7 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Implementation:
+class Implementation(OneFunction):
     """A backend: right, but for its fault. It has a memory of its own, as a module has."""
 
     fault: Fault | None = None
@@ -53,30 +54,6 @@ class Implementation:
         self.calls += 1
         call = Call(op, spec, arrays, self.calls, self.memory)
         return run(call, fault.change if fault.condition.holds(call) else NOTHING)
-
-    def im2col(self, x: Array, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("im2col", spec, x)
-
-    def col2im(self, columns: Array, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("col2im", spec, columns)
-
-    def conv2d(self, x: Array, w: Array, b: Array | None, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("conv2d", spec, x, w, b)
-
-    def conv2d_input_grad(self, dy: Array, w: Array, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("conv2d_input_grad", spec, dy, w)
-
-    def conv2d_weight_grad(self, dy: Array, x: Array, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("conv2d_weight_grad", spec, dy, x)
-
-    def conv2d_bias_grad(self, dy: Array, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("conv2d_bias_grad", spec, dy)
 
 
 def load(candidate: Implementation) -> InProcess:

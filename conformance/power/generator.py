@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import TypeVar
 
+from conformance.domain.pool import Draw
 from conformance.power.fault import EVERY, FLOATS, Fault
 from conformance.power.kinds import indices, memory, numbers, parameters, special, state
 from conformance.power.kinds.retold import retold
@@ -101,12 +102,12 @@ def _retold() -> Iterator[Fault]:
 
 def _random(seed: int) -> Iterator[Fault]:
     """Any op, any change, and conditions that nobody chose."""
-    draw = Random(seed)
+    draw = Draw(seed)
     every = {op: [*parameters.changes(op), *indices.changes(op), *indices.tails(op)] for op in OPS}
     for count, kind in _JOINED.items():
         for _ in range(RANDOM):
-            op = _one_of(draw, OPS)
-            change, condition = _one_of(draw, every[op]), drawn(draw, count)
+            op = draw.one_of(OPS)
+            change, condition = draw.one_of(every[op]), drawn(draw, count)
             while not all(_is_read(op, on) for on in condition.geometry):
                 condition = drawn(draw, count)
             yield Fault(kind, op, change, condition)
@@ -128,7 +129,3 @@ def _is_read(op: Op, on: On) -> bool:
 def _in_turn(values: Sequence[_Value], number: int) -> _Value:
     """Another one each time, and not along with the order of the conditions."""
     return values[number * 7 % len(values)]
-
-
-def _one_of(draw: Random, values: Sequence[_Value]) -> _Value:
-    return values[int(draw.random() * len(values))]

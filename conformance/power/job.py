@@ -5,19 +5,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-import traceback
-from collections.abc import Callable
 
 from msgspec import Struct
 
+from conformance.parallel import answering
+from conformance.parallel.answering import Broken, Tell
 from conformance.power import campaign, controls
 from conformance.power.records import FaultReport
-from harness.calls import pipe
-from harness.calls.serving import take_over
-from harness.contract import own_packages
 
 
 class Work(Struct, frozen=True, tag_field="kind", tag=True):
@@ -46,16 +41,10 @@ class Control(Struct, frozen=True, tag_field="kind", tag=True):
     wrong: str
 
 
-class Broken(Struct, frozen=True, tag_field="kind", tag=True):
-    """The harness itself failed."""
-
-    traceback: str
-
-
 Replies = Row | Control | Broken
 
 
-def answer(work: Work, tell: Callable[[Struct], None]) -> None:
+def answer(work: Work, tell: Tell) -> None:
     """Judge the part. Ctrl-C ends it: what is finished has been told."""
     asked = campaign.Asked(work.kinds, work.sample, work.seed, work.tier, work.budget or float("inf"))
     mine, start = slice(work.part, None, work.parts), time.monotonic()
@@ -69,26 +58,8 @@ def answer(work: Work, tell: Callable[[Struct], None]) -> None:
     except KeyboardInterrupt:
         return
     except Exception:
-        tell(Broken(traceback.format_exc().encode("utf-8", "backslashreplace").decode()))
-
-
-def main() -> None:
-    """Answer the parent's one request."""
-    own_packages.come_first()
-    given, reply = take_over()
-    signal.signal(signal.SIGINT, _once)
-    request = pipe.read(given, Work)
-    if request is not None:
-        answer(request[0], reply)
-        reply(pipe.Done())
-    os._exit(0)  # whatever threads a fault has left behind
-
-
-def _once(*of_signal: object) -> None:
-    """A second Ctrl-C must not come between; the parent can end this process at any time."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
+        tell(Broken.now())
 
 
 if __name__ == "__main__":
-    main()
+    answering.once(Work, answer)

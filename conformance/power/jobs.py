@@ -5,15 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 
+from conformance.parallel.answering import Broken
+from conformance.parallel.waiting import wait
 from conformance.power import job
 from conformance.power.campaign import Asked, Found, Progress, chosen
 from conformance.power.records import FaultReport
 from harness.calls.worker import Worker, WorkerDied, WorkerError, environment
-
-_Taking = Callable[[job.Replies], None]
 
 
 class JobFailed(RuntimeError):
@@ -34,6 +32,10 @@ class _Job:
     def is_running(self) -> bool:
         """Whether it may still tell something."""
         return self._thread.is_alive()
+
+    def interrupt(self) -> None:
+        """Let it end: what is finished has been told."""
+        self.worker.interrupt()
 
     def _listen(self) -> None:
         try:
@@ -57,7 +59,7 @@ def run(count: int, asked: Asked, progress: Progress) -> Found:
         for part in range(count):
             work = job.Work(asked.kinds, asked.sample, asked.seed, asked.tier, budget, part, count)
             started.append(_Job(work, events))
-        found.interrupted = _wait(started, events, lambda message: _take(message, found, rows, progress))
+        found.interrupted = wait(started, events, lambda message: _take(message, found, rows, progress))
     finally:
         for one in started:
             one.worker.close()
@@ -70,7 +72,7 @@ def run(count: int, asked: Asked, progress: Progress) -> Found:
 
 
 def _take(message: job.Replies, found: Found, rows: dict[int, FaultReport], progress: Progress) -> None:
-    if isinstance(message, job.Broken):
+    if isinstance(message, Broken):
         raise JobFailed(f"a job failed:\n{message.traceback}")
     if isinstance(message, job.Control):
         found.add_control(message.name, message.wrong)
@@ -78,20 +80,3 @@ def _take(message: job.Replies, found: Found, rows: dict[int, FaultReport], prog
         return
     rows[message.place] = message.report
     progress(message.report.kind)
-
-
-def _wait(started: Sequence[_Job], events: queue.Queue[job.Replies], take: _Taking) -> bool:
-    """Until all have ended; whether the user interrupted: the processes are told, and a second one does not wait."""
-    interrupted = False
-    while True:
-        try:
-            if not any(one.is_running for one in started) and events.empty():
-                return interrupted
-            with suppress(queue.Empty):
-                take(events.get(timeout=0.1))
-        except KeyboardInterrupt:
-            if interrupted:
-                raise
-            interrupted = True
-            for one in started:
-                one.worker.interrupt()

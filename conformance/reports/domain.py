@@ -24,15 +24,18 @@ def report(result: BackendResult) -> DomainReport | None:
 
 def _words(result: BackendResult, missing: list[Op]) -> str:
     """One domain where all ops have the same, else each with its ops; dtypes; the ops of which nothing is done."""
+    found: dict[Op, dict[str, list[str]]] = {}
+    for (op, dtype), part in result.parts.items():
+        words = part.words or "a part that we have no short word for"
+        found.setdefault(op, {}).setdefault(words, []).append(dtype)
     ops: dict[str, list[str]] = {}
-    for (op, _), part in result.parts.items():
-        named = ops.setdefault(part.words or "a part that we have no short word for", [])
-        if op not in named:
-            named.append(op)
+    for op, by_words in found.items():
+        for words, dtypes in by_words.items():
+            ops.setdefault(words, []).append(op if len(by_words) == 1 else f"{op} in {', '.join(dtypes)}")
     alike = len(ops) == 1 and set(*ops.values()) >= {c.case.op for c in result.cases} - set(missing)
     said = list(ops) if alike else [f"{', '.join(named)}: {words}" for words, named in ops.items()]
-    dtypes = dict.fromkeys(c.case.dtype for c in result.cases if c.status is not Status.UNSUPPORTED)
-    said.append(", ".join(dtypes) or "no dtype")
+    every = dict.fromkeys(c.case.dtype for c in result.cases if c.status is not Status.UNSUPPORTED)
+    said.append(", ".join(every) or "no dtype")
     return "; ".join([*said, *([f"nothing of {', '.join(missing)}"] if missing else [])])
 
 

@@ -8,20 +8,18 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from conformance.cases import room
 from conformance.checks.outcomes import Failed, Mistrusted, NotRun, Refused
 from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest
-from conformance.checks.values import DOMAIN
-from conformance.run import memory
 from conformance.run.plan import in_tier_0
 from conformance.run.results import BackendResult, CaseResult, CheckKey
+from conformance.run.short_domain import ShortDomain
 from harness.calls.caller import Caller
 from harness.contract.status import Status
 from harness.oracle.data import DataError
 from harness.telling import one_line
 
-_FIRST = 40  # geometries of a domain that are judged in any case
-_LONG = 0.2  # seconds for a geometry, of which plain loops in Python need a tenth
 KEPT = 3  # failures of a check, op and dtype that are explained
 _IF_KNOWN = {Status.FAIL: Status.XFAIL, Status.PASS: Status.XPASS}
 
@@ -45,7 +43,7 @@ def run(
         for case_result in result.cases
         if case_result.status is Status.NOT_RUN and standing in (None, check_of(case_result.case).standing)
     ]
-    domain = _Domain(result)
+    domain = ShortDomain(result)
     try:
         for done, case_result in enumerate(waiting if budget == float("inf") else telling_first(waiting)):
             if domain.leaves_out(case_result):
@@ -58,7 +56,7 @@ def run(
                 judge(subject, case_result)
             except DataError as too_long:
                 case_result.detail = f"nothing exact can be asked: {too_long}"
-            needs_explaining = case_result.status in (Status.FAIL, Status.MISTRUSTED) or case_result.wrong_numbers
+            needs_explaining = case_result.status in (Status.FAIL, Status.MISTRUSTED) or bool(case_result.wrong_numbers)
             if needs_explaining and explained[case_result.key] < KEPT:
                 explained[case_result.key] += 1
                 case_result.calls = subject.calls
@@ -67,42 +65,6 @@ def run(
         domain.close()
         result.seconds += time.monotonic() - start
     return result
-
-
-class _Domain:
-    """Cuts the list of geometries short for a library that needs long for each: most compile for each anew.
-
-    The list has the most telling ones first, and the first 40 see 94 % of what all see.
-    """
-
-    def __init__(self, result: BackendResult) -> None:
-        self._result = result
-        self._out: dict[CheckKey, list[CaseResult]] = defaultdict(list)
-        self._judged: dict[CheckKey, list[CaseResult]] = defaultdict(list)
-
-    def leaves_out(self, case_result: CaseResult) -> bool:
-        """Whether the case is not to be run, as the first ones of its op and dtype took too long."""
-        key = case_result.key
-        if key.check_id != DOMAIN:
-            return False
-        judged = self._judged[key]
-        if len(judged) >= _FIRST and sum(one.seconds for one in judged[:_FIRST]) > _FIRST * _LONG:
-            self._out[key].append(case_result)
-            return True
-        judged.append(case_result)
-        return False
-
-    def close(self) -> None:
-        """Take what was left out off the plan, and say so."""
-        left_out = {id(one) for several in self._out.values() for one in several}
-        self._result.cases = [one for one in self._result.cases if id(one) not in left_out]
-        for key, several in self._out.items():
-            each = sum(one.seconds for one in self._judged[key][:_FIRST]) / _FIRST
-            count = len(self._judged[key])
-            self._result.notes.append(
-                f"{key}: {count} of {count + len(several)} geometries, as each takes {each:.2g} s; "
-                "a library that compiles for each?"
-            )
 
 
 def telling_first(cases: Sequence[CaseResult]) -> Iterable[CaseResult]:
@@ -135,7 +97,7 @@ def judge(subject: BackendUnderTest, case_result: CaseResult) -> None:
 
 def _asked(subject: BackendUnderTest, case_result: CaseResult) -> tuple[Status, str]:
     case = case_result.case
-    shortage = memory.shortage(case)
+    shortage = room.shortage(case)
     if shortage:
         return Status.NOT_RUN, shortage
     check = check_of(case)

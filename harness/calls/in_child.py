@@ -18,6 +18,7 @@ from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.calls.limits import memory
 from harness.calls.limits.pace import TRUSTED, Pace
 from harness.calls.limits.seconds import DEADLINE, FIRST_CALL, loading, loading_in_words
+from harness.calls.seeing import first_or_other
 from harness.calls.worker import Worker, WorkerDied, WorkerError
 from harness.contract.protocol import Array, BackendUnavailable, Numerics, Subnormals, dtype_name
 from harness.contract.targets import RegistryError, Target
@@ -26,6 +27,7 @@ from harness.geometry.spec import ConvSpec, Op
 MEMORY = 2 * 2**30  # bytes beyond what the loaded backend and the arrays of a call hold
 _AT_ONCE = 250  # geometries in a question
 _MOST_ANSWERS = 100_000  # remembered: the grid asks two million questions, each once
+_ROUNDS = 20  # of repeated calls, for an answer
 _MOST_DEATHS = 3  # of an op, or of `unsupported`; one hang is enough
 _POISON = "165"
 _UNSUPPORTED = "unsupported"
@@ -96,13 +98,22 @@ class InChild:
 
     def together(self, calls: Sequence[OneCall], times: int = 1) -> list[CallResult]:
         """See `Caller`. A death is that of each."""
-        results = self._called(calls, _several(calls, "together", times), at_once=len(calls))
+        message = _several(calls, "together", times)
+        results = self._called(calls, message, at_once=len(calls), made=times * len(calls))
         return results if len(results) == len(calls) else results * len(calls)
 
     def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
-        """See `Caller`. A death is that of each."""
-        results = self._called(calls, _several(calls, "repeat", times))
-        return results if len(results) == len(calls) else results * len(calls)
+        """See `Caller`. A death is that of each; some are made for each answer, as an answer has a deadline."""
+        kept: list[CallResult] = []
+        step = _ROUNDS * len(calls)
+        for before in range(0, times, step):
+            results = self._called(calls, _several(calls, "repeat", min(step, times - before)), made=step)
+            results = results if len(results) == len(calls) else results * len(calls)
+            pairs = zip(kept or results, results, strict=True)
+            kept = [_later(*pair, before, number) for number, pair in enumerate(pairs, 1)]
+            if any(one.error or one.differs for one in kept):
+                break
+        return kept
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
         """See `Caller`."""
@@ -127,30 +138,33 @@ class InChild:
         return reason
 
     def _called(
-        self, calls: Sequence[OneCall], message: _Message, answers: int = 1, at_once: int = 1
+        self, calls: Sequence[OneCall], message: _Message, answers: int = 1, at_once: int = 1, made: int = 1
     ) -> list[CallResult]:
-        """What came of the calls of a message, in so many answers. If the process died, that is the last result."""
+        """What came of the calls of a message, in so many answers. If the process died, that is the last result.
+
+        `at_once` of them are in memory at the same time, `made` are made for an answer.
+        """
         for op in dict.fromkeys(one.op for one in calls):
             if op in self._barred:
                 return [CallResult(error=f"was not run: {self._barred[op]}", died=True)]
         ops = {one.op for one in calls}
         usual = self._deadline if ops <= self._ops_called else self._deadline * FIRST_CALL
         patience = (self.pace.patience(op, spec, _dtype(message, given)) for op, spec, given, _ in calls)
-        deadline = max(usual, at_once * max(patience)) if self.pace.knows_something else usual
+        deadline = max(usual, made * max(patience)) if self.pace.knows_something else usual
         self._ops_called |= ops
         arrays = [a for one in calls for a in one.arrays]
         results: list[CallResult] = []
         try:
             start = time.monotonic()
             self._make_room(at_once * max(memory.of_call(op, spec, _dtype(message, a)) for op, spec, a, _ in calls))
-            for answer, made in self._answered(message, [child.Results] * answers, deadline, arrays):
+            for answer, given_back in self._answered(message, [child.Results] * answers, deadline, arrays):
                 results += [
                     CallResult(**structs.asdict(facts), result=result)
-                    for facts, result in zip(answer.facts, made, strict=True)
+                    for facts, result in zip(answer.facts, given_back, strict=True)
                 ]
                 now = time.monotonic()
                 is_long = now - start >= TRUSTED
-                if is_long and at_once == 1 and len(answer.facts) == 1 and not answer.facts[0].error:
+                if is_long and made == 1 and not answer.facts[0].error:
                     op, spec, given, _ = calls[len(results) - 1]
                     self.pace.add(op, spec, _dtype(message, given), now - start)
                 start = now
@@ -239,6 +253,14 @@ class InChild:
             raise
         assert isinstance(opened, child.Opened)
         return opened
+
+
+def _later(first: CallResult, result: CallResult, before: int, number: int) -> CallResult:
+    """What is kept of the call of that number, of the first answer and of one before which so many calls were made."""
+    if result.differs:
+        result.differs += before
+        return result
+    return result if first is result else first_or_other(first, result, before + number)
 
 
 def _several(calls: Sequence[OneCall], how: child.How, times: int = 1) -> child.Several:

@@ -67,7 +67,7 @@ class InProcess:
             barrier.wait()
             for turn in range(1, times + 1):
                 result = self._looked_at(one, given)
-                results[number] = _first_or_other(results[number], result, turn)
+                results[number] = seeing.first_or_other(results[number], result, turn)
                 if result.error or results[number].differs:
                     return
 
@@ -88,7 +88,7 @@ class InProcess:
         for turn in range(1, times + 1):
             number = (turn - 1) % len(calls)
             result = self._looked_at(calls[number], given[number])
-            results[number] = _first_or_other(results[number], result, turn if turn > len(calls) else 1)
+            results[number] = seeing.first_or_other(results[number], result, turn if turn > len(calls) else 1)
             if result.error or results[number].differs:
                 break
         return results
@@ -164,17 +164,6 @@ class InProcess:
         if host.nbytes > _SMALL:
             self._earlier.clear()
         self._earlier.append((made, host.tobytes()))
-
-
-def _first_or_other(first: CallResult, result: CallResult, turn: int) -> CallResult:
-    """What is told of a call that is repeated: its first result, or the one that is another."""
-    if turn == 1 or first.error:
-        return result
-    a, b = first.result, result.result
-    if result.error or a is None or b is None or a.dtype != b.dtype or not np.array_equal(a, b):
-        result.differs = turn
-        return result
-    return first
 
 
 def _copies(arrays: Arrays) -> list[Array | None]:

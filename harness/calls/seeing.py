@@ -69,6 +69,17 @@ def changes(given: Arrays, before: Sequence[State | None], own: Arrays) -> list[
     return found
 
 
+def first_or_other(first: CallResult, result: CallResult, turn: int) -> CallResult:
+    """What is told of a call that is repeated: its first result, or the one that is another."""
+    if turn == 1 or first.error:
+        return result
+    a, b = first.result, result.result
+    if result.error or a is None or b is None or a.dtype != b.dtype or not np.array_equal(a, b):
+        result.differs = turn
+        return result
+    return first
+
+
 def overlap(a: Array, b: Array) -> bool:
     """May share memory: bounds only, since interleaved views of one buffer are no fresh memory either."""
     return bool(a.size and b.size and np.may_share_memory(a, b))

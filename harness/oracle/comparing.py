@@ -47,6 +47,11 @@ def mixes(numerics: Numerics, op: Op) -> bool:
     return numerics in ("winograd", "fft") and op in _PRODUCTS
 
 
+def truncates(numerics: Numerics, op: Op, dtype: str) -> bool:
+    """Whether factors lose digits before they are multiplied, and small ones all of them: TF32, of float32 alone."""
+    return numerics == "tf32" and op in _PRODUCTS and dtype == "float32"
+
+
 def is_exact(numerics: Numerics, op: Op, dtype: str) -> bool:
     """Whether results of small whole numbers must be equal: the others are judged by their bound, 0.5 at most."""
     return not mixes(numerics, op) or not dtype.startswith("float")
@@ -63,10 +68,11 @@ def allowance(dtype: str, numerics: Numerics, exact: Array, absolute: Array, cou
     gamma(2, 2^-10); the sums are in float32, but tensor cores align and truncate (c = 4: Fasi, Higham, Mikaitis and
     Pranesh, Numerical behavior of NVIDIA tensor cores, 2021). A sum with g of products with t: g + t + g*t.
     """
-    if op not in _PRODUCTS or (numerics == "tf32" and dtype != "float32"):
+    truncated = truncates(numerics, op, dtype)
+    if op not in _PRODUCTS or (numerics == "tf32" and not truncated):
         numerics = "gemm"
     gamma = _gamma(_GROWTH[numerics] * count, UNIT["float32" if dtype == "float16" else dtype])
-    if numerics == "tf32":
+    if truncated:
         gamma += _gamma(np.array(2.0), _TF32_UNIT) * (1 + gamma)
     half_a_step = exact.dtype.type(np.finfo(dtype).smallest_subnormal) / 2
     bound: Array = gamma * absolute + np.maximum(UNIT[dtype] * np.abs(exact), half_a_step)

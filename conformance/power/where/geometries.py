@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from itertools import pairwise
-from random import Random
-from typing import TypeVar
 
-from conformance.cases.specs import MAX_WORK
+from conformance.domain.pool import Draw, is_small
 from conformance.power.right.tables import Numbers
 from conformance.power.where.conditions import Condition, On
 from conformance.power.where.quantities import AIMS, quantity, spec_of
 from harness.geometry.spec import ConvSpec
 
 _TRIES = 12  # for each that is wanted
-_Value = TypeVar("_Value")
 _LARGE = ("N", "C/G", "F/G", "G", "H", "W", "KH", "KW", "OH", "OW")
 _BLOCKS = (7, 15, 16, 31, 32, 33)
 _LEVELS = (
@@ -30,21 +27,16 @@ _LEVELS = (
 
 def meeting(condition: Condition, most: int, seed: int = 0) -> list[ConvSpec]:
     """Distinct ones of at most 200,000 multiply-adds in every op, by their work; fewer where they are hard to find."""
-    draw, found = Random(seed), dict[ConvSpec, None]()
+    draw, found = Draw(seed), dict[ConvSpec, None]()
     for number in range(_TRIES * most):
         if len(found) == most:
             break
         # Every second one is large in one number: what is wrong beyond a block of 16 alone is seen there.
-        large = [On(_one_of(draw, _LARGE), ">", _one_of(draw, _BLOCKS))] if number % 2 else []
+        large = [On(draw.one_of(_LARGE), ">", draw.one_of(_BLOCKS))] if number % 2 else []
         spec = _bent((*large, *condition.geometry), draw, _LEVELS[number // 2 % len(_LEVELS)])
         if spec is not None and is_small(spec) and condition.fits(spec):
             found[spec] = None
     return sorted(found, key=_work)
-
-
-def is_small(spec: ConvSpec) -> bool:
-    """Whether plain loops can follow."""
-    return max(spec.macs, spec.work("im2col")) <= MAX_WORK
 
 
 def smaller(spec: ConvSpec) -> Iterator[ConvSpec]:
@@ -87,16 +79,16 @@ def _work(spec: ConvSpec) -> tuple[int, str]:
     return max(spec.macs, spec.work("im2col")), str(spec)
 
 
-def _bent(predicates: Sequence[On], draw: Random, level: Sequence[Sequence[int]]) -> ConvSpec | None:
+def _bent(predicates: Sequence[On], draw: Draw, level: Sequence[Sequence[int]]) -> ConvSpec | None:
     """A geometry drawn, then bent towards each predicate in turn."""
     batch, channels, filters, groups, kernel, stride, pad, dilation, beyond = level
-    g, kh, kw, dh, dw = (_one_of(draw, values) for values in (groups, kernel, kernel, dilation, dilation))
-    top, bottom, left, right = (_one_of(draw, pad) for _ in range(4))
+    g, kh, kw, dh, dw = (draw.one_of(values) for values in (groups, kernel, kernel, dilation, dilation))
+    top, bottom, left, right = (draw.one_of(pad) for _ in range(4))
     n = Numbers(
-        batch=_one_of(draw, batch), in_channels=g * _one_of(draw, channels), out_channels=g * _one_of(draw, filters),
-        groups=g, height=max(1, (kh - 1) * dh + 1 - top - bottom + _one_of(draw, beyond)),
-        width=max(1, (kw - 1) * dw + 1 - left - right + _one_of(draw, beyond)), kernel_h=kh, kernel_w=kw,
-        stride_h=_one_of(draw, stride), stride_w=_one_of(draw, stride), pad_top=top, pad_bottom=bottom,
+        batch=draw.one_of(batch), in_channels=g * draw.one_of(channels), out_channels=g * draw.one_of(filters),
+        groups=g, height=max(1, (kh - 1) * dh + 1 - top - bottom + draw.one_of(beyond)),
+        width=max(1, (kw - 1) * dw + 1 - left - right + draw.one_of(beyond)), kernel_h=kh, kernel_w=kw,
+        stride_h=draw.one_of(stride), stride_w=draw.one_of(stride), pad_top=top, pad_bottom=bottom,
         pad_left=left, pad_right=right, dilation_h=dh, dilation_w=dw,
     )  # fmt: skip
     in_turn = sorted(predicates, key=lambda _: draw.random())
@@ -108,7 +100,7 @@ def _bent(predicates: Sequence[On], draw: Random, level: Sequence[Sequence[int]]
     return spec_of(n)
 
 
-def _aim(on: On, spec: ConvSpec | None, draw: Random) -> int:
+def _aim(on: On, spec: ConvSpec | None, draw: Draw) -> int:
     """A value that the quantity may have."""
     value = on.value if isinstance(on.value, int) else 2 if spec is None else quantity(on.value, spec)
     step = int(draw.random() * 3)
@@ -129,7 +121,3 @@ def _grow(n: Numbers) -> None:
     """The image holds the kernel."""
     n.height = max(n.height, (n.kernel_h - 1) * n.dilation_h + 1 - n.pad_top - n.pad_bottom)
     n.width = max(n.width, (n.kernel_w - 1) * n.dilation_w + 1 - n.pad_left - n.pad_right)
-
-
-def _one_of(draw: Random, values: Sequence[_Value]) -> _Value:
-    return values[int(draw.random() * len(values))]

@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 
 from conformance.cases.case import Case
+from conformance.domain.pool import is_small
 from conformance.power.fault import Fault, Implementation, load
 from conformance.power.right.ops import Arrays, Call, run
-from conformance.power.where.geometries import is_small, related
+from conformance.power.where.geometries import related
 from harness.calls.caller import PLAIN, Caller, CallResult, Conditions, OneCall
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, representable
 from harness.contract.protocol import Array

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from harness.tests.helpers.children.scripted_children import (
     SPEC,
     Answers,
     Children,
+    Script,
     opened,
     right,
     scripted,
@@ -171,11 +174,43 @@ def test_each_call_has_its_answer_and_the_last_is_the_one_that_died(monkeypatch:
     assert [one.died for one in found] == [False, False, True]
 
 
-def test_repeated_calls_are_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    backend, children = opened(monkeypatch)
-    found = backend.repeat(calls_of("im2col", SPEC, [[_X[0]]] * 2), 50)
-    assert [one.kind for one in found] == ["kind 0", "kind 1"]
-    assert children.asked[-1] == (child.Several([child.Call("im2col", str(SPEC))] * 2, "repeat", 50), 6.0, 2)
+def repeating(differs: int, in_request: int) -> Script:
+    """All repeated calls give the same, but for one of a request: the first result counts from 0."""
+    asked = [0]
+
+    def script(message: Any) -> Any:
+        if not isinstance(message, child.Several):
+            return right(message)
+        asked[0] += 1
+        facts = [CallFacts(differs=differs * (asked[0] == in_request)) for _ in message.calls]
+        return [(child.Results(facts), [np.full(1, n) for n in range(len(facts))])]
+
+    return script
+
+
+def test_repeated_calls_are_made_a_few_rounds_for_each_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a slow backend need not make a thousand before the deadline of one."""
+    backend, children = opened(monkeypatch, repeating(0, 0))
+    found = backend.repeat(calls_of("im2col", SPEC, [[_X[0]]] * 2), 90)
+    assert [(one.result.tolist(), one.differs) for one in found] == [([0], 0), ([1], 0)]
+    call = child.Call("im2col", str(SPEC))
+    assert [asked.times for asked in children.of(child.Several)] == [40, 40, 10]
+    assert children.asked[-1] == (child.Several([call] * 2, "repeat", 10), 2.0, 2)
+
+
+def test_which_of_the_repeated_calls_differs_is_counted_over_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, children = opened(monkeypatch, repeating(7, 2))
+    found = backend.repeat(calls_of("im2col", SPEC, [[_X[0]]] * 2), 90)
+    assert [one.differs for one in found] == [47, 47]
+    assert len(children.of(child.Several)) == 2
+
+
+def test_a_result_that_changes_between_two_answers_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, children = opened(monkeypatch, right)
+    values = iter([[1.0], [1.0], [3.0]])
+    children.script = lambda message: [(child.Results([CallFacts()]), [np.array(next(values))])]
+    (found,) = backend.repeat(calls_of("im2col", SPEC, [[_X[0]]]), 90)
+    assert (found.differs, found.result.tolist()) == (41, [3.0])
 
 
 def test_a_sample_carries_its_points(monkeypatch: pytest.MonkeyPatch) -> None:

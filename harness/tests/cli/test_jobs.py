@@ -16,7 +16,8 @@ from conformance.cases.case import SelectionError
 from conformance.cases.selection import Selection
 from conformance.cases.shard import WHOLE, Shard
 from conformance.parallel import parent
-from conformance.parallel.child import Broken, Finished, Planned, Step, Work, answer
+from conformance.parallel.answering import Broken
+from conformance.parallel.child import Finished, Planned, Step, Work, answer
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options, SuiteRun
 from harness.cli import suite_progress, terminal

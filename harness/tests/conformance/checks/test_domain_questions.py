@@ -101,6 +101,21 @@ def test_a_cache_that_lacks_strides_and_pads_is_seen_beyond_the_usual_sizes() ->
     assert failures(on_the_domain(Confuses, "im2col"))
 
 
+def test_a_failure_on_a_neighbour_names_it() -> None:
+    """It is another geometry than that of the case."""
+    own = set(whole().specs)
+    said = failures(on_the_domain(result(lambda op, s, out, a: out if s in own else out + 1)))
+    assert said
+    assert all(text.startswith("on n") and ": " in text for text in said)
+
+    def refuse(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+        if spec not in own:
+            raise ValueError("not this one")
+        return arrays
+
+    assert all(text.startswith("on n") and "not this one" in text for text in failures(on_the_domain(inputs(refuse))))
+
+
 @pytest.mark.parametrize("check", ["type", "shape", "dtype", "contiguous", "writeable", "inputs_untouched",
                                    "no_alias_input", "no_alias_previous", "strided_inputs", "bounds"])  # fmt: skip
 def test_a_wrong_number_fails_whatever_is_looked_at(check: str) -> None:

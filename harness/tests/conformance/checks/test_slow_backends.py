@@ -113,7 +113,7 @@ def test_several_calls_at_once_take_that_many_times_as_long(clock: Clock) -> Non
     case = CaseResult(Case("contract.concurrent", "conv2d", "float32", _SMALL))
     engine.judge(BackendUnderTest(caller), case)
     assert (case.status, case.detail) == (
-        Status.NOT_RUN, "conv2d would take about 12 s, a call may take 10 s: --deadline allows more"
+        Status.NOT_RUN, "conv2d would take about 36 s, a call may take 10 s: --deadline allows more"
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import signal
 import pytest
 from msgspec import Struct
 
-from conformance.parallel import child
+from conformance.parallel import answering, child
 from conformance.parallel.child import Finished, Planned, Step, Work, WrongCall, answer
 from conformance.run.suite_run import Options, SuiteRun
 from harness.calls import pipe
@@ -72,7 +72,7 @@ def test_a_second_ctrl_c_does_not_spoil_what_is_told() -> None:
     before = signal.getsignal(signal.SIGINT)
     try:
         with pytest.raises(KeyboardInterrupt):
-            child._once()
+            answering._once()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
@@ -98,13 +98,12 @@ def test_a_process_answers_once_and_ends_whatever_a_backend_has_left(
         seen.append(("ended", code))
 
     monkeypatch.setattr(own_packages, "come_first", lambda: seen.append("our own first"))
-    monkeypatch.setattr(child, "take_over", take_over)
+    monkeypatch.setattr(answering, "take_over", take_over)
     monkeypatch.setattr(signal, "signal", lambda *what: seen.append(what))
     monkeypatch.setattr(pipe, "read", read)
-    monkeypatch.setattr(child, "answer", lambda work, tell: ("answer", work, tell))
     monkeypatch.setattr(os, "_exit", ended)
-    child.main()
+    answering.once(Work, lambda work, tell: ("answer", work, tell))  # type: ignore[arg-type, return-value]
     told = [("answer", request, seen.append), pipe.Done()] if asked else []
     assert seen == [
-        "our own first", "took over", (signal.SIGINT, child._once), ("read", given, Work), *told, ("ended", 0),
+        "our own first", "took over", (signal.SIGINT, answering._once), ("read", given, Work), *told, ("ended", 0),
     ]  # fmt: skip

@@ -14,7 +14,8 @@ from conformance.cases.case import SelectionError
 from conformance.cases.selection import Selection
 from conformance.cases.shard import WHOLE, Shard
 from conformance.parallel import child, parent
-from conformance.parallel.child import Broken, Finished, Planned, Step, WrongCall
+from conformance.parallel.answering import Broken
+from conformance.parallel.child import Finished, Planned, Step, WrongCall
 from conformance.parallel.parent import JobFailed, JobProgress
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from conformance.cases.specs import MAX_WORK
+from conformance.domain.pool import is_small
 from conformance.power.kinds import special
 from conformance.power.right.ops import Call
 from conformance.power.where.conditions import ALWAYS, Condition, On, drawn, ladder
-from conformance.power.where.geometries import is_small, meeting, related, smaller
+from conformance.power.where.geometries import meeting, related, smaller
 from conformance.power.where.quantities import AIMS, QUANTITIES
 from harness.geometry.spec import ConvSpec
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from conformance.cases import room
 from conformance.cases.case import Case
 from conformance.cases.specs import TIER0
 from conformance.checks.outcomes import Failed, Mistrusted, NotRun, Refused
 from conformance.checks.under_test import BackendUnderTest
-from conformance.run import engine, memory
+from conformance.run import engine
 from conformance.run.results import BackendResult, CaseResult
 from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec, Op
@@ -72,7 +73,7 @@ def test_what_this_machine_cannot_judge_was_not_run(monkeypatch: pytest.MonkeyPa
     """Too little memory, known before any array is made or met by the oracle, and sums too long for whole numbers."""
     cases = [case("a.x", number) for number in (1, 2, 3, 4)]
     short = {cases[1]: "it needs 9 GiB of 8 GiB free memory"}
-    monkeypatch.setattr(memory, "shortage", lambda one: short.get(one, ""))
+    monkeypatch.setattr(room, "shortage", lambda one: short.get(one, ""))
     script = Script({str(cases[2]): MemoryError("Unable to\nallocate"), str(cases[3]): DataError("sums of 2^25")})
     with only(a_check("a.x", _SPECS, script)):
         result = engine.run(FakeCaller(), waiting(*cases))

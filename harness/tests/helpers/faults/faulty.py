@@ -14,6 +14,7 @@ import numpy as np
 from conformance.cases.selection import Selection
 from conformance.checks.registration import CHECKS
 from conformance.checks.under_test import BackendUnderTest
+from conformance.power.one_function import OneFunction
 from conformance.run import engine
 from conformance.run.plan import plan
 from harness.calls.in_process import InProcess
@@ -25,7 +26,7 @@ from harness.oracle import by_taps
 from harness.tests.helpers.faults import spoilers
 
 
-class Right:
+class Right(OneFunction):
     """The tap oracle as a backend; subclasses go wrong."""
 
     def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
@@ -33,30 +34,6 @@ class Right:
         dtype = next(a.dtype for a in arrays if a is not None)
         wide = np.int64 if dtype.kind == "i" else np.float64
         return np.ascontiguousarray(by_taps.run(op, spec, *arrays, accumulate=wide).astype(dtype))
-
-    def im2col(self, x: Array, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("im2col", spec, x)
-
-    def col2im(self, columns: Array, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("col2im", spec, columns)
-
-    def conv2d(self, x: Array, w: Array, b: Array | None, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("conv2d", spec, x, w, b)
-
-    def conv2d_input_grad(self, dy: Array, w: Array, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("conv2d_input_grad", spec, dy, w)
-
-    def conv2d_weight_grad(self, dy: Array, x: Array, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("conv2d_weight_grad", spec, dy, x)
-
-    def conv2d_bias_grad(self, dy: Array, spec: ConvSpec) -> Any:
-        """Contract."""
-        return self.run("conv2d_bias_grad", spec, dy)
 
 
 def geometry(change: Callable[[ConvSpec], ConvSpec]) -> type[Right]:

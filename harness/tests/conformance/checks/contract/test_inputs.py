@@ -72,6 +72,21 @@ def test_a_layout_that_is_refused_by_an_exception_is_a_matter_of_form(layout: st
         )
 
 
+def test_a_layout_that_one_argument_refuses_hides_nothing_of_another() -> None:
+    """Weights in Fortran order are refused, and x in it is misread."""
+
+    def spoil(op: Op, spec: ConvSpec, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+        if _is("F", arrays[1]):
+            raise ValueError("order C alone")
+        return (np.zeros_like(arrays[0]) if _is("F", arrays[0]) else arrays[0], *arrays[1:])
+
+    case = "conv2d/float32/n3c2h5w6_f4kh3kw2/layout=F"
+    status, text = told(inputs(spoil), f"values.strided/{case}")
+    assert (status, text.partition(": ")[0]) == ("fail", "conv2d on F x")
+    status, text = told(inputs(spoil), f"contract.strided_inputs/{case}")
+    assert (status, "order C alone" in text) == ("fail", True)
+
+
 # -- what is not finite --------------------------------------------------------------------------------------------
 
 

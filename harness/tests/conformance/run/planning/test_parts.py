@@ -156,6 +156,22 @@ def test_who_refuses_one_geometry_of_those_that_all_are_asked_on_does_a_part() -
     assert result.verdict == "pass"
 
 
+def test_a_further_dtype_in_which_less_is_claimed_has_a_domain_of_its_own() -> None:
+    """All in float32; in float64 one group alone, wrong in its own corner."""
+
+    def takes(op: Op, spec: ConvSpec, dtype: str) -> bool:
+        return dtype == "float32" or (dtype == "float64" and spec.groups == 1)
+
+    right = judged(takes, ops=["im2col"])
+    told = domain.report(right)
+    assert told is not None
+    assert told.words == "im2col in float32: everything; im2col in float64: one group; float32, float64"
+    asked = [one.case.spec for one in right.cases if one.case.check == "values.domain" and one.case.dtype == "float64"]
+    assert len(asked) == 80
+    assert all(spec.groups == 1 for spec in asked)
+    assert (right.verdict, {one.status for one in right.cases} <= {Status.PASS, Status.UNSUPPORTED}) == ("pass", True)
+
+
 _GIVEN = ConvSpec.parse("n1c1h5w5_f1kh3kw3")
 
 

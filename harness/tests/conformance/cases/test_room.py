@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conformance.cases import room
 from conformance.cases.case import Case
 from conformance.cases.data import case_data
 from conformance.cases.selection import Selection
-from conformance.run import memory as room
 from conformance.run.engine import run
 from conformance.run.plan import plan
 from conformance.run.suite_run import Options, SuiteRun
