@@ -23,6 +23,8 @@ def fields_of(spec: ConvSpec) -> Fields:
 
 def spec_of(d: Fields) -> ConvSpec | None:
     """The geometry of such numbers; None if they are none."""
+    if min(d.values()) < 0 or not d["g"] or d["c"] % d["g"] or d["f"] % d["g"]:  # most that are none, at no cost
+        return None
     try:
         return ConvSpec(
             batch=d["n"], in_channels=d["c"], out_channels=d["f"], groups=d["g"], input_size=(d["h"], d["w"]),

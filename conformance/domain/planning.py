@@ -13,6 +13,7 @@ from conformance.cases.specs import ALL
 from conformance.checks.contract.form import EMPTY_BATCH
 from conformance.checks.registration import Check
 from conformance.checks.values import DOMAIN
+from conformance.domain.dtypes import FLOATS
 from conformance.domain.part import Claims, Part, part_of, whole
 from conformance.domain.pool import pool
 from harness.calls.caller import Caller
@@ -23,11 +24,17 @@ _OF_OTHER_DTYPES = 80  # the most telling ones
 _OF_A_CHECK = 3
 
 
-def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> dict[Op, dict[str, Part]]:
-    """Of each op the part that is done, by dtype: the whole where nothing is refused that all are asked on."""
+Parts = Mapping[Op, Mapping[str, Part]]
+
+
+def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> Parts:
+    """Of each op the part that is done, by dtype, that in which most is claimed first.
+
+    It is the whole where nothing is refused that all are asked on.
+    """
     found: dict[Op, dict[str, Part]] = {}
     for op in ops or OPS:
-        for dtype in dtypes:
+        for dtype in _most_claimed_first(caller, op, dtypes):
             part = _part(caller, op, dtype, found.get(op, {}))
             if part is None:  # it is not there
                 break
@@ -36,9 +43,20 @@ def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> dict[Op, 
     return found
 
 
-def cases(
-    asked: Iterable[Check], found: Mapping[Op, Mapping[str, Part]], caller: Caller, selection: Selection
-) -> Iterator[Case]:
+def _most_claimed_first(caller: Caller, op: Op, dtypes: Sequence[str]) -> list[str]:
+    """And where as much is, float32 or float64 first: numbers of few digits tell less."""
+    everything = whole().specs
+    if len(dtypes) < 2 or refusal(caller, op, everything[0], dtypes[0]) == NOT_IMPLEMENTED:
+        return list(dtypes)
+
+    def refused(dtype: str) -> int:
+        caller.ask_ahead(op, everything, dtype)
+        return sum(refusal(caller, op, spec, dtype) is not None for spec in everything)
+
+    return sorted(dtypes, key=lambda dtype: (refused(dtype), dtype not in FLOATS))
+
+
+def cases(asked: Iterable[Check], found: Parts, caller: Caller, selection: Selection) -> Iterator[Case]:
     """Every chosen geometry on its numbers, and three of them for each check that would have no case."""
     for op, by_dtype in found.items():
         for dtype, part in by_dtype.items():
@@ -52,7 +70,7 @@ def cases(
 def _is_idle(check: Check, op: Op, dtype: str, caller: Caller) -> bool:
     """Whether a check judges the op and dtype, and the backend refuses all geometries that it would ask on."""
     judges = op in check.ops and np.dtype(dtype).kind in check.kinds
-    return judges and all(_refusal(caller, op, spec, dtype) is not None for spec in check.specs(op))
+    return judges and all(refusal(caller, op, spec, dtype) is not None for spec in check.specs(op))
 
 
 def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller) -> list[ConvSpec]:
@@ -63,33 +81,39 @@ def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller) ->
         return []
     if check.id == EMPTY_BATCH:
         none = (replace(spec, batch=0) for spec in specs)
-        specs = [spec for spec in none if _refusal(caller, op, spec, dtype) is None]
+        specs = [spec for spec in none if refusal(caller, op, spec, dtype) is None]
     return [spec for spec in specs if check.fits(op, spec)][:_OF_A_CHECK]
 
 
 def _part(caller: Caller, op: Op, dtype: str, before: Mapping[str, Part]) -> Part | None:
-    """Looked for in the first dtype that is claimed; a further one has the first of that, if it claims as much.
-
-    None: there is no such op.
-    """
-
-    def claims(spec: ConvSpec) -> bool:
-        return _refusal(caller, op, spec, dtype) is None
-
-    first = next(iter(before.values()), None)
-    if first is not None:
-        some = first.cut(_OF_OTHER_DTYPES)
-        caller.ask_ahead(op, some.specs, dtype)
-        if some.specs and all(map(claims, some.specs)):
-            return some
-        return _asked(caller, op, dtype, claims).cut(_OF_OTHER_DTYPES)
+    """What is done of an op in a dtype, `before` what is in others. None: there is no such op."""
+    claims = _claims(caller, op, dtype)
+    if before:
+        return _of_further_dtype(caller, op, dtype, *next(iter(before.items()))).cut(_OF_OTHER_DTYPES)
     everything = whole().specs
-    if _refusal(caller, op, everything[0], dtype) == NOT_IMPLEMENTED:
+    if refusal(caller, op, everything[0], dtype) == NOT_IMPLEMENTED:
         return None
     caller.ask_ahead(op, everything, dtype)
     if all(map(claims, everything)):
         return whole()
     return _asked(caller, op, dtype, claims)
+
+
+def _of_further_dtype(caller: Caller, op: Op, dtype: str, main: str, part: Part) -> Part:
+    """The same part as in the main dtype if the same is claimed: looking for another takes long."""
+    claims, claimed_in_main = _claims(caller, op, dtype), _claims(caller, op, main)
+    known = part.specs if part.is_whole else [*pool(), *ALL.values()]
+    caller.ask_ahead(op, known, dtype)
+    if all(claims(spec) == claimed_in_main(spec) for spec in known):
+        return part
+    caller.ask_ahead(op, [*pool(), *ALL.values()], dtype)
+    if not any(map(claims, [*pool(), *ALL.values()])):
+        return part._replace(known=0)
+    return _asked(caller, op, dtype, claims)
+
+
+def _claims(caller: Caller, op: Op, dtype: str) -> Claims:
+    return lambda spec: refusal(caller, op, spec, dtype) is None
 
 
 def _asked(caller: Caller, op: Op, dtype: str, claims: Claims) -> Part:
@@ -98,7 +122,7 @@ def _asked(caller: Caller, op: Op, dtype: str, claims: Claims) -> Part:
     return part_of(claims, list(ALL.values()))
 
 
-def _refusal(caller: Caller, op: Op, spec: ConvSpec, dtype: str) -> str | None:
+def refusal(caller: Caller, op: Op, spec: ConvSpec, dtype: str) -> str | None:
     """What the backend answers; one that raises is told of where it is planned."""
     try:
         return caller.unsupported(op, spec, dtype)

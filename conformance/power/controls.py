@@ -25,7 +25,7 @@ class Control(NamedTuple):
 
 
 CONTROLS: tuple[Control, ...] = (
-    Control("everything, in five dtypes", dtypes=("float16", "float32", "float64", "int32", "int64")),
+    Control("the bias gradient alone", ops=("conv2d_bias_grad",)), Control("im2col alone", ops=("im2col",)),
     Control("one group", lambda s: s.groups == 1), Control("several groups", lambda s: s.groups > 1),
     Control("depthwise", lambda s: s.groups == s.in_channels > 1), Control("one image", lambda s: s.batch == 1),
     Control("one channel", lambda s: s.in_channels == 1), Control("with images alone", lambda s: s.batch > 0),
@@ -42,9 +42,9 @@ CONTROLS: tuple[Control, ...] = (
     Control("the usual part", lambda s: s.groups == 1 and s.dilation == (1, 1) and s.kernel_size[0] == s.kernel_size[1]
             and s.stride[0] == s.stride[1] and s.padding[::2] == s.padding[1::2]),
     Control("float64 alone", dtypes=("float64",)), Control("float32 and float64", dtypes=("float32", "float64")),
-    Control("im2col alone", ops=("im2col",)), Control("im2col and col2im", ops=("im2col", "col2im")),
+    Control("im2col and col2im", ops=("im2col", "col2im")),
     Control("conv2d alone", ops=("conv2d",)), Control("the gradients alone", ops=OPS[3:]),
-    Control("the bias gradient alone", ops=("conv2d_bias_grad",)),
+    Control("everything, in five dtypes", dtypes=("float16", "float32", "float64", "int32", "int64")),
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from conformance.cases.specs import DISTINCT
 from conformance.checks.registration import CHECKS, Check, check_of
 from conformance.domain import planning
 from conformance.domain.dtypes import FLOATS, claimed_dtypes, claims
+from conformance.domain.planning import Parts
 from conformance.run import unselected, versions
 from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey
 from harness.calls.caller import Caller
@@ -33,11 +34,16 @@ _TIER0 = ("contract.type", "contract.shape", "contract.dtype", "values.exact", "
 def plan(caller: Caller, selection: Selection = EVERYTHING) -> BackendResult:
     """All standing cases, the refused ones marked, tier 0 first. Raises `SelectionError` if no case is selected."""
     result = BackendResult(caller.name, selection.narrowed)
-    chosen = list(_selected(caller, selection))
+    asked = [check for check in _registered() if may_have_cases(check.id, selection)]
+    found: Parts = {}
+    if asked and _is_ours_to_choose(selection):
+        found = planning.parts(caller, selection.dtypes or claimed_dtypes(caller), selection.ops)
+        result.parts = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
+    chosen = list(_selected(caller, selection, found))
     chosen.sort(key=lambda case: not in_tier_0(case))  # stable: otherwise the order of the checks
+    of_parts = planning.cases(asked, found, caller, selection)
+    chosen += [case for case in of_parts if _in_shard(case, selection.shard)]
     result.cases += [_case_result(caller, case) for case in chosen]
-    if _may_be_a_part(selection):
-        _plan_parts(caller, result, selection)
     if not result.cases:
         result.is_empty_part = _is_part_of_something(caller, selection)
         if not result.is_empty_part and not _in_higher_tier(selection):
@@ -45,20 +51,9 @@ def plan(caller: Caller, selection: Selection = EVERYTHING) -> BackendResult:
     return result
 
 
-def _may_be_a_part(selection: Selection) -> bool:
+def _is_ours_to_choose(selection: Selection) -> bool:
     """Whether the user's call leaves it to us on which geometries the backend is judged."""
     return selection.tier > 0 and not selection.specs and _as_case(selection.pattern) is None
-
-
-def _plan_parts(caller: Caller, result: BackendResult, selection: Selection) -> None:
-    """Add the cases of what the backend does, where it refuses what all are asked on."""
-    asked = [check for check in _registered() if may_have_cases(check.id, selection)]
-    if not asked:
-        return
-    found = planning.parts(caller, selection.dtypes or claimed_dtypes(caller), selection.ops)
-    result.parts = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
-    more = planning.cases(asked, found, caller, selection)
-    result.cases += [_case_result(caller, case) for case in more if _in_shard(case, selection.shard)]
 
 
 def plan_higher_tiers(caller: Caller, result: BackendResult, selection: Selection) -> None:
@@ -106,7 +101,7 @@ def _is_part_of_something(caller: Caller, selection: Selection) -> bool:
     """Whether other parts have cases, where this one has none, as there are more parts than cases."""
     if _in_higher_tier(selection):
         return selection.shard.index > 1  # the first has all layers of full size
-    return selection.shard.count > 1 and any(True for _ in _selected(caller, replace(selection, shard=WHOLE)))
+    return selection.shard.count > 1 and any(True for _ in _selected(caller, replace(selection, shard=WHOLE), {}))
 
 
 def in_tier_0(case: Case) -> bool:
@@ -120,15 +115,16 @@ def _main_dtype(caller: Caller, parts: Iterable[tuple[Op, str]]) -> str:
     return next((dtype for dtype in FLOATS if dtype in of_parts or claims(caller, dtype)), FLOATS[0])
 
 
-def _selected(caller: Caller, selection: Selection) -> Iterable[Case]:
+def _selected(caller: Caller, selection: Selection, found: Parts) -> Iterable[Case]:
     exact_id = _as_case(selection.pattern)
     if exact_id is not None:
         return [exact_id] if selection.agrees(exact_id) and _in_shard(exact_id, selection.shard) else []
-    return (case for case in _standing_cases(caller, selection) if matches(selection.pattern, case))
+    return (case for case in _standing_cases(caller, selection, found) if matches(selection.pattern, case))
 
 
-def _standing_cases(caller: Caller, selection: Selection) -> Iterator[Case]:
+def _standing_cases(caller: Caller, selection: Selection, found: Parts) -> Iterator[Case]:
     dtypes = selection.dtypes or claimed_dtypes(caller)
+    main = {} if "/" in selection.pattern else {op: next(iter(by_dtype)) for op, by_dtype in found.items()}
     for registered in _registered():
         left_out = registered.optional and not selection.names(registered.id)
         if left_out or not may_have_cases(registered.id, selection):
@@ -138,9 +134,17 @@ def _standing_cases(caller: Caller, selection: Selection) -> Iterator[Case]:
                 continue
             for dtype in dtypes:
                 if np.dtype(dtype).kind in registered.kinds:
-                    for case in registered.cases(op, dtype, selection.specs or None, selection.seed):
+                    cases = registered.cases(op, dtype, selection.specs or None, selection.seed)
+                    for case in cases if main.get(op, dtype) == dtype else _fewer(cases, caller):
                         if _in_tier(case, selection.tier) and _in_shard(case, selection.shard):
                             yield case
+
+
+def _fewer(cases: Sequence[Case], caller: Caller) -> list[Case]:
+    """For a further dtype: tier 0, and every fourth that is claimed, from the second on; of a single one, none."""
+    claimed = [one for one in cases if planning.refusal(caller, one.op, one.spec, one.dtype) is None]
+    chosen = set((claimed or cases)[1::4])
+    return [case for case in cases if case in chosen or in_tier_0(case)]
 
 
 def may_have_cases(check_id: str, selection: Selection) -> bool:

@@ -20,6 +20,8 @@ class SpecError(ValueError):
 
 def integer(name: str, value: object) -> int:
     """A plain int of anything that is a whole number; a bool is none. Raises `SpecError`."""
+    if type(value) is int and -LIMIT < value < LIMIT:
+        return value
     try:
         number = operator.index(cast(int, value))
     except TypeError:
@@ -35,6 +37,8 @@ def _is_row(value: object) -> TypeGuard[Sequence[object]]:
     """Whether a value lists numbers. Text and bytes are sequences too; a 0-d array is a number."""
     if isinstance(value, np.ndarray):
         return value.ndim == 1
+    if isinstance(value, tuple):
+        return True
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)
 
 

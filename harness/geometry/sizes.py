@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,7 +17,7 @@ OPS: tuple[Op, ...] = get_args(Op)
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Sizes:
     """The numbers of one 2-D convolution; `padding` is (top, bottom, left, right), `dilation` 1 is dense."""
 
@@ -30,41 +31,41 @@ class Sizes:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
 
-    @property
+    @cached_property
     def reach(self) -> tuple[int, int]:
         """Extent of the dilated kernel: (K - 1) * dilation + 1 in each axis."""
         (kh, kw), (dh, dw) = self.kernel_size, self.dilation
         return (kh - 1) * dh + 1, (kw - 1) * dw + 1
 
-    @property
+    @cached_property
     def padded_size(self) -> tuple[int, int]:
         """Height and width of the input with its padding."""
         (h, w), (top, bottom, left, right) = self.input_size, self.padding
         return h + top + bottom, w + left + right
 
-    @property
+    @cached_property
     def output_size(self) -> tuple[int, int]:
         """Window positions (OH, OW): (padded - reach) // stride + 1; what does not fill a stride is left over."""
         (ph, pw), (rh, rw), (sh, sw) = self.padded_size, self.reach, self.stride
         return (ph - rh) // sh + 1, (pw - rw) // sw + 1
 
-    @property
+    @cached_property
     def taps(self) -> int:
         """KH * KW."""
         return self.kernel_size[0] * self.kernel_size[1]
 
-    @property
+    @cached_property
     def positions(self) -> int:
         """L = OH * OW."""
         oh, ow = self.output_size
         return oh * ow
 
-    @property
+    @cached_property
     def x_shape(self) -> tuple[int, int, int, int]:
         """(N, C, H, W)."""
         return (self.batch, self.in_channels, *self.input_size)
 
-    @property
+    @cached_property
     def w_shape(self) -> tuple[int, int, int, int]:
         """(F, C/G, KH, KW)."""
         return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
@@ -74,12 +75,12 @@ class Sizes:
         """(F,)."""
         return (self.out_channels,)
 
-    @property
+    @cached_property
     def columns_shape(self) -> tuple[int, int, int]:
         """(N, C*KH*KW, OH*OW), rows c-major then kh then kw, positions row-major."""
         return self.batch, self.in_channels * self.taps, self.positions
 
-    @property
+    @cached_property
     def y_shape(self) -> tuple[int, int, int, int]:
         """(N, F, OH, OW)."""
         return (self.batch, self.out_channels, *self.output_size)
@@ -116,7 +117,7 @@ class Sizes:
 
     # -- work and memory ---------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def macs(self) -> int:
         """Multiply-adds of conv2d, or of either of its gradients; taps that meet padding are counted."""
         return self.batch * self.out_channels * self.positions * (self.in_channels // self.groups) * self.taps

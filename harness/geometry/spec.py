@@ -12,7 +12,7 @@ from harness.geometry.sizes import OPS, Op, Shape, Sizes
 __all__ = ["OPS", "ConvSpec", "Op", "PaddingName", "Rounding", "Shape", "SpecError"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ConvSpec(Sizes):
     """One 2-D convolution (cross-correlation: the kernel is not flipped).
 

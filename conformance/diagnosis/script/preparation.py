@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import cached_property
 
 from conformance.checks.outcomes import RecordedCall
 from conformance.diagnosis.script.arrays import ArrayTable
@@ -142,7 +143,7 @@ def _derived(op: Op) -> list[str]:
 def _geometries(specs: Sequence[ConvSpec]) -> list[str]:
     """Every public field and property, as hashable tuples with names."""
     names = [f.name for f in dataclasses.fields(ConvSpec)]
-    names += [name for name, member in vars(Sizes).items() if isinstance(member, property)]
+    names += [name for name, member in vars(Sizes).items() if isinstance(member, property | cached_property)]
     values = ", ".join(f"Spec{tuple(getattr(spec, name) for name in names)}" for spec in specs)
     half = len(names) // 2
     begin, end = " ".join(names[:half]), " ".join(names[half:])

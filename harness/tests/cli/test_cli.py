@@ -30,7 +30,7 @@ _OWN_UNAVAILABLE = "class BackendUnavailable(Exception):\n    pass\n\n\nraise Ba
 
 def test_a_right_plugin_passes_for_every_op(write: Write, tmp_path: Path) -> None:
     write("good.py", GOOD)
-    done = harness(tmp_path, "check", "./good.py", "--json", "out.json")
+    done = harness(tmp_path, "check", "./good.py", "--dtype", "float32", "--json", "out.json")
     assert done.returncode == 0, done.stderr
     (found,) = stored(tmp_path / "out.json")
     assert (found["schema"], found["backend"], found["verdict"], found["reason"]) == (1, "good", "pass", "")

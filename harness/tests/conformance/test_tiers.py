@@ -28,7 +28,7 @@ from harness.contract import registry
 from harness.contract.status import Status
 from harness.contract.targets import resolve
 from harness.geometry.layers import Layer
-from harness.geometry.spec import OPS, ConvSpec
+from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.tests.helpers.faults import faults_tiers, faulty
 from harness.tests.helpers.plugins import called
 
@@ -92,7 +92,7 @@ def test_a_slice_of_the_grid(name: str) -> None:
 
 def test_the_grid_sees_what_the_standing_plan_does_not() -> None:
     backend = faulty.load(faults_tiers.FAULTS["dilation_lost_on_a_single_row"][0])
-    assert engine.run(backend, plan(backend)).verdict == "pass"
+    assert engine.run(backend, plan(backend, Selection(ops=["im2col"]))).verdict == "pass"
     result = BackendResult("faulty", True)
     plan_grid(result, ["im2col"], [], _SLICE)
     grid_run.run([(backend, result)], _SLICE)
@@ -202,10 +202,11 @@ def test_a_budget_runs_the_telling_cases_first_and_says_what_it_cut(monkeypatch:
 
 def test_shards_hold_every_case_once() -> None:
     backend = faulty.load(faulty.Right)
-    whole = [str(p.case) for p in plan(backend).cases]
-    parts = [str(p.case) for k in (1, 2, 3) for p in plan(backend, Selection(shard=Shard(k, 3))).cases]
+    narrow = Selection(ops=["im2col", "conv2d"])
+    whole = [str(p.case) for p in plan(backend, narrow).cases]
+    parts = [str(p.case) for k in (1, 2, 3) for p in plan(backend, replace(narrow, shard=Shard(k, 3))).cases]
     assert sorted(parts) == sorted(whole)
-    results = [engine.run(backend, plan(backend, Selection(shard=Shard(k, 2), tier=1))) for k in (1, 2)]
+    results = [engine.run(backend, plan(backend, replace(narrow, shard=Shard(k, 2)))) for k in (1, 2)]
     merged = merge([backend_report(BackendRun(called("faulty"), result)) for result in results])
     assert (merged.verdict, merged.executed, merged.planned) == ("pass", len(whole), len(whole))
     assert sum(group.executed for group in merged.checks) == len(whole)
@@ -217,11 +218,13 @@ def test_wrong_shards_are_refused(text: str) -> None:
         Shard.parse(text)
 
 
-def known(kind: type[faulty.Right], *lines: str, tmp_path: object, pattern: str = "") -> BackendResult:
+def known(
+    kind: type[faulty.Right], *lines: str, tmp_path: object, pattern: str = "", ops: Sequence[Op] = ("im2col", "conv2d")
+) -> BackendResult:
     """A run with a file of known failures."""
     path = tmp_path / "known.txt"  # type: ignore[operator]
     path.write_text("\n".join(lines))
-    made = suite_run(kind, xfails.read(path), pattern=pattern)
+    made = suite_run(kind, xfails.read(path), pattern=pattern, ops=ops)
     made.run()
     return made.backends[0].result
 
@@ -251,7 +254,7 @@ def test_a_known_failure_that_passes_is_loud(tmp_path: object) -> None:
 
 
 def test_a_known_failure_that_matches_nothing_is_loud(tmp_path: object) -> None:
-    result = known(faulty.Right, "values.exact/im2col/int8/*  # gone", tmp_path=tmp_path)
+    result = known(faulty.Right, "values.exact/im2col/int8/*  # gone", tmp_path=tmp_path, ops=())
     assert result.verdict == "incomplete"
     assert "matches no case" in result.reason
 

@@ -151,4 +151,4 @@ def test_a_backend_that_cannot_be_made_and_what_is_none_are_errors() -> None:
 
 def test_a_live_object_is_called_in_this_process() -> None:
     (run,) = opening.opened(LIVE, OPTIONS).backends
-    assert (run.is_isolated, run.result.planned) == (False, 2)
+    assert (run.is_isolated, run.result.planned) == (False, 1)

@@ -6,12 +6,18 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.cases.specs import ALL
+from conformance.cases.selection import Selection
+from conformance.cases.specs import ALL, DISTINCT
+from conformance.domain import planning
 from conformance.domain.dtypes import claimed_dtypes
+from conformance.domain.part import whole
+from conformance.domain.pool import pool
+from conformance.run.plan import plan
 from harness.calls.caller import Arrays, CallResult, Conditions
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op
-from harness.tests.helpers.suite.fakes import FakeCaller, right
+from harness.tests.helpers.suite.fakes import FakeCaller, Refusal, right
+from harness.tests.helpers.suite.scripted import a_check, only
 
 
 def _raises_for_others(op: Op, spec: ConvSpec, dtype: str) -> str | None:
@@ -57,3 +63,71 @@ def test_who_refuses_nothing_claims_what_it_gives_results_in() -> None:
     assert sorted(claimed_dtypes(everything)) == ["float32", "float64", "int64"]
     everything.native.remove("conv2d")
     assert sorted(claimed_dtypes(everything)) == ["float32", "float64"]
+
+
+_ONE, _TWO = ConvSpec.parse("n1c1h2w2_f1kh1kw1"), ConvSpec.parse("n2c1h3w2_f1kh2kw1")
+_FIVE = [ConvSpec.parse(f"n1c1h{5 + n}w3_f1kh2kw2") for n in range(5)]
+_IM2COL: tuple[Op, ...] = ("im2col",)
+
+
+@pytest.mark.parametrize(
+    ("refuses", "pattern", "asked"),
+    [
+        (lambda op, spec, dtype: None, "", {"float32": _FIVE, "float64": [_FIVE[1]]}),
+        (lambda op, spec, dtype: None, "law.five/im2col/*", {"float32": _FIVE, "float64": _FIVE}),
+        # what is refused is not one of four
+        (
+            lambda op, spec, dtype: "no" if dtype == "float64" and spec in _FIVE[:2] else None, "",
+            {"float32": _FIVE, "float64": [_FIVE[3]]},
+        ),
+        # of what is claimed there is most in float64
+        (
+            lambda op, spec, dtype: "no" if dtype == "float32" and spec.batch == 2 else None, "law.five",
+            {"float32": [_FIVE[1]], "float64": _FIVE},
+        ),
+    ],
+)  # fmt: skip
+def test_a_further_dtype_is_asked_on_every_fourth_case_and_tier_0(
+    refuses: Refusal, pattern: str, asked: dict[str, list[ConvSpec]]
+) -> None:
+    with only(a_check("law.five", _FIVE, ops=_IM2COL), a_check("values.exact", [DISTINCT[2]], ops=_IM2COL)):
+        selection = Selection(pattern=pattern, ops=_IM2COL, dtypes=["float32", "float64"])
+        cases = [one.case for one in plan(FakeCaller(refuses=refuses), selection).cases]
+        found = {dtype: [one.spec for one in cases if (one.check, one.dtype) == ("law.five", dtype)] for dtype in asked}
+        assert found == asked
+        tier_0 = [one.dtype for one in cases if one.check == "values.exact"]
+        assert tier_0 == ([] if pattern else ["float32", "float64"])
+
+
+def test_what_has_a_single_case_is_not_asked_in_a_further_dtype() -> None:
+    with only(a_check("law.x", [_ONE], ops=_IM2COL), a_check("law.y", [_ONE, _TWO], ops=_IM2COL)):
+        cases = [one.case for one in plan(FakeCaller(), Selection(ops=_IM2COL, dtypes=["float64", "int32"])).cases]
+        assert [(one.check, one.dtype, one.spec) for one in cases] == [
+            ("law.x", "float64", _ONE), ("law.y", "float64", _ONE), ("law.y", "float64", _TWO), ("law.y", "int32", _TWO)
+        ]  # fmt: skip
+
+
+_ODD, _EVEN = ([spec for spec in [*pool(), *ALL.values()] if spec.input_size[0] % 2 == rest] for rest in (1, 0))
+
+
+@pytest.mark.parametrize(
+    ("claimed", "known"),
+    [
+        ({"float32": [], "float64": _EVEN}, {"float64": len(_EVEN)}),
+        # more in float64: judged first, and float32 on what it claims itself
+        ({"float32": _ODD[:300], "float64": [*pool(), *whole().specs]}, {"float64": 4_000, "float32": 300}),
+        # none is part of the other
+        ({"float32": _ODD, "float64": _EVEN}, {"float32": len(_ODD), "float64": len(_EVEN)}),
+    ],
+)
+def test_a_dtype_in_which_other_geometries_are_claimed_has_its_own(
+    claimed: dict[str, list[ConvSpec]], known: dict[str, int]
+) -> None:
+    sets = {dtype: set(specs) for dtype, specs in claimed.items()}
+    caller = FakeCaller(refuses=lambda op, spec, dtype: None if spec in sets[dtype] else "no")
+    (found,) = planning.parts(caller, list(claimed), _IM2COL).values()
+    assert list(found) == list(known)
+    for number, (dtype, part) in enumerate(found.items()):
+        assert set(part.specs) <= sets[dtype]
+        assert len(part.choice.specs) <= 80 or number == 0
+        assert part.is_whole or abs(part.known - known[dtype]) < 60  # one or the other is grown, or in both lists
