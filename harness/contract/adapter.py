@@ -58,6 +58,8 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     derived = lowering.derive(getattr(candidate, "im2col", _missing), getattr(candidate, "col2im", _missing))
     ops: dict[Op, Callable[..., Any]] = {op: derived[op] for op in lowering.derivable(native)}
     ops |= {op: getattr(candidate, op) for op in native}
+    if "conv2d" in native and getattr(candidate, "bias", True) is False:
+        ops["conv2d"] = lowering.with_bias(ops["conv2d"])
     numerics: Numerics = _one_of(get_args(Numerics), candidate, "numerics", "gemm", target)
     subnormals: Subnormals = _one_of(get_args(Subnormals), candidate, "subnormals", "kept", target)
     return CompleteBackend(

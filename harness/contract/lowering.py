@@ -28,6 +28,20 @@ def derivable(given: Collection[Op]) -> list[Op]:
     return [op for op in found if op not in given]
 
 
+def with_bias(conv2d: Function) -> Function:
+    """The op for a backend whose own takes no bias (`bias = False`): it gets None, and the bias is added here."""
+
+    def added(x: Any, w: Any, b: Any, spec: ConvSpec) -> Any:
+        """The backend's own result, plus b (F,) in every position."""
+        return _plus(conv2d(x, w, None, spec), b, spec)
+
+    return added
+
+
+def _plus(y: Any, b: Any, spec: ConvSpec) -> Any:
+    return y if b is None else y + b.reshape(1, spec.out_channels, 1, 1)
+
+
 def derive(im2col: Function, col2im: Function) -> dict[Op, Function]:
     """The four ops that follow from im2col and col2im, with the signatures of the contract."""
 
@@ -35,8 +49,7 @@ def derive(im2col: Function, col2im: Function) -> dict[Op, Function]:
         """W (F/G x K) @ columns (K x L) -> y (F/G x L), for every image and group; K = C/G*KH*KW."""
         g, f, k = _blocks(spec)
         columns = im2col(x, spec).reshape(spec.batch, g, k, spec.positions)
-        y = (w.reshape(1, g, f, k) @ columns).reshape(spec.y_shape)
-        return y if b is None else y + b.reshape(1, spec.out_channels, 1, 1)
+        return _plus((w.reshape(1, g, f, k) @ columns).reshape(spec.y_shape), b, spec)
 
     def conv2d_input_grad(dy: Any, w: Any, spec: ConvSpec) -> Any:
         """W' (K x F/G) @ dy (F/G x L) -> columns (K x L), then col2im."""

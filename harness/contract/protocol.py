@@ -38,7 +38,8 @@ class Backend(Protocol[ArrayT]):
 
     Every op gets valid input only, of any strides, offset, alignment and writeability, one dtype a call. It returns
     a fresh C-contiguous array of that dtype and of exactly the spec's shape, and leaves its inputs as they were.
-    Optional members: `numerics`; `subnormals`, "flushed" if such numbers may become zero; `info() -> dict[str, str]`;
+    Optional members: `numerics`; `subnormals`, "flushed" if such numbers may become zero; `bias`, False if conv2d takes
+    None alone; `info() -> dict[str, str]`;
     `seconds(call) -> float`, the device time of one call, which only launches: `seconds` itself waits for what was
     launched; `ceilings() -> dict`, the limits of its device: `device` (a name), `copy_gbs` and `copy_bytes` (bytes read
     plus written) for `cache` and `dram`, and `matmul_gflops` for any of `float32`, `tf32`, `float64`.

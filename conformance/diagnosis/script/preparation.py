@@ -75,6 +75,23 @@ _DERIVED: dict[Op, tuple[str, str]] = {
 }
 
 
+# For a backend whose conv2d takes none.
+_NO_BIAS = (
+    'without = getattr(b, "bias", True) is False and conv2d; conv2d = conv2d if not without else '
+    "lambda x, w, k, s: without(x, w, None, s) + (0 if k is None else k.reshape(1, -1, 1, 1))"
+)
+
+
+_HAS_AN_OP = "(hasattr(b, 'im2col') or hasattr(b, 'conv2d'))"
+# The module or the class in it that has both, or else an op of its own: as `registry` looks for it.
+_ONLY_BACKEND = (
+    "k = [m, *(v for v in vars(m).values() if isinstance(v, type) and v.__module__ == m.__name__)]; "
+    "has = lambda v, o: getattr(getattr(v, o, 0), '__module__', 0) == m.__name__",
+    "b = max(k, key=lambda v: (hasattr(v, 'im2col') and hasattr(v, 'col2im'), any(has(v, o) for o in dir(v) "
+    "if o[:6] in 'im2col col2im conv2d'.split()))); b = b() if isinstance(b, type) else b",
+)
+
+
 def conditions(threads: int) -> list[str]:
     """Lines from before NumPy is loaded: the number of threads, and the suite's malloc, whose memory is no zeros."""
     limit = ", ".join(f'{name}="{threads}"' for name in THREAD_VARIABLES)
@@ -94,17 +111,15 @@ def loading(target: Target) -> list[str]:
     if registered:
         note = "  # a registered backend may import harness"
         location, _, attribute = registered[0][1].partition(":")
-    make = f"b = m.{attribute}; b = b() if isinstance(b, type) or not hasattr(b, 'im2col') else b"
+    make = f"b = m.{attribute}; b = b() if isinstance(b, type) or callable(b) and not {_HAS_AN_OP} else b"
     if file is None:
         found = [f'sys.path.insert(0, ""); m = importlib.import_module({location!r}){note}']
         return [*found, make if attribute else "b = m"] if attribute or registered else []
     plugin = f"q = importlib.util.spec_from_file_location({plugin_files.plugin_name(file)!r}, {str(file)!r})"
-    only = "isinstance(v, type) and v.__module__ == m.__name__ and hasattr(v, 'im2col') and hasattr(v, 'col2im')"
-    whole = f"b = m if hasattr(m, 'im2col') and hasattr(m, 'col2im') else [v for v in vars(m).values() if {only}][0]()"
     return [
         f"sys.path.insert(0, {str(file.parent)!r})  # for what it imports from beside it",
         f"{plugin}; m = sys.modules[q.name] = importlib.util.module_from_spec(q); q.loader.exec_module(m)",
-        make if attribute else whole,
+        *([make] if attribute else _ONLY_BACKEND),
     ]
 
 
@@ -127,6 +142,7 @@ def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool) -> 
         *_geometries(specs),
         *arrays.lines(joined),
         *(line for op in ops if op in _DERIVED for line in _derived(op)),
+        *([_NO_BIAS] if any(call.op == "conv2d" and call.arrays[-1] is not None for call in calls) else []),
         *(_layout(name) for name in layouts if name != "C"),
         *([_ONE_ALONE] if one_alone else []),
         *([_IN_PLACE] if in_place else []),

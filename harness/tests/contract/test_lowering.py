@@ -55,6 +55,20 @@ def test_a_convolution_without_a_bias(name: str) -> None:
     np.testing.assert_array_equal(OPS["conv2d"](x, w, None, spec), by_taps.run("conv2d", spec, x, w, None))
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_a_bias_is_added_for_who_takes_none(name: str) -> None:
+    spec = ConvSpec.parse(SPECS[name])
+    x, w, b = data.exact("conv2d", spec, "float32", name)
+
+    def conv2d(x: Any, w: Any, b: None, spec: ConvSpec) -> Any:
+        assert b is None
+        return OPS["conv2d"](x, w, None, spec)
+
+    for given in (b, None):
+        got = lowering.with_bias(conv2d)(x, w, given, spec)
+        np.testing.assert_array_equal(got, by_taps.run("conv2d", spec, x, w, given))
+
+
 def test_what_each_is_derived_from() -> None:
     assert lowering.NEEDS == {"conv2d": "im2col", "conv2d_input_grad": "col2im", "conv2d_weight_grad": "im2col"}
     assert tuple(OPS) == DERIVED

@@ -22,12 +22,8 @@ from harness.tests.helpers.plugins import called
 
 _SPEC = ConvSpec.parse("n2c4h8w7_f6kh2kw3_sh3sw2_pt1pb2pl2pr1_dh2dw3_g2")
 _ONE = ConvSpec.parse("n1c1h1w2_f1kh1kw1")
-_MAKE = "; b = b() if isinstance(b, type) or not hasattr(b, 'im2col') else b"
+_MAKE = "; b = b() if isinstance(b, type) or callable(b) and not (hasattr(b, 'im2col') or hasattr(b, 'conv2d')) else b"
 _NOTE = "  # a registered backend may import harness"
-_WHOLE = (
-    "b = m if hasattr(m, 'im2col') and hasattr(m, 'col2im') else [v for v in vars(m).values() if isinstance(v, type) "
-    "and v.__module__ == m.__name__ and hasattr(v, 'im2col') and hasattr(v, 'col2im')][0]()"
-)
 _MALLOC = (
     'import os, sys; "MALLOC_PERTURB_" in os.environ or sys.argv[0] == "-c" or os.execve(sys.executable, '
     '[sys.executable, *sys.argv], {**os.environ, "MALLOC_PERTURB_": "165"})'
@@ -74,7 +70,7 @@ def of_file(folder: str, name: str, file: str) -> list[str]:
         ("numba_winograd", [imported("backends.numba_tiled.winograd", _NOTE), "b = m"]),
         ("numpy_fancy", [imported("backends.numpy_fancy", _NOTE), "b = m"]),
         ("a.b:Mine", [imported("a.b"), f"b = m.Mine{_MAKE}"]),
-        ("its folder/mine.py", [*of_file("its folder", "mine", "its folder/mine.py"), _WHOLE]),
+        ("its folder/mine.py", [*of_file("its folder", "mine", "its folder/mine.py"), *preparation._ONLY_BACKEND]),
         ("my-own.py:A", [*of_file(".", "my_own", "my-own.py"), f"b = m.A{_MAKE}"]),
     ],
 )
@@ -105,6 +101,7 @@ def test_everything_up_to_the_calls() -> None:
         "s.w_shape[1] * s.taps)",
         "    @ b.im2col(x, s).reshape(s.batch, s.groups, s.w_shape[1] * s.taps, s.positions)).reshape(s.y_shape) + "
         "(0 if k is None else k.reshape(1, -1, 1, 1)))",
+        preparation._NO_BIAS,
     ]
     layouts = [
         "def lay_step_back_2(a): z = np.full([2 * n + 2 for n in a.shape], 93, a.dtype)"
