@@ -28,8 +28,3 @@ def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     (sh, sw), (dh, dw) = spec.stride, spec.dilation
     taps = windows[:, :, ::sh, ::sw, ::dh, ::dw].transpose(0, 1, 4, 5, 2, 3)
     return np.array(taps, order="C").reshape(spec.columns_shape)  # a copy, also where a view would do
-
-
-def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
-    """Not here."""
-    raise NotImplementedError

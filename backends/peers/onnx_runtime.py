@@ -34,16 +34,6 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
     return y
 
 
-def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
-    """Not here."""
-    raise NotImplementedError
-
-
-def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
-    """Not here."""
-    raise NotImplementedError
-
-
 class _Same:
     """An array by its identity; it is kept, so that no other array can take its place in memory."""
 

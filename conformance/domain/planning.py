@@ -10,7 +10,7 @@ import numpy as np
 from conformance.cases.case import Case
 from conformance.cases.selection import Selection, matches
 from conformance.cases.specs import ALL
-from conformance.checks.contract.form import EMPTY_BATCH
+from conformance.checks.contract.form import EMPTY, EMPTY_BATCH
 from conformance.checks.registration import Check
 from conformance.checks.values import DOMAIN
 from conformance.domain.dtypes import FLOATS
@@ -22,6 +22,7 @@ from harness.geometry.spec import OPS, ConvSpec, Op
 
 _OF_OTHER_DTYPES = 80  # the most telling ones
 _OF_A_CHECK = 3
+_OF_FOUR = 4  # chosen geometries one is asked without images
 
 
 Parts = Mapping[Op, Mapping[str, Part]]
@@ -57,31 +58,27 @@ def _most_claimed_first(caller: Caller, op: Op, dtypes: Sequence[str]) -> list[s
 
 
 def cases(asked: Iterable[Check], found: Parts, caller: Caller, selection: Selection) -> Iterator[Case]:
-    """Every chosen geometry on its numbers, and three of them for each check that would have no case."""
+    """Every chosen geometry on its numbers, every fourth without images, three for each check that would have none."""
     for op, by_dtype in found.items():
         for dtype, part in by_dtype.items():
             for check in asked:
-                if not check.optional and _is_idle(check, op, dtype, caller):
-                    specs = _geometries(check, op, dtype, part, caller)
+                if not check.optional and op in check.ops and np.dtype(dtype).kind in check.kinds:
+                    is_main = dtype == next(iter(by_dtype))
+                    specs = _geometries(check, op, dtype, part, caller, is_main)
                     every = check.cases(op, dtype, specs, selection.seed)
                     yield from (case for case in every if matches(selection.pattern, case))
 
 
-def _is_idle(check: Check, op: Op, dtype: str, caller: Caller) -> bool:
-    """Whether a check judges the op and dtype, and the backend refuses all geometries that it would ask on."""
-    judges = op in check.ops and np.dtype(dtype).kind in check.kinds
-    return judges and all(refusal(caller, op, spec, dtype) is not None for spec in check.specs(op))
-
-
-def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller) -> list[ConvSpec]:
+def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller, is_main: bool) -> list[ConvSpec]:
+    """What is asked beyond the check's own geometries."""
+    claims, specs = _claims(caller, op, dtype), part.choice.specs
     if check.id == DOMAIN:
         return part.specs
-    specs = part.choice.specs
-    if not check.standing:
+    if check.id == EMPTY_BATCH and is_main:
+        twins = dict.fromkeys(replace(spec, batch=0) for spec in specs[::_OF_FOUR])
+        return [spec for spec in twins if spec not in EMPTY and claims(spec)]
+    if not check.standing or any(map(claims, check.specs(op))):
         return []
-    if check.id == EMPTY_BATCH:
-        none = (replace(spec, batch=0) for spec in specs)
-        specs = [spec for spec in none if refusal(caller, op, spec, dtype) is None]
     return [spec for spec in specs if check.fits(op, spec)][:_OF_A_CHECK]
 
 

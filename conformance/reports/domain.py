@@ -10,10 +10,9 @@ from harness.geometry.spec import Op
 
 def report(result: BackendResult) -> DomainReport | None:
     """Of a result, None if every op that is there is done as a whole."""
-    missing, parts = _missing(result), [part for part in result.parts.values() if not part.is_whole]
-    if not parts and not missing:
+    missing, choices = _missing(result), [part.choice for part in result.parts.values()]
+    if not missing and all(part.is_whole for part in result.parts.values()):
         return None
-    choices = [part.choice for part in parts]
     return DomainReport(
         words=_words(result, missing),
         geometries=min((len(choice.specs) for choice in choices), default=0),

@@ -1,0 +1,101 @@
+"""JAX: `lax.conv_general_dilated` and its patches; the gradients are their transposes (pip install jax).
+
+    harness check backends/peers/jax_lax.py --dtype float32
+
+XLA compiles each geometry anew, which takes about a quarter of a second.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax import lax
+
+from harness import ConvSpec, Op
+
+jax.config.update("jax_enable_x64", True)
+numerics = "gemm"
+
+
+def info() -> dict[str, str]:
+    """Where it runs, and its version."""
+    return {"device": "cpu", "jax": jax.__version__}
+
+
+def unsupported(op: Op, spec: ConvSpec, dtype: str) -> str | None:
+    """All in both floats."""
+    return None if dtype in ("float32", "float64") else f"dtype {dtype} is not claimed"
+
+
+def from_numpy(a: np.ndarray) -> Any:
+    """A copy: JAX may take the memory of an array for its own."""
+    return jax.numpy.array(a)
+
+
+def to_numpy(a: Any) -> np.ndarray:
+    """A copy, as JAX's own memory cannot be written to."""
+    return np.array(a)
+
+
+def synchronize(a: Any) -> None:
+    """Wait for it."""
+    a.block_until_ready()
+
+
+@partial(jax.jit, static_argnums=1)
+def im2col(x: Any, spec: ConvSpec) -> Any:
+    """(N, C, H, W) -> (N, C*KH*KW, L)."""
+    patches = lax.conv_general_dilated_patches(
+        x, spec.kernel_size, spec.stride, _padding(spec), rhs_dilation=spec.dilation
+    )
+    return patches.reshape(spec.columns_shape)
+
+
+@partial(jax.jit, static_argnums=1)
+def col2im(columns: Any, spec: ConvSpec) -> Any:
+    """(N, C*KH*KW, L) -> (N, C, H, W)."""
+    return _transposed(lambda x: im2col(x, spec), spec.x_shape, columns)
+
+
+@partial(jax.jit, static_argnums=3)
+def conv2d(x: Any, w: Any, b: Any, spec: ConvSpec) -> Any:
+    """(N, C, H, W), (F, C/G, KH, KW), (F,) or None -> (N, F, OH, OW)."""
+    y = _convolved(x, w, spec)
+    return y if b is None else y + b[:, None, None]
+
+
+@partial(jax.jit, static_argnums=2)
+def conv2d_input_grad(dy: Any, w: Any, spec: ConvSpec) -> Any:
+    """(N, F, OH, OW), (F, C/G, KH, KW) -> (N, C, H, W)."""
+    return _transposed(lambda x: _convolved(x, w, spec), spec.x_shape, dy)
+
+
+@partial(jax.jit, static_argnums=2)
+def conv2d_weight_grad(dy: Any, x: Any, spec: ConvSpec) -> Any:
+    """(N, F, OH, OW), (N, C, H, W) -> (F, C/G, KH, KW)."""
+    return _transposed(lambda w: _convolved(x, w, spec), spec.w_shape, dy)
+
+
+@partial(jax.jit, static_argnums=1)
+def conv2d_bias_grad(dy: Any, spec: ConvSpec) -> Any:
+    """(N, F, OH, OW) -> (F,)."""
+    return dy.sum((0, 2, 3))
+
+
+def _convolved(x: Any, w: Any, spec: ConvSpec) -> Any:
+    return lax.conv_general_dilated(
+        x, w, spec.stride, _padding(spec), rhs_dilation=spec.dilation, feature_group_count=spec.groups
+    )
+
+
+def _transposed(function: Any, shape: tuple[int, ...], cotangent: Any) -> Any:
+    (gradient,) = jax.linear_transpose(function, jax.ShapeDtypeStruct(shape, cotangent.dtype))(cotangent)
+    return gradient
+
+
+def _padding(spec: ConvSpec) -> tuple[tuple[int, int], tuple[int, int]]:
+    top, bottom, left, right = spec.padding
+    return (top, bottom), (left, right)
