@@ -11,8 +11,10 @@ from conformance.cases.case import Case
 from conformance.cases.selection import Selection, matches
 from conformance.cases.specs import ALL
 from conformance.checks.contract.form import EMPTY, EMPTY_BATCH
+from conformance.checks.contract.memory import CONTIGUOUS
+from conformance.checks.contract.nonfinite import NONFINITE
 from conformance.checks.registration import Check
-from conformance.checks.values import DOMAIN
+from conformance.checks.values_domain import DOMAIN
 from conformance.domain.dtypes import FLOATS
 from conformance.domain.part import Claims, Part, part_of, whole
 from conformance.domain.pool import pool
@@ -22,7 +24,8 @@ from harness.geometry.spec import OPS, ConvSpec, Op
 
 _OF_OTHER_DTYPES = 80  # the most telling ones
 _OF_A_CHECK = 3
-_OF_FOUR = 4  # chosen geometries one is asked without images
+_OF_EMPTY = 4  # chosen geometries one is asked without images
+_LITTLE, _OF_LITTLE = 20_000, 8  # multiply-adds; of so many such one is asked with what is not finite, or for its form
 
 
 Parts = Mapping[Op, Mapping[str, Part]]
@@ -63,20 +66,22 @@ def cases(asked: Iterable[Check], found: Parts, caller: Caller, selection: Selec
         for dtype, part in by_dtype.items():
             for check in asked:
                 if not check.optional and op in check.ops and np.dtype(dtype).kind in check.kinds:
-                    is_main = dtype == next(iter(by_dtype))
-                    specs = _geometries(check, op, dtype, part, caller, is_main)
+                    is_asked_more = dtype == next(iter(by_dtype)) and op in caller.native
+                    specs = _geometries(check, op, dtype, part, caller, is_asked_more)
                     every = check.cases(op, dtype, specs, selection.seed)
                     yield from (case for case in every if matches(selection.pattern, case))
 
 
-def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller, is_main: bool) -> list[ConvSpec]:
-    """What is asked beyond the check's own geometries."""
+def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller, more: bool) -> list[ConvSpec]:
+    """What is asked beyond the check's own geometries; `more` is for an op of its own, in its main dtype."""
     claims, specs = _claims(caller, op, dtype), part.choice.specs
     if check.id == DOMAIN:
         return part.specs
-    if check.id == EMPTY_BATCH and is_main:
-        twins = dict.fromkeys(replace(spec, batch=0) for spec in specs[::_OF_FOUR])
+    if check.id == EMPTY_BATCH and more:
+        twins = dict.fromkeys(replace(spec, batch=0) for spec in specs[::_OF_EMPTY])
         return [spec for spec in twins if spec not in EMPTY and claims(spec)]
+    if check.id in (NONFINITE, CONTIGUOUS) and more:
+        return [spec for spec in specs if check.fits(op, spec) and spec.macs <= _LITTLE][::_OF_LITTLE]
     if not check.standing or any(map(claims, check.specs(op))):
         return []
     return [spec for spec in specs if check.fits(op, spec)][:_OF_A_CHECK]

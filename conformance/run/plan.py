@@ -25,6 +25,7 @@ from harness.calls.caller import Caller
 from harness.calls.limits.memory import available, in_words
 from harness.contract.status import Status
 from harness.geometry.spec import OPS, Op
+from harness.oracle import data
 
 FULL_SIZE = 4  # the tier of real layers
 RANDOM_CASES = 1000  # of an op and dtype
@@ -135,6 +136,8 @@ def _standing_cases(caller: Caller, selection: Selection, found: Parts) -> Itera
             for dtype in dtypes:
                 if np.dtype(dtype).kind in registered.kinds:
                     cases = registered.cases(op, dtype, selection.specs or None, selection.seed)
+                    if not selection.specs:
+                        cases = [case for case in cases if data.can_be_exact(op, case.spec, dtype)]
                     for case in cases if main.get(op, dtype) == dtype else _fewer(cases, caller):
                         if _in_tier(case, selection.tier) and _in_shard(case, selection.shard):
                             yield case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from conformance.checks.values import DOMAIN
+from conformance.checks.values_domain import DOMAIN
 from conformance.run.results import BackendResult, CaseResult, CheckKey
 
 _FIRST = 40  # geometries of a domain that are judged in any case

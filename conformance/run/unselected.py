@@ -12,7 +12,7 @@ from conformance.cases import grid
 from conformance.cases.case import RANDOM, Case, CaseError
 from conformance.cases.selection import Selection
 from conformance.checks.registration import CHECKS, Check
-from conformance.checks.values import DOMAIN
+from conformance.checks.values_domain import DOMAIN
 from conformance.run import versions
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ConvSpec, Op, SpecError

@@ -103,6 +103,11 @@ def real(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
     return tuple(rng.standard_normal(shape).astype(dtype) for shape in spec.input_shapes(op))
 
 
+def can_be_exact(op: Op, spec: ConvSpec, dtype: str) -> bool:
+    """Whether there are whole numbers whose sums are exact in `dtype`."""
+    return bool(2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1) > 1)
+
+
 def _largest(op: Op, spec: ConvSpec, dtype: str) -> int:
     """The largest magnitude whose sums stay exact."""
     room: int = 2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1)

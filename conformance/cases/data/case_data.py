@@ -67,7 +67,11 @@ def filled_inputs(case: Case, kind: str) -> Arrays:
 @_kept(8192)
 def filled_expected(case: Case, kind: str, numerics: Numerics) -> tuple[Array, Array | None]:
     """The exact result, and the error that is allowed: none where products and sums are formed as they are written."""
-    arrays = _filled(case, kind)
+    return expected_of(case, numerics, _filled(case, kind))
+
+
+def expected_of(case: Case, numerics: Numerics, arrays: Arrays) -> tuple[Array, Array | None]:
+    """The same for arrays that are made of such."""
     accumulate: Any = np.int64 if case.dtype.startswith("int") else np.float64
     exact = by_taps.run(case.op, case.spec, *arrays, accumulate=accumulate)
     error = bound(case, numerics, arrays, exact)

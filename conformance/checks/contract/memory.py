@@ -27,7 +27,10 @@ _RESULTS = 10  # one after the other: some hand out a few buffers in turn
 _USUAL = [*DISTINCT[:2], *some("pointwise", "pad_bottom_right")]
 
 
-@asks("contract.contiguous", _USUAL, grade=Grade.FORM)
+CONTIGUOUS = "contract.contiguous"
+
+
+@asks(CONTIGUOUS, _USUAL, grade=Grade.FORM)
 def contiguous(subject: BackendUnderTest, case: Case) -> None:
     """C-contiguous."""
     outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))

@@ -23,6 +23,7 @@ from harness.oracle.comparing import mismatch, mixes
 # Weights and slopes are tested only where no window touches padding: there 0 * NaN of explicit columns cannot arise.
 # Gradients only without stride: some put zeros between the slopes, and 0 * NaN is NaN.
 _INTERIOR = some("plain", "grouped")
+NONFINITE = "contract.nonfinite"
 _PADDED: tuple[Op, ...] = ("im2col", "col2im", "conv2d")
 _NOT_FINITE = (np.nan, np.inf, -np.inf)
 
@@ -33,10 +34,10 @@ def _nonfinite_specs(op: Op) -> list[ConvSpec]:
 
 def _judges_nonfinite(op: Op, spec: ConvSpec) -> bool:
     dense = spec.stride == spec.dilation == (1, 1)
-    return spec.batch > 0 and (op in _PADDED or (dense and not any(spec.padding)))
+    return spec.batch > 0 and (op in (*_PADDED, "conv2d_bias_grad") or (dense and not any(spec.padding)))
 
 
-@asks("contract.nonfinite", _nonfinite_specs, kinds="f", grade=Grade.FORM, fits=_judges_nonfinite)
+@asks(NONFINITE, _nonfinite_specs, kinds="f", grade=Grade.FORM, fits=_judges_nonfinite)
 def nonfinite(subject: BackendUnderTest, case: Case) -> None:
     """A NaN or Inf in one element reaches exactly the results that read it, and changes no other.
 

@@ -123,8 +123,11 @@ def loading(target: Target) -> list[str]:
     ]
 
 
-def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool) -> list[str]:
-    """Everything up to the calls: imports, backend, geometries, data; `joined` puts all arrays on one line."""
+def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool, no_bias: bool = True) -> list[str]:
+    """Everything up to the calls: imports, backend, geometries, data; `joined` puts all arrays on one line.
+
+    `no_bias` has the line for a backend whose conv2d takes none, where a call has one.
+    """
     specs, arrays = list(dict.fromkeys(call.spec for call in calls)), ArrayTable(calls)
     ops, layouts = dict.fromkeys(call.op for call in calls), dict.fromkeys(call.conditions.layout for call in calls)
     one_alone = any(call.conditions.only is not None for call in calls)
@@ -142,7 +145,7 @@ def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool) -> 
         *_geometries(specs),
         *arrays.lines(joined),
         *(line for op in ops if op in _DERIVED for line in _derived(op)),
-        *([_NO_BIAS] if any(call.op == "conv2d" and call.arrays[-1] is not None for call in calls) else []),
+        *([_NO_BIAS] if no_bias and any(c.op == "conv2d" and c.arrays[-1] is not None for c in calls) else []),
         *(_layout(name) for name in layouts if name != "C"),
         *([_ONE_ALONE] if one_alone else []),
         *([_IN_PLACE] if in_place else []),

@@ -31,8 +31,9 @@ def standalone(
     title = [f"# {' '.join(part.split())}"[:_MOST_CHARACTERS] for part in (case_id, text)]
     threads = next((call.conditions.threads for call in reversed(calls) if call.conditions.threads), 0)
     for made, proof in proofs(calls, case_id, numerics):
-        for joined, first in itertools.product((False, True), (conditions(threads), conditions(threads)[:-1])):
-            lines = [*title, *first, *setting(made, backend, joined), *proof.making, *proof.holding]
+        every = itertools.product((True, False), (False, True), (conditions(threads), conditions(threads)[:-1]))
+        for no_bias, joined, first in every:
+            lines = [*title, *first, *setting(made, backend, joined, no_bias), *proof.making, *proof.holding]
             if len(lines) <= _MOST_LINES and sum(map(len, lines)) <= _MOST_BYTES:
                 return "\n".join(lines) + "\n"
     return ""

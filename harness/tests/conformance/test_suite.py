@@ -48,7 +48,8 @@ def test_results_cached_by_identity_are_seen() -> None:
     assert engine.run(*_planned(faulty.ById, pattern="contract.*")).verdict == "fail"
 
 
-_MANY = ("values.domain", "values.special")  # which see much that others are for
+# These see much that others are for, as they ask much, or on geometries of the domain.
+_MANY = ("values.domain", "values.special", "contract.nonfinite", "contract.contiguous")
 
 
 def test_every_check_is_the_first_to_see_some_fault() -> None:

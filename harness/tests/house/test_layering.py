@@ -17,7 +17,6 @@ import harness
 from harness.tests.helpers.imports import FILES, PACKAGES, PRODUCT, imports, package_of, within
 
 _HEAVY = ("numba", "cupy", "torch", "pandas", "matplotlib", "asv", "asv_runner", "jinja2")
-_PEERS = {"onnx", "onnxruntime", "jax", "scipy", "openvino", "ncnn", "mlx", "unfoldNd", "MNN"}
 _OWN_LIBRARY = {
     "numba_loops": {"numba"},
     "numba_tiled": {"numba", "llvmlite"},

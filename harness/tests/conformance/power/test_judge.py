@@ -23,7 +23,7 @@ from harness.contract.status import Status
 
 _LAST_ROW = next(change for change in indices.changes("im2col") if change.what == "out_row misses the last")
 _SAMPLE, _SEED = 24, 2026
-_LEAST = {0: 11, 1: 23}  # seen by the end of each tier, as measured; more is better
+_LEAST = {0: 11, 1: 22}  # seen by the end of each tier, as measured; more is better
 
 
 def seen(tier: int) -> Counter[int | None]:

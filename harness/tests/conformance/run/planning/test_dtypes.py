@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from conformance.cases.selection import Selection
 from conformance.cases.specs import ALL, DISTINCT
+from conformance.checks.registration import CHECKS
 from conformance.domain import planning
 from conformance.domain.dtypes import claimed_dtypes
 from conformance.domain.part import whole
@@ -105,6 +108,41 @@ def test_what_has_a_single_case_is_not_asked_in_a_further_dtype() -> None:
         assert [(one.check, one.dtype, one.spec) for one in cases] == [
             ("law.x", "float64", _ONE), ("law.y", "float64", _ONE), ("law.y", "float64", _TWO), ("law.y", "int32", _TWO)
         ]  # fmt: skip
+
+
+def test_whole_numbers_must_be_exact_where_the_geometry_is_ours() -> None:
+    """65,537 terms are too many for float16; who asks for the geometry is told so."""
+    long = ALL["batch_65537"]
+    with only(a_check("law.x", [long, _TWO], ops=("conv2d_bias_grad",))):
+        for specs, expected in (((), [_TWO]), ([long], [long])):
+            asked = Selection(dtypes=["float16"], specs=specs)
+            assert [one.case.spec for one in plan(FakeCaller(), asked).cases] == expected
+
+
+def asked_beyond(check: str, **asked: Any) -> list[ConvSpec]:
+    """The geometries of a check that are not its own, of one op."""
+    caller = FakeCaller(**asked)
+    cases = [one.case for one in plan(caller, Selection(ops=["conv2d"], pattern=check)).cases]
+    own = {spec for one in CHECKS[check] for spec in one.specs("conv2d")}
+    found = [one for one in cases if one.spec not in own]
+    assert {one.dtype for one in found} <= {"float32"}
+    return [one.spec for one in found]
+
+
+def test_forms_are_asked_on_some_of_the_domain_of_an_op_of_its_own() -> None:
+    """Without images on every fourth; all in one dtype."""
+    empty = asked_beyond("contract.empty_batch")
+    chosen = whole().choice.specs
+    assert {replace(spec, batch=0) for spec in chosen[::4]} - set(ALL.values()) == set(empty)
+    assert len(empty) == len(set(empty)) > 40
+    for check in ("contract.nonfinite", "contract.contiguous"):
+        found = asked_beyond(check)
+        assert 20 < len(found) < 40
+        assert {spec for spec in found if spec.batch} <= set(chosen)
+        assert max(spec.macs for spec in found) <= 20_000
+        assert asked_beyond(check, native=["im2col", "col2im"]) == []
+    refuses = lambda op, spec, dtype: None if spec.batch and dtype in DTYPES else "no"  # noqa: E731
+    assert asked_beyond("contract.empty_batch", refuses=refuses) == []
 
 
 _ODD, _EVEN = ([spec for spec in [*pool(), *ALL.values()] if spec.input_size[0] % 2 == rest] for rest in (1, 0))
