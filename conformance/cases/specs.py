@@ -76,11 +76,11 @@ GEOMETRIES = {
     "neighbours_grouped": "n2c4h9w10_f4kh3kw2_sh3sw4_pt1pb1pl2pr1_dh1dw2_g2",
     "neighbours_dilated": "n2c4h9w10_f4kh2kw3_sh3sw4_pt1pb1pl1pr1_dh2dw1",
     "neighbours_square": "n2c2h8w9_f2kh3kw3_sh3sw3_pt1pb1pl1pr1",
-    # more than 2^16 of one thing: a grid of a device, or an index of 16 bits, ends there
-    "batch_65537": "n65537c1h1w1_f1kh1kw1",
-    "channels_65537": "n1c65537h1w1_f1kh1kw1",
-    "filters_65537": "n1c1h1w1_f65537kh1kw1",
-    "width_65537": "n1c1h1w65537_f1kh1kw1",
+    # more than 2^10 of one thing: a block of threads ends there; what ends at 2^16 takes seconds, plane by plane
+    "batch_1283": "n1283c1h1w1_f1kh1kw1",
+    "channels_1283": "n1c1283h1w1_f1kh1kw1",
+    "filters_1283": "n1c1h1w1_f1283kh1kw1",
+    "width_4099": "n1c1h1w4099_f1kh1kw1",
     # tails of vector and block widths
     "channels_17_filters_15": "n1c17h4w5_f15kh2kw2",
     "width_33": "n1c2h3w33_f2kh3kw3_pt1pb1pl1pr1",

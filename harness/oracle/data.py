@@ -105,7 +105,10 @@ def real(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
 
 def can_be_exact(op: Op, spec: ConvSpec, dtype: str) -> bool:
     """Whether there are whole numbers whose sums are exact in `dtype`."""
-    return bool(2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1) > 1)
+    try:
+        return _largest(op, spec, dtype) > 0
+    except DataError:
+        return False
 
 
 def _largest(op: Op, spec: ConvSpec, dtype: str) -> int:
