@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,16 @@ def test_ten_times_the_work_takes_ten_times_as_long(calls: tuple[float, ...], pr
     assert pace.predicted("conv2d", _LARGE, "float32") == pytest.approx(predicted)
     assert pace.predicted("conv2d", _SMALL, "float32") == pytest.approx(predicted / 10)
     assert pace.patience("conv2d", _LARGE, "float32") == pytest.approx(5 * predicted)
+
+
+def test_of_what_is_far_larger_nothing_is_predicted_but_it_is_waited_for() -> None:
+    """Who loops over planes takes as long for many channels as for large ones, of far more work."""
+    pace, far = paced(1.0, 1.0), replace(_LARGE, batch=2 * _LARGE.batch)
+    assert pace.predicted("conv2d", far, "float32") == 0
+    assert pace.patience("conv2d", far, "float32") == pytest.approx(100)
+    for _ in range(2):
+        pace.add("conv2d", _LARGE, "float32", 20.0)
+    assert pace.predicted("conv2d", far, "float32") == pytest.approx(20)
 
 
 def test_ops_and_dtypes_have_a_pace_of_their_own() -> None:
