@@ -30,8 +30,8 @@ def unsupported(op: Op, spec: ConvSpec, dtype: str) -> str | None:
 
 
 def from_numpy(a: np.ndarray) -> Any:
-    """A copy."""
-    return mx.array(a)
+    """A copy: MLX takes no negative strides."""
+    return mx.array(np.array(a, order="C"))
 
 
 def to_numpy(a: Any) -> np.ndarray:

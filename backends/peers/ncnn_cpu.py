@@ -67,8 +67,8 @@ def _net(layer: str, spec: ConvSpec, more: dict[int, int] | None = None, *weight
 def _run(net_and_memory: tuple[Any, bytes], images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     (net, _), result = net_and_memory, np.empty(shape, np.float32)
     for n, image in enumerate(images):
-        extractor = net.create_extractor()
-        extractor.input("in", ncnn.Mat(np.ascontiguousarray(image)).clone())
+        extractor, dense = net.create_extractor(), np.ascontiguousarray(image)  # a Mat does not keep what it is made of
+        extractor.input("in", ncnn.Mat(dense).clone())
         code, out = extractor.extract("out")
         if code:
             raise RuntimeError(f"ncnn returned {code}")

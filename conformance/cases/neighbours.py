@@ -26,7 +26,7 @@ def neighbours(spec: ConvSpec) -> list[tuple[str, ConvSpec]]:
     own = fields_of(spec)
     for name, change in _CHANGES:
         other = spec_of(change(own))
-        if other is not None and other != spec and max(other.macs, other.work("im2col")) <= _MOST_WORK:
+        if other is not None and _is_near(other, spec):
             found.setdefault((name, other.output_size == spec.output_size), other)
     return [(name, other) for (name, _), other in found.items()]
 
@@ -36,11 +36,16 @@ def neighbour(spec: ConvSpec, turn: int) -> ConvSpec | None:
     own, found = fields_of(spec), None
     for number in range(_TRIES):
         other = spec_of(_CHANGES[(turn + 7 * number) % len(_CHANGES)][1](own))
-        if other is not None and other != spec and max(other.macs, other.work("im2col")) <= _MOST_WORK:
+        if other is not None and _is_near(other, spec):
             if other.output_size == spec.output_size and other.w_shape == spec.w_shape:
                 return other
             found = found or other
     return found
+
+
+def _is_near(other: ConvSpec, spec: ConvSpec) -> bool:
+    """Another, small, and with images: to have none may be refused by an exception, as a matter of form."""
+    return other != spec and other.batch > 0 and max(other.macs, other.work("im2col")) <= _MOST_WORK
 
 
 def _moved(names: tuple[str, ...], step: int) -> _Change:

@@ -182,19 +182,20 @@ class BackendUnderTest:
             return require_form(one.op, one.spec, dtype_of(one.arrays), outcome)
 
     def require_time(self, op: Op, spec: ConvSpec, dtype: str, times: int = 1) -> None:
-        """Raises `NotRun` if so many calls at once would take longer than a call may, or than there is time.
+        """Raises `NotRun` if a call would take longer than it may, or so many of them longer than there is time.
 
         What is large is predicted from smaller geometries of the same kind, the others from earlier calls of the op.
         """
         pace = self.backend.pace
         if spec.work(op) > _MODEST and not pace.is_foretold(op, spec, dtype):
             pace.foretell(op, spec, dtype, self._predicted(op, spec, dtype))
-        seconds, left = times * pace.predicted(op, spec, dtype), self.until - time.monotonic()
-        about = f"{op} would take about {duration(seconds, 2)}" if seconds else ""
-        if seconds > pace.longest:
-            raise NotRun(f"{about}, a call may take {duration(pace.longest, 2)}: --deadline allows more")
-        if about and seconds > left:
-            raise NotRun(f"{about}, of the budget {duration(max(left, 0.0), 2)} are left")
+        one, left = pace.predicted(op, spec, dtype), self.until - time.monotonic()
+        if one > pace.longest:
+            most = duration(pace.longest, 2)
+            raise NotRun(f"{op} would take about {duration(one, 2)}, a call may take {most}: --deadline allows more")
+        if one and times * one > left:
+            about = duration(times * one, 2)
+            raise NotRun(f"{op} would take about {about}, of the budget {duration(max(left, 0.0), 2)} are left")
 
     def _predicted(self, op: Op, spec: ConvSpec, dtype: str) -> float:
         try:
