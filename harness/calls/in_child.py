@@ -18,6 +18,7 @@ from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.calls.limits import memory
 from harness.calls.limits.pace import TRUSTED, Pace
 from harness.calls.limits.seconds import DEADLINE, FIRST_CALL, loading, loading_in_words
+from harness.calls.memory_layouts import GUARDED
 from harness.calls.seeing import first_or_other
 from harness.calls.worker import Worker, WorkerDied, WorkerError
 from harness.contract.protocol import Array, BackendUnavailable, Numerics, Subnormals, dtype_name
@@ -53,7 +54,7 @@ class InChild:
         self._allowed = 0  # bytes of a call's arrays that the child knows of
         self._ops_called: set[Op] = set()
         self._deaths: Counter[str] = Counter()
-        self._barred: dict[str, str] = {}  # ops and `unsupported`, and why they are not called any more
+        self._barred: dict[str, str] = {}  # kinds of calls and `unsupported`, and why they are not made any more
         self._lost = ""  # why it cannot be loaded any more
         self._answers: dict[tuple[Op, ConvSpec, str], str | None] = {}
         opened = self._start()
@@ -90,7 +91,7 @@ class InChild:
 
     def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
         """See `Caller`."""
-        return self._called([OneCall(op, spec, arrays)], child.Call(op, str(spec), conditions))[0]
+        return self._called([OneCall(op, spec, arrays, conditions)], child.Call(op, str(spec), conditions))[0]
 
     def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
         """See `Caller`."""
@@ -144,9 +145,9 @@ class InChild:
 
         `at_once` of them are in memory at the same time, `made` are made for an answer.
         """
-        for op in dict.fromkeys(one.op for one in calls):
-            if op in self._barred:
-                return [CallResult(error=f"was not run: {self._barred[op]}", died=True)]
+        for kind in map(_kind, calls):
+            if kind in self._barred:
+                return [CallResult(error=f"was not run: {self._barred[kind]}", died=True)]
         ops = {one.op for one in calls}
         usual = self._deadline if ops <= self._ops_called else self._deadline * FIRST_CALL
         patience = (self.pace.patience(op, spec, _dtype(message, given)) for op, spec, given, _ in calls)
@@ -170,13 +171,13 @@ class InChild:
                 start = now
         except WorkerDied as death:
             before = results[: len(calls) - 1]
-            return [*before, CallResult(error=self._after_death(calls[len(before)].op, death), died=True)]
+            return [*before, CallResult(error=self._after_death(_kind(calls[len(before)]), death), died=True)]
         except WorkerError as error:  # not even the harness's own part of the child had the memory that it needs
             if not memory.ran_out(str(error)):
                 raise
             results.append(CallResult(error=str(error)))
         if any(memory.ran_out(result.error) for result in results):
-            self._count_death(calls[0].op, "ran out of memory")  # what it hoards would fail the next call too
+            self._count_death(_kind(calls[0]), "ran out of memory")  # what it hoards would fail the next call too
         return results
 
     def _make_room(self, size: int) -> None:
@@ -253,6 +254,13 @@ class InChild:
             raise
         assert isinstance(opened, child.Opened)
         return opened
+
+
+def _kind(one: OneCall) -> str:
+    """What its death is counted for: who dies of no images, or of a byte too far, may be right in all else."""
+    if one.conditions.layout in GUARDED:
+        return f"{one.op} beside a page out of bounds"
+    return one.op if one.spec.batch else f"{one.op} without images"
 
 
 def _later(first: CallResult, result: CallResult, before: int, number: int) -> CallResult:
