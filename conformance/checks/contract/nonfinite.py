@@ -103,8 +103,23 @@ def _reads(op: Op, spec: ConvSpec, arrays: list[Array], one: _Element) -> Array:
 
 
 def _may_read(case: Case, arrays: list[Array], one: _Element) -> Array:
-    """Which results have it in a sum of a dense kernel, with zeros between the taps: 0 * NaN may be a term of it."""
-    if case.op != "conv2d" or one.which or case.spec.dilation == (1, 1):
-        return np.zeros(case.spec.output_shape(case.op), bool)
-    dense = replace(case.spec, kernel_size=case.spec.reach, dilation=(1, 1))
-    return _reads(case.op, dense, [arrays[0], np.ones(dense.w_shape, arrays[1].dtype), arrays[2]], one)
+    """Which results have it in a sum with zeros that a method puts in itself: 0 * NaN may be a term of it.
+
+    These are zeros between the taps of a dense kernel, the others of one-hot kernels, which copy a whole window, and
+    those around the slopes, where the input gradient is a convolution of them.
+    """
+    op, spec = case.op, case.spec
+    may: Array = np.zeros(spec.output_shape(op), bool)
+    if op == "im2col":
+        may |= _reads(op, spec, arrays, one).any(axis=1, keepdims=True)
+    elif op == "col2im":
+        window = np.zeros(spec.columns_shape)
+        window[one.place[0], :, one.place[2]] = 1
+        may |= by_taps.run(op, spec, window) > 0
+    elif op == "conv2d_input_grad" and one.which == 1:
+        group = one.place[0] // (spec.out_channels // spec.groups)
+        may[:, group * (spec.in_channels // spec.groups) + one.place[1]] = True
+    elif op == "conv2d" and one.which == 0 and spec.dilation != (1, 1):
+        dense = replace(spec, kernel_size=spec.reach, dilation=(1, 1))
+        may |= _reads(op, dense, [arrays[0], np.ones(dense.w_shape, arrays[1].dtype), arrays[2]], one)
+    return may

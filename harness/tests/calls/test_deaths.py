@@ -9,8 +9,8 @@ import pytest
 
 from harness.calls.caller import PLAIN, Conditions
 from harness.geometry.spec import ConvSpec
-from harness.tests.calls.test_in_child import _DEAD, SPEC, opened
-from harness.tests.helpers.children.scripted_children import right, scripted
+from harness.tests.calls.test_in_child import _DEAD
+from harness.tests.helpers.children.scripted_children import SPEC, opened, right, scripted
 
 
 @pytest.mark.parametrize(
