@@ -18,6 +18,7 @@ from harness import ConvSpec, Op
 
 jax.config.update("jax_enable_x64", True)
 numerics = "gemm"
+subnormals = "flushed"  # as XLA sets the processor
 
 
 def info() -> dict[str, str]:
