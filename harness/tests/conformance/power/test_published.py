@@ -34,6 +34,8 @@ def test_the_page_shows_the_committed_run() -> None:
     assert published.MARKS.replaced(page, published.markdown(report)) == page
     assert report.controls_passed == report.controls > 20
     assert report.faults > 2000
+    said = f"{report.killed:,} of {report.faults - report.equivalent:,}, and {report.controls} right parts pass"
+    assert said in (ROOT / "conformance/README.md").read_text(encoding="utf-8")
 
 
 def test_a_table_of_kinds_and_all_of_them() -> None:
