@@ -21,9 +21,11 @@ from conformance.domain.pool import pool
 from harness.calls.caller import Caller
 from harness.contract.adapter import NOT_IMPLEMENTED
 from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.oracle import data
 
 _OF_OTHER_DTYPES = 80  # the most telling ones
 _OF_A_CHECK = 3
+RAISED = "raised"  # what is told of an answer that never came begins with it
 _OF_EMPTY = 4  # chosen geometries one is asked without images
 _LITTLE, _OF_LITTLE = 20_000, 8  # multiply-adds; of so many such one is asked with what is not finite, or for its form
 
@@ -74,17 +76,21 @@ def cases(asked: Iterable[Check], found: Parts, caller: Caller, selection: Selec
 
 def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller, more: bool) -> list[ConvSpec]:
     """What is asked beyond the check's own geometries; `more` is for an op of its own, in its main dtype."""
-    claims, specs = _claims(caller, op, dtype), part.choice.specs
     if check.id == DOMAIN:
         return part.specs
-    if check.id == EMPTY_BATCH and more:
-        twins = dict.fromkeys(replace(spec, batch=0) for spec in specs[::_OF_EMPTY])
-        return [spec for spec in twins if spec not in EMPTY and claims(spec)]
-    if check.id in (NONFINITE, CONTIGUOUS) and more:
-        return [spec for spec in specs if check.fits(op, spec) and spec.macs <= _LITTLE][::_OF_LITTLE]
-    if not check.standing or any(map(claims, check.specs(op))):
+    if not check.standing:
         return []
-    return [spec for spec in specs if check.fits(op, spec)][:_OF_A_CHECK]
+    claims, specs = _claims(caller, op, dtype), part.choice.specs
+    if check.id == EMPTY_BATCH:
+        twins = dict.fromkeys(replace(spec, batch=0) for spec in specs)
+        specs = [spec for spec in twins if spec not in EMPTY and claims(spec)]
+    fit = [spec for spec in specs if check.fits(op, spec) and data.can_be_exact(op, spec, dtype)]
+    further: list[ConvSpec] = []
+    if check.id == EMPTY_BATCH and more:
+        further = fit[::_OF_EMPTY]
+    if check.id in (NONFINITE, CONTIGUOUS) and more:
+        further = [spec for spec in fit if spec.macs <= _LITTLE][::_OF_LITTLE]
+    return further or ([] if any(map(claims, check.specs(op))) else fit[:_OF_A_CHECK])
 
 
 def _part(caller: Caller, op: Op, dtype: str, before: Mapping[str, Part]) -> Part | None:
@@ -129,4 +135,4 @@ def refusal(caller: Caller, op: Op, spec: ConvSpec, dtype: str) -> str | None:
     try:
         return caller.unsupported(op, spec, dtype)
     except (Exception, SystemExit) as error:
-        return f"raised {type(error).__name__}"
+        return f"{RAISED} {type(error).__name__}"

@@ -82,7 +82,7 @@ def _left_out(selection: Selection, named: Sequence[Check]) -> str:
             + " on the geometries of --shape" * bool(selection.specs)
         )
     if ids == [DOMAIN] and not selection.specs:
-        return f"{DOMAIN} is for backends that refuse what all are asked on; this one does all of it"
+        return f"the backend does nothing of it, or none of its geometries of {DOMAIN} fits"
     if selection.specs:
         shapes = ", ".join(map(str, selection.specs))
         return f"{what} has no case on {shapes}, as it asks for other geometries"

@@ -22,7 +22,8 @@ for groups in (1, 2):
     if not child:
         try:
             weight_gradient(groups)
-        except ValueError as error:
+        except Exception as error:
             print(f"{groups} groups: {error}", flush=True)
         os._exit(0)
-    print(f"{groups} groups: ended by signal {os.waitpid(child, 0)[1]}")
+    signal = os.waitpid(child, 0)[1] & 127
+    print(f"{groups} groups: ended by {f'signal {signal}' if signal else 'itself'}")

@@ -9,6 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any
 
 from msgspec import Struct, structs
@@ -28,7 +29,8 @@ from harness.geometry.spec import ConvSpec, Op
 MEMORY = 2 * 2**30  # bytes beyond what the loaded backend and the arrays of a call hold
 _AT_ONCE = 250  # geometries in a question
 _MOST_ANSWERS = 100_000  # remembered: the grid asks two million questions, each once
-_ROUNDS = 20  # of repeated calls, for an answer
+_ROUNDS = 20  # of repeated calls, for an answer, at most
+_MADE = 5  # calls for an answer of which each may take as long as a call may; of more there is only a guess
 _MOST_DEATHS = 3  # of an op, or of `unsupported`; one hang is enough
 _POISON = "165"
 _UNSUPPORTED = "unsupported"
@@ -106,14 +108,18 @@ class InChild:
     def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
         """See `Caller`. A death is that of each; some are made for each answer, as an answer has a deadline."""
         kept: list[CallResult] = []
-        step = _ROUNDS * len(calls)
-        for before in range(0, times, step):
-            results = self._called(calls, _several(calls, "repeat", min(step, times - before)), made=step)
-            results = results if len(results) == len(calls) else results * len(calls)
+        before, rounds = 0, 1  # the first shows how many there is time for
+        while before < times:
+            step, start = min(rounds * len(calls), times - before), time.monotonic()
+            results = self._called(calls, _several(calls, "repeat", step), made=step)
+            if len(results) < len(calls):
+                results = [copy(results[0]) for _ in calls]
             pairs = zip(kept or results, results, strict=True)
             kept = [_later(*pair, before, number) for number, pair in enumerate(pairs, 1)]
             if any(one.error or one.differs for one in kept):
                 break
+            before += step
+            rounds = max(1, min(_ROUNDS, int(rounds * self._deadline / 4 / max(time.monotonic() - start, 1e-6))))
         return kept
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
@@ -151,6 +157,7 @@ class InChild:
         ops = {one.op for one in calls}
         usual = self._deadline if ops <= self._ops_called else self._deadline * FIRST_CALL
         patience = (self.pace.patience(op, spec, _dtype(message, given)) for op, spec, given, _ in calls)
+        usual *= min(made, _MADE)
         deadline = max(usual, made * max(patience)) if self.pace.knows_something else usual
         self._ops_called |= ops
         arrays = [a for one in calls for a in one.arrays]

@@ -37,6 +37,14 @@ def everywhere(op: Op, spec: ConvSpec, out: Any, arrays: tuple[Any, ...]) -> Any
     return out if all(np.isfinite(a).all() for a in arrays if a is not None) else out * np.nan
 
 
+def test_zero_times_infinity_is_no_infinity() -> None:
+    def spread(op: Op, spec: ConvSpec, out: Any, arrays: tuple[Any, ...]) -> Any:
+        return np.where(np.isinf(out).any(axis=1, keepdims=True), np.inf, out).astype(out.dtype)
+
+    status, text = told(result(spread), f"contract.nonfinite/im2col/float32/{_CASES['im2col']}")
+    assert (status, text.startswith("inf at ")) == ("fail", True)
+
+
 @pytest.mark.parametrize("op", _CASES)
 def test_it_may_spread_in_the_window_or_the_channel_and_no_farther(op: Op) -> None:
     case = f"contract.nonfinite/{op}/float32/{_CASES[op]}"

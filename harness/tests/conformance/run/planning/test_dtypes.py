@@ -18,6 +18,7 @@ from conformance.domain.pool import pool
 from conformance.run.plan import plan
 from harness.calls.caller import Arrays, CallResult, Conditions
 from harness.contract.protocol import DTYPES
+from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.suite.fakes import FakeCaller, Refusal, right
 from harness.tests.helpers.suite.scripted import a_check, only
@@ -143,6 +144,34 @@ def test_forms_are_asked_on_some_of_the_domain_of_an_op_of_its_own() -> None:
         assert asked_beyond(check, native=["im2col", "col2im"]) == []
     refuses = lambda op, spec, dtype: None if spec.batch and dtype in DTYPES else "no"  # noqa: E731
     assert asked_beyond("contract.empty_batch", refuses=refuses) == []
+
+
+def test_a_question_that_raises_in_a_further_dtype_is_a_failure() -> None:
+    def raises(op: Op, spec: ConvSpec, dtype: str) -> str | None:
+        if dtype == "float64" and spec == _FIVE[0]:
+            raise KeyError(dtype)
+        return None
+
+    with only(a_check("law.five", _FIVE, ops=_IM2COL)):
+        cases = plan(FakeCaller(refuses=raises), Selection(ops=_IM2COL, dtypes=["float32", "float64"])).cases
+        assert [one.case.spec for one in cases if one.status is Status.FAIL] == [_FIVE[0]]
+
+
+def test_no_check_is_left_without_a_case() -> None:
+    """Of large images alone there are no little ones; of what is derived, and in a further dtype, some without any."""
+    large = asked_beyond(
+        "contract.nonfinite",
+        refuses=lambda op, spec, dtype: "no" if spec.macs < 30_000 or dtype != "float32" else None,
+    )
+    assert 0 < len(large) <= 3
+    square: Refusal = lambda op, spec, dtype: None if spec.kernel_size == (3, 3) and spec.groups == 1 else "no"  # noqa: E731
+    selection = Selection(ops=["conv2d"], dtypes=["float32", "float64"], pattern="contract.empty_batch")
+    natives: list[list[Op]] = [["im2col", "col2im"], ["conv2d"]]
+    for native in natives:
+        cases = [one.case for one in plan(FakeCaller(refuses=square, native=native), selection).cases]
+        claimed = [one for one in cases if square(one.op, one.spec, one.dtype) is None]
+        assert {one.dtype for one in claimed} == {"float32", "float64"}
+        assert all(one.spec.batch == 0 for one in claimed)
 
 
 _ODD, _EVEN = ([spec for spec in [*pool(), *ALL.values()] if spec.input_size[0] % 2 == rest] for rest in (1, 0))
