@@ -29,3 +29,8 @@ for value in (np.inf, np.nan):
     x = np.zeros((1, 1, 2, 2), np.float32)
     x[0, 0, 0, 0] = value
     print(f"a window with {value} gives {conv2d(x, np.ones((1, 1, 2, 2), np.float32), 1).item():.3g}")
+
+try:
+    print("no images give", conv2d(np.zeros((0, 4, 5, 5), np.float32), np.zeros((4, 4, 3, 3), np.float32), 1).shape)
+except SystemError as error:
+    print("no images:", error)

@@ -48,7 +48,8 @@ def test_the_page_shows_the_committed_runs() -> None:
     page = (ROOT / peers.PAGE).read_text(encoding="utf-8")
     table = peers.markdown(runs, (ROOT / peers.VERSIONS).read_text(encoding="utf-8"))
     assert peers.MARKS.replaced(page, table) == page
-    assert {one.backend for one in runs} == peers._PACKAGES.keys()
+    assert {one.backend for one in runs} <= peers._PACKAGES.keys()
+    assert len(runs) > 6
 
 
 def test_each_script_is_there_and_needs_nothing_of_ours() -> None:
