@@ -42,7 +42,7 @@ bytecode: install
 	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -q >/dev/null || true  # what is wrong there is told by the tests
 
-test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; under 3 minutes
+test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; six minutes
 	$(BIN)/python -m pytest -m cuda
 
 test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about two hours
