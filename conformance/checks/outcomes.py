@@ -14,6 +14,8 @@ from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
 from harness.oracle.comparing import mismatch
 
+OTHER_RESULT = "another result than the first time, which was wrong"  # of a call that was made again
+
 
 class Failed(Exception):
     """The backend is wrong; the text says how. What is wrong may be of another grade than what the check judges."""

@@ -20,7 +20,7 @@ from harness.geometry.spec import ConvSpec
 from harness.oracle.comparing import Mismatch, mismatch
 
 DOMAIN = "values.domain"
-_LITTLE = 20_000  # multiply-adds: such a geometry is asked on several kinds of data
+LITTLE = 20_000  # multiply-adds: such a geometry is asked on several kinds of data
 _REPEATING = [name for name in MEMORY_LAYOUTS if name.startswith("broadcast")]  # which cannot hold any values
 ARRANGED = [name for name in MEMORY_LAYOUTS[1:] if name not in _REPEATING]
 
@@ -44,7 +44,7 @@ def domain(subject: BackendUnderTest, case: Case) -> None:
     turn = zlib.crc32(f"{case.op}/{case.spec}".encode())
     case = replace(case, bias=turn % 3 > 0)
     asked = [_filled(subject, case, "wide", PLAIN)]
-    if max(case.spec.macs, case.spec.work("im2col")) <= _LITTLE:
+    if max(case.spec.macs, case.spec.work("im2col")) <= LITTLE:
         asked += _more(subject, case, turn)
     for outcome, one in zip(subject.outcomes([one.call for one in asked]), asked, strict=False):
         if one.call.conditions.layout != "C" and outcome.error and not outcome.died:

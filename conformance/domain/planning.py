@@ -14,7 +14,7 @@ from conformance.checks.contract.form import EMPTY, EMPTY_BATCH
 from conformance.checks.contract.memory import CONTIGUOUS
 from conformance.checks.contract.nonfinite import NONFINITE
 from conformance.checks.registration import Check
-from conformance.checks.values_domain import DOMAIN
+from conformance.checks.values_domain import DOMAIN, LITTLE
 from conformance.domain.dtypes import FLOATS
 from conformance.domain.part import Claims, Part, part_of, whole
 from conformance.domain.pool import pool
@@ -27,9 +27,7 @@ _OF_OTHER_DTYPES = 80  # the most telling ones
 _OF_A_CHECK = 3
 RAISED = "raised"  # what is told of an answer that never came begins with it
 _OF_EMPTY = 4  # chosen geometries one is asked without images
-_LITTLE, _OF_LITTLE = 20_000, 8  # multiply-adds; of so many such one is asked with what is not finite, or for its form
-
-
+_OF_LITTLE = 8  # chosen ones of little work one is asked with what is not finite, or for its form
 Parts = Mapping[Op, Mapping[str, Part]]
 
 
@@ -89,7 +87,7 @@ def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller, mo
     if check.id == EMPTY_BATCH and more:
         further = fit[::_OF_EMPTY]
     if check.id in (NONFINITE, CONTIGUOUS) and more:
-        further = [spec for spec in fit if spec.macs <= _LITTLE][::_OF_LITTLE]
+        further = [spec for spec in fit if spec.macs <= LITTLE][::_OF_LITTLE]
     return further or ([] if any(map(claims, check.specs(op))) else fit[:_OF_A_CHECK])
 
 

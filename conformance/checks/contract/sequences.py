@@ -14,7 +14,7 @@ import numpy as np
 from conformance.cases.case import Case
 from conformance.cases.data import case_data
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks.outcomes import Failed
+from conformance.checks.outcomes import OTHER_RESULT, Failed
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import Conditions, OneCall
@@ -97,7 +97,7 @@ def concurrent(subject: BackendUnderTest, case: Case) -> None:
     for one, got, made in zip(mixed, results, subject.calls[-len(mixed) :], strict=True):
         difference = mismatch(got, case_data.exact_expected(one))
         if difference or made.outcome.differs:
-            said = difference or "another result than the first time, which was wrong"
+            said = difference or OTHER_RESULT
             raise Failed(f"{one.op} on {one.spec}, among {len(jobs)} different calls at once: {said}")
 
 

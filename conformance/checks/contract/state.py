@@ -9,7 +9,7 @@ from conformance.cases.case import Case
 from conformance.cases.data import case_data
 from conformance.cases.neighbours import neighbours
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks.outcomes import Failed, Refused
+from conformance.checks.outcomes import OTHER_RESULT, Failed, Refused
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import Conditions, OneCall
@@ -113,7 +113,7 @@ def many_calls(subject: BackendUnderTest, case: Case) -> None:
         difference = mismatch(got, right)
         time = subject.calls[number].outcome.differs
         if difference or time:
-            said = difference or "another result than the first time, which was wrong"
+            said = difference or OTHER_RESULT
             raise Failed(f"{case.op}, call {time or number + 1} of {_TIMES:,}: {said}")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.geometry.layers import read_layers
+from harness.tests.helpers.committed import committed
 
 _ROOT = Path(__file__).resolve().parents[3]
 _README = (_ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,14 +58,11 @@ def test_its_table_is_that_of_the_committed_results(tmp_path: Path) -> None:
     from harness.report import headline
     from harness.report.measured.load import load
 
-    command = ["git", "-C", str(_ROOT), "ls-files", "results/runs"]
-    committed = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-    if not committed:
-        pytest.skip("not a git checkout with results")
-    for name in committed:
+    kept = committed("results/runs")
+    for name in kept:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(_ROOT / name, tmp_path / name)
-    (machine,) = {Path(name).parent.name for name in committed}
+    (machine,) = {Path(name).parent.name for name in kept}
     assert headline.MARKS.replaced(_README, headline.markdown(load(tmp_path / "results", machine))) == _README
 
 

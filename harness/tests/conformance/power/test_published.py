@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import msgspec
@@ -11,6 +10,7 @@ import pytest
 from conformance.power import published
 from conformance.power.generator import faults
 from conformance.power.records import FaultReport, KindReport, PowerReport, Survivor
+from harness.tests.helpers.committed import committed
 from harness.tests.helpers.imports import ROOT
 
 
@@ -26,9 +26,7 @@ def _report(**more: object) -> PowerReport:
 
 
 def test_the_page_shows_the_committed_run() -> None:
-    command = ["git", "-C", str(ROOT), "ls-files", "results/faults"]
-    if not subprocess.run(command, capture_output=True, text=True, check=False).stdout:
-        pytest.skip("not a git checkout with results")
+    assert committed("results/faults")
     report = published.read(ROOT / published.FOLDER)
     page = (ROOT / published.PAGE).read_text(encoding="utf-8")
     assert published.MARKS.replaced(page, published.markdown(report)) == page

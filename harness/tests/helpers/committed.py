@@ -1,0 +1,18 @@
+"""Results that are kept in the repository: where there are none, as in an archive of it, a test of them has no meaning."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from harness.tests.helpers.imports import ROOT
+
+
+def committed(folder: str) -> list[str]:
+    """The files of a folder that are in the repository. Skips the test where there are none."""
+    command = ["git", "-C", str(ROOT), "ls-files", folder]
+    found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    if not found:
+        pytest.skip("not a git checkout with results")
+    return found
