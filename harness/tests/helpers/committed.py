@@ -1,4 +1,4 @@
-"""Results that are kept in the repository: where there are none, as in an archive of it, a test of them has no meaning."""
+"""Results that are kept in the repository: in an archive of it there are none, and a test of them has no meaning."""
 
 from __future__ import annotations
 
