@@ -69,8 +69,12 @@ OPTIONS = {
     ],
     "compare": [
         _BACKENDS, _SHAPES, _BATCH, _OPS, _DTYPES,
-        Option("--pairs", "N", 11, "interleaved pairs a layer; fewer for calls that take seconds"),
+        Option("--pairs", "N", 30, "interleaved pairs a layer, shared by the processes; fewer for calls that take "
+               "seconds"),
+        Option("--processes", "N", 3, "fresh processes, which have to agree; what is unclear is measured in up to as "
+               "many again"),
         _THREADS, _ALLOCATOR, _JSON,
+        Option("--results", "DIR", None, "also keep what is measured, as a run file in this results folder"),
     ],
     "report": [
         Option("--out", "DIR", Path("results/report"), "folder of the report"),
