@@ -81,6 +81,11 @@ OPTIONS = {
         _RESULTS,
         Option("--machine", "NAME", None, "machine to report on; default: the one measured last"),
     ],
+    "diff": [
+        Option("", "A", None, "what `check --json`, `compare --json` or `bench` wrote before"),
+        Option("", "B", None, "the same kind of file, written later"),
+        _JSON,
+    ],
     "faults": [
         Option("--kinds", "GLOB", None, "only faults of these kinds"),
         Option("--sample", "N", 0, "so many, drawn at random; 0: all"),
@@ -98,6 +103,8 @@ SAID = {
     "interrupted.",
     "compare": "Backend against backend: the first named against each of the others, in interleaved pairs.",
     "report": "Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown.",
+    "diff": "What changed? Newly failing, passing, refused; slower and faster. Exit code 1 if anything fails or is "
+    "slower.",
     "faults": "How strong is the suite? Judges thousands of faulty implementations with it, and lists those that it "
     "misses.",
 }
