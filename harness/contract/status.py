@@ -96,6 +96,11 @@ class Speed(_Ranked):
     SAME = "same", "the whole interval is within a small band around 1", "", "same"
     FASTER = "faster", "every process saw it faster, by more than the noise of the machine", "green", "faster"
 
+    @property
+    def turned(self) -> Speed:
+        """What the same times say of the other backend."""
+        return {Speed.SLOWER: Speed.FASTER, Speed.FASTER: Speed.SLOWER}.get(self, self)
+
 
 class CellStatus(_Ranked):
     """What became of one cell of a measurement: a backend, op, dtype and layer. `marker` is its letter in a chart."""

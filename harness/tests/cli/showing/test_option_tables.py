@@ -99,7 +99,7 @@ OPTIONS = {
 SAID = {
     "backends": "Every registered backend: available or why not, device, versions, claimed ops and dtypes.",
     "check": "Is it right? Runs the conformance suite; without a name, on every registered backend.",
-    "bench": "How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if "
+    "bench": "How fast is it? Measures and keeps every cell, lets asv record the run, shows it; continues if "
     "interrupted.",
     "compare": "Backend against backend: the first named against each of the others, in interleaved pairs.",
     "report": "Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown.",
