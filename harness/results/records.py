@@ -130,9 +130,9 @@ class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
     checked_points: Count = 0
     first_seconds: Seconds | None = None
     first_in_process: bool = False
+    process: Count = 0  # which of the processes that measured it in turn
     samples: list[Seconds] = field(default_factory=list)
     repetitions: Count = 0
-    process: Count = 0  # which of the processes that measured it in turn
 
 
 class RunEnd(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):
