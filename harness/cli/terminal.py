@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from types import TracebackType
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,6 +18,14 @@ from rich.text import Text
 from harness.cli import streams
 from harness.contract.status import Verdict
 from harness.telling import plain
+
+
+class Styled(NamedTuple):
+    """A cell of a table in a style of Rich."""
+
+    text: str
+    style: str
+
 
 _COLOURS: dict[str, str] = {"available": "green", **{verdict.value: verdict.colour for verdict in Verdict}}
 _SILENT = 2.0  # seconds that anything may take without a word
@@ -85,12 +94,16 @@ class Ticker:
             say(f"{self._what}: {self._done} of {self._total} ({self._last - self._start:.0f} s) {text}")
 
 
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str | Styled]]) -> None:
     """A table on stdout, as wide as its text where stdout is no terminal."""
     console = Console(width=None if sys.stdout.isatty() else 10_000, soft_wrap=not sys.stdout.isatty())
     grid = Table(title=plain(title), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for name in header:
         grid.add_column(name, overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(plain(cell), style=_COLOURS.get(cell, "")) for cell in row))
+        grid.add_row(*(Text(plain(cell.text), style=cell.style) for cell in map(_styled, row)))
     console.print(grid)
+
+
+def _styled(cell: str | Styled) -> Styled:
+    return cell if isinstance(cell, Styled) else Styled(cell, _COLOURS.get(cell, ""))

@@ -87,6 +87,21 @@ class Verdict(_Ranked):
         return (cls.PASS, cls.DEVIATES, cls.FAIL, cls.INCOMPLETE, cls.UNAVAILABLE)
 
 
+class Speed(_Ranked):
+    """What paired times say of one backend against another, seen from the first."""
+
+    SLOWER = "slower", "every process saw it slower, by more than the noise of the machine", "bold red", "slower"
+    UNCLEAR = "unclear", "the noise is too large to tell", "yellow", "unclear"
+    NO_DATA = "no_data", "one side has no time", "dim", "no data"
+    SAME = "same", "the whole interval is within a small band around 1", "", "same"
+    FASTER = "faster", "every process saw it faster, by more than the noise of the machine", "green", "faster"
+
+    @property
+    def turned(self) -> Speed:
+        """What the same times say of the other backend."""
+        return {Speed.SLOWER: Speed.FASTER, Speed.FASTER: Speed.SLOWER}.get(self, self)
+
+
 class CellStatus(_Ranked):
     """What became of one cell of a measurement: a backend, op, dtype and layer. `marker` is its letter in a chart."""
 

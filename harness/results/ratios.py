@@ -1,4 +1,4 @@
-"""Backend against backend: paired ratios with their intervals, as rows and as geometric means over layers."""
+"""Backend against backend: paired ratios with their intervals and verdicts, as rows and as means over layers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Iterable, Sequence
 from statistics import geometric_mean, median
 from typing import NamedTuple
 
-from harness.contract.status import CellStatus
+from harness.contract.status import CellStatus, Speed
 from harness.geometry.spec import ConvSpec, Op
-from harness.results.intervals import median_interval
+from harness.results.paired import LEAST_FLOOR, PairedTimes, log_ratios, paired
 from harness.results.rates import by_backend, rates
 from harness.results.records import BackendFacts, Ceilings, Cell, ComparisonMean, ComparisonRow
+from harness.results.words import plural
+
+_ByProcess = dict[int, Cell]
+BASELINES = ("torch_native", "numpy_fancy", "torch_native_cuda")  # the first that was measured
 
 
 def rows(
@@ -18,23 +22,23 @@ def rows(
     names: Sequence[str],
     backends: Sequence[BackendFacts] = (),
     ceilings: Sequence[Ceilings] = (),
+    floor: float = LEAST_FLOOR,
 ) -> list[ComparisonRow]:
     """One row per op, dtype, layer and other backend: ratio = time of a / time of b, a = the first name.
 
     Below 1, a is faster. A row without a ratio carries the status and reason of the side that has no time. A backend
-    that has `ceilings` of its own also has its share of the nearer one.
+    that has `ceilings` of its own also has its share of the nearer one. `floor` is the noise of the machine.
     """
     a, others = names[0], names[1:]
     limits, numerics = by_backend(ceilings), {b.backend: b.numerics for b in backends}
-    groups: dict[str, dict[str, Cell]] = {}
+    groups: dict[str, dict[str, _ByProcess]] = {}
     for cell in cells:
-        groups.setdefault(cell.group, {})[cell.backend] = cell
-    return [
-        _row(group[a], group[b], *(_share(group[n], limits.get(n), numerics.get(n)) for n in (a, b)))
-        for group in groups.values()
-        for b in others
-        if {a, b} <= group.keys()
-    ]
+        groups.setdefault(cell.group, {}).setdefault(cell.backend, {})[cell.process] = cell
+    found = []
+    for group in groups.values():
+        sides = {name: _side(group[name], limits.get(name), numerics.get(name)) for name in names if name in group}
+        found += [_row(sides[a], sides[b], floor) for b in others if a in sides and b in sides]
+    return found
 
 
 def geomeans(table: Sequence[ComparisonRow]) -> list[ComparisonMean]:
@@ -52,34 +56,71 @@ def geomeans(table: Sequence[ComparisonRow]) -> list[ComparisonMean]:
     ]
 
 
+def noise_floor(itself: Iterable[ComparisonRow]) -> float:
+    """What this machine makes of no difference at all, as a fraction: from rows of a backend against itself."""
+    return max([LEAST_FLOOR, *(max(r.high, 1 / r.low) - 1 for r in itself if r.low is not None and r.high is not None)])
+
+
+def baseline(measured: Sequence[str]) -> str:
+    """The backend that the others are compared with: torch, else NumPy, else the first that was measured."""
+    return next((name for name in BASELINES if name in measured), measured[0] if measured else "")
+
+
 def paired_ratios(a: Sequence[float], b: Sequence[float]) -> list[float]:
     """Ratios of samples of the same round; both must come from the same group."""
     return [mine / theirs for mine, theirs in zip(a, b, strict=False)]
 
 
-class _Share(NamedTuple):
-    """Of the nearer ceiling, and which it is; both None where there is no time or no ceiling."""
+class _Side(NamedTuple):
+    """One backend of a group: its cells by process, what stands for them, its median time, its share of a ceiling."""
 
-    share: float | None = None
-    bound: str | None = None
-
-
-def _share(cell: Cell, limits: Ceilings | None, numerics: str | None) -> _Share:
-    if limits is None or not cell.samples:
-        return _Share()
-    found = rates(cell.op, ConvSpec.parse(cell.spec), cell.dtype, median(cell.samples), limits, numerics)
-    return _Share(found.share, found.bound)
+    cells: _ByProcess
+    cell: Cell  # the first of the worst status
+    seconds: float | None
+    share: float | None = None  # of the nearer ceiling
+    bound: str | None = None  # which that is
 
 
-def _row(a: Cell, b: Cell, of_a: _Share, of_b: _Share) -> ComparisonRow:
-    ratios = paired_ratios(a.samples, b.samples) if a.group == b.group else []
-    ratio, low, high = median_interval(ratios) if ratios else (None, None, None)
-    lacking = next((cell for cell in (a, b) if cell.status is not CellStatus.OK), None)
+def _side(cells: _ByProcess, limits: Ceilings | None, numerics: str | None) -> _Side:
+    worst = CellStatus.worst(cell.status for cell in cells.values())
+    cell = next(cell for cell in cells.values() if cell.status is worst)
+    samples = [seconds for one in cells.values() for seconds in one.samples]
+    if worst is not CellStatus.OK or not samples:
+        return _Side(cells, cell, None)
+    took = median(samples)
+    if limits is None:
+        return _Side(cells, cell, took)
+    found = rates(cell.op, ConvSpec.parse(cell.spec), cell.dtype, took, limits, numerics)
+    return _Side(cells, cell, took, found.share, found.bound)
+
+
+def _row(a: _Side, b: _Side, floor: float) -> ComparisonRow:
+    found, lacking = None, next((one.cell for one in (a, b) if one.cell.status is not CellStatus.OK), None)
+    if lacking is None:
+        both = sorted(a.cells.keys() & b.cells.keys())
+        found = paired(log_ratios(a.cells[n].samples, b.cells[n].samples) for n in both)
+    verdict = Speed.NO_DATA if found is None else found.against(floor)
+    reason = "" if lacking is None else f"{lacking.backend}: {lacking.reason}"
+    if found is not None and verdict is Speed.UNCLEAR:
+        reason = _why_unclear(found, floor)
+    one = a.cell
     return ComparisonRow(
-        op=a.op, dtype=a.dtype, shape=a.layer, spec=a.spec, a=a.backend, b=b.backend, ratio=ratio, low=low, high=high,
-        pairs=len(ratios), a_seconds=median(a.samples) if a.samples else None,
-        b_seconds=median(b.samples) if b.samples else None, checked_points=min(a.checked_points, b.checked_points),
-        status=CellStatus.OK if lacking is None else lacking.status,
-        reason="" if lacking is None else f"{lacking.backend}: {lacking.reason}",
-        a_share=of_a.share, a_bound=of_a.bound, b_share=of_b.share, b_bound=of_b.bound,
+        op=one.op, dtype=one.dtype, shape=one.layer, spec=one.spec, a=one.backend, b=b.cell.backend,
+        ratio=found.ratio if found else None, low=found.low if found else None, high=found.high if found else None,
+        pairs=found.pairs if found else 0, a_seconds=a.seconds, b_seconds=b.seconds,
+        checked_points=min(one.checked_points, b.cell.checked_points),
+        status=CellStatus.OK if lacking is None else lacking.status, reason=reason,
+        a_share=a.share, a_bound=a.bound, b_share=b.share, b_bound=b.bound, verdict=verdict,
+        processes=len(found.sides) if found else 0,
     )  # fmt: skip
+
+
+def _why_unclear(found: PairedTimes, floor: float) -> str:
+    """What keeps a verdict away, in one line."""
+    measured = f"{plural(found.pairs, 'pair')} in {plural(len(found.sides), 'process', 'processes')}"
+    if len(found.sides) > 1 and min(found.sides) < 1 < max(found.sides) and not found.low < 1 < found.high:
+        return f"{measured}, which do not agree on who is faster"
+    if found.low < 1 < found.high:
+        half = (found.high / found.low) ** 0.5 - 1
+        return f"{measured}, and the interval is still ±{100 * half:.0f} %: the machine is busy, or the calls vary"
+    return f"{measured}: the difference is not clear of the noise of {100 * floor:.1f} %"

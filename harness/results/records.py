@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from harness.contract.status import CellStatus
+from harness.contract.status import CellStatus, Speed
 from harness.geometry.spec import Op
 
 SCHEMA = 1
@@ -130,6 +130,7 @@ class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
     checked_points: Count = 0
     first_seconds: Seconds | None = None
     first_in_process: bool = False
+    process: Count = 0  # which of the processes that measured it in turn
     samples: list[Seconds] = field(default_factory=list)
     repetitions: Count = 0
 
@@ -144,7 +145,10 @@ Line = RunHeader | BackendFacts | Ceilings | Cell | RunEnd
 
 
 class ComparisonRow(Struct, frozen=True, kw_only=True):
-    """One op, dtype, layer and pair: ratio = time of a / time of b, so below 1 a is faster; None without both times."""
+    """One op, dtype, layer and pair: ratio = time of a / time of b, so below 1 a is faster; None without both times.
+
+    `reason` says why there is no ratio, or no clear verdict. A document older than `verdict` has none.
+    """
 
     op: Op
     dtype: str
@@ -165,6 +169,8 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
     a_bound: str | None = None
     b_share: float | None = None
     b_bound: str | None = None
+    verdict: Speed | None = None
+    processes: int = 1
 
 
 class ComparisonMean(Struct, frozen=True, kw_only=True):
@@ -188,7 +194,10 @@ class Unmeasured(Struct, frozen=True, kw_only=True):
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
-    """The document of `harness compare --json`; `partial` if it was interrupted, with all that it then lacks."""
+    """The document of `harness compare --json`; `partial` if it was interrupted, with all that it then lacks.
+
+    `noise_floor` is a fraction, from the rows of the first backend `against_itself`.
+    """
 
     schema: int
     machine: Machine
@@ -199,3 +208,5 @@ class Comparison(Struct, frozen=True, kw_only=True):
     geomean: list[ComparisonMean]
     partial: bool = False
     missing: list[Unmeasured] = field(default_factory=list)
+    noise_floor: float | None = None
+    against_itself: list[ComparisonRow] = field(default_factory=list)

@@ -100,10 +100,10 @@ def header_of(path: Path, records: Iterator[Line]) -> RunHeader:
     return first
 
 
-def open_run(folder: Path, plan: PlanRecord, machine: Machine) -> RunFile:
+def open_run(folder: Path, plan: PlanRecord, machine: Machine, new: bool = False) -> RunFile:
     """The unfinished file of the same plan, machine and code if there is one, else a new file with its `run` line.
 
-    One that another process is writing is left to it: two runs at once have a file each.
+    One that another process is writing is left to it: two runs at once have a file each. `new` continues none.
     Raises `ResultsError` if the folder cannot be written.
     """
     home = folder / machine.name
@@ -111,7 +111,7 @@ def open_run(folder: Path, plan: PlanRecord, machine: Machine) -> RunFile:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResultsError(f"results folder {str(home)!r} cannot be written: {error.strerror}") from error
-    for path in sorted(home.glob("*.jsonl"), reverse=True):
+    for path in [] if new else sorted(home.glob("*.jsonl"), reverse=True):
         if _continues(path, plan, machine) and _claim(path):
             _drop_torn_line(path)
             return RunFile(path)

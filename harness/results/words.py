@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+from harness.contract.status import Speed
+
 _UNITS = (("us", 1e-6, 1e-3), ("ms", 1e-3, 1.0), ("s", 1.0, 120.0), ("min", 60.0, 7200.0), ("h", 3600.0, math.inf))
 
 
@@ -69,6 +71,15 @@ def compared(ratio: float) -> str:
     return text if text != "same" or per_cent == 0 else f"{per_cent} % {'faster' if ratio < 1 else 'slower'}"
 
 
+def verdict(found: Speed, ratio: float) -> str:
+    """A verdict as people say it, with how much where it is one of speed.
+
+    >>> verdict(Speed.FASTER, 0.172), verdict(Speed.SLOWER, 1.04), verdict(Speed.UNCLEAR, 1.2)
+    ('5.8x faster', '4 % slower', 'unclear')
+    """
+    return compared(ratio) if found in (Speed.FASTER, Speed.SLOWER) else found.marker
+
+
 def judged(ratio: float, low: float, high: float) -> str:
     """As `compared`, but "same" where the interval of the ratio holds 1."""
     return "same" if low <= 1 <= high else compared(ratio)
@@ -94,10 +105,10 @@ def share(value: float) -> str:
     return f"{100 * value:.1f} %" if value < 0.0995 else f"{100 * value:.0f} %"
 
 
-def plural(count: int, word: str) -> str:
-    """A number with its noun.
+def plural(count: int, word: str, more: str = "") -> str:
+    """A number with its noun; `more` is a plural that is not made with an s.
 
-    >>> plural(1, "layer"), plural(3, "layer")
-    ('1 layer', '3 layers')
+    >>> plural(1, "layer"), plural(3, "layer"), plural(2, "process", "processes")
+    ('1 layer', '3 layers', '2 processes')
     """
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{count} {word}" if count == 1 else f"{count} {more or word + 's'}"

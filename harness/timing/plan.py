@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +48,7 @@ class Group(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure; `barred` are backends that must not be timed, by name, and why."""
+    """What to measure; `barred` are backends that must not be timed, by name, and why; `left_out` are single cells."""
 
     shapes: str
     layers: Sequence[Layer]
@@ -61,6 +61,7 @@ class Plan:
     rounds: int = DEFAULT_ROUNDS
     batch: int | None = None  # images of every layer, where they replace the layers' own
     barred: Mapping[str, str] = field(default_factory=dict)
+    left_out: Set[tuple[str, str, str, str]] = frozenset()  # (op, dtype, layer, backend)
 
     def record(self) -> PlanRecord:
         """The plan as written to the run file; equal plans give equal records."""
@@ -74,19 +75,22 @@ class Plan:
     @property
     def cells(self) -> int:
         """How many cells there are."""
-        return len(self.layers) * len(self.ops) * len(self.dtypes) * len(self.backends)
+        return len(self.layers) * len(self.ops) * len(self.dtypes) * len(self.backends) - len(self.left_out)
 
     def groups(self, run: str, machine: Machine) -> Iterator[Group]:
-        """One for each layer, dtype and op, in the order in which they are measured.
+        """One for each layer, dtype and op, in the order in which they are measured; none where all is left out.
 
         Its key has the layer's name, which is unique in a plan: two layers of one geometry are two groups.
         """
         for layer in self.layers:
             for dtype in self.dtypes:
                 for op in self.ops:
+                    names = [t.name for t in self.backends if (op, dtype, layer.name, t.name) not in self.left_out]
+                    if self.backends and not names:
+                        continue
                     yield Group(
                         run=run, group=f"{run}/{op}/{dtype}/{layer.name}", op=op, dtype=dtype, layer=layer.name,
-                        spec=str(layer.spec), backends=[target.name for target in self.backends],
+                        spec=str(layer.spec), backends=names,
                         threads=self.threads, allocator=self.allocator, budget=self.budget, rounds=self.rounds,
                         gap=_SPINNING_GAP if self.threads > 1 else 0.0, machine=machine.name,
                         commit=machine.code.commit,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import exit_codes, terminal
+from harness.cli.measured import bench_table
 from harness.cli.measuring import without_wrong_ones
 from harness.cli.options import (
     Allocator,
@@ -29,6 +30,7 @@ from harness.contract import targets
 from harness.contract.status import CellStatus
 from harness.geometry.spec import OPS
 from harness.results.records import Cell
+from harness.results.words import plural
 from harness.results.writing import require_folder
 from harness.timing import asv_bridge, run
 from harness.timing.plan import DEFAULT_BUDGET, Plan
@@ -53,7 +55,7 @@ def bench(
     ),
     asv: Annotated[bool, typer.Option(help="let asv record the run")] = True,
 ) -> None:
-    """How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if interrupted."""
+    """How fast is it? Measures and keeps every cell, lets asv record the run, shows it; continues if interrupted."""
     require_folder(out / "runs")
     asked = targets.resolve_all(names or targets.names())
     plan = without_wrong_ones(
@@ -84,5 +86,6 @@ def bench(
         if not why:
             terminal.say("asv records the run ..")
         terminal.say(why or asv_bridge.record(file.path))
+    bench_table.show(cells, f"{plural(threads, 'thread')}, {allocator} allocator")
     print(file.path)
     raise typer.Exit(exit_codes.of_cells(cells, {target.name for target in asked} if names else ()))

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
+from msgspec import structs
 
-from harness.cli import comparison_table, exit_codes, outputs, terminal
+from harness.cli import exit_codes, outputs, terminal
+from harness.cli.measured import comparison_table
+from harness.cli.measured.repeating import Comparing, rounds
 from harness.cli.measuring import without_wrong_ones
 from harness.cli.options import (
     Allocator,
@@ -25,20 +30,35 @@ from harness.cli.options import (
     chosen_dtypes,
     chosen_layers,
     chosen_ops,
+    folder,
     whole,
 )  # fmt: skip
 from harness.contract import targets
 from harness.geometry.layers import file_at
 from harness.geometry.spec import OPS
-from harness.results import machine, ratios
-from harness.results.records import SCHEMA, BackendFacts, Ceilings, Cell, Comparison, ComparisonRow, Unmeasured
+from harness.results import machine, ratios, run_files
+from harness.results.records import (
+    SCHEMA,
+    BackendFacts,
+    Ceilings,
+    Cell,
+    Comparison,
+    ComparisonRow,
+    RunEnd,
+    Unmeasured,
+)
+from harness.results.run_files import RunFile
 from harness.results.words import plural
-from harness.timing import run
-from harness.timing.plan import DEFAULT_ROUNDS, Plan
+from harness.results.writing import require_folder
+from harness.timing.plan import Plan
 
-_BUDGET = 30.0  # seconds a cell
+_BUDGET = 45.0  # seconds a cell, in all processes
 _MOST_PAIRS = 10_000
-_FEWER = "interleaved pairs a layer; fewer for calls that take seconds"
+_MOST_PROCESSES = 100
+_PAIRS, _PROCESSES = 30, 3
+_FEWER = "interleaved pairs a layer, shared by the processes; fewer for calls that take seconds"
+_FRESH = "fresh processes, which have to agree; what is unclear is measured in up to as many again"
+_KEPT = "also keep what is measured, as a run file in this results folder"
 
 
 def compare(
@@ -47,49 +67,47 @@ def compare(
     batch: Batch = None,
     ops: Ops = None,
     dtype: Dtypes = None,
-    pairs: Annotated[int, typer.Option(parser=whole(1, _MOST_PAIRS), metavar="N", help=_FEWER)] = DEFAULT_ROUNDS,
+    pairs: Annotated[int, typer.Option(parser=whole(1, _MOST_PAIRS), metavar="N", help=_FEWER)] = _PAIRS,
+    processes: Annotated[int, typer.Option(parser=whole(1, _MOST_PROCESSES), metavar="N", help=_FRESH)] = _PROCESSES,
     threads: Threads = 1,
     allocator: Allocator = "steady",
     json_file: JsonFile = None,
+    results: Annotated[Path | None, typer.Option(parser=folder, metavar="DIR", help=_KEPT)] = None,
 ) -> None:
     """Backend against backend: the first named against each of the others, in interleaved pairs."""
     if len(names or []) < 2:
         raise typer.BadParameter("compare takes at least two backends")
+    if results is not None:
+        require_folder(results / "runs")
     asked = targets.resolve_all(names or [])
     plan = Plan(
         shape_set, chosen_layers(shape_set, batch), asked, chosen_ops(ops) or OPS, chosen_dtypes(dtype) or ("float32",),
-        threads, chosen_allocator(allocator), _BUDGET, pairs, batch=batch,
+        threads, chosen_allocator(allocator), _BUDGET / processes, rounds(pairs, processes), batch=batch,
     )  # fmt: skip
     files = outputs.require((json_file,), [*outputs.files_of(asked), file_at(shape_set)])
     plan = without_wrong_ones(plan)
-    cells: list[Cell] = []
-    described: list[BackendFacts | Ceilings] = []
-    interrupted = False
-    try:
-        with terminal.Ticker("compare", plan.cells) as ticker:
-            step = lambda cell: ticker.step(f"{cell.layer} {cell.op}")  # noqa: E731
-            for cell in run.measure(plan, step, described.append, terminal.waiting):
-                cells.append(cell)
-    except KeyboardInterrupt:
-        interrupted = True
-    known = [target.name for target in asked]
-    ceilings = [record for record in described if isinstance(record, Ceilings)]
-    table = ratios.rows(cells, known, [r for r in described if isinstance(r, BackendFacts)], ceilings)
-    means = ratios.geomeans(table)
-    missing = _missing(plan, table) if interrupted else []
+    kept = None if results is None else _Kept.beginning(results / "runs", plan)
+    found = Comparing(plan, processes, kept or (lambda record: None))
+    interrupted = found.run()
+    if kept is not None:
+        kept.end(interrupted)
+    means = ratios.geomeans(found.rows)
+    missing = _missing(plan, found.rows) if interrupted else []
     with terminal.aside(outputs.takes_stdout(files)):
-        comparison_table.show(table, means, f"{plural(threads, 'thread')}, {allocator} allocator")
+        conditions = f"{plural(threads, 'thread')}, {allocator} allocator"
+        comparison_table.show(found.rows, means, conditions, found.floor, found.itself)
     if missing:
         terminal.say(f"{len(missing)} of {plan.cells // len(asked)} comparisons were not measured")
 
     def document() -> str:
-        found = Comparison(
-            schema=SCHEMA, machine=machine.facts(), threads=threads, allocator=allocator, ceilings=ceilings, rows=table,
-            geomean=means, partial=interrupted, missing=missing,
+        document = Comparison(
+            schema=SCHEMA, machine=machine.facts(), threads=threads, allocator=allocator, ceilings=found.ceilings,
+            rows=found.rows, geomean=means, partial=interrupted, missing=missing, noise_floor=found.floor,
+            against_itself=found.itself,
         )  # fmt: skip
-        return json.dumps(msgspec.to_builtins(found), indent=1) + "\n"
+        return json.dumps(msgspec.to_builtins(document), indent=1) + "\n"
 
-    code = outputs.write([(json_file, document)], exit_codes.of_cells(cells, known))
+    code = outputs.write([(json_file, document)], exit_codes.of_cells(found.of_named(), found.names))
     if interrupted:
         raise KeyboardInterrupt
     raise typer.Exit(code)
@@ -103,3 +121,29 @@ def _missing(plan: Plan, table: Sequence[ComparisonRow]) -> list[Unmeasured]:
         for layer in plan.layers for dtype in plan.dtypes for op in plan.ops
         if rows[op, dtype, layer.name] < len(plan.backends) - 1
     ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a comparison leaves in a results folder: one run file, which `harness report` and `harness diff` read."""
+
+    file: RunFile
+    run: str
+
+    @classmethod
+    def beginning(cls, folder: Path, plan: Plan) -> _Kept:
+        file = run_files.open_run(folder, plan.record(), machine.facts(), new=True)
+        header = run_files.header(file.path)
+        return cls(file, header.run)
+
+    def __call__(self, record: Cell | BackendFacts | Ceilings) -> None:
+        if isinstance(record, Cell):
+            group = f"{self.run}/{record.op}/{record.dtype}/{record.layer}"
+            record = structs.replace(record, run=self.run, group=group)
+        self.file.append(record)
+
+    def end(self, interrupted: bool) -> None:
+        """Say where it is; a run that was interrupted stays without its end."""
+        if not interrupted:
+            self.file.append(RunEnd(run=self.run))
+        terminal.say(f"kept in {self.file.path}")

@@ -20,12 +20,10 @@ from harness.report.measured.rows import Row
 from harness.report.measured.runs import Run, of_every_machine, planned_specs
 from harness.report.measured.sound import in_short
 from harness.report.verdicts import ConformanceVerdict, read_verdicts
-from harness.results import rates, words
+from harness.results import rates, ratios, words
 from harness.results.intervals import Interval, median_interval
 from harness.results.records import BackendFacts, Ceilings, Cell, Machine
 from harness.results.writing import ResultsError
-
-BASELINES = ("torch_native", "numpy_fancy", "torch_native_cuda")  # the first that was measured
 
 
 @dataclass(frozen=True, order=True)
@@ -132,7 +130,7 @@ def load(results: Path, machine: str | None = None) -> Data:
 def baseline(rows: Iterable[Row]) -> str:
     """The backend that the others are compared with: torch, else NumPy, else the first that was measured."""
     measured = list(dict.fromkeys(row.cell.backend for row in rows if row.cell.status is CellStatus.OK))
-    return next((name for name in BASELINES if name in measured), measured[0] if measured else "")
+    return ratios.baseline(measured)
 
 
 def order(names: Iterable[str]) -> list[str]:

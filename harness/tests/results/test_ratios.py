@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.contract.status import CellStatus
+from harness.contract.status import CellStatus, Speed
 from harness.geometry.spec import ConvSpec
 from harness.results import ratios
 from harness.results.records import Ceilings, Cell
@@ -25,26 +25,81 @@ def test_samples_of_one_round_meet_and_the_rest_is_left() -> None:
 
 
 def test_a_row_is_of_times_of_a_over_times_of_b() -> None:
-    """The middle of 1/2, 6/2 and 3/3 is 1; the medians of the sides are 3 and 2."""
-    a = a_cell("a", [1.0, 6.0, 3.0], checked_points=64, layer="net:1", spec="n1c2h6w6_f4kh3kw3")
-    b = a_cell("b", [2.0, 2.0, 3.0, 50.0], checked_points=8, layer="net:1", spec="n1c2h6w6_f4kh3kw3")
+    """The middle of 1/2, 6/2 and 3/3 is 1, after a pair that does not count; the medians of the sides are 4.5 and 3."""
+    a = a_cell("a", [90.0, 1.0, 6.0, 3.0], checked_points=64, layer="net:1", spec="n1c2h6w6_f4kh3kw3")
+    b = a_cell("b", [3.0, 2.0, 2.0, 3.0, 50.0], checked_points=8, layer="net:1", spec="n1c2h6w6_f4kh3kw3")
     (row,) = ratios.rows([b, a], ["a", "b"])
     assert (row.a, row.b, row.op, row.dtype, row.shape, row.spec) == (
         "a", "b", "im2col", "float32", "net:1", "n1c2h6w6_f4kh3kw3",
     )  # fmt: skip
-    assert (row.ratio, row.low, row.high, row.pairs) == (1.0, 0.5, 3.0, 3)
-    assert (row.a_seconds, row.b_seconds, row.checked_points) == (3.0, 2.5, 8)
-    assert (row.status, row.reason) == (CellStatus.OK, "")
+    assert (row.ratio, row.low, row.high, row.pairs) == pytest.approx((1.0, 0.5, 3.0, 3))
+    assert (row.a_seconds, row.b_seconds, row.checked_points) == (4.5, 3.0, 8)
+    assert (row.verdict, row.processes) == (Speed.UNCLEAR, 1)
+    assert row.status is CellStatus.OK
+    assert row.reason.startswith("3 pairs in 1 process, and the interval is still ±145 %")
     (turned,) = ratios.rows([b, a], ["b", "a"])
-    assert (turned.ratio, turned.low, turned.high, turned.pairs) == (1.0, 1 / 3, 2.0, 3)
-    assert (turned.a_seconds, turned.b_seconds, turned.checked_points) == (2.5, 3.0, 8)
+    assert (turned.ratio, turned.low, turned.high, turned.pairs) == pytest.approx((1.0, 1 / 3, 2.0, 3))
+    assert (turned.a_seconds, turned.b_seconds, turned.checked_points) == (3.0, 4.5, 8)
 
 
-def test_of_many_pairs_the_interval_leaves_out_the_ends() -> None:
-    """Of eleven ratios 1 to 11, the second and the tenth."""
-    a, b = a_cell("a", [2.0 * i for i in range(1, 12)]), a_cell("b", [2.0] * 11)
-    (row,) = ratios.rows([a, b], ["a", "b"])
-    assert (row.ratio, row.low, row.high, row.pairs) == (6.0, 2.0, 10.0, 11)
+def of_processes(**samples: list[list[float]]) -> list[Cell]:
+    """One group, each backend in as many processes as it has lists."""
+    return [
+        a_cell(name, times, process=process)
+        for name, lists in samples.items()
+        for process, times in enumerate(lists)
+    ]  # fmt: skip
+
+
+def test_a_ratio_is_the_middle_of_what_each_process_saw() -> None:
+    """1/2, 1/4 and 1/8, whatever the number of their pairs; samples of different processes never meet."""
+    cells = of_processes(a=[[1.0] * 9, [1.0] * 3, [1.0] * 3], b=[[2.0] * 9, [4.0] * 3, [8.0] * 5])
+    (row,) = ratios.rows(cells, ["a", "b"])
+    assert (row.ratio, row.low, row.high) == pytest.approx((0.25, 0.125, 0.5))
+    assert (row.pairs, row.processes, row.verdict, row.reason) == (12, 3, Speed.FASTER, "")
+    assert (row.a_seconds, row.b_seconds) == (1.0, 2.0)
+
+
+def test_processes_that_do_not_agree_leave_it_open() -> None:
+    cells = of_processes(a=[[1.2] * 3] * 8 + [[0.9] * 3], b=[[1.0] * 3] * 9)
+    (row,) = ratios.rows(cells, ["a", "b"])
+    assert (row.verdict, row.status) == (Speed.UNCLEAR, CellStatus.OK)
+    assert row.reason == "18 pairs in 9 processes, which do not agree on who is faster"
+
+
+def test_what_is_less_than_the_noise_of_the_machine_is_left_open() -> None:
+    cells = of_processes(a=[[1.07, 1.07], [1.06, 1.06], [1.08, 1.08]], b=[[1.0, 1.0]] * 3)
+    (row,) = ratios.rows(cells, ["a", "b"], floor=0.08)
+    assert row.verdict is Speed.UNCLEAR
+    assert row.reason == "3 pairs in 3 processes: the difference is not clear of the noise of 8.0 %"
+    (row,) = ratios.rows(cells, ["a", "b"], floor=0.05)
+    assert (row.verdict, row.reason) == (Speed.SLOWER, "")
+
+
+def test_a_side_that_one_process_has_no_time_of_has_none() -> None:
+    """Nor has one with samples and another status than `ok`."""
+    cells = of_processes(a=[[1.0, 1.0]] * 2, b=[[2.0, 2.0]] * 2)
+    cells[-1] = a_cell("b", [2.0, 2.0], process=1, status=CellStatus.FAIL, reason="wrong the second time")
+    (row,) = ratios.rows(cells, ["a", "b"])
+    assert (row.verdict, row.ratio, row.b_seconds, row.pairs, row.processes) == (Speed.NO_DATA, None, None, 0, 0)
+    assert (row.status, row.reason) == (CellStatus.FAIL, "b: wrong the second time")
+
+
+def test_the_noise_is_the_farthest_end_of_a_backend_against_itself() -> None:
+    """One per cent at least."""
+    quiet, noisy = of_processes(a=[[1.0] * 3], b=[[1.001] * 3]), of_processes(a=[[1.0] * 3], b=[[1.0, 1.02, 1.04]])
+    (small,), (large,) = ratios.rows(quiet, ["a", "b"]), ratios.rows(noisy, ["a", "b"])
+    assert ratios.noise_floor([]) == ratios.noise_floor([small]) == 0.01
+    assert ratios.noise_floor([small, large]) == pytest.approx(0.04)
+    (lost,) = ratios.rows([a_cell("a", [1.0]), a_cell("b", status=CellStatus.HUNG)], ["a", "b"])
+    assert ratios.noise_floor([lost]) == 0.01
+
+
+def test_torch_is_the_baseline_then_numpy_then_the_first() -> None:
+    assert ratios.baseline(["mine", "numpy_fancy", "torch_native"]) == "torch_native"
+    assert ratios.baseline(["mine", "numpy_fancy"]) == "numpy_fancy"
+    assert ratios.baseline(["mine", "other"]) == "mine"
+    assert ratios.baseline([]) == ""
 
 
 def test_the_first_named_is_compared_with_each_other_in_each_group() -> None:
@@ -55,7 +110,7 @@ def test_the_first_named_is_compared_with_each_other_in_each_group() -> None:
         a_cell("a", [5.0], group="4", layer="net:4"),
     ]  # fmt: skip
     found = ratios.rows(cells, ["a", "b", "c"])
-    assert [(row.shape, row.a, row.b, row.ratio) for row in found] == [
+    assert [(row.shape, row.a, row.b, round(row.ratio or 0, 12)) for row in found] == [
         ("net:small", "a", "b", 0.5), ("net:small", "a", "c", 0.25), ("net:2", "a", "b", 0.25),
     ]  # fmt: skip
 
@@ -63,7 +118,7 @@ def test_the_first_named_is_compared_with_each_other_in_each_group() -> None:
 def test_of_a_group_that_was_measured_twice_the_later_cells_meet() -> None:
     cells = [a_cell("a", [1.0]), a_cell("b", [2.0]), a_cell("a", [9.0]), a_cell("b", [3.0])]
     (row,) = ratios.rows(cells, ["a", "b"])
-    assert row.ratio == 3.0
+    assert row.ratio == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.contract.status import CellStatus
 from harness.geometry.layers import Layer
 from harness.geometry.spec import OPS, ConvSpec
@@ -49,6 +51,18 @@ def test_only_with_more_threads_than_one_do_others_need_time_to_park() -> None:
     assert gaps == {1: 0.0, 2: 0.03, 64: 0.03}
 
 
+def test_single_cells_can_be_left_out() -> None:
+    """A group without any is none."""
+    alone = {("conv2d", "float64", "net:0", name) for name in "abc"}
+    plan = replace(_PLAN, left_out=frozenset(alone | {("im2col", "float32", "net:1", "b")}))
+    found = {(g.layer, g.dtype, g.op): "".join(g.backends) for g in plan.groups("r1", a_machine())}
+    assert len(found) == 7
+    assert ("net:0", "float64", "conv2d") not in found
+    assert found.pop(("net:1", "float32", "im2col")) == "ac"
+    assert set(found.values()) == {"abc"}
+    assert plan.cells == _PLAN.cells - 4
+
+
 def test_every_combination_is_a_cell() -> None:
     assert _PLAN.cells == 2 * 2 * 2 * 3
     assert Plan("some", _LAYERS[:1], _PLAN.backends, ["im2col"], ["float32", "float64"]).cells == 6
@@ -90,5 +104,6 @@ def test_two_layers_of_one_geometry_are_two_groups_and_two_rows() -> None:
         for side, backend in enumerate("ab")
     ]
     table = ratios.rows(cells, ["a", "b"])
-    assert [(row.shape, row.ratio) for row in table] == [("conv1", 2.0), ("conv1#2", 8.0), ("conv2", 0.5)]
+    assert [row.shape for row in table] == ["conv1", "conv1#2", "conv2"]
+    assert [row.ratio for row in table] == pytest.approx([2.0, 8.0, 0.5])
     assert [(mean.ratio, mean.layers) for mean in ratios.geomeans(table)] == [(2.0, 3)]

@@ -64,7 +64,7 @@ def test_a_plain_call_measures_the_quick_set_on_every_backend(
 ) -> None:
     monkeypatch.setattr(targets, "names", lambda: ["numpy_fancy", "matlab_loop"])
     ran = run("bench")
-    assert (ran.code, ran.out) == (0, "results/runs/machine/run.jsonl\n")
+    assert (ran.code, ran.lines[-1]) == (0, "results/runs/machine/run.jsonl")
     (plan,) = timing.plans
     assert ([t.name for t in plan.backends], plan.shapes, len(plan.layers)) == (
         ["numpy_fancy", "matlab_loop"], "quick", 6,
@@ -99,7 +99,7 @@ def test_the_layers_are_those_asked_for_with_so_many_images(run: Run, timing: Fa
 
 
 def test_the_results_go_where_they_should(run: Run, timing: FakeTiming) -> None:
-    assert run("bench", "numpy_fancy", "--results", "there").out == "there/runs/machine/run.jsonl\n"
+    assert run("bench", "numpy_fancy", "--results", "there").lines[-1] == "there/runs/machine/run.jsonl"
     assert timing.folders == [Path("there/runs")]
 
 
@@ -191,3 +191,43 @@ def test_an_interruption_is_130(run: Run, timing: FakeTiming, monkeypatch: pytes
     monkeypatch.setattr(timing_run, "run", interrupted)
     assert run("bench", "numpy_fancy") == (130, "", "harness: interrupted\n")
     assert timing.recorded == []
+
+
+def test_the_table_has_a_line_for_each_cell_then_the_means(run: Run, timing: FakeTiming) -> None:
+    """Against NumPy, as torch has no time; of a backend that is unavailable throughout its name alone."""
+
+    def of(layer: str, op: str, **seconds: float) -> list[Cell]:
+        where: dict[str, Any] = dict(op=op, layer=layer, group=f"{op}/{layer}")
+        return [a_cell(name, [time] * 3, **where) for name, time in seconds.items()]
+
+    timing.cells = [
+        *of("net:small", "im2col", mine=1e-6, numpy_fancy=4e-6),
+        *of("net:large", "im2col", mine=1e-6, numpy_fancy=1e-6),
+        *of("net:small", "conv2d", numpy_fancy=2e-6, mine=5e-6),
+        a_cell("torch_native", status=CellStatus.UNSUPPORTED, reason="x" * 70),
+        a_cell("cupy_kernels", status=CellStatus.UNAVAILABLE, reason="no card"),
+    ]  # fmt: skip
+    timing.left_out = "asv step left out"
+    assert run("bench", "mine=numpy_fancy", "numpy_fancy", "--no-asv").lines == [
+        "1 thread, steady allocator",
+        "layer      op      dtype    backend       time         rate           against numpy_fancy",
+        "net:small  im2col  float32  mine          1.00 us      1.44 GB/s      4.0x faster, 0.250 [0.250, 0.250]",
+        "net:small  im2col  float32  numpy_fancy   4.00 us      0.360 GB/s     baseline",
+        "net:large  im2col  float32  mine          1.00 us      1.44 GB/s      same, 1.00 [1.00, 1.00]",
+        "net:large  im2col  float32  numpy_fancy   1.00 us      1.44 GB/s      baseline",
+        "net:small  conv2d  float32  numpy_fancy   2.00 us      1.15 GFLOP/s   baseline",
+        "net:small  conv2d  float32  mine          5.00 us      0.461 GFLOP/s  2.5x slower, 2.50 [2.50, 2.50]",
+        f"net:small  im2col  float32  torch_native  unsupported                 {'x' * 59}…",
+        "unavailable: cupy_kernels",
+        "",
+        "geometric means",
+        "op      dtype    backend  against numpy_fancy  layers",
+        "im2col  float32  mine     2.0x faster          2",
+        "conv2d  float32  mine     2.5x slower          1",
+        "results/runs/machine/run.jsonl",
+    ]
+
+
+def test_without_a_time_there_is_no_table(run: Run, timing: FakeTiming) -> None:
+    timing.cells = [a_cell(status=CellStatus.UNSUPPORTED)]
+    assert run("bench", "numpy_fancy", "--no-asv").out == "results/runs/machine/run.jsonl\n"

@@ -40,7 +40,10 @@ class FakeTiming:
     def measure(
         self, plan: Plan, progress: Callable[[Cell], None], described: Callable[[Any], None], *more: Any
     ) -> Iterator[Cell]:
-        """As `run.measure`. Seconds are 1 for the first layer, 3 for the second, times the backend's number squared."""
+        """As `run.measure`. Seconds are 1 for the first layer, 3 for the second, times the backend's number squared.
+
+        The last of the backends is the first again.
+        """
         self.plans.append(plan)
         for record in self.records:
             described(record)
@@ -48,11 +51,13 @@ class FakeTiming:
         for place, layer in enumerate(plan.layers):
             for op in plan.ops:
                 for index, target in enumerate(plan.backends, start=1):
+                    if (op, "float32", layer.name, target.name) in plan.left_out:
+                        continue
                     if number == self.ends_after:
                         raise self.with_
                     number += 1
                     status = self.status.get((layer.name, target.name), CellStatus.OK)
-                    time = (1 + 2 * place) * float(index**2)
+                    time = (1 + 2 * place) * (1.0 if target is plan.backends[-1] else float(index**2))
                     cell = a_cell(
                         target.name, [time, time, time] if status is CellStatus.OK else None, status=status, op=op,
                         layer=layer.name, spec=str(layer.spec), group=f"{op}/{layer.name}", checked_points=100 - index,
@@ -81,12 +86,13 @@ def layers(write: Write) -> str:
 
 def test_a_plain_call_compares_on_the_quick_set(run: Run, timing: FakeTiming) -> None:
     assert run("compare", *_BACKENDS[:2]).code == 0
-    (plan,) = timing.plans
+    plan, *others = timing.plans
+    assert others == [plan, plan]
     assert ([t.name for t in plan.backends], plan.shapes, len(plan.layers)) == (
-        ["naive_loops", "numpy_fancy"], "quick", 6,
+        ["naive_loops", "numpy_fancy", "naive_loops.again"], "quick", 6,
     )  # fmt: skip
     assert (tuple(plan.ops), plan.dtypes, plan.threads, plan.allocator, plan.budget, plan.batch, plan.rounds) == (
-        OPS, ("float32",), 1, "steady", 30.0, None, 11,
+        OPS, ("float32",), 1, "steady", 15.0, None, 11,
     )  # fmt: skip
 
 
@@ -95,8 +101,10 @@ def test_a_plain_call_compares_on_the_quick_set(run: Run, timing: FakeTiming) ->
     [
         (["--ops", "conv2d,im2col"], "ops", ["conv2d", "im2col"]),
         (["--dtype", "float64"], "dtypes", ["float64"]),
-        (["--pairs", "3"], "rounds", 3),
-        (["--pairs", "10000"], "rounds", 10_000),
+        (["--pairs", "3"], "rounds", 2),
+        (["--pairs", "4"], "rounds", 3),
+        (["--pairs", "10000", "--processes", "1"], "rounds", 10_001),
+        (["--processes", "5"], "budget", 9.0),
         (["--threads", "2"], "threads", 2),
         (["--allocator", "default"], "allocator", "default"),
         (["--batch", "3"], "batch", 3),
@@ -129,19 +137,25 @@ def test_the_document_has_a_row_for_each_layer_and_peer(
     ran = run("compare", *_BACKENDS, "--shapes", layers, "--ops", "im2col", "--json", "out.json")
     found = json.loads((tmp_path / "out.json").read_text())
     assert list(found) == ["schema", "machine", "threads", "allocator", "ceilings", "rows", "geomean", "partial",
-                           "missing"]  # fmt: skip
+                           "missing", "noise_floor", "against_itself"]  # fmt: skip
     assert (found["schema"], found["partial"], found["missing"]) == (1, False, [])
     assert [one["backend"] for one in found["ceilings"]] == ["matlab_loop"]
-    assert [(r["shape"], r["a"], r["b"], r["ratio"], r["a_seconds"], r["b_seconds"], r["pairs"], r["checked_points"])
+    assert [(r["shape"], r["a"], r["b"], r["a_seconds"], r["b_seconds"], r["pairs"], r["checked_points"])
             for r in found["rows"]] == [
-        (_SPECS[0], "naive_loops", "numpy_fancy", 0.25, 1.0, 4.0, 3, 98),
-        (_SPECS[0], "naive_loops", "matlab_loop", 1 / 9, 1.0, 9.0, 3, 97),
-        (_SPECS[1], "naive_loops", "numpy_fancy", 0.25, 3.0, 12.0, 3, 98),
-        (_SPECS[1], "naive_loops", "matlab_loop", 3 / 27, 3.0, 27.0, 3, 97),
+        (_SPECS[0], "naive_loops", "numpy_fancy", 1.0, 4.0, 6, 98),
+        (_SPECS[0], "naive_loops", "matlab_loop", 1.0, 9.0, 6, 97),
+        (_SPECS[1], "naive_loops", "numpy_fancy", 3.0, 12.0, 6, 98),
+        (_SPECS[1], "naive_loops", "matlab_loop", 3.0, 27.0, 6, 97),
     ]  # fmt: skip
+    assert [r["ratio"] for r in found["rows"]] == pytest.approx([0.25, 1 / 9, 0.25, 1 / 9])
+    assert {(r["verdict"], r["processes"]) for r in found["rows"]} == {("faster", 3)}
+    assert found["noise_floor"] == 0.01
+    assert [(r["a"], r["b"], r["shape"], r["verdict"]) for r in found["against_itself"]] == [
+        ("naive_loops", "naive_loops.again", spec, "same") for spec in _SPECS
+    ]
     assert set(found["rows"][0]) == {"op", "dtype", "shape", "spec", "a", "b", "ratio", "low", "high", "pairs",
                                      "a_seconds", "b_seconds", "checked_points", "status", "reason", "a_share",
-                                     "a_bound", "b_share", "b_bound"}  # fmt: skip
+                                     "a_bound", "b_share", "b_bound", "verdict", "processes"}  # fmt: skip
     assert [(r["a_share"], r["b_share"], r["b_bound"]) for r in found["rows"][:2]] == [
         (None, None, None), (None, pytest.approx(0.25), "memory"),
     ]  # fmt: skip
@@ -153,7 +167,7 @@ def test_the_document_has_a_row_for_each_layer_and_peer(
 
 def test_a_document_on_stdout_is_alone_there(run: Run, timing: FakeTiming) -> None:
     ran = run("compare", *_BACKENDS[:2], "--shapes", _SPECS[0], "--ops", "im2col", "--json", "-")
-    assert json.loads(ran.out)["rows"][0]["ratio"] == 0.25
+    assert json.loads(ran.out)["rows"][0]["ratio"] == pytest.approx(0.25)
     assert ran.err.startswith("naive_loops, 1 thread, steady allocator")
 
 

@@ -6,12 +6,11 @@ import re
 
 import pytest
 
-from harness.cli import check_table, comparison_table
-from harness.contract.status import CellStatus, Status, Verdict
-from harness.results import ratios
+from harness.cli import check_table
+from harness.cli.measured import comparison_table
+from harness.contract.status import CellStatus, Speed, Status, Verdict
 from harness.results.records import ComparisonMean, ComparisonRow
 from harness.tests.helpers.cli.reports import a_failure, a_group, a_report
-from harness.tests.helpers.records import a_cell
 
 
 def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -102,7 +101,7 @@ def a_row(**changed: object) -> ComparisonRow:
     fields: dict[str, object] = dict(
         op="im2col", dtype="float32", shape="net:small", spec="n1c2h6w6_f4kh3kw3", a="mine", b="torch", ratio=0.25,
         low=0.2, high=0.3125, pairs=11, a_seconds=1.0, b_seconds=4.0, checked_points=64, status=CellStatus.OK,
-        reason="",
+        reason="", verdict=Speed.FASTER, processes=3,
     )  # fmt: skip
     return ComparisonRow(**{**fields, **changed})  # type: ignore[arg-type]
 
@@ -116,20 +115,44 @@ def a_mean(**changed: object) -> ComparisonMean:
 def test_a_line_for_each_layer_and_peer_then_the_means(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
         a_row(),
-        a_row(b="numpy", op="col2im", dtype="float64", shape="net:large", ratio=2.0, low=1.9, high=2.1234, pairs=9),
-        a_row(ratio=1.1, low=0.9, high=1.2, pairs=7),
-        a_row(ratio=None, low=None, high=None, pairs=0, status=CellStatus.HUNG, reason="torch: no answer"),
+        a_row(
+            b="numpy",
+            op="col2im",
+            dtype="float64",
+            shape="net:large",
+            ratio=2.0,
+            low=1.9,
+            high=2.1234,
+            pairs=9,
+            verdict=Speed.SLOWER,
+        ),
+        a_row(ratio=1.01, low=0.98, high=1.02, pairs=8, verdict=Speed.SAME),
+        a_row(ratio=1.1, low=0.9, high=1.2, pairs=7, verdict=Speed.UNCLEAR, reason="7 pairs are few"),
+        a_row(
+            ratio=None,
+            low=None,
+            high=None,
+            pairs=0,
+            status=CellStatus.HUNG,
+            reason="torch: no answer",
+            verdict=Speed.NO_DATA,
+        ),
     ]
     means = [a_mean(), a_mean(op="col2im", dtype="float64", b="numpy", ratio=2.0, layers=1),
              a_mean(op="conv2d", ratio=None, layers=0)]  # fmt: skip
-    comparison_table.show(rows, means, "2 threads, default allocator")
+    itself = [a_row(b="mine.again"), a_row(b="mine.again", op="conv2d", shape="net:large")]
+    comparison_table.show(rows, means, "2 threads, default allocator", 0.0234, itself)
     assert shown(capsys) == [
         "mine, 2 threads, default allocator",
         "layer      op      dtype    against  mine is                 time ratio [95 %]     pairs",
         "net:small  im2col  float32  torch    4.0x faster             0.250 [0.200, 0.312]  11",
         "net:large  col2im  float64  numpy    2.0x slower             2.000 [1.900, 2.123]  9",
-        "net:small  im2col  float32  torch    same                    1.100 [0.900, 1.200]  7",
+        "net:small  im2col  float32  torch    same                    1.010 [0.980, 1.020]  8",
+        "net:small  im2col  float32  torch    unclear                 1.100 [0.900, 1.200]  7",
         "net:small  im2col  float32  torch    hung: torch: no answer                        0",
+        "unclear: net:small im2col against torch: 7 pairs are few",
+        "noise of this machine: 2.3 %, from mine against itself (im2col on net:small and conv2d on net:large); less is "
+        "no difference",
         "",
         "geometric means",
         "op      dtype    against  mine is       layers",
@@ -141,13 +164,15 @@ def test_a_line_for_each_layer_and_peer_then_the_means(capsys: pytest.CaptureFix
 
 def test_limits_have_a_column_where_one_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [a_row(b_share=0.756, b_bound="of copy"), a_row(shape="net:large", b_share=0.5, b_bound=None)]
-    comparison_table.show(rows, [], "1 thread")
+    comparison_table.show(rows, [], "1 thread", 0.01)
     assert shown(capsys)[1:4] == [
         "layer      op      dtype    against  mine is      time ratio [95 %]     pairs  peer's limit",
         "net:small  im2col  float32  torch    4.0x faster  0.250 [0.200, 0.312]  11     76% of copy",
         "net:large  im2col  float32  torch    4.0x faster  0.250 [0.200, 0.312]  11",
     ]
-    comparison_table.show([a_row(a_share=0.034, a_bound="of product", b_share=1.2, b_bound="of copy")], [], "1 thread")
+    comparison_table.show(
+        [a_row(a_share=0.034, a_bound="of product", b_share=1.2, b_bound="of copy")], [], "1 thread", 0.01
+    )
     assert shown(capsys)[1:3] == [
         "layer      op      dtype    against  mine is      time ratio [95 %]     pairs  mine's limit   peer's limit",
         "net:small  im2col  float32  torch    4.0x faster  0.250 [0.200, 0.312]  11     3% of product  120% of copy",
@@ -155,15 +180,22 @@ def test_limits_have_a_column_where_one_is_known(capsys: pytest.CaptureFixture[s
 
 
 def test_without_a_row_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    comparison_table.show([], [], "1 thread")
+    comparison_table.show([], [], "1 thread", 0.01)
     assert shown(capsys) == []
 
 
-def test_what_is_the_same_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where the interval of the ratio holds 1, whatever the ratio itself is."""
-    rows = ratios.rows([a_cell("a", [1.0, 1.3]), a_cell("b", [1.1, 1.0])], ["a", "b"])
-    comparison_table.show(rows, [], "")
-    assert "  same  " in shown(capsys)[2]
-    slower = ratios.rows([a_cell("a", [1.1, 1.3]), a_cell("b", [1.0, 1.0])], ["a", "b"])
-    comparison_table.show(slower, [], "")
-    assert "  1.2x slower  " in shown(capsys)[2]
+def test_without_a_time_against_itself_the_noise_is_a_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    lost = a_row(b="mine.again", ratio=None, low=None, high=None, pairs=0, status=CellStatus.UNAVAILABLE)
+    comparison_table.show([a_row()], [], "", 0.01, [lost])
+    assert shown(capsys)[3] == (
+        "noise of this machine: 1.0 % at least; it was not measured, as mine has no time against itself"
+    )
+
+
+def test_of_many_unclear_rows_the_first_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [a_row(shape=f"net:{i}", verdict=Speed.UNCLEAR, reason=f"reason {i}") for i in range(7)]
+    comparison_table.show(rows, [], "", 0.01)
+    assert shown(capsys)[9:15] == [
+        *[f"unclear: net:{i} im2col against torch: reason {i}" for i in range(5)],
+        "unclear: 2 rows more; --json FILE has all reasons",
+    ]

@@ -125,7 +125,7 @@ def test_asv_records_the_run_unless_it_is_told_not_to(
 def test_what_became_of_the_cells_is_counted_and_the_bad_ones_are_named(
     measured: Measured, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Stdout has the file alone, for scripts."""
+    """The last line of stdout is the file, for scripts."""
     measured.cells = [
         a_cell("a", [0.5]), a_cell("b", [0.5]), a_cell("c", [0.5]),
         a_cell("a", status=CellStatus.UNSUPPORTED, reason="not yet"),
@@ -144,7 +144,7 @@ def test_what_became_of_the_cells_is_counted_and_the_bad_ones_are_named(
         "  fail: b im2col net:small: it is wrong",
         "  crashed: c conv2d net:small: killed by SIGSEGV",
     ]
-    assert said.out == "results/runs/box/run.jsonl\n"
+    assert said.out.splitlines()[-1] == "results/runs/box/run.jsonl"
 
 
 def test_of_many_bad_cells_the_first_ten_are_named(
@@ -253,7 +253,12 @@ def test_a_run_is_measured_told_and_kept(write: Write, tmp_path: Path) -> None:
     assert "not timed, it fails tier 0 of the conformance suite: " in bad[1]
     assert asv.startswith("asv step left out: ")
     (path,) = (tmp_path / "kept" / "runs").glob("*/*.jsonl")
-    assert (tmp_path / done.stdout.strip()).resolve() == path.resolve()
+    *table, last = done.stdout.splitlines()
+    assert (tmp_path / last).resolve() == path.resolve()
+    assert table[0].strip() == "1 thread, steady allocator"
+    (line,) = (line.split() for line in table if " good " in line and "GB/s" in line)
+    assert (line[:4], line[5], line[7:]) == ([_SPEC, "im2col", "float32", "good"], "us", ["GB/s", "baseline"])
+    assert [line for line in table if line.startswith("unavailable")] == ["unavailable: card"]
     header, *records, end = RunFile(path).records()
     assert isinstance(header, RunHeader)
     assert isinstance(end, RunEnd)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,22 @@ _ONE_LAYER = ("--shapes", _SPEC, "--ops", "im2col", "--pairs", "3")
 _TWO = ("numpy_fancy", "matlab_loop")
 
 
+def asked(plan: Plan) -> Plan:
+    """A plan of one process without what is measured of the first backend against itself."""
+    return replace(plan, backends=plan.backends[:-1], left_out=frozenset())
+
+
 # -- options -------------------------------------------------------------------------------------------------------
 
 
 def test_without_options_the_quick_set_is_compared(measured: FakeComparison, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call(monkeypatch, "compare", *_TWO) == 0
-    assert measured.plans == [Plan("quick", read_layers("quick"), resolve_all(_TWO), budget=30.0)]
-    (plan,) = measured.plans
+    assert [asked(plan) for plan in measured.plans] == [
+        Plan("quick", read_layers("quick"), resolve_all(_TWO), budget=15.0, rounds=11)
+    ] * 3  # fmt: skip
+    plan = measured.plans[0]
     assert (plan.ops, plan.dtypes, plan.threads, plan.allocator) == (OPS, ("float32",), 1, "steady")
-    assert (plan.rounds, plan.budget, plan.batch) == (11, 30.0, None)
+    assert plan.batch is None
 
 
 def test_every_option_reaches_the_plan(
@@ -45,17 +53,17 @@ def test_every_option_reaches_the_plan(
 ) -> None:
     words = (
         "--shapes", _SPEC, "--batch", "5", "--ops", "conv2d,col2im", "--dtype", "float64,int32", "--pairs", "7",
-        "--threads", "2", "--allocator", "default", "--json", "out.json",
+        "--processes", "2", "--threads", "2", "--allocator", "default", "--json", "out.json",
     )  # fmt: skip
     monkeypatch.setattr(measuring, "run_here", lambda *arguments: pytest.fail("built-in backends are not checked"))
     assert call(monkeypatch, "compare", *_TWO, *words) == 0
     layer = Layer(f"{_SPEC}@5", ConvSpec.parse("n5c3h12w11_f4kh3kw2"))
-    assert measured.plans == [
+    assert [asked(plan) for plan in measured.plans] == [
         Plan(
             _SPEC, [layer], resolve_all(_TWO), ["conv2d", "col2im"], ["float64", "int32"], threads=2,
-            allocator="default", budget=30.0, rounds=7, batch=5,
+            allocator="default", budget=22.5, rounds=5, batch=5,
         )
-    ]  # fmt: skip
+    ] * 2  # fmt: skip
     assert capsys.readouterr().out.splitlines()[0].strip() == "numpy_fancy, 2 threads, default allocator"
     document = stored(Path("out.json"))
     assert (document["threads"], document["allocator"]) == (2, "default")
@@ -148,9 +156,11 @@ def test_times_of_both_are_paired(write: Write, tmp_path: Path) -> None:
     done = harness(tmp_path, "compare", "slow.py", "fast.py", *_ONE_LAYER, "--json", "out.json")
     assert done.returncode == 0, done.stderr
     assert [_SPEC, "im2col", "float32", "fast", "3.0x slower", "3.000 [3.000, 3.000]", "3"] in table_lines(done.stdout)
+    assert "noise of this machine: 1.0 %, from slow against itself" in done.stdout
     (row,) = stored(tmp_path / "out.json")["rows"]
     assert (row["a"], row["a_seconds"], row["b"], row["b_seconds"]) == ("slow", 0.75, "fast", 0.25)
-    assert (row["ratio"], row["low"], row["high"], row["pairs"], row["status"]) == (3.0, 3.0, 3.0, 3, "ok")
+    assert (row["ratio"], row["low"], row["high"]) == pytest.approx((3.0, 3.0, 3.0))
+    assert (row["pairs"], row["processes"], row["status"], row["verdict"]) == (3, 3, "ok", "slower")
     assert row["checked_points"] >= 60
 
 

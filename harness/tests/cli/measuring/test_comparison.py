@@ -32,23 +32,26 @@ def three(measured: FakeComparison, write: Write) -> list[str]:
 def test_the_tables_say_how_a_stands_to_each_other(
     three: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where the interval of the ratio holds 1, nothing is faster, whatever the ratio itself is."""
+    """Where it is not clear which is faster, it says so below; cells are those of every process."""
     assert call(monkeypatch, "compare", *three) == 1
-    assert table_lines(capsys.readouterr().out) == [
+    lines = table_lines(capsys.readouterr().out)
+    assert lines[:8] == [
         ["a, 1 thread, steady allocator"],
         ["layer", "op", "dtype", "against", "a is", "time ratio [95 %]", "pairs"],
-        ["net:1", "im2col", "float32", "b", "2.0x faster", "0.500 [0.250, 0.750]", "3"],
-        ["net:1", "im2col", "float32", "c", "same", "1.000 [1.000, 3.000]", "3"],
-        ["net:2", "im2col", "float32", "b", "same", "0.500 [0.125, 1.000]", "3"],
-        ["net:2", "im2col", "float32", "c", "same", "2.000 [0.500, 4.000]", "3"],
-        ["net:1", "conv2d", "float64", "b", "2.5x slower", "2.500 [2.000, 3.000]", "2"],
+        ["net:1", "im2col", "float32", "b", "1.6x faster", "0.612 [0.500, 0.750]", "12"],
+        ["net:1", "im2col", "float32", "c", "unclear", "1.732 [1.000, 3.000]", "12"],
+        ["net:2", "im2col", "float32", "b", "4.0x faster", "0.250 [0.125, 0.500]", "12"],
+        ["net:2", "im2col", "float32", "c", "unclear", "1.414 [0.500, 4.000]", "12"],
+        ["net:1", "conv2d", "float64", "b", "2.0x slower", "2.000 [2.000, 2.000]", "6"],
         ["net:1", "conv2d", "float64", "c", "hung: c: no answer within 9 s", "0"],
+    ]
+    assert lines[-7:] == [
         [],
         ["geometric means"],
         ["op", "dtype", "against", "a is", "layers"],
-        ["im2col", "float32", "b", "2.0x faster", "2"],
-        ["im2col", "float32", "c", "1.4x slower", "2"],
-        ["conv2d", "float64", "b", "2.5x slower", "1"],
+        ["im2col", "float32", "b", "2.6x faster", "2"],
+        ["im2col", "float32", "c", "1.6x slower", "2"],
+        ["conv2d", "float64", "b", "2.0x slower", "1"],
         ["conv2d", "float64", "c", "not measured", "0"],
     ]
 
@@ -68,7 +71,8 @@ def test_the_document_has_a_row_for_each_line(
     assert call(monkeypatch, "compare", *three, "--json", "out.json") == 1
     document = stored(Path("out.json"))
     assert set(document) == {
-        "schema", "machine", "threads", "allocator", "ceilings", "rows", "geomean", "partial", "missing"
+        "schema", "machine", "threads", "allocator", "ceilings", "rows", "geomean", "partial", "missing", "noise_floor",
+        "against_itself",
     }  # fmt: skip
     assert (document["schema"], document["threads"], document["allocator"]) == (1, 1, "steady")
     assert (document["machine"]["name"], document["machine"]["code"]["commit"]) == ("some-cpu_4c8t", "0123456789abcdef")
@@ -76,27 +80,31 @@ def test_the_document_has_a_row_for_each_line(
     no_limits = dict(a_share=None, a_bound=None, b_share=None, b_bound=None)
     first, *_, unequal, lost = document["rows"]
     assert first == dict(
-        op="im2col", dtype="float32", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="b", ratio=0.5, low=0.25,
-        high=0.75, pairs=3, a_seconds=2.0, b_seconds=4.0, checked_points=8, status="ok", reason="", **no_limits,
+        op="im2col", dtype="float32", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="b",
+        ratio=pytest.approx(0.375**0.5), low=pytest.approx(0.5), high=pytest.approx(0.75), pairs=12, a_seconds=2.0,
+        b_seconds=4.0, checked_points=8, status="ok", reason="", verdict="faster", processes=6, **no_limits,
     )  # fmt: skip
     assert unequal == dict(
-        op="conv2d", dtype="float64", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="b", ratio=2.5, low=2.0,
-        high=3.0, pairs=2, a_seconds=6.0, b_seconds=2.5, checked_points=8, status="ok", reason="", **no_limits,
+        op="conv2d", dtype="float64", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="b",
+        ratio=pytest.approx(2.0), low=pytest.approx(2.0), high=pytest.approx(2.0), pairs=6, a_seconds=6.0,
+        b_seconds=2.5, checked_points=8, status="ok", reason="", verdict="slower", processes=6, **no_limits,
     )  # fmt: skip
     assert lost == dict(
         op="conv2d", dtype="float64", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="c", ratio=None, low=None,
         high=None, pairs=0, a_seconds=6.0, b_seconds=None, checked_points=8, status="hung",
-        reason="c: no answer within 9 s", **no_limits,
+        reason="c: no answer within 9 s", verdict="no_data", processes=0, **no_limits,
     )  # fmt: skip
-    assert [(row["shape"], row["b"], row["ratio"]) for row in document["rows"][1:4]] == [
-        ("net:1", "c", 1.0), ("net:2", "b", 0.5), ("net:2", "c", 2.0)
+    assert [(row["shape"], row["b"], row["verdict"]) for row in document["rows"][1:4]] == [
+        ("net:1", "c", "unclear"), ("net:2", "b", "faster"), ("net:2", "c", "unclear")
     ]  # fmt: skip
+    assert document["rows"][3]["reason"].startswith("12 pairs in 6 processes, and the interval is still ±183 %: ")
     assert document["geomean"] == [
-        dict(op="im2col", dtype="float32", a="a", b="b", ratio=pytest.approx(0.5), layers=2),
-        dict(op="im2col", dtype="float32", a="a", b="c", ratio=pytest.approx(2**0.5), layers=2),
-        dict(op="conv2d", dtype="float64", a="a", b="b", ratio=pytest.approx(2.5), layers=1),
+        dict(op="im2col", dtype="float32", a="a", b="b", ratio=pytest.approx(0.375**0.25 / 2), layers=2),
+        dict(op="im2col", dtype="float32", a="a", b="c", ratio=pytest.approx(6**0.25), layers=2),
+        dict(op="conv2d", dtype="float64", a="a", b="b", ratio=pytest.approx(2.0), layers=1),
         dict(op="conv2d", dtype="float64", a="a", b="c", ratio=None, layers=0),
     ]
+    assert (document["noise_floor"], document["against_itself"]) == (0.01, [])
     assert "geometric means" in capsys.readouterr().out
 
 
@@ -139,7 +147,7 @@ def test_who_measures_its_device_is_held_against_it(
     assert call(monkeypatch, "compare", "a=numpy_fancy", "b=numpy_fancy", "--json", "out.json") == 0
     lines = table_lines(capsys.readouterr().out)
     assert lines[1][-2:] == ["pairs", header]
-    assert lines[2][-2:] == ["3", share]
+    assert lines[2][-2:] == ["6", share]
     document = stored(Path("out.json"))
     (row,) = document["rows"]
     assert f"{row[f'{side}_share']:.0%}" == share.split(maxsplit=1)[0]

@@ -63,8 +63,12 @@ def test_compare_counts_its_cells_and_lets_the_measuring_say_what_it_waits_for(
 
     monkeypatch.setattr(timing_run, "measure", measure)
     ran = run("compare", "numpy_fancy", "matlab_loop", *_WORDS)
-    assert given == [terminal.waiting]
-    assert ran.err.splitlines() == ["compare: 1 of 12 (0 s) net:a im2col", "compare: 2 of 12 (0 s) net:b col2im"]
+    assert given == [terminal.waiting] * 3
+    assert ran.err.splitlines() == [
+        f"compare, process {number} of 3: {count} of 14 (0 s) {text}"
+        for number in (1, 2, 3)
+        for count, text in ((1, "net:a im2col"), (2, "net:b col2im"))
+    ]
 
 
 @pytest.mark.parametrize(

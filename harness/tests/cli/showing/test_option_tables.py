@@ -69,13 +69,22 @@ OPTIONS = {
     ],
     "compare": [
         _BACKENDS, _SHAPES, _BATCH, _OPS, _DTYPES,
-        Option("--pairs", "N", 11, "interleaved pairs a layer; fewer for calls that take seconds"),
+        Option("--pairs", "N", 30, "interleaved pairs a layer, shared by the processes; fewer for calls that take "
+               "seconds"),
+        Option("--processes", "N", 3, "fresh processes, which have to agree; what is unclear is measured in up to as "
+               "many again"),
         _THREADS, _ALLOCATOR, _JSON,
+        Option("--results", "DIR", None, "also keep what is measured, as a run file in this results folder"),
     ],
     "report": [
         Option("--out", "DIR", Path("results/report"), "folder of the report"),
         _RESULTS,
         Option("--machine", "NAME", None, "machine to report on; default: the one measured last"),
+    ],
+    "diff": [
+        Option("", "A", None, "what `check --json`, `compare --json` or `bench` wrote before"),
+        Option("", "B", None, "the same kind of file, written later"),
+        _JSON,
     ],
     "faults": [
         Option("--kinds", "GLOB", None, "only faults of these kinds"),
@@ -90,10 +99,12 @@ OPTIONS = {
 SAID = {
     "backends": "Every registered backend: available or why not, device, versions, claimed ops and dtypes.",
     "check": "Is it right? Runs the conformance suite; without a name, on every registered backend.",
-    "bench": "How fast is it? Measures every cell, keeps it as it ends, lets asv record the run; continues if "
+    "bench": "How fast is it? Measures and keeps every cell, lets asv record the run, shows it; continues if "
     "interrupted.",
     "compare": "Backend against backend: the first named against each of the others, in interleaved pairs.",
     "report": "Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown.",
+    "diff": "What changed? Newly failing, passing, refused; slower and faster. Exit code 1 if anything fails or is "
+    "slower.",
     "faults": "How strong is the suite? Judges thousands of faulty implementations with it, and lists those that it "
     "misses.",
 }

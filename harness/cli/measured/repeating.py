@@ -1,0 +1,140 @@
+"""What `harness compare` measures: the same pairs in fresh processes, until what they say is clear.
+
+The first backend is also measured against itself, under a second name, in two of the groups: what differs there is the
+noise of the machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from msgspec import structs
+
+from harness.cli import terminal
+from harness.contract.status import CellStatus, Speed
+from harness.contract.targets import Target
+from harness.results import ratios
+from harness.results.paired import LEAST_FLOOR
+from harness.results.records import BackendFacts, Ceilings, Cell, ComparisonRow
+from harness.timing import run
+from harness.timing.plan import Plan
+
+Key = tuple[str, str, str]  # op, dtype and layer
+Kept = Callable[[Cell | BackendFacts | Ceilings], None]
+
+
+@dataclass
+class Comparing:
+    """A plan, its backends and the first of them again, and what was measured of it so far."""
+
+    plan: Plan
+    processes: int
+    keep: Kept = lambda record: None
+    cells: list[Cell] = field(default_factory=list)
+    described: list[BackendFacts | Ceilings] = field(default_factory=list)
+    floor: float = LEAST_FLOOR
+    rows: list[ComparisonRow] = field(default_factory=list)
+    itself: list[ComparisonRow] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        first = self.plan.backends[0]
+        self.names = [target.name for target in self.plan.backends]
+        self.twin = Target(first.text, _twin_of(self.names), first.location, is_named=True)
+
+    @property
+    def ceilings(self) -> list[Ceilings]:
+        """Of the devices of the backends."""
+        return [record for record in self.described if isinstance(record, Ceilings)]
+
+    def of_named(self) -> list[Cell]:
+        """The cells of the backends that were named, without those of the first against itself."""
+        return [cell for cell in self.cells if cell.backend != self.twin.name]
+
+    def run(self) -> bool:
+        """Measure; whether the user interrupted. What is unclear is measured in as many processes again, at most."""
+        try:
+            for process in range(2 * self.processes):
+                if process >= self.processes and not self._unclear():
+                    break
+                self._measure(process)
+        except KeyboardInterrupt:
+            self._judge()
+            return True
+        return False
+
+    def _measure(self, process: int) -> None:
+        plan = self._plan_of(process)
+        most = f"{self.processes}" if process < self.processes else f"at most {2 * self.processes}"
+        with terminal.Ticker(f"compare, process {process + 1} of {most}", plan.cells) as ticker:
+            step = lambda cell: ticker.step(f"{cell.layer} {cell.op}")  # noqa: E731
+            for cell in run.measure(plan, step, self._describe, terminal.waiting):
+                one = structs.replace(cell, process=process)
+                self.cells.append(one)
+                if one.backend != self.twin.name:
+                    self.keep(one)
+        self._judge()
+
+    def _plan_of(self, process: int) -> Plan:
+        """The cells that are worth a time in this process, and those of the first backend against itself."""
+        wanted = set(self._wanted(process))
+        backends = [*self.plan.backends, self.twin]
+        left_out = frozenset((*key, t.name) for key in _keys(self.plan) for t in backends) - wanted
+        first, barred = self.names[0], self.plan.barred
+        if first in barred:
+            barred = {**barred, self.twin.name: barred[first]}
+        return replace(self.plan, backends=backends, barred=barred, left_out=left_out)
+
+    def _wanted(self, process: int) -> Iterator[tuple[str, str, str, str]]:
+        """Not what had no time before, nor what that leaves alone; beyond the processes asked for, what is unclear."""
+        lost = {(c.op, c.dtype, c.layer, c.backend) for c in self.cells if c.status is not CellStatus.OK}
+        twins, unclear = set(_telling(self.plan)), self._unclear() if process >= self.processes else None
+        for key in _keys(self.plan):
+            names = self.names if unclear is None or key in unclear else self.names[:1]
+            names = [*names, *([self.twin.name] if key in twins else [])]
+            timed = [name for name in names if (*key, name) not in lost]
+            if len(timed) > 1 and timed[0] == self.names[0]:
+                yield from ((*key, name) for name in timed)
+
+    def _describe(self, record: BackendFacts | Ceilings) -> None:
+        """Keep what a backend says of itself, once."""
+        if record.backend != self.twin.name and (type(record), record.backend) not in {
+            (type(known), known.backend) for known in self.described
+        }:
+            self.described.append(record)
+            self.keep(record)
+
+    def _judge(self) -> None:
+        facts = [record for record in self.described if isinstance(record, BackendFacts)]
+        self.itself = ratios.rows(self.cells, [self.names[0], self.twin.name])
+        self.floor = ratios.noise_floor(self.itself)
+        self.rows = ratios.rows(self.cells, self.names, facts, self.ceilings, self.floor)
+
+    def _unclear(self) -> set[Key]:
+        return {(row.op, row.dtype, row.shape) for row in self.rows if row.verdict is Speed.UNCLEAR}
+
+
+def rounds(pairs: int, processes: int) -> int:
+    """Rounds of each process, so that all together have `pairs` that count: the first of each does not."""
+    return math.ceil(pairs / processes) + 1
+
+
+def _keys(plan: Plan) -> list[Key]:
+    return [(op, dtype, layer.name) for layer in plan.layers for dtype in plan.dtypes for op in plan.ops]
+
+
+def _telling(plan: Plan) -> list[Key]:
+    """Where a backend meets itself: in the first op on the smallest layer, and in the last on the largest."""
+    by_size = sorted(plan.layers, key=lambda layer: layer.spec.macs)
+    dtype, forward = plan.dtypes[0], "conv2d" if "conv2d" in plan.ops else plan.ops[-1]
+    return list(dict.fromkeys([(plan.ops[0], dtype, by_size[0].name), (forward, dtype, by_size[-1].name)]))
+
+
+def _twin_of(names: Iterable[str]) -> str:
+    """The second name of the first, that no other has."""
+    first, *others = names
+    name = f"{first}.again"
+    while name in others:
+        name += "_"
+    return name
