@@ -38,8 +38,10 @@ def read_shapes(shapes: str, batch: int | None = None) -> Found:
     found = _found(shapes)
     layers = unique(found.layers)
     if batch is not None:
-        layers = [Layer(f"{layer.name}@{batch}", replace(layer.spec, batch=batch)) for layer in layers]
-    return Found(layers, found.left_out)
+        layers = [
+            replace(layer, name=f"{layer.name}@{batch}", spec=replace(layer.spec, batch=batch)) for layer in layers
+        ]
+    return replace(found, layers=layers)
 
 
 def _found(shapes: str) -> Found:

@@ -58,6 +58,7 @@ class PlanRecord(Struct, frozen=True, kw_only=True):
     shapes: str
     layers: list[str]
     specs: list[str] = field(default_factory=list)
+    counts: list[Count] = field(default_factory=list)  # how often the network has each layer; 0 if that is not known
     ops: list[Op]
     dtypes: list[str]
     backends: list[str]  # targets as typed

@@ -25,10 +25,12 @@ from harness.cli.options import (
     folder,
     seconds,
 )  # fmt: skip
+from harness.cli.tables import networks
 from harness.contract import targets
 from harness.contract.status import CellStatus
 from harness.geometry.spec import OPS
 from harness.results.records import Cell
+from harness.results.words import plural
 from harness.results.writing import require_folder
 from harness.timing import asv_bridge, run
 from harness.timing.plan import DEFAULT_BUDGET, Plan
@@ -79,6 +81,8 @@ def bench(
     too_large = {cell.layer: cell for cell in reversed(cells) if cell.status is CellStatus.NO_MEMORY}
     for cell in list(reversed(too_large.values()))[:10]:
         terminal.say(f"  {cell.status}: {cell.layer}: {cell.op}: {cell.reason}")
+    with terminal.aside(True):  # stdout has the path of the run file
+        networks.show(plan.layers, cells, f"{plural(threads, 'thread')}, {allocator} allocator")
     if asv:
         why = asv_bridge.left_out(file.path)
         if not why:

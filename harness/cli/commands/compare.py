@@ -27,6 +27,7 @@ from harness.cli.options import (
     chosen_ops,
     whole,
 )  # fmt: skip
+from harness.cli.tables import networks
 from harness.contract import targets
 from harness.geometry.layers import file_at
 from harness.geometry.spec import OPS
@@ -78,7 +79,9 @@ def compare(
     means = ratios.geomeans(table)
     missing = _missing(plan, table) if interrupted else []
     with terminal.aside(outputs.takes_stdout(files)):
-        comparison_table.show(table, means, f"{plural(threads, 'thread')}, {allocator} allocator")
+        conditions = f"{plural(threads, 'thread')}, {allocator} allocator"
+        comparison_table.show(table, means, conditions)
+        networks.show(plan.layers, cells, conditions)
     if missing:
         terminal.say(f"{len(missing)} of {plan.cells // len(asked)} comparisons were not measured")
 

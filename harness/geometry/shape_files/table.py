@@ -87,7 +87,7 @@ def _layer(row: Sequence[str], header: Sequence[str], found: Columns, place: str
         spec = _spec(numbers, named)
     except SpecError as error:
         raise ShapesError(f"{place}: {error}") from None
-    return Layer(f"{labels['suite']}:{labels['layer'] or spec}", spec)
+    return Layer(f"{labels['suite']}:{labels['layer'] or spec}", spec, numbers.get("COUNT"))
 
 
 def _numbers(fields: columns.Fields, text: str, place: str) -> dict[str, int]:

@@ -1,0 +1,1 @@
+"""Tables for the terminal that more than one command shows."""
