@@ -133,6 +133,9 @@ class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
     first_in_process: bool = False
     samples: list[Seconds] = field(default_factory=list)
     repetitions: Count = 0
+    peak_bytes: Count | None = None  # NumPy's allocations at the peak of a call, what it keeps included
+    resident_bytes: Count | None = None  # memory of the process at the peak of a call
+    error_in_bounds: Annotated[float, Meta(ge=0, le=1e300)] | None = None  # of real numbers, by the bound of plain sums
 
 
 class RunEnd(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):

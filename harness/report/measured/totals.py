@@ -47,12 +47,12 @@ class NetworkTotal(Struct, frozen=True, kw_only=True):
 
 
 def times_of(cells: Iterable[Cell]) -> dict[_Key, float]:
-    """The median seconds of every cell that is believed; of two for one geometry, the later."""
-    return {
-        (cell.backend, cell.op, cell.spec): median(cell.samples)
-        for cell in cells
-        if cell.status is CellStatus.OK and cell.samples
-    }
+    """The median seconds of every cell that is believed; of several for one geometry, the median of theirs."""
+    found: dict[_Key, list[float]] = {}
+    for cell in cells:
+        if cell.status is CellStatus.OK and cell.samples:
+            found.setdefault((cell.backend, cell.op, cell.spec), []).append(median(cell.samples))
+    return {key: median(medians) for key, medians in found.items()}
 
 
 def totals(network: Network, backends: Sequence[str], ops: Collection[str], times: Times) -> list[NetworkTotal]:

@@ -88,6 +88,11 @@ def test_only_a_believed_time_counts(status: str) -> None:
     assert times_of(cells) == {("mine", "conv2d", _A): 2.0}
 
 
-def test_of_two_cells_of_one_geometry_the_later_counts() -> None:
-    cells = [make_cell("mine", [3.0]), make_cell("mine", [1.0], group="again")]
-    assert times_of(cells) == {("mine", "conv2d", _A): 1.0}
+def test_of_several_cells_of_one_geometry_the_median_counts() -> None:
+    """Of several processes, say, or of two layers."""
+    cells = [
+        make_cell("mine", [9.0, 3.0, 4.0]),
+        make_cell("mine", [1.0], group="b"),
+        make_cell("mine", [2.0], group="c"),
+    ]
+    assert times_of(cells) == {("mine", "conv2d", _A): 2.0}
