@@ -91,8 +91,8 @@ JsonFile = Annotated[
     Path | None, typer.Option("--json", parser=file, metavar="FILE", help="also write the result as JSON")
 ]
 _SETS = (
-    f"layers: {', '.join(set_names())}; a table (CSV) of any usual columns, or a file of specs or benchdnn descriptors "
-    "(docs/layer-files.md); or one spec or descriptor"
+    f"layers: {', '.join(set_names())}; a table (CSV) of any usual columns, a file of specs or benchdnn descriptors, "
+    "an ONNX model, a log of oneDNN or MIOpen (docs/layer-files.md); or one spec, descriptor or line of such a log"
 )
 ShapeSet = Annotated[str, typer.Option("--shapes", metavar="SET|FILE|SPEC", help=_SETS)]
 _IMAGES = "images of every layer, instead of its own"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.geometry import benchdnn
-from harness.geometry.shape_files import lines, table
+from harness.geometry.shape_files import lines, logs, onnx_model, table
 from harness.geometry.shape_files.contents import file_at, text_of
 from harness.geometry.shape_files.found import Found, Layer, ShapesError, printable, unique
 from harness.geometry.spec import ConvSpec, SpecError
@@ -30,7 +30,8 @@ def read_layers(shapes: str, batch: int | None = None) -> list[Layer]:
 
 
 def read_shapes(shapes: str, batch: int | None = None) -> Found:
-    """The layers of a shipped set, a table (CSV), a file of specs and benchdnn descriptors, or one of these.
+    """The layers of a shipped set, of a file, or of one line: of a table (CSV), specs, benchdnn descriptors, an ONNX
+    model, logs of oneDNN and MIOpen.
 
     No two have one name. With `batch`, each has that many images instead of its own, and the name says so:
     `vgg16:conv1_1@32`. Raises `ShapesError` naming what was asked and what is allowed, or the line that is wrong.
@@ -38,24 +39,38 @@ def read_shapes(shapes: str, batch: int | None = None) -> Found:
     found = _found(shapes)
     layers = unique(found.layers)
     if batch is not None:
-        layers = [Layer(f"{layer.name}@{batch}", replace(layer.spec, batch=batch)) for layer in layers]
-    return Found(layers, found.left_out)
+        layers = [
+            replace(layer, name=f"{layer.name}@{batch}", spec=replace(layer.spec, batch=batch)) for layer in layers
+        ]
+    return replace(found, layers=layers)
 
 
 def _found(shapes: str) -> Found:
     if shapes in set_names():
         return table.read(text_of(_FOLDER / f"{shapes}.csv"), f"set {shapes!r}", shapes)
     path = file_at(shapes)
-    return Found([_one(shapes)]) if path is None else _in_file(path)
+    if path is not None:
+        return _in_file(path)
+    return _required(logs.read(shapes, "--shapes", ""), "--shapes") if logs.is_log(shapes) else Found([_one(shapes)])
 
 
 def _in_file(path: Path) -> Found:
-    """What a file holds, by its first line rather than by its name. Raises `ShapesError` if that is no layer."""
-    text, shown = text_of(path), f"shapes file {str(path)!r}"
-    if not lines.are_lines(text) and table.is_table(text):
+    """What a file holds, by its text rather than by its name. Raises `ShapesError` if that is no layer."""
+    shown = f"shapes file {str(path)!r}"
+    if path.suffix.lower() == onnx_model.SUFFIX:
+        return _required(onnx_model.read(path, shown), shown)
+    text = text_of(path)
+    if logs.is_log(text):
+        found = logs.read(text, shown, path.stem)
+    elif not lines.are_lines(text) and table.is_table(text):
         found = table.read(text, shown, path.stem)
     else:
         found = lines.read(text, shown)
+    return _required(found, shown)
+
+
+def _required(found: Found, shown: str) -> Found:
+    """What was found. Raises `ShapesError` if no layer was."""
     if not found.layers:
         why = found.why()
         raise ShapesError(f"{shown} holds no layer" + (f"; left out: {why}" if why else ""))

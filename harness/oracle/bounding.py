@@ -30,13 +30,17 @@ def allowed(
     """The error allowed in each element of the exact result of valid arguments."""
     absolute, count = by_taps.absolute(op, spec, *arrays), by_taps.term_count(op, spec, *arrays)
     if mixes(numerics, op):
-        if numerics == "fft":
-            absolute, count = _of_planes(op, spec, [_norm, _norm], arrays), np.array(_steps(op, spec))
-        else:
-            sizes = [_total, _largest] if op == "conv2d_weight_grad" else [_largest, _total]
-            absolute = _of_planes(op, spec, sizes, arrays)
-            count = count.max(axis=(2, 3), keepdims=True, initial=1)
+        absolute = of_planes(op, spec, numerics, arrays)
+        count = count.max(axis=(2, 3), keepdims=True, initial=1) if numerics == "winograd" else steps(op, spec)
     return allowance(dtype, numerics, exact, np.broadcast_to(absolute, exact.shape), count, op)
+
+
+def of_planes(op: Op, spec: ConvSpec, numerics: Numerics, arrays: Sequence[Array | None]) -> Array:
+    """Of a method that mixes the elements of a plane, what stands for S in each: (N, C, 1, 1) of the result."""
+    if numerics == "fft":
+        return _of_planes(op, spec, [_norm, _norm], arrays)
+    sizes = [_total, _largest] if op == "conv2d_weight_grad" else [_largest, _total]
+    return _of_planes(op, spec, sizes, arrays)
 
 
 def settled(op: Op, spec: ConvSpec, numerics: Numerics, arrays: Sequence[Array | None], got: Array) -> Array:
@@ -69,7 +73,7 @@ def of_whole_numbers(op: Op, spec: ConvSpec, dtype: str, numerics: Numerics, lar
         # Of the two arguments and the result one is w, with KH x KW taps, the others have at most PH x PW elements.
         pixels = math.prod(spec.padded_size)
         sizes = pixels * (pixels if op == "conv2d_weight_grad" else spec.taps)
-        total, count = factors * _sums(op, spec) * math.sqrt(sizes), _steps(op, spec)
+        total, count = factors * _sums(op, spec) * math.sqrt(sizes), float(steps(op, spec))
     bound = allowance(dtype, numerics, np.array(total), np.array(total), np.array(count), op)
     return min(float(bound), _MOST)
 
@@ -84,9 +88,9 @@ def _sums(op: Op, spec: ConvSpec) -> int:
     return inner[op] // spec.groups if op in inner else spec.batch
 
 
-def _steps(op: Op, spec: ConvSpec) -> float:
+def steps(op: Op, spec: ConvSpec) -> Array:
     """Stages of a transform (of a plane of up to twice the sides, as most are padded to), and the terms added."""
-    return math.log2(4 * math.prod(spec.padded_size)) + _sums(op, spec) + 1  # the bias
+    return np.array(math.log2(4 * math.prod(spec.padded_size)) + _sums(op, spec) + 1)  # the bias
 
 
 def _of_planes(op: Op, spec: ConvSpec, sizes: Sequence[_Size], arrays: Sequence[Array | None]) -> Array:

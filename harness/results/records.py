@@ -58,6 +58,7 @@ class PlanRecord(Struct, frozen=True, kw_only=True):
     shapes: str
     layers: list[str]
     specs: list[str] = field(default_factory=list)
+    counts: list[Count] = field(default_factory=list)  # how often the network has each layer; 0 if that is not known
     ops: list[Op]
     dtypes: list[str]
     backends: list[str]  # targets as typed
@@ -133,6 +134,9 @@ class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
     process: Count = 0  # which of the processes that measured it in turn
     samples: list[Seconds] = field(default_factory=list)
     repetitions: Count = 0
+    peak_bytes: Count | None = None  # NumPy's allocations at the peak of a call, what it keeps included
+    resident_bytes: Count | None = None  # memory of the process at the peak of a call
+    error_in_bounds: Annotated[float, Meta(ge=0, le=1e300)] | None = None  # of real numbers, by the bound of plain sums
 
 
 class RunEnd(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):

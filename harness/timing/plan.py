@@ -67,9 +67,9 @@ class Plan:
         """The plan as written to the run file; equal plans give equal records."""
         return PlanRecord(
             shapes=self.shapes, layers=[layer.name for layer in self.layers],
-            specs=[str(layer.spec) for layer in self.layers], ops=list(self.ops), dtypes=list(self.dtypes),
-            backends=[target.text for target in self.backends], threads=self.threads, allocator=self.allocator,
-            budget=self.budget, rounds=self.rounds, batch=self.batch,
+            specs=[str(layer.spec) for layer in self.layers], counts=[layer.count or 0 for layer in self.layers],
+            ops=list(self.ops), dtypes=list(self.dtypes), backends=[target.text for target in self.backends],
+            threads=self.threads, allocator=self.allocator, budget=self.budget, rounds=self.rounds, batch=self.batch,
         )  # fmt: skip
 
     @property

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import exit_codes, terminal
-from harness.cli.measured import bench_table
+from harness.cli.measured import bench_table, networks_table
 from harness.cli.measuring import without_wrong_ones
 from harness.cli.options import (
     Allocator,
@@ -81,6 +81,8 @@ def bench(
     too_large = {cell.layer: cell for cell in reversed(cells) if cell.status is CellStatus.NO_MEMORY}
     for cell in list(reversed(too_large.values()))[:10]:
         terminal.say(f"  {cell.status}: {cell.layer}: {cell.op}: {cell.reason}")
+    with terminal.aside(True):  # stdout has the path of the run file
+        networks_table.show(plan.layers, cells, f"{plural(threads, 'thread')}, {allocator} allocator")
     if asv:
         why = asv_bridge.left_out(file.path)
         if not why:

@@ -14,7 +14,7 @@ import typer
 from msgspec import structs
 
 from harness.cli import exit_codes, outputs, terminal
-from harness.cli.measured import comparison_table
+from harness.cli.measured import comparison_table, networks_table
 from harness.cli.measured.repeating import Comparing, rounds
 from harness.cli.measuring import without_wrong_ones
 from harness.cli.options import (
@@ -96,6 +96,7 @@ def compare(
     with terminal.aside(outputs.takes_stdout(files)):
         conditions = f"{plural(threads, 'thread')}, {allocator} allocator"
         comparison_table.show(found.rows, means, conditions, found.floor, found.itself)
+        networks_table.show(plan.layers, found.of_named(), conditions)
     if missing:
         terminal.say(f"{len(missing)} of {plan.cells // len(asked)} comparisons were not measured")
 

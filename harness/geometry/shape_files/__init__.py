@@ -1,4 +1,4 @@
-"""Files that list layers: tables of any tool's columns, or lines of specs and benchdnn descriptors.
+"""Files that list layers: tables of any tool's columns, lines of specs and descriptors, logs of libraries, models.
 
-`contents` reads the bytes, `lines` and `table` the text, `columns` knows what others call their columns.
+`contents` reads the bytes, `lines`, `table` and `logs` the text, `columns` knows what others call their columns.
 """

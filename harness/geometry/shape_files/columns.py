@@ -24,6 +24,7 @@ _SINGLE: dict[str, str] = {
     "F": "f cout outc oc co outchannels outputchannels outchannel outputchannel channelsout outplanes filters "
     "numfilters numfilter nfilters numoutput outputc",
     "G": "g group groups numgroups ngroups groupcount",
+    "COUNT": "count",
     "PT": "pt padtop paddingtop toppad", "PB": "pb padbottom paddingbottom bottompad",
     "PL": "pl padleft paddingleft leftpad", "PR": "pr padright paddingright rightpad",
 }  # fmt: skip
@@ -50,6 +51,7 @@ _NAMES = {  # the first of them that is there is used
     "suite": "suite model network net set benchmark application",
     "layer": "layer layername name module node source",
 }
+_WHOLE = ("descriptor", "spec", "prb", "problem")  # a column of texts that are whole geometries
 _TWO_MEANINGS = {
     "b": "the batch or the bias", "d": "the dilation or a depth", "depth": "the channels or a third dimension",
     "size": "that of the input or of the kernel", "filter": "their number or their size",
@@ -60,7 +62,7 @@ _THIRD_DIMENSION = (
     "kd", "kerneld", "kerneldepth", "sd", "strided", "pd", "padd", "paddingd", "dd", "dilationd", "od", "outputd",
     "outputdepth", "inputd", "inputdepth",
 )  # fmt: skip
-_OURS = ("count", "gflop", "colmib")  # of the tables that ship: for people
+_OURS = ("gflop", "colmib")  # of the tables that ship: for people
 _NEAR = 0.8  # how like a known name an unknown one must be to be taken for a slip
 
 
@@ -98,8 +100,26 @@ def plain(name: str) -> str:
 
 def known(header: Sequence[str]) -> int:
     """How many of the names mean something."""
-    names = {*KNOWN, *"krspq", *_TWO_MEANINGS, *(name for text in _NAMES.values() for name in text.split())}
+    names = {*KNOWN, *"krspq", *_TWO_MEANINGS, *_WHOLE, *(name for text in _NAMES.values() for name in text.split())}
     return sum(plain(name) in names for name in header)
+
+
+def whole(header: Sequence[str]) -> int | None:
+    """The place of the first column that holds whole geometries; None where there are columns of sizes, or no such one.
+
+    >>> whole(["descriptor", "time"]), whole(["spec", "C", "H", "W", "F", "KH", "KW"])
+    (0, None)
+    """
+    names = [plain(name) for name in header]
+    given = {field for name in names for field in KNOWN.get(name, ())}
+    return None if given & set(REQUIRED) else next((i for i, name in enumerate(names) if name in _WHOLE), None)
+
+
+def label_places(header: Sequence[str]) -> Mapping[str, int]:
+    """Where the names of the suite and of the layer are."""
+    names = [plain(name) for name in header]
+    places = {field: [names.index(n) for n in text.split() if n in names] for field, text in _NAMES.items()}
+    return {field: found[0] for field, found in places.items() if found}
 
 
 def columns_of(header: Sequence[str]) -> Columns:

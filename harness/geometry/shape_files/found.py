@@ -18,15 +18,19 @@ class ShapesError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One geometry with the name it is known by, `suite:layer`; a bare spec is its own name."""
+    """One geometry with the name it is known by, `suite:layer`; a bare spec is its own name.
+
+    `count` is how often its network has it; None where the list does not say, and so is no whole network.
+    """
 
     name: str
     spec: ConvSpec
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A line that was not read, and why: `3-D`."""
+    """A line (or a node of a model) that was not read, and why: `3-D`."""
 
     line: int
     why: str
@@ -38,6 +42,7 @@ class Found:
 
     layers: Sequence[Layer]
     left_out: Sequence[LeftOut] = ()
+    unit: str = "line"  # what `left_out` counts
 
     def why(self) -> str:
         """What was left out, in one line; nothing if nothing was.
@@ -48,7 +53,7 @@ class Found:
         lines: dict[str, list[int]] = {}
         for one in self.left_out:
             lines.setdefault(one.why, []).append(one.line)
-        return "; ".join(f"{_numbers(found)}: {why}" for why, found in lines.items())
+        return "; ".join(f"{_numbers(found, self.unit)}: {why}" for why, found in lines.items())
 
 
 def unique(layers: Iterable[Layer]) -> list[Layer]:
@@ -75,7 +80,21 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(name.split()))[:_LONGEST_NAME]
 
 
-def _numbers(lines: Sequence[int]) -> str:
+def merged(layers: Iterable[Layer]) -> list[Layer]:
+    """One layer for each geometry, with the first name, counted as often as it is there.
+
+    >>> spec = ConvSpec.parse("n1c1h3w3_f1kh1kw1")
+    >>> merged([Layer("a", spec, 1), Layer("b", spec, 2)])[0].count
+    3
+    """
+    found: dict[ConvSpec, Layer] = {}
+    for layer in layers:
+        known = found.get(layer.spec)
+        found[layer.spec] = layer if known is None else replace(known, count=(known.count or 0) + (layer.count or 0))
+    return list(found.values())
+
+
+def _numbers(lines: Sequence[int], unit: str) -> str:
     """`line 3`, `lines 3-5, 9`."""
     runs: list[list[int]] = []
     for line in lines:
@@ -85,4 +104,4 @@ def _numbers(lines: Sequence[int]) -> str:
             runs.append([line, line])
     shown = [str(first) if first == last else f"{first}-{last}" for first, last in runs[:_MOST_LINES]]
     more = f" and {len(runs) - _MOST_LINES} more" if len(runs) > _MOST_LINES else ""
-    return f"line{'s' if len(set(lines)) > 1 else ''} {', '.join(shown)}{more}"
+    return f"{unit}{'s' if len(set(lines)) > 1 else ''} {', '.join(shown)}{more}"

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.geometry import benchdnn
 from harness.geometry.shape_files import columns
 from harness.geometry.shape_files.columns import PADS, Columns
 from harness.geometry.shape_files.found import Found, Layer, LeftOut, ShapesError, printable
@@ -30,6 +31,9 @@ def read(text: str, shown: str, suite: str) -> Found:
     """
     rows = _rows(text, shown)
     at, header = next(rows, (1, []))
+    texts = columns.whole(header)
+    if texts is not None:
+        return _of_texts(rows, shown, header, texts)
     try:
         found = columns.columns_of(header)
     except ShapesError as error:
@@ -42,6 +46,25 @@ def read(text: str, shown: str, suite: str) -> Found:
         layers.append(_layer(row, header, found, place, suite))
     unused = ", ".join(map(repr, found.unused))
     return Found(layers, [LeftOut(at, f"{unused}, which no layer is made of")] if unused else [])
+
+
+def _of_texts(rows: Iterator[_Row], shown: str, header: Sequence[str], place: int) -> Found:
+    """The layers whose whole geometry is one column's text: a spec or a descriptor. Raises `ShapesError`."""
+    labels, layers, left_out = columns.label_places(header), [], []
+    for number, row in rows:
+        if len(row) <= place:
+            raise ShapesError(f"{shown}, line {number} has {len(row)} values, and no {header[place]!r}")
+        text = row[place]
+        try:
+            spec = ConvSpec.parse(text)
+        except benchdnn.NotRead as reason:
+            left_out.append(LeftOut(number, reason.why))
+            continue
+        except SpecError as error:
+            raise ShapesError(f"{shown}, line {number}, column {header[place]!r}: {error}") from None
+        said = [printable(row[labels[field]]) for field in ("suite", "layer") if field in labels and row[labels[field]]]
+        layers.append(Layer(":".join(said) or printable(benchdnn.name_of(text)) or text, spec))
+    return Found(layers, left_out)
 
 
 def is_table(text: str) -> bool:
@@ -87,7 +110,7 @@ def _layer(row: Sequence[str], header: Sequence[str], found: Columns, place: str
         spec = _spec(numbers, named)
     except SpecError as error:
         raise ShapesError(f"{place}: {error}") from None
-    return Layer(f"{labels['suite']}:{labels['layer'] or spec}", spec)
+    return Layer(f"{labels['suite']}:{labels['layer'] or spec}", spec, numbers.get("COUNT"))
 
 
 def _numbers(fields: columns.Fields, text: str, place: str) -> dict[str, int]:

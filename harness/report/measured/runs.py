@@ -81,6 +81,7 @@ def _run(path: Path) -> Run:
     """One file. Raises `ResultsError` if it is no run file, or its records cannot be used."""
     records = map(printable, read(path))
     run = Run(header_of(path, records))
+    require_sound(run.header, run.header, path)
     for record in records:
         require_sound(record, run.header, path)
         match record:

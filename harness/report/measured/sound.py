@@ -20,6 +20,7 @@ def require_sound(record: Line, header: RunHeader, path: Path) -> None:
     complaint = ""
     if isinstance(record, RunHeader):
         complaint = "" if record == header else f"it holds a second run, {record.run!r}"
+        complaint = complaint or _about_plan(record)
     elif isinstance(record, Cell):
         complaint = _about_cell(record, header)
     elif isinstance(record, Ceilings) and not record.reason:
@@ -44,6 +45,12 @@ def _about_cell(cell: Cell, header: RunHeader) -> str:
         return f"{which} has allocator {cell.allocator!r}, which must be a name"
     wrong = _about_spec(cell.spec)
     return f"{which}: {wrong}" if wrong else ""
+
+
+def _about_plan(header: RunHeader) -> str:
+    """Why the layers of a plan, which may be those of a network, are no geometries."""
+    wrong = next(filter(None, map(_about_spec, header.plan.specs)), "")
+    return f"its plan: {wrong}" if wrong else ""
 
 
 def _about_ceilings(found: Ceilings) -> str:

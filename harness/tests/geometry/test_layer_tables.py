@@ -207,3 +207,38 @@ def test_what_is_wrong_is_named_with_its_place(write: Write, text: str, message:
 def test_columns_of_two_meanings_are_refused(write: Write, column: str) -> None:
     with pytest.raises(ShapesError, match=f"column '{column}' may mean .* or "):
         read(write, f"{_SHORT},{column}\n6,9,10,4,3,2,1\n")
+
+
+# -- a column of whole geometries --------------------------------------------------------------------------------------
+
+
+def test_a_column_of_specs_or_descriptors(write: Write) -> None:
+    """As benchdnn's and our own results have it; the columns beside it are not asked."""
+    found = read(write, 'prb\ttime\nic3oc4ih7kh3ph1n"conv1"\t0.5\nic1oc1id3kd3\t0.1\nn1c1h3w3_f1kh2kw2\t\n')
+    assert specs(found) == {"conv1": "n2c3h7w7_f4kh3kw3_pt1pb1pl1pr1", "n1c1h3w3_f1kh2kw2": "n1c1h3w3_f1kh2kw2"}
+    assert found.why() == "line 3: 3-D"
+    found = read(write, f"op,layer,spec,seconds\nconv2d,net:a,{_SPEC},0.5\nconv2d,,{_SPEC},0.5\n")
+    assert [layer.name for layer in found.layers] == ["net:a", _SPEC]
+    found = read(write, f"model;name;Descriptor\nnet;a;{_SPEC}\n")
+    assert [layer.name for layer in found.layers] == ["net:a"]
+
+
+def test_beside_columns_of_sizes_a_spec_is_none(write: Write) -> None:
+    assert specs(read(write, "spec,C,H,W,F,KH,KW\nwhatever,6,9,10,4,3,2\n")) == {
+        "a:n1c6h9w10_f4kh3kw2": "n1c6h9w10_f4kh3kw2"
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("layer,spec\na,n1c1\n", "a.csv', line 2, column 'spec': spec 'n1c1' is not of the form"),
+        (f"layer,spec\na,{_SPEC}\nb\n", "a.csv', line 3 has 1 values, and no 'spec'"),
+        ("layer,spec\n", "a.csv' holds no layer"),
+        ("layer,spec\na,ic1oc1id3kd3\n", "a.csv' holds no layer; left out: line 2: 3-D"),
+    ],
+)
+def test_what_is_wrong_in_a_column_of_specs_is_named(write: Write, text: str, message: str) -> None:
+    with pytest.raises(ShapesError) as caught:
+        read(write, text)
+    assert message in str(caught.value)

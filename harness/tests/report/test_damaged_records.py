@@ -56,6 +56,7 @@ def _changed(place: int, **fields: Any) -> bytes:
         (_changed(4, allocator="x" * 33), "the cell of mine, conv2d on net:large has allocator"),
         (_changed(5, spec="wide"), "the cell of mine, conv2d on net:small: spec 'wide' is not of the form"),
         (_changed(5, spec="n1c2h6w6_f4kh9kw3"), "the cell of mine, conv2d on net:small: "),
+        (_changed(0, plan={**msgspec.to_builtins(RECORDS[0])["plan"], "specs": ["wide"]}), "its plan: spec 'wide' is"),
         (_changed(2, copy_gbs={"cache": 3.0}), "the ceilings of the CPU lack the copy dram"),
         (_changed(2, copy_bytes={"dram": 3}, device="card"), "the ceilings of card lack the copy cache"),
         (_changed(2, copy_bytes={"dram": 3, "cache": 0}), "the ceilings of the CPU lack the copy cache"),

@@ -77,9 +77,12 @@ def test_a_plan_asks_for_little_unless_it_says_more() -> None:
 
 def test_what_is_written_of_a_plan_is_all_that_decides_what_is_measured() -> None:
     """The targets as they were typed, not as they are called."""
-    plan = replace(_PLAN, backends=[called("x.py"), called("a=y.py")], ops=["col2im"], dtypes=["int32"])
+    layers = [replace(_LAYERS[0], count=3), _LAYERS[1]]
+    plan = replace(
+        _PLAN, layers=layers, backends=[called("x.py"), called("a=y.py")], ops=["col2im"], dtypes=["int32"]
+    )  # fmt: skip
     assert plan.record() == PlanRecord(
-        shapes="some", layers=["net:0", "net:1"], specs=list(_TEXTS), ops=["col2im"], dtypes=["int32"],
+        shapes="some", layers=["net:0", "net:1"], specs=list(_TEXTS), counts=[3, 0], ops=["col2im"], dtypes=["int32"],
         backends=["x.py", "a=y.py"], threads=3, allocator="default", budget=1.5, rounds=7, batch=5,
     )  # fmt: skip
 

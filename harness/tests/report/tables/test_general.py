@@ -11,7 +11,14 @@ from harness.report.measured.load import Config, Data
 from harness.report.measured.runs import Run
 from harness.report.tables.backends import BackendRow, backends_table
 from harness.report.tables.machine import CeilingRow, MachineFact, ceilings_table, machine_table
-from harness.report.tables.memory import ColumnsMemory, columns_memory, memory_table
+from harness.report.tables.memory import (
+    ColumnsMemory,
+    MeasuredMemory,
+    columns_memory,
+    measured_memory,
+    measured_memory_table,
+    memory_table,
+)
 from harness.report.verdicts import ConformanceVerdict
 from harness.results.records import Blas, Ceilings, Code
 from harness.tests.helpers.runfiles import CPU, SPECS, make_data, make_facts, make_header, make_row
@@ -196,3 +203,45 @@ def test_every_layer_once_whatever_was_measured_on_it() -> None:
     assert table.name == "memory-float64-t1-steady"
     assert table.records == [columns_memory(layer, SPECS[layer], "float64") for layer in (
         "net:small", "net:grouped", "net:wide")]  # fmt: skip
+
+
+_MIB = 2**20
+
+
+def test_the_peak_of_a_call_beside_the_columns() -> None:
+    """Whichever of the two is larger; a cell without a time may have it too."""
+    rows = [
+        make_row("mine", 1.0, peak_bytes=3 * 1152, resident_bytes=2 * 1152), make_row("none", 1.0),
+        make_row("other", 1.0, resident_bytes=4 * _MIB), make_row("other", 1.0, "net:wide", peak_bytes=400),
+        make_row("mine", status="over_budget", op="im2col", peak_bytes=1152, resident_bytes=0),
+    ]  # fmt: skip
+    table = measured_memory_table(rows, Config(1, "steady", "float32"))
+    assert (
+        table.markdown()
+        == f"""\
+## Memory of a call, measured
+
+| op | layer | columns | mine | other |
+| --- | --- | --- | --- | --- |
+| conv2d | net:small, {SPECS["net:small"]} | 1.12 KiB | 3.38 KiB, 3.00x columns | 4.00 MiB, 3641x columns |
+| conv2d | net:wide, {SPECS["net:wide"]} | 1.56 KiB | not measured | 400 B, 0.250x columns |
+| im2col | net:small, {SPECS["net:small"]} | 1.12 KiB | 1.12 KiB, 1.00x columns | not measured |
+
+- The peak of one call: the larger of what NumPy allocates and of what the process holds. Its result counts, and what \
+the backend keeps between calls, such as index arrays; its inputs do not.
+"""
+    )
+    assert table.name == "measured-memory-float32-t1-steady"
+    assert table.rows[0][3].title == "allocated 3.38 KiB, resident 2.25 KiB"
+    assert table.rows[0][4].title == "allocated not seen, resident 4.00 MiB"
+    assert table.records[0] == MeasuredMemory(
+        op="conv2d", layer="net:small", spec=SPECS["net:small"], backend="mine", columns_bytes=1152,
+        peak_bytes=3456, resident_bytes=2304, factor=3.0,
+    )  # fmt: skip
+
+
+def test_without_a_measured_peak_there_is_no_row() -> None:
+    rows = [make_row("mine", 1.0)]
+    assert measured_memory(rows[0]) is None
+    table = measured_memory_table(rows, Config(1, "steady", "float32"))
+    assert (list(table.rows), list(table.records)) == ([], [])
