@@ -26,6 +26,7 @@ from harness.results.records import BackendFacts, Ceilings, Cell, Machine
 from harness.results.writing import ResultsError
 
 BASELINES = ("torch_native", "numpy_fancy", "torch_native_cuda")  # the first that was measured
+_REFERENCES = (("torch_native", "torch_native_cuda"), ("numpy_fancy",))  # torch, then NumPy
 
 
 @dataclass(frozen=True, order=True)
@@ -63,6 +64,15 @@ class Data:
         found = grouped(self.rows, _config)
         newest = {config: max(row.cell.run for row in rows) for config, rows in found.items()}
         return sorted(sorted(newest), key=newest.__getitem__, reverse=True)
+
+    def most_measured(self) -> Config:
+        """The conditions with most cells, of which the page and the README speak first."""
+        return max(self.configs(), key=lambda config: len(self.select(config)))
+
+    def first_of(self, dtype: str, allocator: str) -> Config:
+        """Of the conditions that differ in the threads alone, those with most cells: where what holds for all is told."""
+        alike = [c for c in self.configs() if (c.dtype, c.allocator) == (dtype, allocator)]
+        return max(alike, key=lambda config: len(self.select(config)))
 
     def select(self, config: Config) -> list[Row]:
         """The cells of one configuration."""
@@ -133,6 +143,14 @@ def baseline(rows: Iterable[Row]) -> str:
     """The backend that the others are compared with: torch, else NumPy, else the first that was measured."""
     measured = list(dict.fromkeys(row.cell.backend for row in rows if row.cell.status is CellStatus.OK))
     return next((name for name in BASELINES if name in measured), measured[0] if measured else "")
+
+
+def references(rows: Iterable[Row]) -> list[str]:
+    """What everything is held against: the baseline, then torch or NumPy if it is not one of them already."""
+    rows = list(rows)
+    measured = {row.cell.backend for row in rows if row.cell.status is CellStatus.OK}
+    known = (next((name for name in alike if name in measured), "") for alike in _REFERENCES)
+    return [name for name in dict.fromkeys([baseline(rows), *known]) if name]
 
 
 def order(names: Iterable[str]) -> list[str]:

@@ -113,7 +113,9 @@ def _naive_notes(rows: Sequence[Row]) -> list[str]:
 def _speedup_cell(ups: Sequence[float]) -> TableCell:
     if not ups:
         return TableCell(("not measured together",), "missing")
-    return TableCell((_spread(ups), words.plural(len(ups), "layer")), "", "", median(ups))
+    return TableCell(
+        (f"{words.digits(median(ups))}x",), "", f"{_spread(ups)}, {words.plural(len(ups), 'layer')}", median(ups)
+    )
 
 
 def _spread(ups: Sequence[float]) -> str:

@@ -23,12 +23,22 @@ Kind = Literal["", "best", "faster", "slower", "same", "fail", "missing", "flag"
 
 @dataclass(frozen=True)
 class TableCell:
-    """Lines of text, how they look, a tool tip, and the number that the column is sorted by."""
+    """What is shown, then what is told on hover; how it looks; and the number that the column is sorted by.
+
+    `second` is the ratio to the second reference, and `shade` how much faster (-3 to -1) or slower (1 to 3) it is.
+    """
 
     lines: tuple[str, ...]
     kind: Kind = ""
     title: str = ""
     value: float | None = None
+    second: float | None = None
+    shade: int = 0
+
+    @property
+    def hover(self) -> str:
+        """All but what is shown."""
+        return "; ".join(text for text in (*self.lines[1:], self.title) if text)
 
     @property
     def text(self) -> str:
@@ -38,7 +48,7 @@ class TableCell:
 
 @dataclass(frozen=True)
 class Table:
-    """What is shown, and the records of numbers behind it."""
+    """What is shown, and the records of numbers behind it; `keys` has for each row what it is found by."""
 
     name: str  # of its files
     title: str
@@ -46,6 +56,7 @@ class Table:
     rows: Sequence[Sequence[TableCell]]
     records: Sequence[msgspec.Struct]
     notes: Sequence[str] = field(default_factory=list)
+    keys: Sequence[str] = ()
 
     def markdown(self) -> str:
         """A pipe table with the notes below; the best of a row is bold."""
