@@ -157,7 +157,8 @@ def _rival_cell(one: Fastest) -> TableCell:
     if one.rival_ratio is None:
         return TableCell(("–",), "missing", "no other right backend was timed")
     title = f"{one.rival} against {one.backend}, on {words.plural(one.rival_layers, 'layer')} that both were timed on"
-    return TableCell((f"{one.rival}, {words.compared(one.rival_ratio)}",), "", title, one.rival_ratio)
+    behind = words.compared(one.rival_ratio).replace(" ", "\u00a0")
+    return TableCell((f"{one.rival}, {behind}",), "", title, one.rival_ratio)
 
 
 def _rows(one: Fastest) -> list[FastestRow]:

@@ -14,8 +14,7 @@ from harness.geometry.spec import ConvSpec
 from harness.report.measured.grouping import by_op, by_spec, columns_of
 from harness.report.measured.load import Config
 from harness.report.measured.rows import PairedRatio, Row
-from harness.report.standing import spoken
-from harness.report.tables.table import NEVER, Table, TableCell, absent_notes, cell
+from harness.report.tables.table import NEVER, Table, TableCell, absent_notes, cell, missing_cell
 from harness.results import words
 from harness.results.intervals import Interval
 
@@ -100,7 +99,7 @@ def _settings(spec: ConvSpec) -> list[str]:
 def _cell(row: Row, base: str, best: float | None, second: PairedRatio | None, why: str) -> TableCell:
     took, ratio = row.seconds, row.ratio
     if took is None:
-        return TableCell((spoken(row.cell.status),), "fail" if row.cell.status.is_bad else "missing", row.cell.reason)
+        return missing_cell(row)
     told = f"{_time(took)}, n = {len(row.cell.samples)}"
     if row.cell.backend == base:
         return TableCell((words.duration(took.median),), "", told, took.median, second.value if second else None)

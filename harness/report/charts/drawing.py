@@ -23,14 +23,14 @@ from harness.report.charts import svg
 # Okabe and Ito's colours that show on white, then Tol's for backends that we do not know; beside each, what stands for
 # it on a dark page.
 COLOURS = (
-    ("#000000", "#f2f4f6"), ("#0072b2", "#3d9be0"), ("#cc79a7", "#dc93bb"), ("#e69f00", "#e9ab25"),
-    ("#009e73", "#22b58b"), ("#d55e00", "#ee7a26"), ("#56b4e9", "#8fd0f5"), ("#332288", "#8c80e0"),
-    ("#999933", "#b5b552"), ("#882255", "#cf6497"), ("#44aa99", "#66c7b7"), ("#7f7f7f", "#a3a3a3"),
+    ("#000000", "#f2f4f6"), ("#0072B2", "#3d9be0"), ("#CC79A7", "#dc93bb"), ("#E69F00", "#e9ab25"),
+    ("#009E73", "#22b58b"), ("#D55E00", "#ee7a26"), ("#56B4E9", "#8fd0f5"), ("#332288", "#8c80e0"),
+    ("#999933", "#b5b552"), ("#882255", "#cf6497"), ("#44AA99", "#66c7b7"), ("#7F7F7F", "#a3a3a3"),
 )  # fmt: skip
 INK, SOFT, LINE, SHADE, BAD = "#14181d", "#5a6470", "#dde1e6", "#f3f5f7", "#b00020"
 _WORDS = {
     INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)", SHADE: "var(--shade)", BAD: "var(--bad)",
-    **{light: f"var(--b{index})" for index, (light, _) in enumerate(COLOURS)},
+    **{light.lower(): f"var(--b{index})" for index, (light, _) in enumerate(COLOURS)},
 }  # fmt: skip
 _MARKERS = "osD^vPX*<>ph"
 SMALL, NORMAL, LARGE = 8, 9, 11  # pt

@@ -57,7 +57,7 @@ def _chart(rows: Sequence[Row], base: str, title: str, name: str, span: _Span) -
     looks, lowered = drawing.looks(by_backend(rows)), derived(rows)
     names = [found[0].cell.layer for found in layers.values()]
     labels = [label if len(label) < 50 else f"{label[:48]}…" for label in names]
-    row_height = max(0.28, 0.075 * len(drawn) + 0.06)  # inches
+    row_height = max(0.28, 0.06 * len(drawn) + 0.06)  # inches
     top = 0.6 + 0.2 * math.ceil(len(drawn) / drawing.KEYS)
     figure = Figure(figsize=(9.5, row_height * len(layers) + top + 1.2))
     left, right = 0.3 + 0.072 * max(map(len, labels)), 0.25 + 0.16 * len(drawn)

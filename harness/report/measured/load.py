@@ -70,7 +70,7 @@ class Data:
         return max(self.configs(), key=lambda config: len(self.select(config)))
 
     def first_of(self, dtype: str, allocator: str) -> Config:
-        """Of the conditions that differ in the threads alone, those with most cells: where what holds for all is told."""
+        """Those with most cells of all conditions that differ in the threads alone."""
         alike = [c for c in self.configs() if (c.dtype, c.allocator) == (dtype, allocator)]
         return max(alike, key=lambda config: len(self.select(config)))
 

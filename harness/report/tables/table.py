@@ -82,12 +82,11 @@ def cell(text: str, kind: Kind = "", value: float | None = None) -> TableCell:
 
 
 def missing_cell(row: Row) -> TableCell:
-    """The cell of a backend that has no time, with the reason; the whole of it stays in the tool tip and the CSV."""
+    """The cell of a backend that has no time; the reason is told on hover and in the CSV."""
     status, reason, predicted = row.cell.status, row.cell.reason, row.cell.predicted_seconds
-    text = f"{spoken(status)}: {reason}" if reason else spoken(status)
     if status is CellStatus.OVER_BUDGET and predicted is not None:
-        text = f"over budget: predicted {words.duration(predicted, 2)} a call"
-    return TableCell((text,), "fail" if status.is_bad else "missing", f"{status}: {reason}")
+        reason = f"predicted {words.duration(predicted, 2)} a call"
+    return TableCell((spoken(status), reason), "fail" if status.is_bad else "missing")
 
 
 NEVER = TableCell(("not tried",), "missing", "no run file has this cell")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 
 def environment(package: str, folder: str = ".") -> Environment:
@@ -13,7 +14,16 @@ def environment(package: str, folder: str = ".") -> Environment:
     import jinja2
 
     loaders = [jinja2.PackageLoader(package, folder), jinja2.PackageLoader("harness.report", "web")]
-    return jinja2.Environment(
+    found = jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
+    found.filters["breakable"] = _breakable
+    return found
+
+
+def _breakable(text: str) -> Markup:
+    """A name that may be broken after an underscore, and nowhere else."""
+    from markupsafe import Markup, escape
+
+    return Markup(escape(text).replace("_", Markup("_<wbr>")))

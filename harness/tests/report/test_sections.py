@@ -112,7 +112,7 @@ def test_conditions_under_which_nothing_was_measured_have_reasons_and_memory_alo
     write_run(tmp_path, _FIRST, cells)
     found = part(load(tmp_path), Config(2, "steady", "float32"))
     assert [section.title for section in found.sections] == ["conv2d", "What do explicit columns cost in memory?"]
-    assert found.sections[0].tables[0].rows[0][1].text == "fail: off"
+    assert found.sections[0].tables[0].rows[0][1].text == "fail, off"
     assert figures == []
 
 
