@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness.report import folder, standing
 from harness.report.answer.set_aside import asides
@@ -15,6 +17,8 @@ from harness.report.tables.backends import backends_table
 from harness.report.tables.machine import ceilings_table, machine_table
 from harness.report.tables.table import Table
 from harness.report.web import environment
+
+_MOST_BYTES = 2_600_000  # of tables and figures within the page
 
 
 def write_page(data: Data, out: Path) -> Path:
@@ -32,9 +36,31 @@ def write_page(data: Data, out: Path) -> Path:
 
 def _render(data: Data, parts: Sequence[Part], general: Sequence[Table]) -> str:
     pages = environment("harness.report", "web")
-    pages.filters["number"] = lambda value: "Infinity" if value == float("inf") else repr(value)
+    pages.filters["number"] = _number
     return pages.get_template("page.html.j2").render(
         machine=data.machine, parts=parts, general=general, generator=folder.GENERATOR, colours=COLOURS,
         correctness=standing.correctness(data).removeprefix("Correctness: "), right=standing.is_right(data),
-        asides=asides(data), written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        asides=asides(data), shown=_shown(pages.get_template("table.html.j2").module, parts, general),
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )  # fmt: skip
+
+
+def _shown(macros: Any, parts: Sequence[Part], general: Sequence[Table]) -> dict[str, str]:
+    """Every table and figure as HTML, by folder and name; as links, where the page has no more room."""
+    shown: dict[str, str] = {}
+    left = _MOST_BYTES
+    for one in (*general, *(one for found in parts for one in found.in_order)):
+        if isinstance(one, Table):
+            name, whole, short = f"tables/{one.name}", macros.show, macros.only_linked
+        else:
+            name, whole, short = f"figures/{one.name}", macros.draw, macros.only_named
+        text = whole(one)
+        size = len(text.encode())
+        shown[name] = text if size <= left else short(one)
+        left -= size if size <= left else 0
+    return shown
+
+
+def _number(value: float) -> str:
+    """As scripts read it back: every digit."""
+    return "Infinity" if value == math.inf else repr(value)

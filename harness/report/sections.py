@@ -65,10 +65,18 @@ class Part:
     commands: Sequence[str] = field(default_factory=list)
 
     @property
+    def in_order(self) -> list[Table | Chart]:
+        """All tables and charts, what is most asked for first."""
+        found: list[Table | Chart] = [*self.answer.charts]
+        found += [table for table in (self.answer.fastest, self.answer.layers) if table]
+        for section in self.sections:
+            found += [*section.tables, *section.charts]
+        return found
+
+    @property
     def tables(self) -> list[Table]:
-        """In the order of the page."""
-        own = [table for table in (self.answer.fastest, self.answer.layers) if table]
-        return [*own, *(table for section in self.sections for table in section.tables)]
+        """Those that are written to files."""
+        return [one for one in self.in_order if isinstance(one, Table)]
 
     @property
     def links(self) -> list[Section]:
@@ -77,8 +85,8 @@ class Part:
 
     @property
     def charts(self) -> list[Chart]:
-        """In the order of the page."""
-        return [*self.answer.charts, *(chart for section in self.sections for chart in section.charts)]
+        """The same of the figures."""
+        return [one for one in self.in_order if isinstance(one, Chart)]
 
 
 def part(data: Data, config: Config) -> Part:

@@ -100,7 +100,8 @@ def sentence(found: Sequence[Fastest]) -> str:
         return "No backend that is right has a time here."
     one = next((one for one in found if one.op == OPS[2]), found[0])
     over = " and ".join(f"{_against(o)} {o.reference}" for o in one.over)
-    told = f": {over}" if over else "; nothing else was timed beside it"
+    rival = f"next is {one.rival}, {words.compared(one.rival_ratio)}" if one.rival_ratio else ""
+    told = f": {over}" if over else f"; {rival or 'nothing else was timed beside it'}"
     return f"For {one.op}, {one.backend} is the fastest right backend here{told}."
 
 
