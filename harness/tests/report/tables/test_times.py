@@ -85,7 +85,8 @@ def test_tool_tips_tell_the_spread_and_the_whole_reason() -> None:
     ]  # fmt: skip
     table = times_table(rows, "conv2d", "torch_native", _CONFIG)
     assert [cell.hover for row in table.rows for cell in row[1:]] == [
-        "median of 3, 1.50 ms to 3.00 ms; 64 elements checked; run r1", "predicted 41 min a call", "", "median of 3, 375 ms to 750 ms; 64 elements checked; run ", "no run file has this cell",
+        "median of 3, 1.50 ms to 3.00 ms; 64 elements checked; run r1", "predicted 41 min a call",
+        "", "median of 3, 375 ms to 750 ms; 64 elements checked; run ", "no run file has this cell",
         "no run file has this cell",
     ]  # fmt: skip
     assert [cell.text for cell in table.rows[0][2:]] == ["over budget, predicted 41 min a call", "hung"]
