@@ -66,7 +66,7 @@ def _unchecked(data: Data, by_verdict: dict[Verdict | None, list[str]]) -> Aside
 
 def _of_runs(data: Data) -> Aside:
     """How much of the plan of the newest run of each configuration was done."""
-    runs = {run.name: run for run in map(data.last_run, data.configs())}
+    runs = {run.name: run for run in [data.last_run(config) for config in data.configs()]}
     early = [name for name, run in runs.items() if not run.finished]
     how = f"UNFINISHED: {', '.join(early)}" if early else f"{words.plural(len(runs), 'run')}, finished"
     return Aside("Runs", how, [standing.completeness(run) for run in runs.values()], "doubt" if early else "plain")

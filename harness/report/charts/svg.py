@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from html import escape
 from xml.etree import ElementTree
@@ -28,7 +29,8 @@ _NUMERIC = ("d", "x", "y", "transform", "width", "height", "points")
 def inline(figure: Figure, name: str, alt: str, colours: dict[str, str]) -> str:
     """The figure as an element of a page; `colours` has a style sheet's word for a colour (`#rrggbb`)."""
     buffer = io.StringIO()
-    with mpl.rc_context(_SALT):
+    with mpl.rc_context(_SALT), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has it
         figure.savefig(buffer, format="svg", metadata=_NO_DATE, facecolor="none", edgecolor="none")
     root = ElementTree.fromstring(_FORBIDDEN.sub("\ufffd", buffer.getvalue()))
     names = _names(root, name)
