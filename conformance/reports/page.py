@@ -1,4 +1,4 @@
-"""A conformance run as one self-contained HTML page: verdicts, then a matrix of checks and backends.
+"""A conformance run as one self-contained HTML page: what is wrong, verdicts, then a matrix of checks and backends.
 
 The details of a cell are a section that is shown when its link is followed (CSS `:target`), so they need no JavaScript
 and each has an address that can be sent to somebody. Anchors are numbers: two backends may have the same name.
@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
+from conformance.reports.findings import SHOWN, findings
+from conformance.reports.pictures import picture
 from conformance.reports.printing import printable, printable_text
 from conformance.run.records import BackendReport, CheckReport, FailureReport
 from harness.contract.status import Status, Verdict
+from harness.report.web import environment
 from harness.results.writing import ResultsError
 
 _FAMILIES = {
@@ -21,19 +25,8 @@ _FAMILIES = {
     "external": "results published by others",
     "errors": "what is raised for wrong arguments",
 }
-_PICTURE_WIDTH = 280.0  # pixels, of the widest picture
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneDrawing:
-    """One plane of a result as two SVG paths, squares for wrong elements and dots for right ones."""
-
-    width: int
-    height: int
-    scale: float
-    wrong: str
-    right: str
-    label: str
+_SHOWN = 6  # failures of a cell
+_MOST_SCRIPTS = 250_000  # bytes of scripts on a page; the JSON has all
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +88,14 @@ class MatrixCell:
 
     @property
     def failures(self) -> list[FailureReport]:
-        """What failed, in the order of the groups."""
-        return [failure for group in self.groups for failure in group.shown_failures]
+        """What failed: the first of each group, in their order, then the second of each."""
+        found = [group.shown_failures for group in self.groups]
+        return [failure for alike in zip_longest(*found) for failure in alike if failure]
+
+    @property
+    def shown(self) -> list[FailureReport]:
+        """The first failures, which stand for the others."""
+        return self.failures[:_SHOWN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class Matrix:
 def render(reports: Sequence[BackendReport], title: str = "Conformance of im2col, col2im and convolution") -> str:
     """The HTML of the reports of a run. Raises `ResultsError` if jinja2 is missing."""
     try:
-        import jinja2
+        pages = environment("conformance.reports")
     except ModuleNotFoundError as error:
         if error.name != "jinja2":
             raise
@@ -123,17 +122,28 @@ def render(reports: Sequence[BackendReport], title: str = "Conformance of im2col
         raise ResultsError(text) from error
     clean = printable(reports)
     asked = [report for report in clean if report.checks]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("conformance.reports", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
+    pages.globals.update(
+        Status=Status, Verdict=Verdict, counted=Status.counted(), picture=picture, share=share, of=_of, percent=percent,
+        scripts=_Room(_MOST_SCRIPTS), shown_findings=SHOWN,
     )  # fmt: skip
-    environment.globals.update(
-        Status=Status, Verdict=Verdict, counted=Status.counted(), picture=picture, share=share, of=_of, percent=percent
-    )
-    return environment.get_template("page.html.j2").render(
+    return pages.get_template("page.html.j2").render(
         title=printable_text(title), facts=_facts(clean), backends=clean, asked=asked, families=_FAMILIES,
         verdicts=_verdicts(clean), required=matrix(asked, False), optional=matrix(asked, True),
+        wrong=[(report.backend, found) for report in asked if (found := findings(report))],
     )  # fmt: skip
+
+
+class _Room:
+    """How much may still be shown: the first come first, and what is too large leaves room for the next."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def holds(self, text: str) -> bool:
+        """Whether there is room for the text, which then takes it."""
+        fits = len(text) <= self._left
+        self._left -= len(text) if fits else 0
+        return fits
 
 
 def matrix(reports: Sequence[BackendReport], optional: bool) -> Matrix:
@@ -149,17 +159,6 @@ def matrix(reports: Sequence[BackendReport], optional: bool) -> Matrix:
             cells.append(MatrixCell(place, report.backend, check_id, groups) if groups else None)
         table.setdefault(check_id.partition(".")[0], {})[check_id] = cells
     return Matrix(anchor, {family: rows for family, rows in table.items() if rows})
-
-
-def picture(rows: Sequence[str]) -> PlaneDrawing:
-    """`#` in the rows is a wrong element, anything else a right one."""
-    width, height = max(map(len, rows)), len(rows)
-    marks = {(i, j): mark == "#" for i, row in enumerate(rows) for j, mark in enumerate(row)}
-    scale = max(3.0, min(14.0, _PICTURE_WIDTH / max(width, 1)))
-    label = f"{sum(marks.values())} of {len(marks)} elements of this plane are wrong"
-    wrong = "".join(f"M{j} {i}h.9v.9h-.9z" for (i, j), bad in marks.items() if bad)
-    right = "".join(f"M{j + 0.35:g} {i + 0.35:g}h.2v.2h-.2z" for (i, j), bad in marks.items() if not bad)
-    return PlaneDrawing(width, height, scale, wrong, right, label)
 
 
 def share(used: float | None) -> str:

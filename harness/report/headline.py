@@ -24,7 +24,7 @@ def markdown(data: Data) -> str:
 
     Of the configuration with most cells.
     """
-    config = max(data.configs(), key=lambda found: len(data.select(found)))
+    config = data.most_measured()
     plain = data.select(config)
     base = baseline(plain)
     found = summaries(with_ratios(plain, data, base), base)

@@ -21,14 +21,14 @@ NOT_CHECKED = "not checked"
 
 def correctness(data: Data) -> str:
     """Which backends are right, in one sentence."""
-    measured = _measured(data)
+    tried = measured(data)
     if data.verdicts is None:
         how = "harness check --json results/conformance.json"
         why = "conformance.json cannot be used" if data.verdicts_lost else "there is no conformance.json"
         return f"Correctness: {NOT_CHECKED} ({why}; `{how}` writes it)."
-    by_verdict = grouped(measured, data.verdict)
+    by_verdict = grouped(tried, data.verdict)
     right = by_verdict.pop(Verdict.PASS, [])
-    text = f"Correctness: {len(right)} of {words.plural(len(measured), 'backend')} pass"
+    text = f"Correctness: {len(right)} of {words.plural(len(tried), 'backend')} pass"
     text += f" ({', '.join(right)})" if right else ""
     others = (f"; {verdict or NOT_CHECKED}: {', '.join(names)}" for verdict, names in by_verdict.items())
     return text + "".join(others) + "."
@@ -36,7 +36,7 @@ def correctness(data: Data) -> str:
 
 def is_right(data: Data) -> bool:
     """Whether some backend passed, none failed, no measured result was wrong, and nothing had to be left out."""
-    verdicts = {data.verdict(name) for name in _measured(data)}
+    verdicts = {data.verdict(name) for name in measured(data)}
     return Verdict.PASS in verdicts and Verdict.FAIL not in verdicts and not failures(data) and not data.left_out
 
 
@@ -96,6 +96,6 @@ def commands(run: Run) -> list[str]:
     return [shlex.join(["harness", "bench", *plan.backends, *given]), "harness report"]
 
 
-def _measured(data: Data) -> list[str]:
+def measured(data: Data) -> list[str]:
     """The backends that were tried, in the order of the registry."""
     return order(row.cell.backend for row in data.rows)

@@ -1,4 +1,4 @@
-"""What all charts share: colours, margins, head, foot and the PNG.
+"""What all charts share: colours, margins, head, foot, and the two forms in which they are kept.
 
 Everything is drawn on `Figure` objects; `pyplot`, whose global state leaks between figures, is never imported.
 """
@@ -18,10 +18,20 @@ from matplotlib.lines import Line2D
 from PIL import Image, PngImagePlugin
 
 from harness.contract import registry
+from harness.report.charts import svg
 
-# Okabe and Ito's colours that show on white, then Tol's for backends that we do not know.
-_COLOURS = ("#000000", "#0072B2", "#CC79A7", "#E69F00", "#009E73", "#D55E00", "#56B4E9")
-_MORE_COLOURS = ("#332288", "#999933", "#882255", "#44AA99", "#7F7F7F")
+# Okabe and Ito's colours that show on white, then Tol's for backends that we do not know; beside each, what stands for
+# it on a dark page.
+COLOURS = (
+    ("#000000", "#f2f4f6"), ("#0072B2", "#3d9be0"), ("#CC79A7", "#dc93bb"), ("#E69F00", "#e9ab25"),
+    ("#009E73", "#22b58b"), ("#D55E00", "#ee7a26"), ("#56B4E9", "#8fd0f5"), ("#332288", "#8c80e0"),
+    ("#999933", "#b5b552"), ("#882255", "#cf6497"), ("#44AA99", "#66c7b7"), ("#7F7F7F", "#a3a3a3"),
+)  # fmt: skip
+INK, SOFT, LINE, SHADE, BAD = "#14181d", "#5a6470", "#dde1e6", "#f3f5f7", "#b00020"
+_WORDS = {
+    INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)", SHADE: "var(--shade)", BAD: "var(--bad)",
+    **{light.lower(): f"var(--b{index})" for index, (light, _) in enumerate(COLOURS)},
+}  # fmt: skip
 _MARKERS = "osD^vPX*<>ph"
 SMALL, NORMAL, LARGE = 8, 9, 11  # pt
 KEYS = 5  # in a row of the legend
@@ -31,11 +41,12 @@ _SOFTWARE = "im2col-harness"  # what a picture says of who drew it
 
 @dataclass(frozen=True)
 class Chart:
-    """A PNG with its file name (no suffix) and what it shows in words."""
+    """A picture with its file name (no suffix) and what it shows in words: a PNG, and an SVG for the page."""
 
     name: str
     alt: str
     png: bytes
+    svg: str
 
 
 class Look(NamedTuple):
@@ -49,18 +60,29 @@ def looks(backends: Iterable[str]) -> dict[str, Look]:
     """The look of each backend: registered ones by place in the registry, then the others by name."""
     registered = registry.names()
     others = sorted(set(backends) - set(registered))
-    found, palette = {}, _COLOURS + _MORE_COLOURS
+    found = {}
     for index, name in enumerate([*registered, *others]):
-        again, colour = divmod(index, len(palette))
+        again, colour = divmod(index, len(COLOURS))
         marker = _MARKERS[(index + again) % len(_MARKERS)]  # a colour that returns has another
-        found[name] = Look(palette[colour], marker)
+        found[name] = Look(COLOURS[colour][0], marker)
     return found
 
 
 def axes_with_margins(figure: Figure, left: float, right: float, top: float, bottom: float) -> Any:
     """Axes with margins in inches, so that text keeps its room whatever the number of rows."""
     width, height = figure.get_size_inches()
-    return figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height))
+    axes = figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height))
+    plain(axes)
+    return axes
+
+
+def plain(axes: Any) -> None:
+    """No box around the axes and nothing behind them: the page, light or dark, shows through."""
+    axes.set_facecolor("none")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(SOFT)
+    axes.tick_params(colors=SOFT, labelcolor=INK, labelsize=SMALL)
+    axes.set_axisbelow(True)
 
 
 def inches(axes: Any) -> float:
@@ -77,20 +99,27 @@ def head(figure: Figure, title: str, keys: Sequence[Line2D]) -> None:
     """First line of the title, second line and legend, from the top down in inches."""
     first, _, rest = title.partition("\n")
     height = figure.get_figheight()
-    figure.text(0.01, 1 - 0.08 / height, first, fontsize=LARGE, weight="bold", va="top", parse_math=False)
-    figure.text(0.01, 1 - 0.29 / height, rest, fontsize=SMALL, va="top", color="#333333", parse_math=False)
+    figure.text(0.01, 1 - 0.08 / height, first, fontsize=LARGE, weight="bold", va="top", color=INK,
+                parse_math=False)  # fmt: skip
+    figure.text(0.01, 1 - 0.29 / height, rest, fontsize=SMALL, va="top", color=SOFT, parse_math=False)
     legend = figure.legend(
         handles=list(keys), loc="upper left", bbox_to_anchor=(0.0, 1 - 0.4 / height), ncols=min(KEYS, len(keys)),
         frameon=False, fontsize=SMALL, handletextpad=0.4, columnspacing=1.4, borderpad=0.3,
     )  # fmt: skip
     for text in legend.get_texts():
+        text.set_color(INK)
         text.set_parse_math(False)  # names are anybody's, and `$` is only a character
 
 
 def foot(figure: Figure, lines: Sequence[str]) -> None:
     """Notes at the lower edge."""
-    figure.text(0.01, 0.06 / figure.get_figheight(), "\n".join(lines), fontsize=SMALL, va="bottom", color="#333333",
+    figure.text(0.01, 0.06 / figure.get_figheight(), "\n".join(lines), fontsize=SMALL, va="bottom", color=SOFT,
                 parse_math=False)  # fmt: skip
+
+
+def chart(name: str, alt: str, figure: Figure) -> Chart:
+    """The figure in both forms."""
+    return Chart(name, alt, png(figure), svg.inline(figure, name, alt, _WORDS))
 
 
 def png(figure: Figure) -> bytes:

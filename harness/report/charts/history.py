@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from harness.geometry.spec import OPS
 from harness.report.charts import drawing
-from harness.report.charts.drawing import NORMAL, SMALL, Chart
+from harness.report.charts.drawing import INK, LINE, NORMAL, SMALL, SOFT, Chart
 from harness.results import words
 from harness.results.history import Point, Series
 
@@ -51,7 +51,7 @@ def history_chart(series: Sequence[Series], title: str, name: str) -> Chart | No
     told = f"geometric mean of a call over the layers that all commits of a backend have ({count}); as asv recorded it"
     drawing.foot(figure, [told])
     alt = f"{title.replace(chr(10), ', ')}: seconds of a call at {words.plural(len(commits), 'commit')}, for each op."
-    return Chart(name, alt, drawing.png(figure))
+    return drawing.chart(name, alt, figure)
 
 
 def _draw(axes: Any, one: Series, places: dict[str, int], look: drawing.Look) -> None:
@@ -60,13 +60,14 @@ def _draw(axes: Any, one: Series, places: dict[str, int], look: drawing.Look) ->
 
 
 def _scale(axes: Any, op: str, commits: Sequence[Point], labelled: bool) -> None:
-    axes.set_title(op, fontsize=NORMAL)
+    drawing.plain(axes)
+    axes.set_title(op, fontsize=NORMAL, color=INK)
     axes.set_yscale("log")
-    axes.set_ylabel("s", fontsize=SMALL, labelpad=1)
+    axes.set_ylabel("s", fontsize=SMALL, labelpad=1, color=SOFT)
     axes.set_xlim(-0.5, len(commits) - 0.5)
     step = math.ceil(len(commits) / _MOST_LABELS)
     shown = range(len(commits) - 1, -1, -step)  # the newest has its label
     texts = [f"{commits[place].commit[:7]}\n{commits[place].made:%y-%m-%d}" for place in shown]
     axes.set_xticks(list(shown), texts if labelled else [""] * len(texts))
     axes.tick_params(labelsize=6.5)
-    axes.grid(color="#e4e4e4", linewidth=0.6)
+    axes.grid(color=LINE, linewidth=0.6)

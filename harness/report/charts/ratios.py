@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from harness.contract.status import CellStatus
-from harness.report.charts import drawing
-from harness.report.charts.drawing import NORMAL, SMALL, Chart, Look
+from harness.report.charts import drawing, strips
+from harness.report.charts.drawing import SMALL, SOFT, Chart
+from harness.report.charts.strips import Mark
 from harness.report.measured.grouping import by_backend, by_spec, derived, unavailable
-from harness.report.measured.rows import PairedRatio, Row
+from harness.report.measured.rows import Row
 from harness.report.standing import spoken
 
 _MOST_LAYERS = 32
@@ -57,66 +57,44 @@ def _chart(rows: Sequence[Row], base: str, title: str, name: str, span: _Span) -
     looks, lowered = drawing.looks(by_backend(rows)), derived(rows)
     names = [found[0].cell.layer for found in layers.values()]
     labels = [label if len(label) < 50 else f"{label[:48]}…" for label in names]
-    row_height = max(0.3, 0.13 * len(drawn) + 0.06)  # inches
+    row_height = max(0.28, 0.06 * len(drawn) + 0.06)  # inches
     top = 0.6 + 0.2 * math.ceil(len(drawn) / drawing.KEYS)
     figure = Figure(figsize=(9.5, row_height * len(layers) + top + 1.2))
     left, right = 0.3 + 0.072 * max(map(len, labels)), 0.25 + 0.16 * len(drawn)
     axes = drawing.axes_with_margins(figure, left, right, top=top, bottom=1.2)
+    strips.draw(axes, labels, [_strip(on_layer, drawn) for on_layer in layers.values()], looks, drawn)
     letters: dict[str, None] = {}
     for y, on_layer in enumerate(layers.values()):
-        if y % 2:
-            axes.axhspan(y - 0.5, y + 0.5, color="#f3f3f3", zorder=0)
-        letters |= dict.fromkeys(_draw_layer(axes, y, {row.cell.backend: row for row in on_layer}, drawn, looks))
-    _scale(axes, labels, base, span)
+        letters |= dict.fromkeys(_letters(axes, y, {row.cell.backend: row for row in on_layer}, drawn))
+    for index, backend in enumerate(drawn if letters else ()):
+        axes.plot([_column(axes, index)], [-0.75], color=looks[backend].colour, marker=looks[backend].marker,
+                  markersize=4, clip_on=False, transform=axes.get_yaxis_transform())  # fmt: skip
+    strips.ratio_axis(axes, span.low, span.high, base)
     drawing.head(figure, title, [drawing.key(b + (" †" if b in lowered else ""), looks[b]) for b in drawn])
     drawing.foot(figure, _foot(rows, letters, gone, bool(lowered & set(drawn))))
     alt = f"{title.replace(chr(10), ', ')}: ratio of the times per layer. The numbers are in the table of the same op."
-    return Chart(name, alt, drawing.png(figure))
+    return drawing.chart(name, alt, figure)
 
 
-def _draw_layer(
-    axes: Any, y: int, found: Mapping[str, Row], drawn: Sequence[str], looks: Mapping[str, Look]
-) -> Iterable[str]:
-    """Draw one row of the chart; yields the letters that stand for a ratio."""
+def _strip(on_layer: Sequence[Row], drawn: Sequence[str]) -> dict[str, Mark]:
+    """The ratios of one layer as they are drawn."""
+    return {r.cell.backend: Mark(*r.ratio[:3]) for r in on_layer if r.ratio and r.cell.backend in drawn}
+
+
+def _letters(axes: Any, y: int, found: Mapping[str, Row], drawn: Sequence[str]) -> Iterable[str]:
+    """Write what stands for a ratio in the right margin, in the column of its backend; yields the letters."""
     for index, backend in enumerate(drawn):
         row = found.get(backend)
-        if row is not None and row.ratio:
-            _draw_whisker(axes, row.ratio, y + (index - (len(drawn) - 1) / 2) * 0.84 / len(drawn), looks[backend])
-            continue
-        letter = _NEVER if row is None else row.cell.status.marker or _NO_PAIR
-        axes.text(1 + (0.12 + 0.16 * index) / drawing.inches(axes), y, letter, color=looks[backend].colour,
-                  fontsize=NORMAL, transform=axes.get_yaxis_transform(), va="center", ha="center",
-                  weight="bold")  # fmt: skip
-        yield letter
+        if row is None or not row.ratio:
+            letter = _NEVER if row is None else row.cell.status.marker or _NO_PAIR
+            axes.text(_column(axes, index), y, letter, color=SOFT, fontsize=SMALL, ha="center", va="center",
+                      transform=axes.get_yaxis_transform())  # fmt: skip
+            yield letter
 
 
-def _draw_whisker(axes: Any, ratio: PairedRatio, y: float, look: Look) -> None:
-    ends = [ratio.low, ratio.high]
-    axes.plot(ends, [y, y], color=look.colour, linewidth=1.4, marker="|", markersize=6, solid_capstyle="butt")
-    axes.plot([ratio.value], [y], color=look.colour, marker=look.marker, markersize=5, zorder=3)
-
-
-def _scale(axes: Any, layers: Sequence[str], base: str, span: _Span) -> None:
-    """Names of the layers, and powers of two below, as many as there is room for."""
-    axes.set_xscale("log", base=2)
-    axes.set_xlim(*span)
-    axes.set_ylim(len(layers) - 0.5, -0.5)
-    axes.set_yticks(range(len(layers)), layers, fontsize=SMALL, parse_math=False)
-    axes.axvline(1, color="#333333", linewidth=1.2, zorder=1)
-    powers = range(math.ceil(math.log2(span.low)), math.floor(math.log2(span.high)) + 1)
-    every = max(1, math.ceil(len(powers) / 9))
-    axes.set_xticks([2.0**p for p in powers if p % every == 0])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: _tick(ratio)))
-    axes.xaxis.set_minor_formatter(FuncFormatter(lambda ratio, _: ""))
-    axes.tick_params(axis="x", labelsize=SMALL)
-    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    text = f"time / time of {base}    (left of the line: faster than {base}; right: slower)"
-    axes.set_xlabel(text, fontsize=NORMAL, parse_math=False)
-
-
-def _tick(ratio: float) -> str:
-    return "same" if ratio == 1 else f"{max(ratio, 1 / ratio):g}x\n{'faster' if ratio < 1 else 'slower'}"
+def _column(axes: Any, index: int) -> float:
+    """Where a backend's letters stand, in widths of the axes."""
+    return 1 + (0.12 + 0.16 * index) / drawing.inches(axes)
 
 
 def _foot(rows: Sequence[Row], letters: Iterable[str], gone: Sequence[str], lowered: bool) -> list[str]:
@@ -126,7 +104,7 @@ def _foot(rows: Sequence[Row], letters: Iterable[str], gone: Sequence[str], lowe
              "(fewer than 6 pairs: smallest to largest)"]  # fmt: skip
     signs = [f"{letter} = {_LETTERS[letter]}" for letter in letters]
     if signs:
-        lines.append(f"no ratio (right margin, in the backend's colour): {', '.join(signs)}")
+        lines.append(f"no ratio (right margin, below the backend's marker): {', '.join(signs)}")
     if lowered or gone:
         parts = ["† derived: completed by the harness"] if lowered else []
         lines.append("; ".join([*parts, *([f"unavailable here: {', '.join(gone)}"] if gone else [])]))

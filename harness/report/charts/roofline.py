@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.report.charts import drawing
-from harness.report.charts.drawing import NORMAL, SMALL, Chart
+from harness.report.charts.drawing import BAD, INK, LINE, NORMAL, SMALL, SOFT, Chart
 from harness.report.measured.grouping import grouped
 from harness.report.tables.throughput import CONVOLUTIONS, Throughput
 from harness.results import words
 from harness.results.records import Ceilings
 
-_ROOF = "#555555"
+_ROOF = SOFT
 
 
 def roofline_chart(found: Sequence[Throughput], ceilings: Ceilings, dtype: str, title: str, name: str) -> Chart | None:
@@ -37,18 +37,19 @@ def roofline_chart(found: Sequence[Throughput], ceilings: Ceilings, dtype: str, 
         roofs = _draw_roofs(axes, ceilings, dtype, span)
         for backend, own in grouped((t for t in shown if t.op == op), lambda t: t.backend).items():
             _draw_dots(axes, own, looks[backend])
-        axes.set_title(op, fontsize=NORMAL)
-        axes.tick_params(labelsize=SMALL, labelleft=index == 0)
-        axes.grid(color="#e4e4e4", linewidth=0.6)
-    first.set_ylabel("GFLOP/s", fontsize=NORMAL)
+        axes.set_title(op, fontsize=NORMAL, color=INK)
+        drawing.plain(axes)
+        axes.tick_params(labelsize=SMALL, labelleft=index == 0, which="both", color=SOFT)
+        axes.grid(color=LINE, linewidth=0.6)
+    first.set_ylabel("GFLOP/s", fontsize=NORMAL, color=SOFT)
     figure.supxlabel("arithmetic intensity: flop per byte, each input read once and each output written once",
-                     y=0.085, fontsize=NORMAL)  # fmt: skip
+                     y=0.085, fontsize=NORMAL, color=SOFT)  # fmt: skip
     drawing.head(figure, title, [*(drawing.key(b, looks[b]) for b in names), *roofs])
     outside = [b for b in dict.fromkeys(t.backend for t in found) if b not in names]
     lines = ["one dot per layer and backend at the median time; red ring: above its ceiling, see the table"]
     drawing.foot(figure, lines + [f"not drawn, as these roofs are the CPU's: {', '.join(outside)}"] * bool(outside))
     alt = f"{title.replace(chr(10), ', ')}. The numbers are in the throughput table."
-    return Chart(name, alt, drawing.png(figure))
+    return drawing.chart(name, alt, figure)
 
 
 def _draw_dots(axes: Any, own: Sequence[Throughput], look: drawing.Look) -> None:
@@ -57,7 +58,7 @@ def _draw_dots(axes: Any, own: Sequence[Throughput], look: drawing.Look) -> None
     axes.scatter([_intensity(t) for t in own], [t.rates.gflops for t in own], s=24, color=look.colour,
                  marker=look.marker, linewidths=0, zorder=3)  # fmt: skip
     axes.scatter([_intensity(t) for t in above], [t.rates.gflops for t in above], s=110, facecolors="none",
-                 edgecolors="#C00000", zorder=4)  # fmt: skip
+                 edgecolors=BAD, zorder=4)  # fmt: skip
 
 
 def _intensity(found: Throughput) -> float:

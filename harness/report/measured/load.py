@@ -21,9 +21,12 @@ from harness.report.measured.runs import Run, of_every_machine, planned_specs
 from harness.report.measured.sound import in_short
 from harness.report.verdicts import ConformanceVerdict, read_verdicts
 from harness.results import rates, ratios, words
+from harness.results.history import Series, asv_folder, read_history
 from harness.results.intervals import Interval, median_interval
 from harness.results.records import BackendFacts, Ceilings, Cell, Machine
 from harness.results.writing import ResultsError
+
+_REFERENCES = (("torch_native", "torch_native_cuda"), ("numpy_fancy",))  # torch, then NumPy
 
 
 @dataclass(frozen=True, order=True)
@@ -55,12 +58,22 @@ class Data:
     verdicts: dict[str, ConformanceVerdict] | None  # by backend; None: never checked, or not to be read
     verdicts_lost: bool = False  # there is a file of them that cannot be used
     left_out: list[str] = field(default_factory=list)  # a line on each file that cannot be used
+    results: Path | None = None  # where all of it lies
 
     def configs(self) -> list[Config]:
         """All conditions that something was tried under, the most recent first."""
         found = grouped(self.rows, _config)
         newest = {config: max(row.cell.run for row in rows) for config, rows in found.items()}
         return sorted(sorted(newest), key=newest.__getitem__, reverse=True)
+
+    def most_measured(self) -> Config:
+        """The conditions with most cells, of which the page and the README speak first."""
+        return max(self.configs(), key=lambda config: len(self.select(config)))
+
+    def first_of(self, dtype: str, allocator: str) -> Config:
+        """Those with most cells of all conditions that differ in the threads alone."""
+        alike = [c for c in self.configs() if (c.dtype, c.allocator) == (dtype, allocator)]
+        return max(alike, key=lambda config: len(self.select(config)))
 
     def select(self, config: Config) -> list[Row]:
         """The cells of one configuration."""
@@ -75,6 +88,13 @@ class Data:
         """What the conformance suite said of it; None if it was never checked."""
         found = (self.verdicts or {}).get(backend)
         return found.verdict if found else None
+
+    def history(self, config: Config) -> list[Series]:
+        """What asv has kept of these conditions on this machine."""
+        if self.results is None:
+            return []
+        folder = asv_folder(self.results, self.machine.name, config.threads, config.allocator)
+        return [one for one in read_history(folder).series if one.dtype == config.dtype]
 
     def cpu_ceilings(self, config: Config) -> Ceilings | None:
         """The newest that were measured for these threads and this allocator."""
@@ -124,6 +144,7 @@ def load(results: Path, machine: str | None = None) -> Data:
         verdicts=verdicts,
         verdicts_lost=verdicts_lost,
         left_out=left_out,
+        results=results,
     )
 
 
@@ -131,6 +152,14 @@ def baseline(rows: Iterable[Row]) -> str:
     """The backend that the others are compared with: torch, else NumPy, else the first that was measured."""
     measured = list(dict.fromkeys(row.cell.backend for row in rows if row.cell.status is CellStatus.OK))
     return ratios.baseline(measured)
+
+
+def references(rows: Iterable[Row]) -> list[str]:
+    """What everything is held against: the baseline, then torch or NumPy if it is not one of them already."""
+    rows = list(rows)
+    measured = {row.cell.backend for row in rows if row.cell.status is CellStatus.OK}
+    known = (next((name for name in alike if name in measured), "") for alike in _REFERENCES)
+    return [name for name in dict.fromkeys([baseline(rows), *known]) if name]
 
 
 def order(names: Iterable[str]) -> list[str]:

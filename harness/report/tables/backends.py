@@ -32,7 +32,7 @@ def backends_table(data: Data) -> Table:
     shown = [
         [
             cell(b.backend),
-            cell("available") if b.available else TableCell(("unavailable", b.reason), "missing"),
+            cell("yes") if b.available else cell(f"no: {b.reason or 'no reason given'}", "missing"),
             TableCell((b.verdict, _cases(b, data)), _kind(data.verdict(b.backend))),
             cell(b.info),
             cell(b.native),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 from msgspec import Struct
@@ -44,19 +44,36 @@ def first_calls(rows: Sequence[Row], data: Data, base: str) -> list[FirstCall]:
     return [replace(mine, break_even_calls=_break_even(mine, newest, base, data)) for mine in newest.values()]
 
 
-def first_call_table(rows: Sequence[Row], found: Sequence[FirstCall], base: str, config: Config) -> Table:
-    """Op x backend; `found` are the first calls of `rows`."""
-    known = {(call.op, call.backend): call for call in found}
-    timed = {call.backend for call in found}
-    names = [name for name in columns_of(rows) if name in timed]
-    shown = [[cell(op), *(_first_cell(known.get((op, name)), base) for name in names)] for op in by_op(rows)]
+def first_call_table(rows: Sequence[Row], found: Sequence[FirstCall], config: Config) -> Table:
+    """Op x backend: seconds; `found` are the first calls of `rows`."""
     notes = [
         "The first call of the op in its process, on a small geometry: nearly all of it is set-up (compiling, starting "
         "threads). What an earlier op of the same backend has set up is not paid again, nor is compiled code that a "
-        "backend keeps on disk. Importing the library is in the list of backends.",
-        f"Break even: after how many calls on that layer the total, first call included, is below {base}'s.",
+        "backend keeps on disk. Importing the library is in the list of backends."
     ]
+    names, shown = _shown(rows, found, _first_cell)
     return Table(f"first-calls-{config.slug}", "First call", ["op", *names], shown, found, notes)
+
+
+def break_even_table(rows: Sequence[Row], found: Sequence[FirstCall], base: str, config: Config) -> Table:
+    """Op x backend: after how many calls the first has paid off."""
+    notes = [f"After how many calls on that layer the total, first call included, is below {base}'s."]
+    names, shown = _shown(rows, found, lambda call: _pays_cell(call, base))
+    title = f"Calls until it is ahead of {base}"
+    return Table(f"break-even-{config.slug}", title, ["op", *names], shown, found, notes)
+
+
+def _shown(
+    rows: Sequence[Row], found: Sequence[FirstCall], cell_of: Callable[[FirstCall], TableCell]
+) -> tuple[list[str], list[list[TableCell]]]:
+    """The backends with a column, and the cells of the rows."""
+    known = {(call.op, call.backend): call for call in found}
+    timed = {call.backend for call in found}
+    names = [name for name in columns_of(rows) if name in timed]
+    return names, [
+        [cell(op), *(cell_of(known[op, name]) if (op, name) in known else NEVER for name in names)]
+        for op in by_op(rows)
+    ]
 
 
 def _break_even(mine: FirstCall, newest: Mapping[tuple[str, str], FirstCall], base: str, data: Data) -> float | None:
@@ -71,15 +88,15 @@ def _break_even(mine: FirstCall, newest: Mapping[tuple[str, str], FirstCall], ba
     return max(0.0, float(math.ceil(owed / gain))) if gain > 0 else math.inf
 
 
-def _first_cell(call: FirstCall | None, base: str) -> TableCell:
-    if call is None:
-        return NEVER
+def _first_cell(call: FirstCall) -> TableCell:
+    then = f"then {words.duration(call.seconds)} a call on {call.layer}"
+    return TableCell((words.duration(call.first_seconds), then), "", "", call.first_seconds)
+
+
+def _pays_cell(call: FirstCall, base: str) -> TableCell:
     calls = call.break_even_calls
     if calls is None:
-        pays = "baseline" if call.backend == base else ""
-    elif calls == math.inf:
-        pays = "never breaks even: slower per call"
-    else:
-        pays = "ahead at once" if calls == 0 else f"breaks even after {words.plural(int(calls), 'call')}"
-    then = f"then {words.duration(call.seconds)} a call on {call.layer}"
-    return TableCell((words.duration(call.first_seconds), then, pays), "", "", call.first_seconds)
+        return TableCell(("baseline" if call.backend == base else "not known",), "missing")
+    if calls == math.inf:
+        return TableCell(("never",), "missing", "slower per call", math.inf)
+    return TableCell(("at once" if calls == 0 else f"{calls:.0f}",), "", f"on {call.layer}", calls)

@@ -113,7 +113,8 @@ def _naive_notes(rows: Sequence[Row]) -> list[str]:
 def _speedup_cell(ups: Sequence[float]) -> TableCell:
     if not ups:
         return TableCell(("not measured together",), "missing")
-    return TableCell((_spread(ups), words.plural(len(ups), "layer")), "", "", median(ups))
+    spread = f"{words.digits(min(ups))}x to {words.digits(max(ups))}x" if len(ups) > 1 else ""
+    return TableCell((f"{words.digits(median(ups))}x", spread, words.plural(len(ups), "layer")), "", "", median(ups))
 
 
 def _spread(ups: Sequence[float]) -> str:

@@ -23,12 +23,22 @@ Kind = Literal["", "best", "faster", "slower", "same", "fail", "missing", "flag"
 
 @dataclass(frozen=True)
 class TableCell:
-    """Lines of text, how they look, a tool tip, and the number that the column is sorted by."""
+    """What is shown, then what is told on hover; how it looks; and the number that the column is sorted by.
+
+    `second` is the ratio to the second reference, and `shade` how much faster (-3 to -1) or slower (1 to 3) it is.
+    """
 
     lines: tuple[str, ...]
     kind: Kind = ""
     title: str = ""
     value: float | None = None
+    second: float | None = None
+    shade: int = 0
+
+    @property
+    def hover(self) -> str:
+        """All but what is shown."""
+        return "; ".join(text for text in (*self.lines[1:], self.title) if text)
 
     @property
     def text(self) -> str:
@@ -38,7 +48,7 @@ class TableCell:
 
 @dataclass(frozen=True)
 class Table:
-    """What is shown, and the records of numbers behind it."""
+    """What is shown, and the records of numbers behind it; `keys` has for each row what it is found by."""
 
     name: str  # of its files
     title: str
@@ -46,6 +56,7 @@ class Table:
     rows: Sequence[Sequence[TableCell]]
     records: Sequence[msgspec.Struct]
     notes: Sequence[str] = field(default_factory=list)
+    keys: Sequence[str] = ()
 
     def markdown(self) -> str:
         """A pipe table with the notes below; the best of a row is bold."""
@@ -71,12 +82,11 @@ def cell(text: str, kind: Kind = "", value: float | None = None) -> TableCell:
 
 
 def missing_cell(row: Row) -> TableCell:
-    """The cell of a backend that has no time, with the reason; the whole of it stays in the tool tip and the CSV."""
+    """The cell of a backend that has no time; the reason is told on hover and in the CSV."""
     status, reason, predicted = row.cell.status, row.cell.reason, row.cell.predicted_seconds
-    text = f"{spoken(status)}: {reason}" if reason else spoken(status)
     if status is CellStatus.OVER_BUDGET and predicted is not None:
-        text = f"over budget: predicted {words.duration(predicted, 2)} a call"
-    return TableCell((text,), "fail" if status.is_bad else "missing", f"{status}: {reason}")
+        reason = f"predicted {words.duration(predicted, 2)} a call"
+    return TableCell((spoken(status), reason), "fail" if status.is_bad else "missing")
 
 
 NEVER = TableCell(("not tried",), "missing", "no run file has this cell")

@@ -22,7 +22,7 @@ def times_table(rows: Sequence[Row], op: str, base: str, config: Config) -> Tabl
         label = TableCell((on_layer[0].cell.layer, spec))
         shown.append([label, *(_time_cell(found[n], found.get(base), fastest) if n in found else NEVER for n in names)])
     marks = {name: (" †" if name in lowered else "") + (" (baseline)" if name == base else "") for name in names}
-    notes = [f"Median time of a call; below it the ratio of the times to {base} with its interval. Bold: the fastest."]
+    notes = [f"Median time of a call; on hover the ratio of the times to {base} with its interval. Bold: the fastest."]
     if lowered:
         notes.append("† derived: the backend has no such op of its own; the harness lowers it to im2col, col2im and a "
                      "matrix product on the backend's arrays.")  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from harness.contract import registry
-from harness.report.charts import drawing
+from harness.report.charts import drawing, svg
 
 REGISTERED = ("naive_loops", "numpy_fancy", "matlab_loop", "numba_loops", "torch_native", "torch_native_cuda")
 
@@ -27,4 +27,5 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         return b"\x89PNG"
 
     monkeypatch.setattr(drawing, "png", kept)
+    monkeypatch.setattr(svg, "inline", lambda figure, name, alt, colours: "<svg></svg>")
     return found

@@ -16,6 +16,7 @@ from harness import report
 from harness.contract.status import CellStatus
 from harness.report import standing
 from harness.report.charts import drawing
+from harness.report.charts.drawing import Chart
 from harness.report.measured.load import load
 from harness.results.records import Ceilings
 from harness.results.writing import ResultsError
@@ -115,10 +116,10 @@ def test_whatever_a_field_holds_the_page_is_written(
     content = "".join((json.dumps(line) if i == number else text) + "\n" for i, text in enumerate(LINES))
     data, path = beside_a_good_one(tmp_path, content.encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "png", lambda figure: b"\x89PNG")
+        patch.setattr(drawing, "chart", lambda name, alt, figure: Chart(name, alt, b"\x89PNG", "<svg></svg>"))
         page = report.write_report(path.parents[2], path.parents[2] / "out").read_text(encoding="utf-8")
-    assert "<h2>float32, 1 thread, steady allocator</h2>" in page
-    assert len(data.left_out) == page.count("Left out, because it cannot be used (1)")
+    assert "float32, 1 thread, steady allocator" in page
+    assert len(data.left_out) == page.count("<b>Left out</b>: 1 file")
 
 
 # -- what is said ------------------------------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ def test_whatever_a_field_holds_the_page_is_written(
 def test_each_file_that_was_left_out_is_told_once_and_stands_on_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drawing, "png", lambda figure: b"\x89PNG")
+    monkeypatch.setattr(drawing, "chart", lambda name, alt, figure: Chart(name, alt, b"\x89PNG", "<svg></svg>"))
     path = write_good(tmp_path)
     (path.parent / "<b>.jsonl").mkdir()
     (path.parent / "c.jsonl").write_text("")
@@ -139,8 +140,8 @@ def test_each_file_that_was_left_out_is_told_once_and_stands_on_the_page(
         f"{path.parent}/c.jsonl does not begin with the header of a run",
         f"'{tmp_path}/conformance.json' is no record of `harness check --json`: Expected `array`, got `int`",
     ]
-    assert '<p class="fail"><strong class="main">Left out, because it cannot be used (3):</strong>' in page
-    assert f"{path.parent}/&lt;b&gt;.jsonl is a folder; {path.parent}/c.jsonl does not begin" in page
+    assert '<details class="aside fail"><summary><b>Left out</b>: 3 files</summary>' in page
+    assert f"<li>{path.parent}/&lt;b&gt;.jsonl is a folder</li>\n<li>{path.parent}/c.jsonl does not begin" in page
 
 
 def test_what_was_left_out_may_have_been_a_failure_so_the_page_is_not_green(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_texts_that_no_encoding_has_and_marks_of_other_languages_are_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a character in a reason, dollar signs (mathematics to the charts) and tags in the names of layers."""
-    monkeypatch.setattr(drawing, "png", lambda figure: figure.canvas.draw() or b"\x89PNG")
+    monkeypatch.setattr(drawing, "png", lambda figure: b"\x89PNG")  # as SVG it is drawn
     odd = {"layer": "a$\\frac$b <i>\udc80</i>", "spec": "n1c1h5w5_f1kh3kw3"}
     cells = [make_cell("torch_native", FLAT, **odd), make_cell("mine", [0.5] * 11, **odd)]
     lost = make_cell("mine", status="fail", reason="no \ud800 \0")

@@ -16,8 +16,8 @@ from harness.tests.helpers.runfiles import CPU, FLAT, make_cell, make_header, wr
 
 _FIRST, _SECOND = "20260101T000000-a", "20260102T000000-b"
 _QUESTIONS = [
-    "Which backend is the fastest?", "im2col", "conv2d", "How far from the machine's limits?",
-    "How much faster than plain loops?", "What do explicit columns cost in memory?", "What does the first call cost?",
+    "Every backend", "Layer by layer", "im2col", "conv2d", "How far from the machine's limits?",
+    "What do explicit columns cost in memory?", "What does the first call cost?", "How much faster than plain loops?",
 ]  # fmt: skip
 
 
@@ -49,25 +49,42 @@ def test_every_question_has_its_tables_and_charts(tmp_path: Path, figures: list[
     found = _of(_data(tmp_path))
     end = "float32-t1-steady"
     assert _told(found) == [
-        (_QUESTIONS[0], [f"summary-{end}"], []), ("im2col", [f"times-im2col-{end}"], [f"ratio-im2col-{end}"]),
+        (_QUESTIONS[0], [f"summary-{end}"], []), (_QUESTIONS[1], [], []),
+        ("im2col", [f"times-im2col-{end}"], [f"ratio-im2col-{end}"]),
         ("conv2d", [f"times-conv2d-{end}"], [f"ratio-conv2d-{end}"]),
-        (_QUESTIONS[3], [f"throughput-{end}"], [f"roofline-{end}"]),
-        (_QUESTIONS[4], [f"over-naive-{end}", f"claims-{end}"], []), (_QUESTIONS[5], [f"memory-{end}"], []),
-        (_QUESTIONS[6], [f"first-calls-{end}"], []),
+        (_QUESTIONS[4], [f"throughput-{end}"], [f"roofline-{end}"]), (_QUESTIONS[5], [f"memory-{end}"], []),
+        (_QUESTIONS[6], [f"first-calls-{end}", f"break-even-{end}"], [f"first-calls-{end}"]),
+        (_QUESTIONS[7], [f"over-naive-{end}", f"claims-{end}"], []),
     ]  # fmt: skip
-    assert [section.anchor for section in found.sections] == [section.tables[0].name for section in found.sections]
-    assert [section.text for section in found.sections] == [
-        "Baseline: torch_native. “5.8x faster” means that torch_native takes 5.8 times as long.", *[""] * 6,
-    ]  # fmt: skip
+    assert [s.anchor for s in found.sections if s.tables] == [s.tables[0].name for s in found.sections if s.tables]
+    assert [section.text for section in found.sections[:2]] == [
+        "Baseline: torch_native. “5.8x faster” means that torch_native takes 5.8 times as long.",
+        "Medians, ratios and what is missing.",
+    ]
+    assert [section.text for section in found.sections[2:]] == [""] * 6
+    assert [section.title for section in found.links] == [*_QUESTIONS[:2], *_QUESTIONS[4:]]
     assert found.sections[0].tables[0].title == "Compared with torch_native"
+
+
+def test_the_answer_comes_first(tmp_path: Path, figures: list[Figure]) -> None:
+    answer = _of(_data(tmp_path)).answer
+    assert answer.sentence == "For conv2d, torch_native is the fastest right backend here; next is mine, 2.0x slower."
+    assert [chart.name for chart in answer.charts] == ["fastest-float32-t1-steady"]
+    assert answer.fastest is not None
+    assert answer.layers is not None
+    assert [answer.fastest.name, answer.layers.name] == ["fastest-float32-t1-steady", "layers-float32-t1-steady"]
+    assert list(answer.references) == ["torch_native"]
 
 
 def test_each_chart_has_the_conditions_below_its_title(tmp_path: Path, figures: list[Figure]) -> None:
     _of(_data(tmp_path))
     below = "cpu-x_2c2t, float32, 1 thread, steady allocator, commits abababab and cdcdcdcd + uncommitted changes"
     shown = [[text.get_text() for text in figure.texts] for figure in figures]
-    titles = ["im2col: time against torch_native", "conv2d: time against torch_native", "Roofline of the convolutions"]
-    assert [title in texts and below in texts for title, texts in zip(titles, shown, strict=True)] == [True] * 3
+    titles = [
+        "im2col: time against torch_native", "conv2d: time against torch_native", "Roofline of the convolutions",
+        "First call", "Time of each backend against torch_native",
+    ]  # fmt: skip
+    assert [title in texts and below in texts for title, texts in zip(titles, shown, strict=True)] == [True] * 5
 
 
 def test_a_part_says_how_much_was_done_and_how_to_repeat_it(tmp_path: Path, figures: list[Figure]) -> None:
@@ -91,9 +108,10 @@ def test_without_a_ceiling_or_another_backend_there_is_no_chart(tmp_path: Path, 
     assert figures == []
     assert [(s.title, len(s.tables), s.text) for s in found.sections if not s.tables or s.text] == [
         (_QUESTIONS[0], 0, "Only torch_native was available."),
+        (_QUESTIONS[1], 0, "Medians, ratios and what is missing."),
         (_QUESTIONS[6], 0, "No first call of a process was recorded under these conditions."),
     ]  # fmt: skip
-    assert [section.title for section in found.sections] == [*_QUESTIONS[:3], *_QUESTIONS[3:]]
+    assert [section.title for section in found.sections] == _QUESTIONS
 
 
 def test_a_backend_that_was_never_measured_with_the_baseline_has_no_chart_of_ratios(
@@ -101,7 +119,7 @@ def test_a_backend_that_was_never_measured_with_the_baseline_has_no_chart_of_rat
 ) -> None:
     write_run(tmp_path, _FIRST, [make_cell("torch_native", FLAT)], ceilings=None)
     write_run(tmp_path, _SECOND, [make_cell("mine", FLAT)], ceilings=None)
-    assert [charts for *_, charts in _told(_of(load(tmp_path)))] == [[]] * 6
+    assert [charts for *_, charts in _told(_of(load(tmp_path)))] == [[]] * 7
     assert figures == []
 
 
@@ -111,8 +129,10 @@ def test_conditions_under_which_nothing_was_measured_have_reasons_and_memory_alo
     cells = [make_cell("mine", FLAT), make_cell("mine", status="fail", reason="off", threads=2)]
     write_run(tmp_path, _FIRST, cells)
     found = part(load(tmp_path), Config(2, "steady", "float32"))
-    assert [section.title for section in found.sections] == ["conv2d", "What do explicit columns cost in memory?"]
-    assert found.sections[0].tables[0].rows[0][1].text == "fail: off"
+    assert [section.title for section in found.sections] == [
+        "Layer by layer", "conv2d", "What do explicit columns cost in memory?",
+    ]  # fmt: skip
+    assert found.sections[1].tables[0].rows[0][1].text == "fail, off"
     assert figures == []
 
 

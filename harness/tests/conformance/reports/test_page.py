@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from conformance.reports.page import percent, picture, render, share
+from conformance.reports.page import percent, render, share
+from conformance.reports.pictures import picture
 from harness.contract.status import Status, Verdict
 from harness.tests.helpers.suite import samples
 from harness.tests.helpers.suite.html import Element, read, rows
@@ -188,7 +189,9 @@ def test_without_checks_there_is_no_matrix() -> None:
     assert [one.text for one in page.all("h2")] == ["Verdicts"]
     only = [group for group in samples.mine().checks if group.optional]
     page = read(render([a_report("one", Verdict.PASS, only)]))
-    assert [one.text for one in page.all("h2")] == ["Verdicts", "Optional, never part of the verdict"]
+    assert [one.text for one in page.all("h2")] == [
+        "Verdicts", "What is wrong with one", "Optional, never part of the verdict",
+    ]  # fmt: skip
 
 
 # -- details -------------------------------------------------------------------------------------------------------
@@ -243,12 +246,12 @@ def test_failures_are_told_with_commands_script_and_picture(page: Element) -> No
 
 
 def test_a_picture_has_its_size_and_its_paths(page: Element) -> None:
-    """Three columns of 14 pixels and two rows; squares where it is wrong, dots where it is right."""
+    """Three columns of 14 pixels and two rows; neighbours are one line, which the style sheet draws with dashes."""
     svg = page.by_id("matrix-0-0").all("svg")[0]
     size = {name: svg.attributes[name] for name in ("width", "height", "viewbox")}
     assert size == {"width": "42", "height": "28", "viewbox": "0 0 3 2"}
-    assert svg.one("path", "wrong").attributes["d"] == "M2 0h.9v.9h-.9zM0 1h.9v.9h-.9zM2 1h.9v.9h-.9z"
-    right = "M0.35 0.35h.2v.2h-.2zM1.35 0.35h.2v.2h-.2zM1.35 1.35h.2v.2h-.2z"
+    assert svg.one("path", "wrong").attributes["d"] == "M2 0.45h0.9M0 1.45h0.9M2 1.45h0.9"
+    right = "M0.35 0.45h1.2M1.35 1.45h0.2"
     assert svg.one("path", "right").attributes["d"] == right
 
 

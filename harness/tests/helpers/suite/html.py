@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-_VOID = {"meta", "link", "br", "img", "input"}
+_VOID = {"meta", "link", "br", "wbr", "img", "input"}
 _UNSEEN = {"script", "style"}
 
 

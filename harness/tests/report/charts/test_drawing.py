@@ -92,4 +92,4 @@ def test_a_script_that_the_font_lacks_costs_no_warning() -> None:
     drawing.foot(figure, ["畳み込み \0"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert drawing.png(figure).startswith(b"\x89PNG")
+        assert drawing.chart("name", "", figure).png.startswith(b"\x89PNG")

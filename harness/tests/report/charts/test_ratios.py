@@ -35,7 +35,7 @@ def _axes(figure: Figure) -> Any:
 
 def _whiskers(axes: Any) -> list[tuple[list[float], float, str]]:
     """Ends, height and colour of each whisker, in the order in which they are drawn."""
-    lines = [line for line in axes.lines if line.get_marker() == "|"]
+    lines = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_ydata()[0] == line.get_ydata()[1]]
     return [([float(x) for x in line.get_xdata()], float(line.get_ydata()[0]), line.get_color()) for line in lines]
 
 
@@ -45,9 +45,9 @@ def _dots(axes: Any) -> list[tuple[float, float, str, str]]:
     return [(float(d.get_xdata()[0]), float(d.get_ydata()[0]), d.get_color(), d.get_marker()) for d in lines]
 
 
-def _letters(axes: Any) -> list[tuple[str, float, str]]:
-    """Each letter that stands for a ratio, with its row and colour."""
-    return [(text.get_text(), float(text.get_position()[1]), text.get_color()) for text in axes.texts]
+def _letters(axes: Any) -> list[tuple[str, float]]:
+    """Each letter that stands for a ratio, with its row."""
+    return [(text.get_text(), float(text.get_position()[1])) for text in axes.texts]
 
 
 def _foot(figure: Figure) -> list[str]:
@@ -65,7 +65,7 @@ def test_dots_and_whiskers_are_where_the_numbers_are(figures: list[Figure]) -> N
         ([0.25, 0.75], pytest.approx(-0.28), mine.colour), ([3.0, 8.0], 0.0, slow.colour),
         ([1.5, 2.5], 1.0, slow.colour), ([1.0, 1.5], 2.0, slow.colour),
     ]  # fmt: skip
-    assert _dots(axes) == [
+    assert [dot for dot in _dots(axes) if dot[1] > -0.5] == [
         (0.5, pytest.approx(-0.28), *mine), (4.0, 0.0, *slow), (2.0, 1.0, *slow), (1.25, 2.0, *slow),
     ]  # fmt: skip
     (one,) = [line for line in axes.lines if list(line.get_xdata()) == [1, 1]]
@@ -78,19 +78,22 @@ def test_dots_and_whiskers_are_where_the_numbers_are(figures: list[Figure]) -> N
 
 
 def test_a_letter_stands_for_what_has_no_ratio(figures: list[Figure]) -> None:
-    """In the right margin, a column for each backend, in its colour; and the foot says what the letters mean."""
+    """In the right margin, a column for each backend below its marker; and the foot says what the letters mean."""
     ratio_charts(_ROWS, "torch_native", _TITLE, "name")
     looks, axes = drawing.looks(["torch_native", "mine", "slow", "sick", "gone"]), _axes(figures[0])
-    mine, sick = looks["mine"].colour, looks["sick"].colour
-    assert _letters(axes) == [("F", 0, sick), ("n", 1, mine), ("H", 1, sick), ("?", 2, mine), ("b", 2, sick)]
+    assert _letters(axes) == [("F", 0), ("n", 1), ("H", 1), ("?", 2), ("b", 2)]
     width = drawing.inches(axes)
     assert [(text.get_position()[0] - 1) * width for text in axes.texts] == pytest.approx(
         [0.44, 0.12, 0.44, 0.12, 0.44]
     )
+    heads = [dot for dot in _dots(axes) if dot[1] < -0.5]
+    assert [((x - 1) * width, *look) for x, _, *look in heads] == [
+        (pytest.approx(x), *looks[name]) for x, name in ((0.12, "mine"), (0.28, "slow"), (0.44, "sick"))
+    ]
     assert _foot(figures[0]) == [
         "n = 11 pairs; dot: median of the paired ratios; whisker: 95 % sign-test interval (fewer than 6 pairs: "
         "smallest to largest)",
-        "no ratio (right margin, in the backend's colour): F = fail, n = no time of the baseline in the same "
+        "no ratio (right margin, below the backend's marker): F = fail, n = no time of the baseline in the same "
         "measurement, H = hung, ? = not tried, b = over budget",
         "† derived: completed by the harness; unavailable here: gone",
     ]  # fmt: skip
@@ -170,11 +173,9 @@ def test_the_axis_holds_every_interval_and_has_powers_of_two(
     assert list(axes.get_xticks()) == ticks
     shown = [axes.xaxis.get_major_formatter()(tick) for tick in ticks]
     assert labels is None or shown == labels
-    assert axes.xaxis.get_minor_formatter()(3.0) == ""
+    assert list(axes.xaxis.get_minorticklocs()) == []
     assert axes.get_xscale() == "log"
-    assert axes.get_xlabel() == (
-        "time / time of torch_native    (left of the line: faster than torch_native; right: slower)"
-    )
+    assert axes.get_xlabel() == "time / time of torch_native"
 
 
 @pytest.mark.parametrize(("layers", "names"), [(32, ["r"]), (33, ["r-1", "r-2"]), (70, ["r-1", "r-2", "r-3"])])
@@ -198,15 +199,15 @@ def test_many_layers_are_several_charts_with_the_same_axis(
 
 
 def test_more_backends_take_more_room(figures: list[Figure]) -> None:
-    """0.3 inches a row and one line of keys for two; 0.84 inches and two lines of keys for six."""
+    """0.28 inches a row and one line of keys for two; 0.42 inches and two lines of keys for six."""
     for count in (2, 6):
         rows = [
             make_row(f"b{i}", 1.0, layer, ratio=(2, 2, 2)) for layer in ("net:small", "net:large") for i in range(count)
         ]
         ratio_charts(rows, "torch_native", _TITLE, "name")
     two, six = figures
-    assert two.get_figheight() == pytest.approx(2 * 0.32 + 0.8 + 1.2)
-    assert six.get_figheight() == pytest.approx(2 * 0.84 + 1.0 + 1.2)
+    assert two.get_figheight() == pytest.approx(2 * 0.28 + 0.8 + 1.2)
+    assert six.get_figheight() == pytest.approx(2 * 0.42 + 1.0 + 1.2)
     assert two.get_figwidth() == six.get_figwidth() == 9.5
     assert drawing.inches(_axes(two)) == pytest.approx(9.5 - (0.3 + 0.072 * 9) - (0.25 + 0.32))
-    assert _axes(six).get_position().height * six.get_figheight() == pytest.approx(2 * 0.84)
+    assert _axes(six).get_position().height * six.get_figheight() == pytest.approx(2 * 0.42)

@@ -60,7 +60,7 @@ def test_dots_are_at_intensity_and_rate_and_a_ring_is_around_what_is_above(figur
     assert _points(conv, ringed=False) == [
         ([[2.0, 10.0], [32.0, 90.0]], looks["mine"].colour), ([[8.0, 5.0], [4.0, 80.0]], looks["slow"].colour),
     ]  # fmt: skip
-    assert _points(conv, ringed=True) == [([[32.0, 90.0]], "#C00000")]
+    assert _points(conv, ringed=True) == [([[32.0, 90.0]], drawing.BAD.upper())]
     assert _points(grad, ringed=False) == [([[1.0, 3.0]], looks["mine"].colour)]
     assert _points(grad, ringed=True) == []
     assert (chart.name, chart.png) == ("roofline-x", b"\x89PNG")

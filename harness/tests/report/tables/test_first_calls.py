@@ -9,7 +9,7 @@ import pytest
 
 from harness.report.measured.load import Config
 from harness.report.measured.rows import Row
-from harness.report.tables.first_calls import FirstCall, first_call_table, first_calls
+from harness.report.tables.first_calls import FirstCall, break_even_table, first_call_table, first_calls
 from harness.tests.helpers.runfiles import make_data, make_row
 
 _CONFIG = Config(1, "steady", "float32")
@@ -36,7 +36,7 @@ def test_every_cell_in_words() -> None:
         make_row("torch_native", 1.0, op="col2im", first_seconds=3.0),
     ]  # fmt: skip
     found = first_calls(rows, make_data(rows), "torch_native")
-    table = first_call_table(rows, found, "torch_native", _CONFIG)
+    table = first_call_table(rows, found, _CONFIG)
     assert table.name == "first-calls-float32-t1-steady"
     assert (
         table.markdown()
@@ -45,21 +45,37 @@ def test_every_cell_in_words() -> None:
 
 | op | torch_native | mine | slow | quick |
 | --- | --- | --- | --- | --- |
-| conv2d | 250 ms, then 250 ms a call on net:small, baseline | 1.25 s, then 125 ms a call on net:small, breaks \
-even after 8 calls | 500 ms, then 500 ms a call on net:small, never breaks even: slower per call | 125 ms, \
-then 125 ms a call on net:small, ahead at once |
-| im2col | 500 ms, then 500 ms a call on net:large, baseline | 750 ms, then 250 ms a call on net:large, breaks \
-even after 1 call | 2.00 s, then 2.00 s a call on net:wide | not tried |
+| conv2d | 250 ms, then 250 ms a call on net:small | 1.25 s, then 125 ms a call on net:small | 500 ms, then 500 ms a \
+call on net:small | 125 ms, then 125 ms a call on net:small |
+| im2col | 500 ms, then 500 ms a call on net:large | 750 ms, then 250 ms a call on net:large | 2.00 s, then 2.00 s a \
+call on net:wide | not tried |
 | col2im | not tried | not tried | not tried | not tried |
 
 - The first call of the op in its process, on a small geometry: nearly all of it is set-up (compiling, starting \
 threads). What an earlier op of the same backend has set up is not paid again, nor is compiled code that a backend \
 keeps on disk. Importing the library is in the list of backends.
-- Break even: after how many calls on that layer the total, first call included, is below torch_native's.
 """
     )
     assert table.rows[0][2].value == 1.25
     assert table.records == found
+    pays = break_even_table(rows, found, "torch_native", _CONFIG)
+    assert pays.name == "break-even-float32-t1-steady"
+    assert (
+        pays.markdown()
+        == """\
+## Calls until it is ahead of torch_native
+
+| op | torch_native | mine | slow | quick |
+| --- | --- | --- | --- | --- |
+| conv2d | baseline | 8 | never | at once |
+| im2col | baseline | 1 | not known | not tried |
+| col2im | not tried | not tried | not tried | not tried |
+
+- After how many calls on that layer the total, first call included, is below torch_native's.
+"""
+    )
+    assert [cell.value for cell in pays.rows[0]] == [None, None, 8, math.inf, 0]
+    assert pays.records == found
 
 
 @pytest.mark.parametrize(

@@ -144,12 +144,12 @@ def test_the_backends_with_their_verdicts() -> None:
 
 | backend | here | conformance | device and versions | native ops | import | target |
 | --- | --- | --- | --- | --- | --- | --- |
-| torch_native | available | pass, 8 of 9 cases | device cpu, torch 2.4 | all | 1.50 s | torch_native |
-| mine | available | fail, 7 of 7 cases | device cpu | im2col, conv2d |  | ./mine.py:Mine |
-| gone | unavailable, no CUDA | unavailable |  |  | 2.00 ms | gone |
-| half | available | incomplete, 0 of 9 cases | device cpu | all | 100 ms | half |
-| new | available | not checked | device cpu | im2col, col2im | 100 ms | new |
-| uncounted | available | pass | device cpu | im2col, col2im | 100 ms | uncounted |
+| torch_native | yes | pass, 8 of 9 cases | device cpu, torch 2.4 | all | 1.50 s | torch_native |
+| mine | yes | fail, 7 of 7 cases | device cpu | im2col, conv2d |  | ./mine.py:Mine |
+| gone | no: no CUDA | unavailable |  |  | 2.00 ms | gone |
+| half | yes | incomplete, 0 of 9 cases | device cpu | all | 100 ms | half |
+| new | yes | not checked | device cpu | im2col, col2im | 100 ms | new |
+| uncounted | yes | pass | device cpu | im2col, col2im | 100 ms | uncounted |
 """
     )
     assert [row[2].kind for row in table.rows] == ["faster", "fail", "missing", "missing", "missing", "faster"]

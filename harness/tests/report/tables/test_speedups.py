@@ -34,7 +34,7 @@ def test_speed_ups_over_the_loops_in_words() -> None:
 
 | op | numpy_fancy | mine |
 | --- | --- | --- |
-| conv2d | 19.0x (8.00x to 30.0x), 2 layers | 2.50x (1.00x to 4.00x), 2 layers |
+| conv2d | 19.0x, 8.00x to 30.0x, 2 layers | 2.50x, 1.00x to 4.00x, 2 layers |
 | im2col | 10.0x, 1 layer | not measured together |
 
 - Time of naive_loops / time of the backend, both measured together; median (least to most) over the layers.

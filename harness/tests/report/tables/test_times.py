@@ -49,15 +49,15 @@ def test_every_cell_in_words() -> None:
 | layer | torch_native (baseline) | mine † | slow | sick | flaky † |
 | --- | --- | --- | --- | --- | --- |
 | net:small, {SPECS["net:small"]} | 2.00 ms | **1.00 ms, 2.0x faster, 0.500 [0.400, 0.600]** | 4.00 ms, 2.0x slower, \
-2.00 [1.50, 2.50] | fail: 3 of 64 elements differ | unavailable: busy |
+2.00 [1.50, 2.50] | fail, 3 of 64 elements differ | unavailable, busy |
 | net:large, {SPECS["net:large"]} | 8.00 ms | 6.00 ms, same, 0.750 [0.500, 1.25] | **4.00 ms, 2.0x faster, \
-0.500 [0.450, 0.550]** | crashed: signal 11 | 16.0 ms, same, 2.00 [1.00, 3.00] |
-| net:wide, {SPECS["net:wide"]} | over budget: predicted 41 min a call | 3.00 s, no ratio: the baseline has no time | \
-**2.00 s, no ratio: the baseline has no time** | hung: 60 s | not tried |
-| net:grouped, {SPECS["net:grouped"]} | **1.00 s** | unsupported: groups \\| others | **1.00 s, no ratio: not measured \
+0.500 [0.450, 0.550]** | crashed, signal 11 | 16.0 ms, same, 2.00 [1.00, 3.00] |
+| net:wide, {SPECS["net:wide"]} | over budget, predicted 41 min a call | 3.00 s, no ratio: the baseline has no time | \
+**2.00 s, no ratio: the baseline has no time** | hung, 60 s | not tried |
+| net:grouped, {SPECS["net:grouped"]} | **1.00 s** | unsupported, groups \\| others | **1.00 s, no ratio: not measured \
 together with the baseline** | not tried | not tried |
 
-- Median time of a call; below it the ratio of the times to torch_native with its interval. Bold: the fastest.
+- Median time of a call; on hover the ratio of the times to torch_native with its interval. Bold: the fastest.
 - † derived: the backend has no such op of its own; the harness lowers it to im2col, col2im and a matrix product on \
 the backend's arrays.
 - No column, because unavailable here: gone (no CUDA).
@@ -84,17 +84,17 @@ def test_tool_tips_tell_the_spread_and_the_whole_reason() -> None:
         make_row("sick", status="hung"), make_row("torch_native", 0.5, "net:large"),
     ]  # fmt: skip
     table = times_table(rows, "conv2d", "torch_native", _CONFIG)
-    assert [cell.title for row in table.rows for cell in row[1:]] == [
-        "median of 3, 1.50 ms to 3.00 ms; 64 elements checked; run r1", "over_budget: 41 min a call is too long",
-        "hung: ", "median of 3, 375 ms to 750 ms; 64 elements checked; run ", "no run file has this cell",
+    assert [cell.hover for row in table.rows for cell in row[1:]] == [
+        "median of 3, 1.50 ms to 3.00 ms; 64 elements checked; run r1", "predicted 41 min a call",
+        "", "median of 3, 375 ms to 750 ms; 64 elements checked; run ", "no run file has this cell",
         "no run file has this cell",
     ]  # fmt: skip
-    assert [cell.text for cell in table.rows[0][2:]] == ["over budget: predicted 41 min a call", "hung"]
+    assert [cell.text for cell in table.rows[0][2:]] == ["over budget, predicted 41 min a call", "hung"]
 
 
 def test_over_budget_without_a_prediction_has_its_reason() -> None:
     table = times_table([make_row("mine", status="over_budget", reason="too long")], "conv2d", "x", _CONFIG)
-    assert table.rows[0][1].text == "over budget: too long"
+    assert table.rows[0][1].text == "over budget, too long"
 
 
 def test_a_ratio_of_an_older_measurement_names_its_run() -> None:
