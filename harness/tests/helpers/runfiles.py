@@ -23,6 +23,8 @@ SPECS = {
     "net:wide": "n1c4h5w20_f6kh1kw1", "net:grouped": "n2c8h9w9_f8kh3kw3_g8",
 }  # fmt: skip
 FLAT = [1.0] * 11
+_ASV_COLUMNS = ["result", "params", "version", "started_at", "duration", "stats_ci_99_a", "samples"]
+AsvTimes = dict[tuple[str, str], float | None]  # by layer and backend
 CPU = Ceilings(
     threads=1, allocator="steady", copy_gbs={"cache": 100.0, "dram": 20.0},
     copy_bytes={"cache": 2**21, "dram": 2**28}, matmul_gflops={"float32": 100.0},
@@ -116,3 +118,19 @@ def make_facts(backend: str, **other: Any) -> BackendFacts:
         "native": ["im2col", "col2im"], "load_seconds": 0.1, **other,
     }  # fmt: skip
     return BackendFacts(backend=backend, **given)
+
+
+def write_asv(folder: Path, commit: str, day: int, times: AsvTimes, name: str = "Im2col", **changed: Any) -> Path:
+    """A file as asv writes it: names are Python's, and results in the order of the product of the parameters."""
+    layers = list(dict.fromkeys(layer for layer, _ in times))
+    backends = list(dict.fromkeys(backend for _, backend in times))
+    results = [times.get((layer, backend)) for layer in layers for backend in backends]
+    params = [[repr(text) for text in texts] for texts in (layers, ["float32"], backends)]
+    record = {
+        "commit_hash": commit, "env_name": "existing", "date": day * 86_400_000, "result_columns": _ASV_COLUMNS,
+        "results": {f"bench_ops.{name}.track_seconds": [results, params, "1", 0, 0.5]}, "version": 2, **changed,
+    }  # fmt: skip
+    path = folder / f"{commit}-existing.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record))
+    return path

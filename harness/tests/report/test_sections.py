@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from harness.report.measured.load import Config, Data, load
 from harness.report.sections import Part, part
 from harness.results.records import Code
-from harness.tests.helpers.runfiles import CPU, FLAT, make_cell, make_header, write_run
+from harness.tests.helpers.runfiles import CPU, FLAT, make_cell, make_header, write_asv, write_run
 
 _FIRST, _SECOND = "20260101T000000-a", "20260102T000000-b"
 _QUESTIONS = [
     "Every backend", "Layer by layer", "im2col", "conv2d", "How far from the machine's limits?",
-    "What do explicit columns cost in memory?", "What does the first call cost?", "How much faster than plain loops?",
+    "What does it cost in memory?", "What does the first call cost?", "How much faster than plain loops?",
 ]  # fmt: skip
 
 
@@ -64,6 +64,19 @@ def test_every_question_has_its_tables_and_charts(tmp_path: Path, figures: list[
     assert [section.text for section in found.sections[2:]] == [""] * 6
     assert [section.title for section in found.links] == [*_QUESTIONS[:2], *_QUESTIONS[4:]]
     assert found.sections[0].tables[0].title == "Compared with torch_native"
+
+
+def test_what_was_measured_beside_speed_has_its_places(tmp_path: Path, figures: list[Figure]) -> None:
+    """Memory of calls before that of the columns; accuracy; the history, once asv has two commits."""
+    more: dict[str, Any] = {"peak_bytes": 4096, "error_in_bounds": 0.25}
+    write_run(tmp_path, _FIRST, [make_cell(name, FLAT, op="im2col", **more) for name in ("torch_native", "mine")])
+    for day, commit in enumerate(["ab" * 20, "cd" * 20], start=1):
+        write_asv(tmp_path / "asv" / "cpu-x_2c2t-t1-steady", commit, day, {("net:small", "torch_native"): 1e-3})
+    end = "float32-t1-steady"
+    told = {title: (tables, charts) for title, tables, charts in _told(_of(load(tmp_path)))}
+    assert told["What does it cost in memory?"] == ([f"measured-memory-{end}", f"memory-{end}"], [])
+    assert told["How accurate is it?"] == ([f"accuracy-{end}"], [])
+    assert told["Did a commit change anything?"] == ([], [f"history-{end}"])
 
 
 def test_the_answer_comes_first(tmp_path: Path, figures: list[Figure]) -> None:
@@ -130,7 +143,7 @@ def test_conditions_under_which_nothing_was_measured_have_reasons_and_memory_alo
     write_run(tmp_path, _FIRST, cells)
     found = part(load(tmp_path), Config(2, "steady", "float32"))
     assert [section.title for section in found.sections] == [
-        "Layer by layer", "conv2d", "What do explicit columns cost in memory?",
+        "Layer by layer", "conv2d", "What does it cost in memory?",
     ]  # fmt: skip
     assert found.sections[1].tables[0].rows[0][1].text == "fail, off"
     assert figures == []

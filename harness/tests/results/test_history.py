@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,25 +11,7 @@ import pytest
 
 from harness.geometry.spec import OPS
 from harness.results.history import asv_folder, read_history
-
-_COLUMNS = ["result", "params", "version", "started_at", "duration", "stats_ci_99_a", "samples"]
-Times = dict[tuple[str, str], float | None]  # by layer and backend
-
-
-def write(folder: Path, commit: str, day: int, times: Times, name: str = "Im2col", **changed: Any) -> Path:
-    """A file as asv writes it: names are Python's, and results in the order of the product of the parameters."""
-    layers = list(dict.fromkeys(layer for layer, _ in times))
-    backends = list(dict.fromkeys(backend for _, backend in times))
-    results = [times.get((layer, backend)) for layer in layers for backend in backends]
-    params = [[repr(text) for text in texts] for texts in (layers, ["float32"], backends)]
-    record = {
-        "commit_hash": commit, "env_name": "existing", "date": day * 86_400_000, "result_columns": _COLUMNS,
-        "results": {f"bench_ops.{name}.track_seconds": [results, params, "1", 0, 0.5]}, "version": 2, **changed,
-    }  # fmt: skip
-    path = folder / f"{commit}-existing.json"
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record))
-    return path
+from harness.tests.helpers.runfiles import write_asv as write
 
 
 def test_a_time_is_the_mean_over_the_layers_of_all_commits(tmp_path: Path) -> None:
