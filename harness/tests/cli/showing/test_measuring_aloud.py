@@ -47,7 +47,7 @@ def test_bench_counts_its_cells_and_lets_the_measuring_say_what_it_waits_for(
     assert ran.err.splitlines() == [
         "bench: 1 of 12 (0 s) net:a im2col mine", "bench: 2 of 12 (0 s) net:b col2im torch", "measured 2 of 2 cells",
     ]  # fmt: skip
-    assert ran.out.splitlines()[-1] == "results/runs/run.jsonl"
+    assert ran.lines[-1] == "results/runs/run.jsonl"
 
 
 def test_compare_counts_its_cells_and_lets_the_measuring_say_what_it_waits_for(
