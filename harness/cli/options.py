@@ -92,7 +92,8 @@ JsonFile = Annotated[
 ]
 _SETS = (
     f"layers: {', '.join(set_names())}; a table (CSV) of any usual columns, a file of specs or benchdnn descriptors, "
-    "an ONNX model, a log of oneDNN or MIOpen (docs/layer-files.md); or one spec, descriptor or line of such a log"
+    "an ONNX model, a log of oneDNN or MIOpen, a sweep as sweep:C (docs/layer-files.md); or one spec, descriptor or "
+    "line of such a log"
 )
 ShapeSet = Annotated[str, typer.Option("--shapes", metavar="SET|FILE|SPEC", help=_SETS)]
 _IMAGES = "images of every layer, instead of its own"

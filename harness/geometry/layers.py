@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from harness.geometry import benchdnn
+from harness.geometry import benchdnn, sweeps
 from harness.geometry.shape_files import lines, logs, onnx_model, table
 from harness.geometry.shape_files.contents import file_at, text_of
 from harness.geometry.shape_files.found import Found, Layer, ShapesError, printable, unique
@@ -48,10 +48,17 @@ def read_shapes(shapes: str, batch: int | None = None) -> Found:
 def _found(shapes: str) -> Found:
     if shapes in set_names():
         return table.read(text_of(_FOLDER / f"{shapes}.csv"), f"set {shapes!r}", shapes)
+    if shapes.startswith(sweeps.PREFIX):
+        return Found(sweeps.read(shapes, _shipped))
     path = file_at(shapes)
     if path is not None:
         return _in_file(path)
     return _required(logs.read(shapes, "--shapes", ""), "--shapes") if logs.is_log(shapes) else Found([_one(shapes)])
+
+
+def _shipped() -> list[Layer]:
+    """Every layer of the sets that ship."""
+    return [layer for name in set_names() for layer in _found(name).layers]
 
 
 def _in_file(path: Path) -> Found:

@@ -94,6 +94,15 @@ def merged(layers: Iterable[Layer]) -> list[Layer]:
     return list(found.values())
 
 
+def suite_of(name: str, is_part: bool) -> str:
+    """What a file is called whose layers make up a network, or all of it but what no spec can express.
+
+    >>> suite_of("net", False), suite_of("net", True)
+    ('net', 'net (in part)')
+    """
+    return printable(name) + (" (in part)" if is_part else "")
+
+
 def _numbers(lines: Sequence[int], unit: str) -> str:
     """`line 3`, `lines 3-5, 9`."""
     runs: list[list[int]] = []

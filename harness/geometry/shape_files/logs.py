@@ -10,7 +10,7 @@ from collections import Counter
 
 from harness.geometry.benchdnn import NotRead
 from harness.geometry.shape_files import miopen, onednn
-from harness.geometry.shape_files.found import Found, Layer, LeftOut, ShapesError, printable
+from harness.geometry.shape_files.found import Found, Layer, LeftOut, ShapesError, suite_of
 from harness.geometry.shape_files.logged import Logged
 from harness.geometry.spec import ConvSpec, SpecError
 
@@ -31,12 +31,13 @@ def read(text: str, shown: str, suite: str) -> Found:
     Raises `ShapesError` naming the line of a convolution that is damaged, and if there is none that was executed.
     """
     passes: dict[ConvSpec, Counter[str]] = {}
-    left_out = []
+    left_out, is_part = [], False
     for number, line in enumerate(text.split("\n"), start=1):
         try:
             found = _convolution(line)
         except NotRead as reason:
             left_out.append(LeftOut(number, reason.why))
+            is_part = True
             continue
         except SpecError as error:
             raise ShapesError(f"{shown}, line {number}: {error}") from error
@@ -46,7 +47,7 @@ def read(text: str, shown: str, suite: str) -> Found:
                 left_out.append(LeftOut(number, f"the data type {found.dtype}: only the geometry is read"))
     if not passes and not left_out:
         raise ShapesError(f"{shown} is a log of oneDNN or MIOpen without a convolution that was executed")
-    before = f"{printable(suite)}:" if suite else ""
+    before = f"{suite_of(suite, is_part)}:" if suite else ""
     layers = [Layer(f"{before}{spec}", spec, max(counts.values())) for spec, counts in passes.items()]
     return Found(layers, left_out)
 

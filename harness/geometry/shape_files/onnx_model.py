@@ -6,10 +6,11 @@ The weights are not needed, so those that lie in files beside the model are not 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.geometry.shape_files.found import Found, Layer, LeftOut, ShapesError, merged, printable
+from harness.geometry.shape_files.found import Found, Layer, LeftOut, ShapesError, merged, printable, suite_of
 from harness.geometry.spec import ConvSpec, PaddingName, SpecError
 from harness.telling import named
 
@@ -70,12 +71,13 @@ def read(path: Path, shown: str) -> Found:
         name = printable(node.name or node.output[0])
         conv = _Conv(number, name, attributes, node.input[0], node.input[1], node.output[0])
         try:
-            layers.append(Layer(f"{printable(path.stem)}:{name}", _spec(conv, shapes), 1))
+            layers.append(Layer(name, _spec(conv, shapes), 1))
         except _NotRead as reason:
             left_out.append(LeftOut(number, str(reason)))
         except SpecError as error:
             raise ShapesError(f"{shown}, node {number} ({name}): {error}") from error
-    return Found(merged(layers), left_out, "node")
+    suite = suite_of(path.stem, bool(left_out))
+    return Found([replace(layer, name=f"{suite}:{layer.name}") for layer in merged(layers)], left_out, "node")
 
 
 def _fix_batch(graph: Any) -> None:

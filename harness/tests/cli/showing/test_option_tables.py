@@ -32,8 +32,8 @@ _JSON = Option("--json", "FILE", None, "also write the result as JSON")
 _SHAPES = Option(
     "--shapes", "SET|FILE|SPEC", "quick",
     "layers: alexnet, cifar10, core, mnist, mobilenet_v1, quick, resnet50, transposed, vgg16; a table (CSV) of any "
-    "usual columns, a file of specs or benchdnn descriptors, an ONNX model, a log of oneDNN or MIOpen "
-    "(docs/layer-files.md); or one spec, descriptor or line of such a log",
+    "usual columns, a file of specs or benchdnn descriptors, an ONNX model, a log of oneDNN or MIOpen, "
+    "a sweep as sweep:C (docs/layer-files.md); or one spec, descriptor or line of such a log",
 )  # fmt: skip
 _BATCH = Option("--batch", "N", None, "images of every layer, instead of its own")
 _THREADS = Option("--threads", "N", 1, "threads of every library")

@@ -182,7 +182,8 @@ def test_what_is_left_out_by_its_node(onnx: Any, save: Save) -> None:
         helper.make_node("If", ["condition"], ["y6"], then_branch=branch, else_branch=branch),
     ]  # fmt: skip
     found = read_shapes(str(save(nodes, [1, 3, 6, 7], {"w": [3, 3, 2, 2]})))
-    assert layers(found) == [("net:a", "n1c3h6w7_f3kh2kw2", 1)]
+    assert layers(found) == [("net (in part):a", "n1c3h6w7_f3kh2kw2", 1)]
+    assert [network.name for network in networks(found.layers)] == ["net (in part)"]
     assert found.why() == (
         "nodes 2-3: ConvTranspose, which is the input gradient of another spec; "
         "node 4: the shape of its weights is not known; node 5: FusedConv of com.microsoft, which we do not know; "
