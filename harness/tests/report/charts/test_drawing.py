@@ -26,7 +26,7 @@ def test_registered_backends_look_by_their_place_and_others_by_their_names(monke
 
 
 def test_others_have_colours_that_nobody_beside_them_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as there are any: of twelve, the registered take two, and the eleventh of the others has a second turn."""
+    """As long as there are any: of twelve, the registered take two; the eleventh of the others has a second turn."""
     names = [f"b{i:02}" for i in range(13)]
     monkeypatch.setattr(registry, "names", lambda: names)
     others = [f"o{i:02}" for i in range(11)]
