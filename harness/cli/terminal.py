@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from types import TracebackType
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Styled(NamedTuple):
 
 _COLOURS: dict[str, str] = {"available": "green", **{verdict.value: verdict.colour for verdict in Verdict}}
 _SILENT = 2.0  # seconds that anything may take without a word
-_LINE_EVERY = 10.0  # seconds between plain lines
+_LINE_EVERY = 4.0  # seconds between plain lines
 
 
 def say(text: str) -> None:
@@ -50,14 +50,36 @@ def show(text: str) -> None:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Within it, say after two seconds what is waited for."""
-    timer = threading.Timer(_SILENT, say, [f"waiting for {what}"])
-    timer.daemon = True
-    timer.start()
-    try:
+    """Within it, say after two seconds what is waited for, and again every few seconds."""
+    start = time.monotonic()
+
+    def tell() -> None:
+        took = time.monotonic() - start
+        say(f"waiting for {what}" + (f" ({took:.0f} s)" if took > _SILENT + 1 else ""))
+
+    with _Beat(tell, _SILENT):
         yield
-    finally:
-        timer.cancel()
+
+
+class _Beat:
+    """Calls something after a while, then every few seconds, from a thread of its own. A context manager."""
+
+    def __init__(self, tell: Callable[[], None], first: float) -> None:
+        self._tell, self._first, self._ended = tell, first, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = self._first
+        while not self._ended.wait(pause):
+            self._tell()
+            pause = max(1.0, _LINE_EVERY)
 
 
 class Ticker:
@@ -66,7 +88,9 @@ class Ticker:
     def __init__(self, what: str, total: int, bar: bool = True) -> None:
         self._what, self._total, self._done = what, total, 0
         self._last = self._start = time.monotonic()
+        self._text = ""
         self._bar: Progress | None = None
+        self._beat = _Beat(self._still, max(1.0, _LINE_EVERY))
         streams.make_usable()
         if bar and sys.stderr.isatty():
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -76,6 +100,8 @@ class Ticker:
     def __enter__(self) -> Ticker:
         if self._bar is not None:
             self._bar.start()
+        else:
+            self._beat.__enter__()
         return self
 
     def __exit__(
@@ -83,15 +109,23 @@ class Ticker:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        else:
+            self._beat.__exit__(kind, value, trace)
 
     def step(self, text: str = "", count: int = 1) -> None:
         """`count` more are done; `text` says which."""
-        self._done += count
+        self._done, self._text = self._done + count, text
         if self._bar is not None:
             self._bar.update(self._task, advance=count, description=f"{self._what} {text}"[:60])
-        elif time.monotonic() - self._last >= _LINE_EVERY:
+        else:
+            self._still()
+
+    def _still(self) -> None:
+        """A plain line, if the last one was some seconds ago; also while a step takes long."""
+        if time.monotonic() - self._last >= _LINE_EVERY:
             self._last = time.monotonic()
-            say(f"{self._what}: {self._done} of {self._total} ({self._last - self._start:.0f} s) {text}")
+            took = self._last - self._start
+            say(f"{self._what}: {self._done} of {self._total} ({took:.0f} s) {self._text}")
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str | Styled]]) -> None:

@@ -10,7 +10,7 @@ from harness.report import standing
 from harness.report.answer.fastest import fastest, fastest_table, sentence
 from harness.report.answer.right import barred
 from harness.report.answer.your_layer import layer_table
-from harness.report.charts.drawing import Chart
+from harness.report.charts.drawing import Chart, looks
 from harness.report.charts.first_calls import first_call_chart
 from harness.report.charts.history import history_chart
 from harness.report.charts.overview import overview_chart
@@ -105,6 +105,7 @@ class _Writer:
         self._data, self._config, self._base = data, config, baseline(plain)
         self._over = {name: with_ratios(plain, data, name) for name in references(plain)}
         self._rows = self._over.get(self._base, plain)
+        self._looks = looks(row.cell.backend for row in data.rows)  # one for the whole page
         self._commits = standing.commits_of(plain)
         self._title = f"{data.machine.name}, {config}, {self._commits}"
 
@@ -132,7 +133,7 @@ class _Writer:
         out = barred(self._rows, self._data)
         found = fastest(self._over, out)
         title = f"Time of each backend against {self._base}\n{self._title}"
-        chart = overview_chart(self._rows, self._base, title, f"fastest-{self._config.slug}")
+        chart = overview_chart(self._rows, self._base, title, f"fastest-{self._config.slug}", self._looks)
         return Answer(
             sentence(found), [chart] if chart else [], fastest_table(found, list(self._over), self._config),
             layer_table(self._over, out, self._config), list(self._over),
@@ -156,7 +157,7 @@ class _Writer:
         charts: list[Chart] = []
         if any(row.ratio for row in of_op if row.cell.backend != self._base):
             title = f"{op}: time against {self._base}\n{self._title}"
-            charts = ratio_charts(of_op, self._base, title, f"ratio-{op}-{self._config.slug}")
+            charts = ratio_charts(of_op, self._base, title, f"ratio-{op}-{self._config.slug}", self._looks)
         return Section(op, table.name, [table], charts, folded="all")
 
     def _throughput(self) -> Section:
@@ -165,7 +166,7 @@ class _Writer:
         ceilings, chart = self._data.cpu_ceilings(self._config), None
         if ceilings:
             title, name = f"Roofline of the convolutions\n{self._title}", f"roofline-{self._config.slug}"
-            chart = roofline_chart(found, ceilings, self._config.dtype, title, name)
+            chart = roofline_chart(found, ceilings, self._config.dtype, title, name, self._looks)
         return Section("How far from the machine's limits?", table.name, [table], [chart] if chart else [])
 
     def _threads(self) -> Section:
@@ -177,7 +178,7 @@ class _Writer:
         head = (
             f"Faster with {max(one.threads for one in found)} threads\n{self._data.machine.name}, {dtype}, {allocator}"
         )
-        return Section(title, table.name, [table], [thread_chart(found, head, table.name)])
+        return Section(title, table.name, [table], [thread_chart(found, head, table.name, self._looks)])
 
     def _speedups(self) -> Section:
         measured = self._rows, self._data, self._config
@@ -206,6 +207,6 @@ class _Writer:
         if not found:
             return Section(title, table.name, text="No first call of a process was recorded under these conditions.")
         head = f"First call\n{self._title}"
-        chart = first_call_chart(found, self._base, head, table.name)
+        chart = first_call_chart(found, self._base, head, table.name, self._looks)
         tables = [table, break_even_table(self._rows, found, self._base, self._config)]
         return Section(title, table.name, tables, [chart] if chart else [])

@@ -26,4 +26,6 @@ def report(
     """Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown."""
     from harness.report import write_report
 
-    print(write_report(source, out, machine_name, lambda line: terminal.say(f"harness: left out: {line}")))
+    with terminal.waiting("figures and tables"):
+        page = write_report(source, out, machine_name, lambda line: terminal.say(f"harness: left out: {line}"))
+    print(page)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -56,16 +56,28 @@ class Look(NamedTuple):
     marker: str
 
 
+Looks = Mapping[str, Look]
+
+
 def looks(backends: Iterable[str]) -> dict[str, Look]:
-    """The look of each backend: registered ones by place in the registry, then the others by name."""
-    registered = registry.names()
-    others = sorted(set(backends) - set(registered))
-    found = {}
-    for index, name in enumerate([*registered, *others]):
-        again, colour = divmod(index, len(COLOURS))
-        marker = _MARKERS[(index + again) % len(_MARKERS)]  # a colour that returns has another
-        found[name] = Look(COLOURS[colour][0], marker)
+    """The look of each backend: registered ones by place in the registry, then the others by name.
+
+    Each of the others has a colour that none of the registered among `backends` has, as long as there is one.
+    """
+    names, registered, every = set(backends), registry.names(), [light for light, _ in COLOURS]
+    found = {name: _look(every, index) for index, name in enumerate(registered)}
+    taken = {found[name].colour for name in names.intersection(registered)}
+    free = [colour for colour in every if colour not in taken] or every
+    for index, name in enumerate(sorted(names.difference(registered))):
+        marker = _MARKERS[(len(registered) + index) % len(_MARKERS)]
+        found[name] = Look(_look(free, index).colour, marker)
     return found
+
+
+def _look(colours: Sequence[str], index: int) -> Look:
+    """A colour that returns has another marker."""
+    again, place = divmod(index, len(colours))
+    return Look(colours[place], _MARKERS[(index + again) % len(_MARKERS)])
 
 
 def axes_with_margins(figure: Figure, left: float, right: float, top: float, bottom: float) -> Any:

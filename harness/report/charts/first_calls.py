@@ -8,18 +8,17 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from harness.report.charts import drawing, strips
-from harness.report.charts.drawing import Chart
+from harness.report.charts.drawing import Chart, Looks
 from harness.report.charts.strips import Mark
 from harness.report.tables.first_calls import FirstCall
 from harness.results import words
 
 
-def first_call_chart(found: Sequence[FirstCall], base: str, title: str, name: str) -> Chart | None:
+def first_call_chart(found: Sequence[FirstCall], base: str, title: str, name: str, looks: Looks) -> Chart | None:
     """Seconds on the left; calls to break even on the right, if somebody has something to pay back."""
     if not found:
         return None
     ops, drawn = list(dict.fromkeys(c.op for c in found)), list(dict.fromkeys(c.backend for c in found))
-    looks = drawing.looks(drawn)
     pays = [c for c in found if c.break_even_calls and math.isfinite(c.break_even_calls)]
     top = 0.6 + 0.2 * math.ceil(len(drawn) / drawing.KEYS)
     left, width = 0.25 + 0.078 * max(map(len, ops)), 9.5

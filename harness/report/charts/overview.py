@@ -9,13 +9,13 @@ from statistics import geometric_mean
 from matplotlib.figure import Figure
 
 from harness.report.charts import drawing, strips
-from harness.report.charts.drawing import Chart
+from harness.report.charts.drawing import Chart, Looks
 from harness.report.charts.strips import Mark
 from harness.report.measured.grouping import by_backend, by_op
 from harness.report.measured.rows import Row
 
 
-def overview_chart(rows: Sequence[Row], base: str, title: str, name: str) -> Chart | None:
+def overview_chart(rows: Sequence[Row], base: str, title: str, name: str, looks: Looks) -> Chart | None:
     """Geometric mean of the ratios of each op and backend, and the range of its layers; None if there is no ratio."""
     found = {
         op: {b: [row.ratio.value for row in own if row.ratio] for b, own in by_backend(of_op).items() if b != base}
@@ -24,7 +24,6 @@ def overview_chart(rows: Sequence[Row], base: str, title: str, name: str) -> Cha
     drawn = list(dict.fromkeys(b for of_op in found.values() for b, ratios in of_op.items() if ratios))
     if not drawn:
         return None
-    looks = drawing.looks(by_backend(rows))
     marks = [{b: Mark(geometric_mean(r), min(r), max(r)) for b, r in of_op.items() if r} for of_op in found.values()]
     low = min(mark.low for strip in marks for mark in strip.values())
     high = max(mark.high for strip in marks for mark in strip.values())

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from harness.contract.status import CellStatus
 from harness.report.charts import drawing, strips
-from harness.report.charts.drawing import SMALL, SOFT, Chart
+from harness.report.charts.drawing import SMALL, SOFT, Chart, Looks
 from harness.report.charts.strips import Mark
 from harness.report.measured.grouping import by_backend, by_spec, derived, unavailable
 from harness.report.measured.rows import Row
@@ -31,7 +31,7 @@ class _Span(NamedTuple):
     high: float
 
 
-def ratio_charts(rows: Sequence[Row], base: str, title: str, name: str) -> list[Chart]:
+def ratio_charts(rows: Sequence[Row], base: str, title: str, name: str, looks: Looks) -> list[Chart]:
     """One chart for every `_MOST_LAYERS` layers, with the same time axis; a colour per backend.
 
     The rows are those of one op; one of them at least has a ratio. `title` has two lines.
@@ -43,18 +43,18 @@ def ratio_charts(rows: Sequence[Row], base: str, title: str, name: str) -> list[
     low, high = min(ratio.low for ratio in ratios), max(ratio.high for ratio in ratios)
     span = _Span(min(low / 1.2, 0.7), max(high * 1.2, 1.43))
     if len(parts) == 1:
-        return [_chart(rows, base, title, name, span)]
+        return [_chart(rows, base, title, name, span, looks)]
     return [
-        _chart(part, base, title.replace("\n", f", part {i} of {len(parts)}\n", 1), f"{name}-{i}", span)
+        _chart(part, base, title.replace("\n", f", part {i} of {len(parts)}\n", 1), f"{name}-{i}", span, looks)
         for i, part in enumerate(parts, start=1)
     ]
 
 
-def _chart(rows: Sequence[Row], base: str, title: str, name: str, span: _Span) -> Chart:
+def _chart(rows: Sequence[Row], base: str, title: str, name: str, span: _Span, looks: Looks) -> Chart:
     layers = by_spec(rows)
     gone = [b for b in unavailable(rows) if b != base]
     drawn = [b for b in by_backend(rows) if b != base and b not in gone]
-    looks, lowered = drawing.looks(by_backend(rows)), derived(rows)
+    lowered = derived(rows)
     names = [found[0].cell.layer for found in layers.values()]
     labels = [label if len(label) < 50 else f"{label[:48]}…" for label in names]
     row_height = max(0.28, 0.06 * len(drawn) + 0.06)  # inches

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.report.charts import drawing
-from harness.report.charts.drawing import BAD, INK, LINE, NORMAL, SMALL, SOFT, Chart
+from harness.report.charts.drawing import BAD, INK, LINE, NORMAL, SMALL, SOFT, Chart, Looks
 from harness.report.measured.grouping import grouped
 from harness.report.tables.throughput import CONVOLUTIONS, Throughput
 from harness.results import words
@@ -18,13 +18,15 @@ from harness.results.records import Ceilings
 _ROOF = SOFT
 
 
-def roofline_chart(found: Sequence[Throughput], ceilings: Ceilings, dtype: str, title: str, name: str) -> Chart | None:
+def roofline_chart(
+    found: Sequence[Throughput], ceilings: Ceilings, dtype: str, title: str, name: str, looks: Looks
+) -> Chart | None:
     """One dot per layer and backend, at its median time; None if nothing stands under the CPU's roofs."""
     shown = [t for t in found if t.op in CONVOLUTIONS and t.rates.compute_share and not t.device]  # no work, no dot
     if not shown:
         return None
     ops = [op for op in CONVOLUTIONS if any(t.op == op for t in shown)]
-    looks, names = drawing.looks(t.backend for t in found), list(dict.fromkeys(t.backend for t in shown))
+    names = list(dict.fromkeys(t.backend for t in shown))
     figure = Figure(figsize=(9.5, 5.0))
     grid = figure.add_gridspec(1, len(ops), left=0.075, right=0.985, top=0.8, bottom=0.19, wspace=0.06)
     intensities = [_intensity(t) for t in shown]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from harness.report.charts.drawing import INK, LINE, NORMAL, SHADE, SMALL, SOFT, Look
+from harness.report.charts.drawing import INK, LINE, NORMAL, SHADE, SMALL, SOFT, Looks
 
 
 class Mark(NamedTuple):
@@ -22,9 +22,7 @@ class Mark(NamedTuple):
 Strip = Mapping[str, Mark]  # by backend: one row
 
 
-def draw(
-    axes: Any, labels: Sequence[str], strips: Sequence[Strip], looks: Mapping[str, Look], order: Sequence[str]
-) -> None:
+def draw(axes: Any, labels: Sequence[str], strips: Sequence[Strip], looks: Looks, order: Sequence[str]) -> None:
     """Draw the rows from the top down; the backends of a row stand a little above each other, in `order`."""
     for y, strip in enumerate(strips):
         if y % 2:

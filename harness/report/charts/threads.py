@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from harness.report.charts import drawing, strips
-from harness.report.charts.drawing import LINE, SMALL, SOFT, Chart
+from harness.report.charts.drawing import LINE, SMALL, SOFT, Chart, Looks
 from harness.report.charts.strips import Mark
 from harness.report.scaling.threads import ThreadSpeedup
 
 
-def thread_chart(found: Sequence[ThreadSpeedup], title: str, name: str) -> Chart:
+def thread_chart(found: Sequence[ThreadSpeedup], title: str, name: str, looks: Looks) -> Chart:
     """Of the largest number of threads; `found` is not empty."""
     most = max(one.threads for one in found)
     shown = [one for one in found if one.threads == most]
     ops, drawn = list(dict.fromkeys(o.op for o in shown)), list(dict.fromkeys(o.backend for o in shown))
-    looks, ideal = drawing.looks(drawn), most / shown[0].fewer
+    ideal = most / shown[0].fewer
     marks = [{o.backend: Mark(o.speedup, o.least, o.most) for o in shown if o.op == op} for op in ops]
     top = 0.6 + 0.2 * math.ceil(len(drawn) / drawing.KEYS)
     figure = Figure(figsize=(9.5, max(0.34, 0.085 * len(drawn) + 0.08) * len(ops) + top + 0.8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,43 +72,70 @@ def test_how_a_call_ends_that_does_not_end_itself(
         ]
 
 
-def test_what_is_counted_is_told_every_ten_seconds(
+def test_what_is_counted_is_told_every_four_seconds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(terminal, "time", clock)
     with terminal.Ticker("check", 40) as ticker:
-        for later, count in ((9.0, 2), (1.0, 3), (9.9, 4), (0.2, 5), (12.5, 1)):
+        for later, count in ((3.0, 2), (1.0, 3), (3.9, 4), (0.2, 5), (12.5, 1)):
             clock.pass_by(later)
             ticker.step(f"step {count}", count)
     assert capsys.readouterr() == (
-        "", "check: 5 of 40 (10 s) step 3\ncheck: 14 of 40 (20 s) step 5\ncheck: 15 of 40 (33 s) step 1\n",
+        "", "check: 5 of 40 (4 s) step 3\ncheck: 14 of 40 (8 s) step 5\ncheck: 15 of 40 (21 s) step 1\n",
     )  # fmt: skip
 
 
-def test_what_is_waited_for_is_told_after_two_seconds(
+class _Scripted:
+    """An event that never comes: it notes for how long it is waited for, lets a clock pass by, and ends after a few."""
+
+    def __init__(self, clock: Clock, left: int) -> None:
+        self.waits: list[float] = []
+        self._clock, self._left = clock, left
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self._clock.pass_by(seconds)
+        self._left -= 1
+        return self._left < 0
+
+    def set(self) -> None:
+        """The end, which the script has set already."""
+
+
+def _scripted(monkeypatch: pytest.MonkeyPatch, left: int) -> _Scripted:
+    """A clock and an event in the place of the true ones."""
+    clock = Clock()
+    event = _Scripted(clock, left)
+    monkeypatch.setattr(terminal, "time", clock)
+    monkeypatch.setattr(terminal, "threading", SimpleNamespace(Event=lambda: event, Thread=threading.Thread))
+    return event
+
+
+def test_what_is_waited_for_is_told_after_two_seconds_and_every_four(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made: list[tuple[float, object, list[str]]] = []
-    ended: list[str] = []
-
-    class Timer:
-        daemon = False
-
-        def __init__(self, seconds: float, function: object, words: list[str]) -> None:
-            made.append((seconds, function, words))
-
-        def start(self) -> None:
-            ended.append("started")
-
-        def cancel(self) -> None:
-            ended.append("cancelled")
-
-    monkeypatch.setattr(threading, "Timer", Timer)
+    event = _scripted(monkeypatch, 3)
     with terminal.waiting("a plug-in"):
-        assert ended == ["started"]
-    assert made == [(2.0, terminal.say, ["waiting for a plug-in"])]
-    assert ended == ["started", "cancelled"]
+        pass
+    assert event.waits == [2.0, 4.0, 4.0, 4.0]
+    assert capsys.readouterr().err == "".join(f"waiting for a plug-in{more}\n" for more in ("", " (6 s)", " (10 s)"))
+
+
+def test_a_step_that_takes_long_is_no_silence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = _scripted(monkeypatch, 2)
+    with terminal.Ticker("bench", 9):
+        pass
+    assert event.waits == [4.0, 4.0, 4.0]
+    assert capsys.readouterr().err == "bench: 0 of 9 (4 s) \nbench: 0 of 9 (8 s) \n"
+
+
+def test_nothing_is_said_of_what_was_quick(capsys: pytest.CaptureFixture[str]) -> None:
+    with terminal.waiting("a plug-in"), terminal.Ticker("bench", 9):
+        pass
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_gpu_that_is_lacking_is_told_by_its_reason(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from msgspec.structs import replace
 
 from harness.report.measured.load import Config, Data, load
@@ -98,6 +99,20 @@ def test_each_chart_has_the_conditions_below_its_title(tmp_path: Path, figures: 
         "First call", "Time of each backend against torch_native",
     ]  # fmt: skip
     assert [title in texts and below in texts for title, texts in zip(titles, shown, strict=True)] == [True] * 5
+
+
+def test_a_backend_looks_the_same_in_every_figure(tmp_path: Path, figures: list[Figure]) -> None:
+    """Also one that has no time in most of them."""
+    _of(_data(tmp_path, others=("mine", "other")))
+    seen: dict[str, set[tuple[str, Any]]] = {}
+    for legend in (legend for figure in figures for legend in figure.legends):
+        for line in legend.legend_handles:
+            if isinstance(line, Line2D) and line.get_marker() != "None":
+                seen.setdefault(str(line.get_label()), set()).add((str(line.get_color()), line.get_marker()))
+    assert {name.removesuffix(" †"): len(looks) for name, looks in seen.items()} == {
+        "mine": 1, "other": 1, "torch_native": 1,
+    }  # fmt: skip
+    assert len(set.union(*seen.values())) == 3
 
 
 def test_a_part_says_how_much_was_done_and_how_to_repeat_it(tmp_path: Path, figures: list[Figure]) -> None:

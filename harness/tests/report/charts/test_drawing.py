@@ -19,10 +19,22 @@ from harness.report.charts.drawing import Look
 def test_registered_backends_look_by_their_place_and_others_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "names", lambda: ["one", "two"])
     assert drawing.looks(["zeta", "two", "alpha"]) == {
-        "one": Look("#000000", "o"), "two": Look("#0072B2", "s"), "alpha": Look("#CC79A7", "D"),
-        "zeta": Look("#E69F00", "^"),
+        "one": Look("#000000", "o"), "two": Look("#0072B2", "s"), "alpha": Look("#000000", "D"),
+        "zeta": Look("#CC79A7", "^"),
     }  # fmt: skip
     assert drawing.looks(["zeta"])["two"] == Look("#0072B2", "s")
+
+
+def test_others_have_colours_that_nobody_beside_them_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as there are any: of twelve, the registered take two; the eleventh of the others has a second turn."""
+    names = [f"b{i:02}" for i in range(13)]
+    monkeypatch.setattr(registry, "names", lambda: names)
+    others = [f"o{i:02}" for i in range(11)]
+    found = drawing.looks(["b00", "b04", *others])
+    colours = [found[name].colour for name in ("b00", "b04", *others)]
+    assert len(set(colours[:12])) == 12
+    assert colours[12] == colours[2]
+    assert len({found[name] for name in ("b00", "b04", *others)}) == 13
 
 
 def test_a_colour_that_returns_has_another_marker(monkeypatch: pytest.MonkeyPatch) -> None:

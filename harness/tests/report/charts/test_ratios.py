@@ -28,6 +28,10 @@ _ROWS = [
 ]  # fmt: skip
 
 
+def _looks(rows: Sequence[Row]) -> drawing.Looks:
+    return drawing.looks(row.cell.backend for row in rows)
+
+
 def _axes(figure: Figure) -> Any:
     (axes,) = figure.axes
     return axes
@@ -57,7 +61,7 @@ def _foot(figure: Figure) -> list[str]:
 
 def test_dots_and_whiskers_are_where_the_numbers_are(figures: list[Figure]) -> None:
     """Three backends a row: 0.28 above it, on it, and 0.28 below it; the baseline is the line at 1."""
-    (chart,) = ratio_charts(_ROWS, "torch_native", _TITLE, "ratio-conv2d")
+    (chart,) = ratio_charts(_ROWS, "torch_native", _TITLE, "ratio-conv2d", _looks(_ROWS))
     looks = drawing.looks(["torch_native", "mine", "slow", "sick", "gone"])
     axes = _axes(figures[0])
     mine, slow = looks["mine"], looks["slow"]
@@ -79,7 +83,7 @@ def test_dots_and_whiskers_are_where_the_numbers_are(figures: list[Figure]) -> N
 
 def test_a_letter_stands_for_what_has_no_ratio(figures: list[Figure]) -> None:
     """In the right margin, a column for each backend below its marker; and the foot says what the letters mean."""
-    ratio_charts(_ROWS, "torch_native", _TITLE, "name")
+    ratio_charts(_ROWS, "torch_native", _TITLE, "name", _looks(_ROWS))
     looks, axes = drawing.looks(["torch_native", "mine", "slow", "sick", "gone"]), _axes(figures[0])
     assert _letters(axes) == [("F", 0), ("n", 1), ("H", 1), ("?", 2), ("b", 2)]
     width = drawing.inches(axes)
@@ -102,7 +106,7 @@ def test_a_letter_stands_for_what_has_no_ratio(figures: list[Figure]) -> None:
 @pytest.mark.parametrize("status", [s for s in CellStatus if s is not CellStatus.OK])
 def test_every_status_has_a_letter_that_the_foot_explains(figures: list[Figure], status: CellStatus) -> None:
     rows = [make_row("mine", 1.0, ratio=(2, 2, 2)), make_row("sick", status=status), make_row("sick", 1.0, "net:large")]
-    ratio_charts(rows, "torch_native", _TITLE, "name")
+    ratio_charts(rows, "torch_native", _TITLE, "name", _looks(rows))
     letter = {
         "fail": "F", "crashed": "C", "hung": "H", "over_budget": "b", "no_memory": "m", "unavailable": "a",
         "unsupported": "u",
@@ -113,7 +117,7 @@ def test_every_status_has_a_letter_that_the_foot_explains(figures: list[Figure],
 
 def test_the_foot_says_only_what_there_is_to_say(figures: list[Figure]) -> None:
     def of(rows: Sequence[Row]) -> list[str]:
-        ratio_charts(rows, "torch_native", _TITLE, "name")
+        ratio_charts(rows, "torch_native", _TITLE, "name", _looks(rows))
         return _foot(figures[-1])
 
     base, plain = make_row("torch_native", 1.0, ratio=(1, 1, 1)), make_row("mine", 1.0, ratio=(2, 2, 2))
@@ -130,7 +134,7 @@ def test_the_foot_says_only_what_there_is_to_say(figures: list[Figure]) -> None:
 
 def test_heads_and_names(figures: list[Figure]) -> None:
     """The legend has the drawn backends in order, with a dagger for a derived one."""
-    ratio_charts(_ROWS, "torch_native", _TITLE, "name")
+    ratio_charts(_ROWS, "torch_native", _TITLE, "name", _looks(_ROWS))
     (figure,) = figures
     assert [text.get_text() for text in figure.texts[:2]] == ["conv2d: time against torch_native", "cpu-x"]
     (legend,) = figure.legends
@@ -145,7 +149,7 @@ def test_layers_stand_from_the_top_down_and_every_second_is_shaded(figures: list
     rows = [
         make_row("mine", 1.0, name, ratio=(2, 2, 2), spec=f"n1c1h{i + 1}w1_f1kh1kw1") for i, name in enumerate(names)
     ]
-    ratio_charts(rows, "torch_native", _TITLE, "name")
+    ratio_charts(rows, "torch_native", _TITLE, "name", _looks(rows))
     axes = _axes(figures[0])
     assert [text.get_text() for text in axes.get_yticklabels()] == ["net:small", "a" * 49, "b" * 48 + "…", "net:$x$"]
     assert list(axes.get_yticks()) == [0, 1, 2, 3]
@@ -167,7 +171,7 @@ def test_the_axis_holds_every_interval_and_has_powers_of_two(
     labels: list[str] | None,
 ) -> None:  # fmt: skip
     rows = [make_row("mine", 1.0, ratio=(1.0, low, 1.05)), make_row("slow", 1.0, ratio=(1.0, 0.95, high))]
-    ratio_charts(rows, "torch_native", _TITLE, "name")
+    ratio_charts(rows, "torch_native", _TITLE, "name", _looks(rows))
     axes = _axes(figures[0])
     assert axes.get_xlim() == pytest.approx(limits)
     assert list(axes.get_xticks()) == ticks
@@ -186,7 +190,7 @@ def test_many_layers_are_several_charts_with_the_same_axis(
         make_row(name, 1.0, f"l{i}", ratio=(1.0, 1 / (i + 1), 2.0), spec=f"n1c1h{i + 1}w1_f1kh1kw1")
         for i in range(layers) for name in ("torch_native", "mine")
     ]  # fmt: skip
-    charts = ratio_charts(rows, "torch_native", _TITLE, "r")
+    charts = ratio_charts(rows, "torch_native", _TITLE, "r", _looks(rows))
     assert [chart.name for chart in charts] == names
     assert [len(_axes(figure).get_yticks()) for figure in figures] == [32] * (layers // 32) + [layers % 32] * (
         layers > 32
@@ -204,7 +208,7 @@ def test_more_backends_take_more_room(figures: list[Figure]) -> None:
         rows = [
             make_row(f"b{i}", 1.0, layer, ratio=(2, 2, 2)) for layer in ("net:small", "net:large") for i in range(count)
         ]
-        ratio_charts(rows, "torch_native", _TITLE, "name")
+        ratio_charts(rows, "torch_native", _TITLE, "name", _looks(rows))
     two, six = figures
     assert two.get_figheight() == pytest.approx(2 * 0.28 + 0.8 + 1.2)
     assert six.get_figheight() == pytest.approx(2 * 0.42 + 1.0 + 1.2)

@@ -36,6 +36,10 @@ _FOUND = [
 ]  # fmt: skip
 
 
+def _looks() -> drawing.Looks:
+    return drawing.looks({t.backend for t in _FOUND})
+
+
 def _points(axes: Any, ringed: bool) -> list[tuple[list[list[float]], str]]:
     """Places and colour of each group of dots, or of the rings around them."""
     found = [c for c in axes.collections if (len(c.get_facecolor()) == 0) is ringed and len(c.get_offsets())]
@@ -52,9 +56,9 @@ def _hex(colour: Any) -> str:
 
 
 def test_dots_are_at_intensity_and_rate_and_a_ring_is_around_what_is_above(figures: list[Figure]) -> None:
-    chart = roofline_chart(_FOUND, _LIMITS, "float32", "Roofline\ncpu-x", "roofline-x")
+    chart = roofline_chart(_FOUND, _LIMITS, "float32", "Roofline\ncpu-x", "roofline-x", _looks())
     assert chart is not None
-    looks = drawing.looks({t.backend for t in _FOUND})
+    looks = _looks()
     conv, grad = figures[0].axes
     assert (conv.get_title(), grad.get_title()) == ("conv2d", "conv2d_weight_grad")
     assert _points(conv, ringed=False) == [
@@ -70,7 +74,7 @@ def test_dots_are_at_intensity_and_rate_and_a_ring_is_around_what_is_above(figur
 @pytest.mark.parametrize(("dtype", "flat"), [("float32", 80.0), ("float64", 40.0)])
 def test_roofs_are_the_product_and_both_copies_up_to_it(figures: list[Figure], dtype: str, flat: float) -> None:
     """At 100 GB/s the product's roof is met at 0.8 flop a byte, at 20 GB/s at 4; the span is 1 / 2 to 32 * 2."""
-    roofline_chart(_FOUND, _LIMITS, dtype, "Roofline\ncpu-x", "name")
+    roofline_chart(_FOUND, _LIMITS, dtype, "Roofline\ncpu-x", "name", _looks())
     for axes in figures[0].axes:
         product, cache, dram = axes.lines
         assert _numbers(product.get_ydata()) == [flat, flat]
@@ -88,7 +92,7 @@ def test_roofs_are_the_product_and_both_copies_up_to_it(figures: list[Figure], d
 
 
 def test_what_is_not_drawn_is_named(figures: list[Figure]) -> None:
-    roofline_chart(_FOUND, _LIMITS, "float32", "Roofline\ncpu-x", "name")
+    roofline_chart(_FOUND, _LIMITS, "float32", "Roofline\ncpu-x", "name", _looks())
     (figure,) = figures
     assert [text.get_text() for text in figure.texts[1:3]] == ["Roofline", "cpu-x"]
     assert figure.texts[-1].get_text().split("\n") == [
@@ -98,14 +102,14 @@ def test_what_is_not_drawn_is_named(figures: list[Figure]) -> None:
     assert figure.get_supxlabel() == (
         "arithmetic intensity: flop per byte, each input read once and each output written once"
     )
-    roofline_chart(_FOUND[:2], _LIMITS, "float32", "Roofline\ncpu-x", "name")
+    roofline_chart(_FOUND[:2], _LIMITS, "float32", "Roofline\ncpu-x", "name", _looks())
     assert "not drawn" not in figures[1].texts[-1].get_text()
 
 
 def test_panels_share_their_axes_and_only_the_first_has_its_numbers(figures: list[Figure]) -> None:
     """In the order in which the ops are listed, whatever was measured first."""
     ops = ("conv2d_weight_grad", "conv2d_input_grad", "conv2d")
-    roofline_chart([_dot("mine", 2.0, 4.0, op) for op in ops], _LIMITS, "float32", "R\nc", "name")
+    roofline_chart([_dot("mine", 2.0, 4.0, op) for op in ops], _LIMITS, "float32", "R\nc", "name", _looks())
     panels = figures[0].axes
     assert [axes.get_title() for axes in panels] == list(reversed(ops))
     assert [axes.get_ylabel() for axes in panels] == ["GFLOP/s", "", ""]
@@ -124,5 +128,5 @@ def test_panels_share_their_axes_and_only_the_first_has_its_numbers(figures: lis
     ids=["nothing", "no_convolution", "another_device", "no_ceiling", "no_work"],
 )  # fmt: skip
 def test_where_nothing_stands_under_the_roofs_there_is_no_chart(figures: list[Figure], found: list[Throughput]) -> None:
-    assert roofline_chart(found, _LIMITS, "float32", "R\nc", "name") is None
+    assert roofline_chart(found, _LIMITS, "float32", "R\nc", "name", _looks()) is None
     assert figures == []

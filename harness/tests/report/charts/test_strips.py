@@ -17,6 +17,10 @@ from harness.report.tables.first_calls import FirstCall
 from harness.tests.helpers.runfiles import make_row
 
 
+def _looks() -> drawing.Looks:
+    return drawing.looks(["torch_native", "mine", "slow", "apart", "quick"])
+
+
 def _dots(axes: Any) -> list[tuple[float, float, str]]:
     """Place and marker of each dot."""
     found = [line for line in axes.lines if len(line.get_xdata()) == 1]
@@ -39,11 +43,11 @@ def test_the_overview_has_the_mean_and_the_range_of_each_op_and_backend(figures:
         make_row("mine", 1.0, "net:large", ratio=(1.0, 0.9, 1.1)), make_row("slow", 1.0, op="im2col", ratio=(4, 4, 4)),
         make_row("apart", 1.0),
     ]  # fmt: skip
-    chart = overview_chart(rows, "torch_native", "Title\nbelow", "fastest-x")
+    chart = overview_chart(rows, "torch_native", "Title\nbelow", "fastest-x", _looks())
     assert chart is not None
     assert (chart.name, chart.png) == ("fastest-x", b"\x89PNG")
     (axes,) = figures[0].axes
-    looks = drawing.looks(["torch_native", "mine", "slow", "apart"])
+    looks = _looks()
     assert _rows(axes) == ["conv2d", "im2col"]
     dots: list[Any] = _dots(axes)
     assert dots == [
@@ -57,7 +61,7 @@ def test_the_overview_has_the_mean_and_the_range_of_each_op_and_backend(figures:
 
 def test_without_a_ratio_there_is_no_overview(figures: list[Figure]) -> None:
     rows = [make_row("torch_native", 1.0, ratio=(1, 1, 1)), make_row("apart", 1.0)]
-    assert overview_chart(rows, "torch_native", "Title\nbelow", "name") is None
+    assert overview_chart(rows, "torch_native", "Title\nbelow", "name", {}) is None
     assert figures == []
 
 
@@ -70,7 +74,7 @@ def test_first_calls_and_what_pays_off_are_two_panels(figures: list[Figure]) -> 
     """Who is ahead at once, or never, has no dot on the right."""
     found = [_call("torch_native", 0.1, None), _call("mine", 2.0, 8.0), _call("slow", 1.0, math.inf),
              _call("quick", 0.01, 0.0), _call("mine", 3.0, 500.0, "im2col")]  # fmt: skip
-    chart = first_call_chart(found, "torch_native", "First call\nbelow", "first-calls-x")
+    chart = first_call_chart(found, "torch_native", "First call\nbelow", "first-calls-x", _looks())
     assert chart is not None
     left, right = figures[0].axes
     assert (_rows(left), _rows(right)) == (["conv2d", "im2col"], ["", ""])
@@ -83,9 +87,9 @@ def test_first_calls_and_what_pays_off_are_two_panels(figures: list[Figure]) -> 
 
 
 def test_where_nothing_has_to_pay_off_there_is_one_panel(figures: list[Figure]) -> None:
-    assert first_call_chart([_call("mine", 2.0, math.inf)], "torch_native", "First call\nbelow", "name") is not None
+    assert first_call_chart([_call("mine", 2.0, math.inf)], "torch_native", "F\nb", "name", _looks()) is not None
     assert len(figures[0].axes) == 1
-    assert first_call_chart([], "torch_native", "First call\nbelow", "name") is None
+    assert first_call_chart([], "torch_native", "F\nb", "name", {}) is None
 
 
 def test_threads_have_lines_at_nothing_gained_and_at_all_that_can_be(figures: list[Figure]) -> None:
@@ -94,7 +98,7 @@ def test_threads_have_lines_at_nothing_gained_and_at_all_that_can_be(figures: li
         ThreadSpeedup(backend="mine", threads=2, speedup=1.5, least=1.0, most=2.0, **common),  # type: ignore[arg-type]
         ThreadSpeedup(backend="mine", threads=4, speedup=3.0, least=2.0, most=3.5, **common),  # type: ignore[arg-type]
     ]
-    thread_chart(found, "Title\nbelow", "threads-x")
+    thread_chart(found, "Title\nbelow", "threads-x", _looks())
     (axes,) = figures[0].axes
     assert [x for x, *_ in _dots(axes)] == [3.0]
     assert _lines(axes) == [[2.0, 3.5]]
