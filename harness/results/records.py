@@ -145,11 +145,13 @@ class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
 class RunEnd(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):
     """The last line of a run file: everything that was planned is in it.
 
-    Seconds of the last session: of the blocks that were timed, and of all.
+    Seconds of the last session: of the blocks that were timed, with the calls that warm up; of all that is code of the
+    backends, to load them and to try them first included; and of all. What is left of these is the harness's own.
     """
 
     run: str
     measured_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    calls_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
     wall_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
 
 

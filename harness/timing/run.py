@@ -51,9 +51,7 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda cell: None, waitin
             session.measure(group, progress)
     finally:
         session.close()
-    file.append(
-        RunEnd(run=header.run, measured_seconds=session.blocks_seconds, wall_seconds=clock.now() - start)
-    )  # fmt: skip
+    file.append(session.end(header.run, start))
     return file
 
 
@@ -86,7 +84,6 @@ class _Session:
     ) -> None:
         """`known` is what the run file holds already; None, if there is no such file."""
         self._plan, self._keep, self._waiting = plan, keep, waiting
-        self.blocks_seconds = 0.0
         ceilings = [r for r in known or () if isinstance(r, Ceilings)]
         self._floors = Floors(plan, waiting, ceilings)
         self._measures_cpu = known is not None and not any(not c.backend for c in ceilings)
@@ -111,6 +108,14 @@ class _Session:
                 progress(cells[name])
         return [cells[name] for name in todo]
 
+    def end(self, run: str, start: float) -> RunEnd:
+        """The last line of a run whose session started then."""
+        children = self._children
+        return RunEnd(
+            run=run, measured_seconds=children.measured_seconds, calls_seconds=children.calls_seconds,
+            wall_seconds=clock.now() - start,
+        )  # fmt: skip
+
     def close(self) -> None:
         """End the children."""
         self._children.close()
@@ -125,8 +130,6 @@ class _Session:
             return group_run.measure()
         except RuntimeError as error:
             raise Broken(str(error)) from error
-        finally:
-            self.blocks_seconds = self._children.blocks_seconds
 
     def _described(self, record: BackendFacts | Ceilings) -> None:
         if isinstance(record, Ceilings):

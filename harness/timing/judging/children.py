@@ -29,6 +29,7 @@ SLACK = 120.0  # seconds that a child may stay silent beyond what its calls may 
 
 Waiting = Callable[[str], AbstractContextManager[object]]  # within it, what is named is waited for
 Described = Callable[[BackendFacts | Ceilings], None]
+_CALLS = (m.Load, m.MeasureDevice, m.Predict, m.CallOnce, m.Calibrate, m.MakeReady, m.Block)
 _T = TypeVar("_T", bound=Struct)
 _Any = TypeVar("_Any")
 _Answer = tuple[_T, list[Array]]
@@ -49,6 +50,7 @@ class Child:
         self._worker, self.is_foreign = worker, is_foreign
         self.facts: dict[str, BackendFacts] = {}
         self.processes = Processes(worker.guardian)
+        self.calls_seconds = 0.0  # in which the backends' own code ran, from loading it on
         self._turns = 0
 
     def ask(self, message: Struct, answer: type[_T], deadline: float = SLACK, arrays: Arrays = ()) -> _Answer[_T]:
@@ -73,7 +75,11 @@ class Child:
 
     def _asked(self, message: Struct, deadline: float, arrays: Arrays) -> list[tuple[Any, list[Array | None]]]:
         with self.turn():
-            return list(self._worker.request(message, deadline, arrays))
+            found, took = wall(lambda: list(self._worker.request(message, deadline, arrays)))
+        if isinstance(message, _CALLS):
+            sent = [one for one, _ in found if isinstance(one, m.Called)]  # to send the result is no part of the call
+            self.calls_seconds += sent[0].seconds + sent[0].to_numpy_seconds if sent else took
+        return found
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -104,7 +110,8 @@ class Children:
         self._known: dict[str, BackendFacts] = {}
         self.lost: dict[str, WorkerDied] = {}  # what could not be loaded without ending its child, or in time
         self._devices_asked: set[str] = set()
-        self.blocks_seconds = 0.0  # in which calls were timed, of all
+        self.measured_seconds = 0.0  # of all blocks, with the calls that warm up
+        self._calls_seconds = 0.0  # of children that have ended
 
     def describe_again(self, known: Sequence[BackendFacts], asked: Sequence[str]) -> None:
         """What an earlier session has found already: it is not told again."""
@@ -138,6 +145,11 @@ class Children:
             child.facts[name] = replace(facts, unnamed_libraries=found)
             self.describe(child, name)
 
+    @property
+    def calls_seconds(self) -> float:
+        """Seconds in which code of backends ran."""
+        return self._calls_seconds + sum(child.calls_seconds for child in self.alive())
+
     def alive(self) -> list[Child]:
         """The children that are there."""
         return [*([self._shared] if self._shared else []), *self._own.values()]
@@ -145,6 +157,7 @@ class Children:
     def died(self, child: Child) -> None:
         """Forget a child that has ended, and end what is left of it."""
         child.close()
+        self._calls_seconds += child.calls_seconds
         if child is self._shared:
             self._shared = None
         self._own = {name: one for name, one in self._own.items() if one is not child}
@@ -152,8 +165,7 @@ class Children:
     def close(self) -> None:
         """End all."""
         for child in self.alive():
-            child.close()
-        self._shared, self._own = None, {}
+            self.died(child)
 
     def _start(self, waiting: Waiting) -> None:
         ours = [t for t in self._targets.values() if t.is_builtin and t.name not in self.lost]

@@ -49,6 +49,7 @@ class Entry:
     samples: list[float] = field(default_factory=list)
     turn: int = 0
     blocks_seconds: float = 0.0  # by our clock
+    warm_up_seconds: float = 0.0  # by that of its process
     cpu_seconds: float | None = 0.0
     _excess: float = float("inf")  # the least by which our clock exceeded what is allowed beside the process's own
     _worst: tuple[float, float] = (0.0, 0.0)
@@ -72,7 +73,8 @@ class Entry:
             negated, changes = self.truth.changed()
             first = self.turn + (1 if warm else 0)
             renewed = self._to_renew(first)
-            child.tell(m.MakeReady(name, self.turn, negated, renewed, warm), arrays=changes)
+            ready = m.MakeReady(name, self.turn, negated, renewed, warm)
+            warming, _ = child.ask(ready, m.Estimate, arrays=changes)
             of_calls = self.truth.of_calls(first, self.calls)
             block = m.Block(name, first, self.calls, 0 if self.own.by_device else _LOOKS)
             before = child.processes.cpu()
@@ -83,6 +85,7 @@ class Entry:
             kept, result = self._settled(is_whole)
             fetching = clock.now() - start
         self.turn = first + self.calls
+        self.warm_up_seconds += warming.seconds
         self._count(timed, took, before, after)
         start = clock.now()
         self._judge(timed, of_calls, seen, first, renewed, kept, result)

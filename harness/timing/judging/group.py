@@ -89,7 +89,7 @@ class GroupRun:
         try:
             given = inputs.make(op, spec, dtype)
             what = "to judge it"
-            return given, Gate(op, spec, given.sets[0])
+            return given, Gate(op, spec, given.sets[0], FEW_TERMS)
         except DataError as reason:
             return self.group.cell("", CellStatus.UNSUPPORTED, str(reason))
         except MemoryError as error:
@@ -143,8 +143,12 @@ class GroupRun:
         start = clock.now()
         entry.judge.require_sums(entry.judge.require_form(result), entry.initial.sets[last])
         entry.weigh(asked + clock.now() - start)
-        estimate, _ = entry.child.ask(m.Calibrate(entry.name), m.Estimate, self._patience)
-        entry.plan(estimate.seconds, self.group.rounds, self.group.budget)
+        back = 0.0 if entry.own.by_device else min(first.to_numpy_seconds, called.to_numpy_seconds)
+        estimated = min(first.seconds, called.seconds) + back
+        if estimated < clock.SHORTEST_BLOCK:  # of a longer call these two tell enough
+            found, _ = entry.child.ask(m.Calibrate(entry.name), m.Estimate, self._patience)
+            estimated = found.seconds
+        entry.plan(estimated, self.group.rounds, self.group.budget)
         entry.require_plain_conversions(min(first.to_numpy_seconds, called.to_numpy_seconds), result)
 
     def _called(self, entry: Entry, which: int, predicted: float | None = None) -> tuple[m.Called, Array]:
@@ -196,7 +200,7 @@ class GroupRun:
         if not why and entry.cpu_ratio is not None and entry.cpu_ratio > _TOO_BUSY * threads + _AND_A_BIT:
             why = f"it keeps {entry.cpu_ratio:.1f} processors busy where --threads allows {threads}"
         self.cells[entry.name] = replace(cell, status=CellStatus.IMPLAUSIBLE, reason=why) if why else cell
-        self.children.blocks_seconds += entry.blocks_seconds
+        self.children.measured_seconds += entry.blocks_seconds + entry.warm_up_seconds
         if entry.child.is_foreign:
             self.children.note_libraries(entry.child, entry.name)
 
