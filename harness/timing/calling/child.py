@@ -180,8 +180,12 @@ class MeasuringChild:
             changes = list(zip(*columns, strict=True))
         else:
             changes = [_NOT_CHANGED] * message.calls
-        with clock.uncollected():
-            block = self.run(lot, message.turn, changes, message.looks)
+        try:
+            with clock.uncollected():
+                block = self.run(lot, message.turn, changes, message.looks)
+        except BaseException:
+            lot.change_all(message.turn, changes)  # the parent takes them for made, and others use these inputs too
+            raise
         self.kept[message.backend] = block.result
         return m.Timed(block.seconds, block.kept), (np.array(block.places, np.int64), block.values)
 

@@ -33,6 +33,12 @@ class Lot:
     renew: Callable[[int, int], Any] | None = None  # makes an argument of a set anew, where it does not
     seconds: Callable[[Callable[[], Any]], float] | None = None  # of a device
 
+    def change_all(self, turn: int, changes: Sequence[_Change]) -> None:
+        """Make all the changes of a block that has ended too early."""
+        for number, (argument, place, value) in enumerate(changes):
+            if place >= 0:
+                self.flat[(turn + number) % len(self.flat)][argument][place] = value
+
 
 @dataclass(slots=True)
 class Block:

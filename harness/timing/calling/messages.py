@@ -80,7 +80,8 @@ class Calibrate(Struct, frozen=True, tag_field="kind", tag=True):
 class MakeReady(Struct, frozen=True, tag_field="kind", tag=True):
     """Change the held inputs (four arrays: sets, arguments, places, values), and warm up with a call, if asked.
 
-    Answered by `Estimate`, of that call. `negated` are arrays, as (set, argument); `renewed` are sets of a device that are made anew.
+    Answered by `Estimate`, of that call. `negated` are arrays, as (set, argument); `renewed` are sets of a device that
+    are made anew.
     """
 
     backend: str

@@ -13,8 +13,8 @@ from harness.oracle.gate import Judge, WrongResult
 from harness.results.words import duration
 from harness.timing import clock
 from harness.timing.calling import messages as m
-from harness.timing.judging.children import Child, wall
-from harness.timing.judging.inputs import InputSets
+from harness.timing.judging.children import BackendRaised, Child, wall
+from harness.timing.judging.inputs import Changes, InputSets
 
 _LOOKS = 8  # elements of a random result of every block that are judged
 _SHARE = 0.1  # of the measured time: as much goes into judging whole results, beside the first and the last
@@ -78,7 +78,11 @@ class Entry:
             of_calls = self.truth.of_calls(first, self.calls)
             block = m.Block(name, first, self.calls, 0 if self.own.by_device else _LOOKS)
             before = child.processes.cpu()
-            (timed, seen), took = wall(lambda: child.ask(block, m.Timed, arrays=of_calls[1:]))
+            try:
+                (timed, seen), took = wall(lambda: child.ask(block, m.Timed, arrays=of_calls[1:]))
+            except BackendRaised:
+                self._follow(of_calls, 0)
+                raise
             after = child.processes.cpu()
             is_whole = self._wants_whole(number) or self._saw_nothing(seen)
             start = clock.now()
@@ -119,7 +123,7 @@ class Entry:
     def _require_plain(self, name: str, how: str, took: float, call: float, arrays: list[Array]) -> None:
         if took <= max(_A_MOMENT, _SUBSTANTIAL * call):
             return
-        copying = min(clock.seconds(lambda: [a.copy() for a in arrays]) for _ in range(3))
+        copying = copying_seconds(arrays)
         if took > _COPIES * copying:
             raise Disbelieved(f"{name} takes {duration(took)} where a copy takes {duration(copying)}: work {how}")
 
@@ -165,15 +169,24 @@ class Entry:
             self._excess, self._worst = excess, (timed.seconds / self.calls, took / self.calls)
 
     def _judge(
-        self, timed: m.Timed, of_calls: Any, seen: list[Array], first: int, renewed: list[int], kind: str, result: Any
+        self,
+        timed: m.Timed,
+        of_calls: Changes,
+        seen: list[Array],
+        first: int,
+        renewed: list[int],
+        kind: str,
+        result: Any,
     ) -> None:
         """The result that was kept, on the values that its inputs had then; afterwards all changes are made."""
-        if not 0 <= timed.kept < self.calls:
-            raise WrongResult(f"kept the result of call {timed.kept} of {self.calls}")
+        until = timed.kept + 1
+        if not 0 < until <= self.calls:
+            self._follow(of_calls, 0)
+            raise WrongResult(f"returned another result than one of {self.calls} calls")
         if self.own.by_device:
             arrays = self._of_device((first + timed.kept) % self.own.sets, renewed)
         else:
-            self.truth.apply(of_calls, 0, timed.kept + 1)
+            self.truth.apply(of_calls, 0, until)
             arrays = self.truth.sets[(first + timed.kept) % len(self.truth.sets)]
         try:
             if kind and result is None:
@@ -183,8 +196,12 @@ class Entry:
             if not self.own.by_device and arrays is not None:
                 self._require_spots(seen, arrays)
         finally:
-            if not self.own.by_device:
-                self.truth.apply(of_calls, timed.kept + 1, self.calls)
+            self._follow(of_calls, until)
+
+    def _follow(self, of_calls: Changes, first: int) -> None:
+        """Make the changes of the calls from that one on, as the child has."""
+        if not self.own.by_device:
+            self.truth.apply(of_calls, first, self.calls)
 
     def _require_spots(self, seen: list[Array], arrays: tuple[Array, ...]) -> None:
         size = int(np.prod(self.judge.spec.output_shape(self.judge.op)))
@@ -200,3 +217,8 @@ class Entry:
         if number in renewed:
             return self.truth.sets[which]
         return None if number in self._renewed else self.initial.sets[which]
+
+
+def copying_seconds(arrays: list[Array]) -> float:
+    """What plain copies of arrays take here, at best."""
+    return min(clock.seconds(lambda: [a.copy() for a in arrays]) for _ in range(3))

@@ -219,7 +219,11 @@ class GroupRun:
         try:
             yield
         except WrongResult as error:
-            text = str(error) if str(error).startswith(("returned", "has changed", "kept")) else f"is wrong: {error}"
+            text = (
+                str(error)
+                if str(error).startswith(("returned", "has changed"))
+                else f"returned a wrong result: {error}"
+            )
             self.cells[name] = cell(
                 name, CellStatus.FAIL, f"{wrong}{text if wrong else error}", native=self._native(child, name)
             )

@@ -7,6 +7,7 @@ every sum is exact, and in the second a sum in lower precision shows. They chang
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from harness.timing.calling.held import digest
 _SETS, _FEWER_SETS = 4, 3
 _LARGE = 256 * 2**20  # bytes of a set, above which there are fewer
 _HANDFUL = 2  # elements of each array that are changed before a block
+_MANY = 64  # elements: an array that has as many may change before a call, or the largest, if none has
 _NEGATED = 8  # of so many arrays one is negated
 _WIDE_BITS = {"float32": 24, "float64": 36}  # of a sum: those of float64 leave room for weighed sums in float64
 
@@ -79,8 +81,9 @@ class InputSets:
     def of_calls(self, turn: int, calls: int) -> Changes:
         """One change before each of so many calls, not yet applied."""
         sets = (turn + np.arange(calls)) % len(self.sets)
-        there = [number for number, shape in enumerate(self.spec.input_shapes(self.op)) if math.prod(shape)]
-        if not there:
+        sizes = [math.prod(shape) for shape in self.spec.input_shapes(self.op)]
+        there = [number for number, size in enumerate(sizes) if size >= min(_MANY, max(sizes))]
+        if not max(sizes):
             return Changes(sets, np.zeros(calls, np.int64), np.full(calls, -1), np.zeros(calls))
         return self._drawn(sets, self.random.choice(np.array(there), calls))
 
@@ -93,13 +96,26 @@ class InputSets:
                 a.reshape(a.size)[places[mine]] = values[mine]
 
     def _drawn(self, sets: Array, arguments: Array) -> Changes:
-        """New values for random elements of these arrays."""
+        """Other values for random elements of these arrays: no element is 0, so that negated it is another."""
         sizes = np.array([math.prod(shape) for shape in self.spec.input_shapes(self.op)])
         largest = np.array([kind.largest for kind in self.kinds])[sets, arguments]
         units = np.array([kind.units for kind in self.kinds])[sets, arguments]
-        magnitude = self.random.integers(1, largest + 1)
-        sign = self.random.choice(np.array([-1, 1]), len(sets))
-        return Changes(sets, arguments, self.random.integers(0, sizes[arguments]), magnitude * sign * units)
+        values = self.random.integers(1, largest + 1) * self.random.choice(np.array([-1, 1]), len(sets)) * units
+        places = self.random.integers(0, sizes[arguments])
+        was = np.zeros(len(sets))
+        for which, arrays in enumerate(self.sets):
+            for argument, a in enumerate(arrays):
+                mine = (sets == which) & (arguments == argument)
+                was[mine] = a.reshape(a.size)[places[mine]]
+        values[values == was] *= -1
+        before: dict[int, float] = {}
+        for row, key in _repeated(
+            np.ravel_multi_index((sets, arguments, places), (len(self.sets), len(sizes), int(sizes.max())))
+        ):
+            if values[row] == before.get(key):
+                values[row] *= -1
+            before[key] = values[row]
+        return Changes(sets, arguments, places, values)
 
 
 def make(op: Op, spec: ConvSpec, dtype: str, count: int = 0) -> InputSets:
@@ -120,6 +136,13 @@ def make(op: Op, spec: ConvSpec, dtype: str, count: int = 0) -> InputSets:
             kinds[-1] = _Kind(powers, dyadic.units(dtype, len(shapes)))
     sets = [tuple(_made(shape, dtype, kind, n, random) for n, shape in enumerate(shapes)) for kind in kinds]
     return InputSets(op, spec, dtype, kinds, sets, random)
+
+
+def _repeated(keys: Array) -> Iterator[tuple[int, int]]:
+    """The rows whose key other rows have too, in order."""
+    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    for row in np.flatnonzero(counts[inverse] > 1).tolist():
+        yield row, int(keys[row])
 
 
 def _made(shape: tuple[int, ...], dtype: str, kind: _Kind, argument: int, random: np.random.Generator) -> Array:
