@@ -113,6 +113,7 @@ class GroupRun:
                     dict(native=predicted.native, predicted_seconds=predicted.seconds, checked_points=gate.points,
                          first_seconds=predicted.first, first_in_process=predicted.is_first), own,
                 )  # fmt: skip
+                entry.threads = self.group.threads
                 self._check(entry, gate, predicted.seconds)
                 yield entry
 

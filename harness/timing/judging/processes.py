@@ -29,6 +29,8 @@ class Processes:
     """All that a child's guardian has below it, wherever they have gone."""
 
     def __init__(self, guardian: int) -> None:
+        if guardian <= 1:
+            raise ValueError(f"a guardian is a process of ours, got {guardian}")
         self._guardian, self._seen = guardian, ""
         self._found: list[int] = []
 

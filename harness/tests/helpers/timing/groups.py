@@ -41,7 +41,7 @@ class Here:
     instead: Callable[[Struct], Struct | BaseException | None] = lambda message: None
     asked: list[Struct] = field(default_factory=list)
     closed: bool = False
-    guardian: int = 0
+    guardian: int = 2**30  # no process
 
     def request(self, message: Any, deadline: float, arrays: Any = ()) -> Iterator[tuple[Any, list[Any]]]:
         """The answers, with copies of arrays: nothing is shared through a pipe."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,32 @@ def with_a_clock_of(clock: FakeClock, share: float) -> LocalChildren:
     ("share", "reason"),
     [(1.0, ""), (0.8, ""), (0.5, "its process says 7.81 ms a call, our clock says 15.6 ms")],
 )
-def test_a_clock_that_is_slower_than_ours_is_not_believed(clock: FakeClock, share: float, reason: str) -> None:
-    found = cells(with_a_clock_of(clock, share), a_group("a"))["a"]
+def test_a_clock_that_is_slower_than_the_kernels_is_not_believed(clock: FakeClock, share: float, reason: str) -> None:
+    children = with_a_clock_of(clock, share)
+    watched: Any = children.here.processes
+    watched.cpu_seconds = lambda: clock.time
+    found = cells(children, a_group("a", threads=1))["a"]
     assert (found.status, found.reason) == (CellStatus.FAIL if reason else CellStatus.OK, reason)
     assert (found.samples == []) == bool(reason)
+
+
+def test_a_process_that_only_waits_is_not_blamed(clock: FakeClock) -> None:
+    """The kernel says that it did nothing meanwhile."""
+    children = with_a_clock_of(clock, 0.5)
+    watched: Any = children.here.processes
+    watched.cpu_seconds = lambda: clock.time / 2
+    assert cells(children, a_group("a", threads=1))["a"].status is CellStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("share", "reason"), [(0.5, ""), (0.0, "its process says 1.00 us a call, our clock says 250 ms")]
+)
+def test_where_the_kernel_does_not_tell_our_clock_does(clock: FakeClock, share: float, reason: str) -> None:
+    children = child_of(a=FakeBackend(clock, lambda op, spec: 2**-2).complete("a"))
+    ticks = itertools.count()
+    children.worker_of("a").child.run = loop.make(lambda: clock.time * share + next(ticks) * 5e-7)
+    found = cells(children, a_group("a"))["a"]
+    assert (found.status, found.reason) == (CellStatus.FAIL if reason else CellStatus.OK, reason)
 
 
 def test_what_disturbs_some_blocks_is_no_lie(clock: FakeClock) -> None:
