@@ -52,9 +52,12 @@ def magnitudes(op: Op, spec: ConvSpec, dtype: str, way: int, bits: int = 0) -> l
     return [*largest, min(one * other, most)] if op == "conv2d" else largest
 
 
-def one_term(op: Op, spec: ConvSpec, dtype: str, seed: str, full: int) -> tuple[Array, ...]:
-    """Arguments such that each sum has one term at most, with all digits in argument `full`, and one in the other."""
-    most = 2 ** (data.SIGNIFICAND_BITS[dtype] - 1) - 1
+def one_term(op: Op, spec: ConvSpec, dtype: str, seed: str, full: int, bits: int = 0) -> tuple[Array, ...]:
+    """Arguments such that each sum has one term at most, with all digits in argument `full`, and one in the other.
+
+    With `bits` these are so many, less the sign.
+    """
+    most = 2 ** ((bits or data.SIGNIFICAND_BITS[dtype]) - 1) - 1
     arrays = [_cut(shape, most if n == full else 1, f"{seed}/{n}") for n, shape in enumerate(spec.input_shapes(op))]
     if op == "conv2d":
         arrays[2] = arrays[2] * 0

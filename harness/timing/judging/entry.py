@@ -90,7 +90,7 @@ class Entry:
             start = clock.now()
             kept, result = self._settled(is_whole)
             fetching = clock.now() - start
-        self.turn = first + self.calls
+        self.turn = first + self.calls + random.randrange(self.own.sets)  # or blocks of one call would skip sets
         self.warm_up_seconds += warming.seconds
         self._count(timed, took, before, after)
         start = clock.now()
@@ -167,7 +167,9 @@ class Entry:
         between += 0.0 if self.own.shares or self.own.by_device else self.calls * 3 * self.own.seconds
         excess = took - between - _PATIENT_FREE - (1 + _PATIENT_LONGER) * timed.seconds
         if used is not None and not self.own.by_device:  # who waits for a device may do so by asking it all the time
-            excess = max(excess, used - between - _FREE - (1 + _LONGER) * self.threads * timed.seconds)
+            allowed = between + _FREE + (1 + _LONGER) * timed.seconds
+            busy = used - allowed - (1 + _LONGER) * (self.threads - 1) * timed.seconds
+            excess = max(excess, min(busy, took - allowed))
         self._excess.append((excess, timed.seconds / self.calls, took / self.calls))
 
     def _judge(

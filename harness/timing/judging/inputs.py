@@ -1,7 +1,8 @@
 """The inputs of one op and layer, as the parent knows them: its private copy, by which results are judged.
 
-Some sets hold small whole numbers, one holds fractions whose digits fill the dtype (`harness.oracle.dyadic`): of both
-every sum is exact, and in the second a sum in lower precision shows. They change before every call.
+One set holds small whole numbers, the others fractions (`harness.oracle.dyadic`): of all every sum is exact. In the
+fractions a sum in lower precision shows, and in the last set, where products are sums of a single term, also a factor
+that has lost digits. They change before every call.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ _HANDFUL = 2  # elements of each array that are changed before a block
 _MANY = 64  # elements: an array that has as many may change before a call, or the largest, if none has
 _NEGATED = 8  # of so many arrays one is negated
 _WIDE_BITS = {"float32": 24, "float64": 36}  # of a sum: those of float64 leave room for weighed sums in float64
+_PRODUCTS = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
 
 class _Kind(NamedTuple):
-    """The values of each argument: whole numbers up to the largest, times the unit."""
+    """The values of each argument: whole numbers up to the largest, times the unit; 0 where they are not to change."""
 
     largest: list[int]
     units: tuple[float, ...]
@@ -71,6 +73,7 @@ class InputSets:
         sizes = [math.prod(shape) for shape in self.spec.input_shapes(self.op)]
         every = [(which, argument) for which in range(len(self.sets)) for argument, n in enumerate(sizes) if n]
         negated = [pair for pair in every if self.random.integers(_NEGATED) == 0]
+        every = [(which, argument) for which, argument in every if self.kinds[which].largest[argument]]
         for which, argument in negated:
             np.negative(self.sets[which][argument], out=self.sets[which][argument])
         rows = np.array(every * _HANDFUL, np.int64).reshape(-1, 2)
@@ -82,10 +85,15 @@ class InputSets:
         """One change before each of so many calls, not yet applied."""
         sets = (turn + np.arange(calls)) % len(self.sets)
         sizes = [math.prod(shape) for shape in self.spec.input_shapes(self.op)]
-        there = [number for number, size in enumerate(sizes) if size >= min(_MANY, max(sizes))]
-        if not max(sizes):
-            return Changes(sets, np.zeros(calls, np.int64), np.full(calls, -1), np.zeros(calls))
-        return self._drawn(sets, self.random.choice(np.array(there), calls))
+        arguments = np.zeros(calls, np.int64)
+        for which, kind in enumerate(self.kinds):
+            mine = sets == which
+            able = [n if most else 0 for n, most in zip(sizes, kind.largest, strict=True)]
+            if not max(able):
+                return Changes(sets, arguments, np.full(calls, -1), np.zeros(calls))
+            there = [number for number, n in enumerate(able) if n >= min(_MANY, max(able))]
+            arguments[mine] = self.random.choice(np.array(there), int(mine.sum()))
+        return self._drawn(sets, arguments)
 
     def apply(self, changes: Changes, first: int, end: int) -> None:
         """Make the changes of these rows; of two of one element the later stays."""
@@ -128,14 +136,41 @@ def make(op: Op, spec: ConvSpec, dtype: str, count: int = 0) -> InputSets:
     wanted = count or (_FEWER_SETS if size > _LARGE else _SETS)
     random = np.random.default_rng()
     most = data.largest(op, spec, dtype)
-    kinds = [_Kind([most] * len(shapes), (1.0,) * len(shapes))] * wanted
-    if wanted > 1 and dtype in _WIDE_BITS:
-        with suppress(data.DataError):  # sums that are too long for more than plus and minus one
-            wide = dyadic.magnitudes(op, spec, dtype, int(random.integers(3)), _WIDE_BITS[dtype])
-            powers = [1 << (n.bit_length() - 1) for n in wide]  # few, as there is a pool of numbers for each
-            kinds[-1] = _Kind(powers, dyadic.units(dtype, len(shapes)))
-    sets = [tuple(_made(shape, dtype, kind, n, random) for n, shape in enumerate(shapes)) for kind in kinds]
-    return InputSets(op, spec, dtype, kinds, sets, random)
+    made = InputSets(op, spec, dtype, [], [], random)
+    for number in range(wanted):
+        kind, arrays = None, None
+        if number and dtype in _WIDE_BITS:
+            with suppress(data.DataError):  # sums that are too long for more than plus and minus one
+                is_single = op in _PRODUCTS and number == wanted - 1
+                kind, arrays = (_single if is_single else _wide)(op, spec, dtype, random)
+        if kind is None or arrays is None:
+            kind = _Kind([most] * len(shapes), (1.0,) * len(shapes))
+            arrays = tuple(_cut(shape, dtype, most, 1.0, random) for shape in shapes)
+        made.kinds.append(kind)
+        made.sets.append(arrays)
+    return made
+
+
+def _wide(op: Op, spec: ConvSpec, dtype: str, random: np.random.Generator) -> tuple[_Kind, tuple[Array, ...]]:
+    """All digits that sums have room for."""
+    shapes = spec.input_shapes(op)
+    wide = dyadic.magnitudes(op, spec, dtype, int(random.integers(1, 3)), _WIDE_BITS[dtype])
+    kind = _Kind([1 << (n.bit_length() - 1) for n in wide], dyadic.units(dtype, len(shapes)))  # a pool for each power
+    parts = zip(shapes, kind.largest, kind.units, strict=True)
+    return kind, tuple(_cut(shape, dtype, most, unit, random) for shape, most, unit in parts)
+
+
+def _single(op: Op, spec: ConvSpec, dtype: str, random: np.random.Generator) -> tuple[_Kind, tuple[Array, ...]]:
+    """All digits that the dtype has in one argument, one digit in the other, and in one of them mostly zeros.
+
+    Those are not to change, or there would be second terms.
+    """
+    full, bits = int(random.integers(2)), _WIDE_BITS[dtype]
+    arrays = dyadic.one_term(op, spec, dtype, str(random.integers(2**31)), full, bits)
+    dense = full if op == "conv2d_weight_grad" else 0
+    most = 2 ** (bits - 1) - 1 if dense == full else 1
+    largest = [most if number == dense else 0 for number in range(len(arrays))]
+    return _Kind(largest, dyadic.units(dtype, len(arrays))), arrays
 
 
 def _repeated(keys: Array) -> Iterator[tuple[int, int]]:
@@ -145,8 +180,8 @@ def _repeated(keys: Array) -> Iterator[tuple[int, int]]:
         yield row, int(keys[row])
 
 
-def _made(shape: tuple[int, ...], dtype: str, kind: _Kind, argument: int, random: np.random.Generator) -> Array:
-    whole = data.cut(shape, kind.largest[argument], dtype, int(random.integers(2**31)))
-    if kind.units[argument] != 1:
-        whole *= kind.units[argument]
+def _cut(shape: tuple[int, ...], dtype: str, most: int, unit: float, random: np.random.Generator) -> Array:
+    whole = data.cut(shape, most, dtype, int(random.integers(2**31)))
+    if unit != 1:
+        whole *= unit
     return whole
