@@ -26,7 +26,8 @@ from harness.timing.judging.children import PROGRAM, SLACK, Waiting
 from harness.timing.plan import Plan
 
 _OF_THE_BYTES = 0.5  # of the time that the bytes take at the best copy rate: less than that is implausible
-_OF_THE_PEAK = 1.15  # times the best product: more than that is
+_OF_THE_PEAK = 1.25  # times the best product: more than that is
+_OF_NUMPYS = 3.0  # where NumPy's alone is known: its BLAS may run the kernel of a CPU that is years older
 _SLOW_GBS, _SLOW_GFLOPS = 2.0, 4.0  # a thread: no machine is so slow that these have to be measured against it
 _CACHED = 64 * 2**20  # bytes that may lie in some cache
 _MOST_MEASUREMENTS = 3
@@ -45,6 +46,7 @@ class Floors:
         self._cpu: Ceilings | None = None
         self._measurements = 0
         self._has_all = False
+        self._peak_slack = _OF_THE_PEAK
 
     def learn(self, ceilings: Ceilings) -> None:
         """The limits of a device, as its backend has measured them."""
@@ -63,20 +65,20 @@ class Floors:
         """Why nothing can be as fast as this cell, in words; nothing if it can."""
         if by_device:
             limits = self._devices.get(cell.backend)
-            return "" if limits is None else beyond(cell, numerics, limits)
+            return "" if limits is None else beyond(cell, numerics, limits, _OF_THE_PEAK)
         if not _is_fast(cell, self._threads):
             return ""
         if self._cpu is None:
             with self._waiting("the limits of the CPU to be measured"):
                 self._measure()
         assert self._cpu is not None
-        why = beyond(cell, numerics, self._cpu)
+        why = beyond(cell, numerics, self._cpu, self._peak_slack)
         while why and (not self._has_all or self._measurements < _MOST_MEASUREMENTS):
             with self._waiting("the limits of the CPU to be measured again"):
                 self._measure()
                 if not self._has_all:
                     self._measure_products()
-            why = beyond(cell, numerics, self._cpu)
+            why = beyond(cell, numerics, self._cpu, self._peak_slack)
         return why
 
     def _measure(self) -> None:
@@ -90,12 +92,14 @@ class Floors:
     def _measure_products(self) -> None:
         """Those of the built-in backends that multiply fast, each in a process of its own."""
         assert self._cpu is not None
+        self._peak_slack = _OF_NUMPYS
         for name in MULTIPLIERS:
             try:
                 found = self._asked(m.MeasureProduct(resolve(name), self._dtypes), m.Products)
             except (RuntimeError, ValueError):  # it is not available here
                 continue
             assert isinstance(found, m.Products)
+            self._peak_slack = _OF_THE_PEAK
             best, by = dict(self._cpu.matmul_gflops), dict(self._cpu.matmul_by)
             for dtype, gflops in found.gflops.items():
                 if gflops > best.get(dtype, 0.0):
@@ -115,7 +119,7 @@ class Floors:
         return found[0]
 
 
-def beyond(cell: Cell, numerics: Numerics, limits: Ceilings) -> str:
+def beyond(cell: Cell, numerics: Numerics, limits: Ceilings, peak_slack: float) -> str:
     """Why the time of a cell is beyond these limits, with slack; nothing if it is not."""
     op, spec, took = cell.op, ConvSpec.parse(cell.spec), median(cell.samples)
     threads = 1 if limits.backend else cell.threads
@@ -130,7 +134,7 @@ def beyond(cell: Cell, numerics: Numerics, limits: Ceilings) -> str:
     dtype = "tf32" if numerics == "tf32" and cell.dtype == "float32" else cell.dtype
     peak = limits.matmul_gflops.get(dtype)
     if op in _PRODUCTS and peak is not None:
-        most = peak * _OF_THE_PEAK * fewer_products(spec, numerics)
+        most = peak * peak_slack * fewer_products(spec, numerics)
         gflops = least_flops(op, spec) / took / 1e9
         if gflops > most:
             return f"{digits(gflops)} GFLOP/s, where the fastest product here has {digits(peak)}"

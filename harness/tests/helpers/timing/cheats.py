@@ -320,20 +320,6 @@ def im2col(x, spec):
     return columns
 """
 
-# A process of its own, out of the group, that is busy whenever it may run, and says when that was.
-SLOWS_OTHERS = """
-import subprocess, sys
-
-subprocess.Popen([sys.executable, "-c", '''
-import time
-end = time.monotonic() + 60
-with open("{folder}/ticks", "w") as file:
-    while time.monotonic() < end:
-        time.sleep(0.0003)
-        print(time.monotonic(), file=file, flush=True)
-'''], start_new_session=True)
-"""
-
 # Nobody has to install it: the file that is mapped into memory has the name.
 OTHER_LIBRARY = """
 import mmap
