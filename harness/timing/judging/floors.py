@@ -45,8 +45,9 @@ class Floors:
         self._devices = {c.backend: c for c in known if c.backend and not c.reason}
         self._cpu: Ceilings | None = None
         self._measurements = 0
-        self._has_all = False
-        self._peak_slack = _OF_THE_PEAK
+        self._in_the_run = [target.location for target in plan.backends]
+        self._tried: list[str] = []  # whose products were measured, or are not there
+        self._has_peak = False  # beside NumPy's product
 
     def learn(self, ceilings: Ceilings) -> None:
         """The limits of a device, as its backend has measured them."""
@@ -54,10 +55,10 @@ class Floors:
             self._devices[ceilings.backend] = ceilings
 
     def of_cpu(self) -> Ceilings:
-        """Those of the CPU, measured now with all that can multiply. Raises `RuntimeError` if that is not possible."""
+        """Those of the CPU, with all of the run that can multiply, measured now. Raises `RuntimeError` if that fails."""
         with self._waiting("the limits of the CPU to be measured"):
             self._measure()
-            self._measure_products()
+            self._measure_products([name for name in MULTIPLIERS if name in self._in_the_run])
         assert self._cpu is not None
         return self._cpu
 
@@ -72,14 +73,13 @@ class Floors:
             with self._waiting("the limits of the CPU to be measured"):
                 self._measure()
         assert self._cpu is not None
-        why = beyond(cell, numerics, self._cpu, self._peak_slack)
-        while why and (not self._has_all or self._measurements < _MOST_MEASUREMENTS):
+        why = beyond(cell, numerics, self._cpu, _OF_THE_PEAK)
+        while why and (len(self._tried) < len(MULTIPLIERS) or self._measurements < _MOST_MEASUREMENTS):
             with self._waiting("the limits of the CPU to be measured again"):
                 self._measure()
-                if not self._has_all:
-                    self._measure_products()
-            why = beyond(cell, numerics, self._cpu, self._peak_slack)
-        return why
+                self._measure_products(MULTIPLIERS)
+            why = beyond(cell, numerics, self._cpu, _OF_THE_PEAK)
+        return why if self._has_peak else beyond(cell, numerics, self._cpu, _OF_NUMPYS)
 
     def _measure(self) -> None:
         """Copies and NumPy's product; of what was measured before the best stays."""
@@ -89,23 +89,22 @@ class Floors:
         self._measurements += 1
         self._cpu = found if self._cpu is None else _best(self._cpu, found)
 
-    def _measure_products(self) -> None:
-        """Those of the built-in backends that multiply fast, each in a process of its own."""
+    def _measure_products(self, names: Sequence[str]) -> None:
+        """Those of built-in backends that multiply fast, each in a process of its own, and once."""
         assert self._cpu is not None
-        self._peak_slack = _OF_NUMPYS
-        for name in MULTIPLIERS:
+        for name in [name for name in names if name not in self._tried]:
+            self._tried.append(name)
             try:
                 found = self._asked(m.MeasureProduct(resolve(name), self._dtypes), m.Products)
             except (RuntimeError, ValueError):  # it is not available here
                 continue
             assert isinstance(found, m.Products)
-            self._peak_slack = _OF_THE_PEAK
+            self._has_peak = True
             best, by = dict(self._cpu.matmul_gflops), dict(self._cpu.matmul_by)
             for dtype, gflops in found.gflops.items():
                 if gflops > best.get(dtype, 0.0):
                     best[dtype], by[dtype] = gflops, name
             self._cpu = replace(self._cpu, matmul_gflops=best, matmul_by=by)
-        self._has_all = True
 
     def _asked(self, message: Struct, answer: type[Struct]) -> Struct:
         """The answer of a child that is there for this alone. Raises `RuntimeError`."""

@@ -38,6 +38,17 @@ def drawing(*numbers: int) -> Callable[[int], bytes]:
     return lambda count: (rest.pop(0) if len(rest) > 1 else rest[0]).to_bytes(count, "little")
 
 
+def seeing() -> tuple[list[list[float]], Callable[..., Any]]:
+    """An op that gives what it was given, and the values that it has seen."""
+    seen: list[list[float]] = []
+
+    def op(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
+        seen.append(x.ravel().tolist())
+        return x
+
+    return seen, op
+
+
 def takes(clock: FakeClock, seconds: float, result: Callable[[Any], Any] = lambda made: made) -> Callable[..., Any]:
     """A part that takes time."""
 
@@ -78,16 +89,14 @@ def test_to_give_the_memory_back_is_inside(clock: FakeClock) -> None:
 
 
 def test_calls_take_the_sets_in_turn(clock: FakeClock) -> None:
-    seen: list[float] = []
-    lot = a_lot(clock, count=3, op=lambda x, spec: seen.append(float(x.flat[0])) or x)
-    make(clock.now)(lot, 7, [_NOT_CHANGED] * 5, 0)
-    assert seen == [1, 2, 0, 1, 2]
+    seen, op = seeing()
+    make(clock.now)(a_lot(clock, count=3, op=op), 7, [_NOT_CHANGED] * 5, 0)
+    assert [values[0] for values in seen] == [1, 2, 0, 1, 2]
 
 
 def test_each_change_is_made_before_its_call(clock: FakeClock) -> None:
-    seen: list[list[float]] = []
-    lot = a_lot(clock, count=2, op=lambda x, spec: seen.append(x.ravel().tolist()) or x)
-    make(clock.now)(lot, 0, [(0, 0, 5.0), (0, 1, 6.0), (0, 2, 7.0)], 0)
+    seen, op = seeing()
+    make(clock.now)(a_lot(clock, count=2, op=op), 0, [(0, 0, 5.0), (0, 1, 6.0), (0, 2, 7.0)], 0)
     assert seen == [[5, 0, 0, 0, 0, 0], [1, 6, 1, 1, 1, 1], [5, 0, 7, 0, 0, 0]]
 
 

@@ -56,7 +56,7 @@ def test_a_later_probe_is_made_twice_unless_it_is_long(
     clock: FakeClock, on_device: bool, first: float, measured: float, calls: int
 ) -> None:
     fake = FakeBackend(clock, costs(1.0, 1.0, first, 0.0625))
-    probe = Probe(fake.complete(**dict(seconds=lambda call: 0.5) if on_device else {}), "im2col", "float32")
+    probe = Probe(fake.complete(seconds=(lambda call: 0.5) if on_device else None), "im2col", "float32")
     probe(_SMALL)
     assert probe(_SPEC) == measured
     assert len(fake.calls) == 2 + calls

@@ -171,7 +171,7 @@ def test_a_time_that_no_machine_reaches_is_implausible_and_kept_as_evidence(cloc
         seen.append(cell)
         return "too fast"
 
-    floors.why_implausible = why  # type: ignore[method-assign]
+    setattr(floors, "why_implausible", why)  # noqa: B010
     found = cells(child_of(a=FakeBackend(clock).complete("a")), a_group("a"), floors)["a"]
     assert (found.status, found.reason, len(found.samples)) == (CellStatus.IMPLAUSIBLE, "too fast", 5)
     assert [cell.samples for cell in seen] == [found.samples]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from harness.calls.worker import WorkerError
+from harness.contract.targets import resolve_all
 from harness.geometry.layers import read_layers
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.results.records import Ceilings, Cell
@@ -215,9 +216,20 @@ def test_the_best_product_of_all_libraries_counts(
 
 
 def test_a_run_records_whose_product_was_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = floors_of(Machine([_LIMITS], {"float32": 200.0}), monkeypatch).of_cpu()
-    assert (found.matmul_gflops, found.matmul_by) == ({"float32": 200.0}, {"float32": the_floors.MULTIPLIERS[0]})
-    assert floors_of(Machine([_LIMITS], {"float32": 50.0}), monkeypatch).of_cpu() == _LIMITS
+    ours = resolve_all(["torch_native", "numpy_fancy", "mine=numba_tiled"])
+    for gflops, names, best in (
+        (200.0, slice(0, 2), {"float32": "torch_native"}),
+        (200.0, slice(0, 3), {"float32": "numba_tiled"}),
+        (200.0, slice(1, 2), {"float32": "numpy"}),
+        (50.0, slice(0, 3), {"float32": "numpy"}),
+    ):
+        machine = Machine([_LIMITS], {"float32": gflops})
+        monkeypatch.setattr(the_floors, "Worker", machine)
+        found = Floors(Plan("test", [], ours[names]), nullcontext).of_cpu()
+        assert (found.matmul_by, len(machine.asked)) == (
+            best,
+            1 + sum(t.location in the_floors.MULTIPLIERS for t in ours[names]),
+        )
 
 
 def test_a_device_has_limits_of_its_own_or_none(monkeypatch: pytest.MonkeyPatch) -> None:

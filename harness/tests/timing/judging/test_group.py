@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -123,8 +124,15 @@ def test_a_stranger_is_held_whenever_it_is_not_its_turn(clock: FakeClock) -> Non
     children = LocalChildren({"a": fake.complete("a"), "b": other.complete("b")}, foreign=("b",))
     watched: Any = children.own["b"].processes
     log = watched.log
-    for name, one in (("a", fake), ("b", other)):
-        one.launch = lambda op, spec, name=name: log.append(name) or 2**-6  # type: ignore[misc,return-value]
+
+    def launch(name: str) -> Callable[[Op, ConvSpec], float]:
+        def cost(op: Op, spec: ConvSpec) -> float:
+            log.append(name)
+            return 2**-6
+
+        return cost
+
+    fake.launch, other.launch = launch("a"), launch("b")
     cells(children, a_group("a", "b", rounds=3))
     for number, word in enumerate(log):
         before = [one for one in log[:number] if one in ("hold", "let go")]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.calls.worker import WorkerDied, WorkerError
+from harness.contract.targets import Target
 from harness.results.records import BackendFacts, Ceilings, RunHeader
 from harness.results.run_files import RunFile
 from harness.tests.helpers.records import some_facts
@@ -124,10 +125,12 @@ def test_a_child_that_ends_over_the_limits_of_the_cpu_is_no_backends_fault(begin
 
 def test_a_product_that_cannot_be_measured_is_left_out(begin: Begin, tmp_path: Path) -> None:
     """The library may not be there."""
-    begin(instead(of(m.MeasureProduct), WorkerError("BackendUnavailable", "no torch")))
-    assert run.run(a_plan("a"), tmp_path).records()[1] == Ceilings(
+    children = begin(instead(of(m.MeasureProduct), WorkerError("BackendUnavailable", "no torch")))
+    torch = Target("torch_native", "torch_native", "torch_native")
+    assert run.run(a_plan("a", backends=[torch]), tmp_path).records()[1] == Ceilings(
         threads=3, allocator="default", copy_gbs={"dram": 20.0}
     )
+    assert len(children.of_kind(m.MeasureProduct)) == 1
 
 
 @pytest.mark.parametrize("name", ["a", "./a.py"])
