@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from conformance.cases.selection import Selection
@@ -12,6 +13,7 @@ from harness.calls.worker import environment
 from harness.cli import terminal
 from harness.cli.suite_progress import run_here
 from harness.contract.status import Grade, Status
+from harness.results.records import BackendFacts
 from harness.timing.judging.children import PROGRAM
 from harness.timing.plan import Plan
 
@@ -39,6 +41,15 @@ def without_wrong_ones(plan: Plan, named: bool = True) -> Plan:
             elif deviations := _failures(report, Grade.FORM):
                 terminal.say(f"{target.name} deviates in form, and is timed: {deviations[0]}")
     return replace(plan, barred=barred)
+
+
+def say_unnamed_libraries(records: Iterable[object]) -> None:
+    """Say once of each backend what its process has loaded that it does not name: its time may be that library's."""
+    newest = {record.backend: record for record in records if isinstance(record, BackendFacts)}
+    for facts in newest.values():
+        if facts.unnamed_libraries:
+            found = ", ".join(facts.unnamed_libraries)
+            terminal.say(f"the process of {facts.backend} has loaded {found}, which {facts.backend} does not name")
 
 
 def _why_barred(report: BackendReport) -> str:

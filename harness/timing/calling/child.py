@@ -19,7 +19,7 @@ from harness.contract.protocol import Array, BackendUnavailable, CompleteBackend
 from harness.contract.targets import RegistryError, Target
 from harness.geometry.spec import ConvSpec
 from harness.results.records import BackendFacts, Ceilings
-from harness.timing import ceilings, clock
+from harness.timing import ceilings, clock, memory_use
 from harness.timing.calling import loop
 from harness.timing.calling import messages as m
 from harness.timing.calling.held import Held, OwnSets
@@ -53,7 +53,9 @@ class MeasuringChild:
         except (KeyboardInterrupt, registry.RegistryError):
             raise
         except BaseException as error:
-            if not isinstance(message, m.Predict | m.MakeOwn | m.CallOnce | m.Calibrate | m.MakeReady | m.Block):
+            if not isinstance(
+                message, m.Predict | m.MeasureMemory | m.MakeOwn | m.CallOnce | m.Calibrate | m.MakeReady | m.Block
+            ):
                 raise
             backend = self.loaded[message.backend]
             op = message.op if isinstance(message, m.Predict) else self._holds().op
@@ -75,6 +77,9 @@ class MeasuringChild:
             case m.Hold():
                 self._hold(message, arrays)
                 return []
+            case m.MeasureMemory():
+                held = self._holds()
+                return memory_use.measure(self.loaded[message.backend], held.op, held.spec, held.sets[0]), ()
             case m.MakeOwn():
                 return self._make_own(message), ()
             case m.CallOnce():
@@ -133,7 +138,7 @@ class MeasuringChild:
         self.own.clear()
         each = len(arrays) // message.sets
         given = [[a for a in arrays[i * each : (i + 1) * each] if a is not None] for i in range(message.sets)]
-        self.held = Held(message.op, ConvSpec.parse(message.spec), given)
+        self.held = Held(message.op, ConvSpec.parse(message.spec), given, message.timed)
 
     def _make_own(self, message: m.MakeOwn) -> m.Own:
         backend = self.loaded[message.backend]
@@ -144,7 +149,7 @@ class MeasuringChild:
 
     def _called_once(self, message: m.CallOnce) -> _One:
         own = self.own[message.backend]
-        backend, op, spec, arrays = own.backend, own.held.op, own.held.spec, own.sets[message.which]
+        backend, op, spec, arrays = own.backend, own.held.op, own.held.spec, own.of(message.which)
         made: list[Any] = []
         took = clock.seconds(lambda: made.append(waiting(backend, op, spec, arrays)))
         hosts: list[Any] = []

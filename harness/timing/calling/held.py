@@ -27,9 +27,11 @@ class Held:
     op: Op
     spec: ConvSpec
     sets: list[list[Array]]
+    timed: int = 0  # so many of them in turn; the others for a single call each; 0: all
     flat: list[list[Array]] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.timed = self.timed or len(self.sets)
         self.flat = [[a.reshape(a.size) for a in one] for one in self.sets]
 
     def change(self, negated: list[tuple[int, int]], rows: list[Array]) -> None:
@@ -77,7 +79,7 @@ class OwnSets:
         backend, held = self.backend, self.held
         return Lot(
             op=backend.ops[held.op], synchronize=backend.synchronize, to_numpy=backend.to_numpy, spec=held.spec,
-            sets=self.sets, flat=held.flat, renew=None if self.shares else self._renewed,
+            sets=self.sets, flat=held.flat[: held.timed], renew=None if self.shares else self._renewed,
             seconds=backend.seconds if self.by_device else None,
         )  # fmt: skip
 
@@ -87,15 +89,18 @@ class OwnSets:
             self.sets[number] = self._made(number)
 
     def _count(self) -> int:
-        count = len(self.held.sets)
+        count = self.held.timed
         if not self.by_device:
             return count
         size = sum(a.nbytes for a in self.held.sets[0])
         return max(_FEWEST_SETS, count, min(_MOST_SETS, _CACHE_BYTES // max(size, 1) + 1))
 
     def _made(self, number: int) -> list[Any]:
-        """One set; of a device from a copy, as conversion may share memory with the host, and each is to be its own."""
-        arrays = self.held.sets[number % len(self.held.sets)]
+        return self.of(number % self.held.timed)
+
+    def of(self, which: int) -> list[Any]:
+        """New arrays of a held set; of a device from a copy, as conversion may share memory, and each is its own."""
+        arrays = self.held.sets[which]
         return [self.backend.from_numpy(a.copy() if self.by_device else a) for a in arrays]
 
     def _renewed(self, which: int, argument: int) -> Any:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from harness.contract.targets import Target
 from harness.geometry.spec import Op
 from harness.results.records import BackendFacts, Ceilings
+from harness.timing.memory_use import MemoryUse
 
 
 class Load(Struct, frozen=True, tag_field="kind", tag=True):
@@ -48,11 +49,21 @@ class Predict(Struct, frozen=True, tag_field="kind", tag=True):
 
 
 class Hold(Struct, frozen=True, tag_field="kind", tag=True):
-    """Keep these sets of inputs, one after the other among the arrays, in the place of those before."""
+    """Keep these sets of inputs, one after the other among the arrays, in the place of those before.
+
+    Those after the first `timed` are for a single call each.
+    """
 
     op: Op
     spec: str
     sets: int
+    timed: int
+
+
+class MeasureMemory(Struct, frozen=True, tag_field="kind", tag=True):
+    """How much memory does a call take at its peak? Answered by `MemoryUse`."""
+
+    backend: str
 
 
 class MakeOwn(Struct, frozen=True, tag_field="kind", tag=True):
@@ -186,9 +197,10 @@ class Raised(Struct, frozen=True, tag_field="kind", tag=True):
 
 
 Requests = (
-    Load | MeasureCpu | MeasureDevice | MeasureProduct | Predict | Hold | MakeOwn | CallOnce | Calibrate | MakeReady
-    | Block | Settle | Digest | Drop
+    Load | MeasureCpu | MeasureDevice | MeasureProduct | Predict | Hold | MeasureMemory | MakeOwn | CallOnce | Calibrate
+    | MakeReady | Block | Settle | Digest | Drop
 )  # fmt: skip
 Replies = (
-    BackendFacts | Ceilings | Products | Predicted | Own | Called | Estimate | Timed | Kept | Digests | Raised
+    BackendFacts | Ceilings | Products | Predicted | MemoryUse | Own | Called | Estimate | Timed | Kept | Digests
+    | Raised
 )  # fmt: skip

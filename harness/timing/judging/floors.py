@@ -55,7 +55,7 @@ class Floors:
             self._devices[ceilings.backend] = ceilings
 
     def of_cpu(self) -> Ceilings:
-        """Those of the CPU, with all of the run that can multiply, measured now. Raises `RuntimeError` if that fails."""
+        """Those of the CPU, measured now, with all of the run that multiply. Raises `RuntimeError` if that fails."""
         with self._waiting("the limits of the CPU to be measured"):
             self._measure()
             self._measure_products([name for name in MULTIPLIERS if name in self._in_the_run])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,6 +16,9 @@ from harness.calls.worker import WorkerDied
 from harness.contract.protocol import Array
 from harness.contract.status import CellStatus
 from harness.geometry.spec import ConvSpec
+from harness.oracle import data
+from harness.oracle.accuracy import Accuracy
+from harness.oracle.comparing import UNIT
 from harness.oracle.data import DataError
 from harness.oracle.gate import FEW_TERMS, Gate, Judge, WrongResult
 from harness.results.records import Cell
@@ -25,15 +30,26 @@ from harness.timing.judging import inputs
 from harness.timing.judging.children import SLACK, BackendRaised, Child, Children, Waiting
 from harness.timing.judging.entry import Disbelieved, Entry
 from harness.timing.judging.floors import Floors
+from harness.timing.memory_use import MemoryUse
 from harness.timing.plan import Group
 
 _CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration
+_ACCURATE_TERMS = 10_000  # of all points of real numbers together: a tenth of a second of plain Python
+_MEASURED_MEMORY = 0.1  # seconds: of calls that are predicted to take longer, the memory is not measured
 _TOO_BUSY = 1.25  # times the processors that it may use: more is no measurement of so many threads
 _AND_A_BIT = 0.25  # processors
 
 
 class _Ended(Exception):
     """The child of several backends has ended: those that it had not finished are to be measured again."""
+
+
+class _Made(NamedTuple):
+    """The inputs of a group, and what is expected of the first set and of real numbers."""
+
+    given: inputs.InputSets
+    gate: Gate
+    real: Accuracy | None
 
 
 @dataclass(slots=True)
@@ -55,8 +71,7 @@ class GroupRun:
             if isinstance(made, Cell):
                 self.cells |= {name: replace(made, backend=name) for name, _ in there}
             elif made is not None:
-                given, gate = made
-                entries = list(self._prepared(there, given, gate))
+                entries = list(self._prepared(there, made))
                 self._take_turns(entries)
                 self._check_again(entries, spec)
                 for entry in self._alive(entries):
@@ -79,8 +94,8 @@ class GroupRun:
             else:
                 yield name, child
 
-    def _made(self, spec: ConvSpec) -> tuple[inputs.InputSets, Gate] | Cell:
-        """The inputs and what is expected of the first set; a cell that says why not, where they cannot be made."""
+    def _made(self, spec: ConvSpec) -> _Made | Cell:
+        """The inputs and what is expected; a cell that says why not, where they cannot be made."""
         op, dtype = self.group.op, self.group.dtype
         shortage = memory.shortage(memory.timed(op, spec, dtype))
         if shortage:
@@ -89,15 +104,22 @@ class GroupRun:
         try:
             given = inputs.make(op, spec, dtype)
             what = "to judge it"
-            return given, Gate(op, spec, given.sets[0], FEW_TERMS)
+            gate = Gate(op, spec, given.sets[0], FEW_TERMS)
+            real = (
+                data.real(op, spec, dtype, str(random.getrandbits(64)))
+                if dtype in UNIT and not given.is_large
+                else None
+            )
+            return _Made(given, gate, None if real is None else Accuracy(op, spec, real, _ACCURATE_TERMS))
         except DataError as reason:
             return self.group.cell("", CellStatus.UNSUPPORTED, str(reason))
         except MemoryError as error:
             return self.group.cell("", CellStatus.NO_MEMORY, f"there is not enough memory {what}: {one_line(error)}")
 
-    def _prepared(self, there: Sequence[tuple[str, Child]], given: inputs.InputSets, gate: Gate) -> Iterator[Entry]:
+    def _prepared(self, there: Sequence[tuple[str, Child]], made: _Made) -> Iterator[Entry]:
         """Those that are right on this shape, and not too slow."""
         holders: dict[int, inputs.InputSets] = {}
+        given, gate = made.given, made.gate
         for name, child in there:
             with self._charged(name, child):
                 predicted = self._predicted(name, child)
@@ -105,16 +127,23 @@ class GroupRun:
                     continue
                 if id(child) not in holders:
                     holders[id(child)] = given.copy()
-                    child.tell(m.Hold(gate.op, str(gate.spec), len(given.sets)), arrays=given.flat())
-                numerics: Any = child.facts[name].numerics
-                own, _ = child.ask(m.MakeOwn(name, self._believes_device(child, name)), m.Own, self._patience)
-                entry = Entry(
-                    name, child, Judge(gate.op, gate.spec, self.group.dtype, numerics), holders[id(child)], given,
-                    dict(native=predicted.native, predicted_seconds=predicted.seconds, checked_points=gate.points,
-                         first_seconds=predicted.first, first_in_process=predicted.is_first), own,
+                    real = [] if made.real is None else made.real.arrays
+                    sets = len(given.sets) + bool(real)
+                    held = m.Hold(gate.op, str(gate.spec), sets, len(given.sets))
+                    child.tell(held, arrays=[*given.flat(), *real])
+                facts: dict[str, Any] = dict(
+                    native=predicted.native, predicted_seconds=predicted.seconds, checked_points=gate.points,
+                    first_seconds=predicted.first, first_in_process=predicted.is_first,
                 )  # fmt: skip
+                if predicted.seconds <= _MEASURED_MEMORY:
+                    use, _ = child.ask(m.MeasureMemory(name), MemoryUse, self._patience)
+                    facts |= {"peak_bytes": use.peak_bytes, "resident_bytes": use.resident_bytes}
+                numerics: Any = child.facts[name].numerics
+                judge = Judge(gate.op, gate.spec, self.group.dtype, numerics)
+                own, _ = child.ask(m.MakeOwn(name, self._believes_device(child, name)), m.Own, self._patience)
+                entry = Entry(name, child, judge, holders[id(child)], given, facts, own)
                 entry.threads = self.group.threads
-                self._check(entry, gate, predicted.seconds)
+                self._check(entry, made, predicted.seconds)
                 yield entry
 
     def _predicted(self, name: str, child: Child) -> m.Predicted | None:
@@ -133,10 +162,13 @@ class GroupRun:
             return None
         return found
 
-    def _check(self, entry: Entry, gate: Gate, predicted: float) -> None:
-        """The gate before the clock, on whole numbers and on all digits; then about how long a call takes."""
+    def _check(self, entry: Entry, made: _Made, predicted: float) -> None:
+        """The gate before the clock, on whole numbers, all digits and real ones; then about how long a call takes."""
         first, result = self._called(entry, 0, predicted)
-        gate.check(result, entry.judge.numerics)
+        made.gate.check(result, entry.judge.numerics)
+        if made.real is not None:
+            _, result = self._called(entry, len(entry.initial.sets))
+            self._check_real(entry, made.real, entry.judge.require_form(result))
         last = len(entry.initial.sets) - 1
         start = clock.now()
         called, result = self._called(entry, last)
@@ -151,6 +183,14 @@ class GroupRun:
             estimated = found.seconds
         entry.plan(estimated, self.group.rounds, self.group.budget)
         entry.require_plain_conversions(min(first.to_numpy_seconds, called.to_numpy_seconds), result)
+
+    def _check_real(self, entry: Entry, real: Accuracy, result: Array) -> None:
+        """Real numbers, by the bound of its numerics; how large the error is by that of plain sums is kept."""
+        if real.error_in_bounds(result, entry.judge.numerics) > 1:
+            error = real.error_in_bounds(result)
+            raise WrongResult(f"of real numbers, an element is off by {error:.3g} times what plain sums may be")
+        error = real.error_in_bounds(result)
+        entry.facts["error_in_bounds"] = error if math.isfinite(error) else None
 
     def _called(self, entry: Entry, which: int, predicted: float | None = None) -> tuple[m.Called, Array]:
         """One call, with its result. Raises `WrongResult` if that is no array of numbers."""
@@ -186,7 +226,7 @@ class GroupRun:
                     digests, _ = entry.child.ask(m.Digest(which), m.Digests)
                     if digests.values != entry.truth.digests(which):
                         raise WrongResult("has changed its inputs")
-                    entry.child.tell(m.Hold(group.op, group.spec, 1), arrays=new.flat())
+                    entry.child.tell(m.Hold(group.op, group.spec, 1, 1), arrays=new.flat())
                 entry.child.ask(m.MakeOwn(entry.name, entry.own.by_device), m.Own, self._patience)
                 _, result = self._called(entry, 0)
                 gate.check(result, entry.judge.numerics)

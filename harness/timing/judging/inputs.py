@@ -60,6 +60,11 @@ class InputSets:
         """The same values in memory of its own."""
         return InputSets(self.op, self.spec, self.dtype, self.kinds, [tuple(a.copy() for a in s) for s in self.sets])
 
+    @property
+    def is_large(self) -> bool:
+        """Whether there is little room for more."""
+        return sum(a.nbytes for a in self.sets[0]) > _LARGE
+
     def flat(self) -> list[Array]:
         """All arrays, set after set."""
         return [a for one in self.sets for a in one]

@@ -94,8 +94,8 @@ def exits(result: np.ndarray) -> np.ndarray:
         (lambda result: None, "returned NoneType, not an array"),
         (worn_out(0), "raised ValueError: worn out"),
         (worn_out(3), "raised ValueError: worn out"),  # the calls that are checked
-        (worn_out(4), "while timed, it raised ValueError: worn out"),
-        (worn_out(9), "while timed, it raised ValueError: worn out"),
+        (worn_out(8), "while timed, it raised ValueError: worn out"),
+        (worn_out(11), "while timed, it raised ValueError: worn out"),
         (exits, "raised SystemExit: 0"),
     ],
 )
@@ -183,7 +183,7 @@ def test_memory_that_runs_out_before_any_call_is_nobodys_fault(
 
 
 @pytest.mark.parametrize(
-    ("after", "reason"), [(3, "raised MemoryError: 9 GiB"), (4, "while timed, it raised MemoryError: 9 GiB")]
+    ("after", "reason"), [(3, "raised MemoryError: 9 GiB"), (8, "while timed, it raised MemoryError: 9 GiB")]
 )
 def test_memory_that_runs_out_in_a_call_is_no_fault(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch, after: int, reason: str

@@ -46,9 +46,9 @@ def test_a_run_is_kept_line_by_line(begin: Begin, tmp_path: Path, clock: FakeClo
         (header.run, [0.125] * 5, 1), (header.run, [0.25] * 5, 1)
     ]  # fmt: skip
     assert end == RunEnd(
-        run=header.run, measured_seconds=4 * 5 * 0.375, calls_seconds=4 * (5 + 5) * 0.375,
+        run=header.run, measured_seconds=4 * 5 * 0.375, calls_seconds=4 * (5 + 6) * 0.375,
         wall_seconds=clock.time - started,
-    )  # fmt: skip  # beside five rounds: two probes, two calls that are checked, and one on new data
+    )  # fmt: skip  # beside five rounds: two probes, three calls that are checked, and one on new data
 
 
 def test_built_in_backends_share_a_child_and_strangers_have_their_own(begin: Begin, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_inputs_are_given_to_each_child_once_a_group(begin: Begin) -> None:
     """And new ones at its end; then all are forgotten."""
     children = begin()
     list(run.measure(a_plan("a", "./x.py", "b", layers=LAYERS[:1])))
-    told = [(number, message.sets) for number, message, _ in children.asked if isinstance(message, m.Hold)]
+    told = [(number, message.timed) for number, message, _ in children.asked if isinstance(message, m.Hold)]
     assert told == [(1, 4), (2, 4), (1, 1), (2, 1)]
     assert [number for number, message, _ in children.asked if isinstance(message, m.Drop)] == [1, 2]
 
