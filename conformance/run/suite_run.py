@@ -19,7 +19,7 @@ from conformance.run import engine, grid_run, xfails
 from conformance.run.plan import FULL_SIZE, plan, plan_higher_tiers
 from conformance.run.results import BackendResult, CheckKey, CheckResult
 from harness.calls.caller import Caller
-from harness.calls.in_child import MEMORY, InChild
+from harness.calls.in_child import MEMORY, InChild, Program
 from harness.calls.in_process import InProcess
 from harness.calls.limits.memory import available
 from harness.calls.limits.seconds import DEADLINE, loading_in_words
@@ -44,6 +44,7 @@ class Options:
     isolate: bool = True
     known: Sequence[xfails.KnownFailure] = ()
     threads: int = 1  # of every library, in the grid
+    program: Program = field(default_factory=Program)  # of the children
 
 
 @dataclass(slots=True)
@@ -214,4 +215,4 @@ def _opened(target: Target, options: Options) -> Caller:
     full_size = options.selection.tier >= FULL_SIZE
     if not options.isolate or (target.is_builtin and not full_size):
         return InProcess(registry.load(target))
-    return InChild(target, options.deadline, available() if full_size else MEMORY)
+    return InChild(target, options.deadline, available() if full_size else MEMORY, options.program)

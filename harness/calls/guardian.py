@@ -83,11 +83,11 @@ def _end_all(child: int) -> int:
                 status = found[1] if found[0] == child else status
         except ChildProcessError:
             break
-        alive = _below(os.getpid()) if sys.platform.startswith("linux") else [-child]
+        alive = below(os.getpid()) if sys.platform.startswith("linux") else [-child]
     return status
 
 
-def _below(top: int) -> list[int]:
+def below(top: int) -> list[int]:
     """The processes that a process has started, and those that they have started."""
     parents: dict[int, int] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):

@@ -1,16 +1,13 @@
-"""Calls a backend in a child process: a crash, a hang, an exit or endless allocation costs one call, not the run.
-
-The child's malloc fills what it hands out with a pattern, so memory that was never written does not look like zeros.
-"""
+"""Calls a backend in a child process: a crash, a hang, an exit or endless allocation costs one call, not the run."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, structs
 
@@ -32,9 +29,18 @@ _MOST_ANSWERS = 100_000  # remembered: the grid asks two million questions, each
 _ROUNDS = 20  # of repeated calls, for an answer, at most
 _MADE = 5  # calls for an answer of which each may take as long as a call may; of more there is only a guess
 _MOST_DEATHS = 3  # of an op, or of `unsupported`; one hang is enough
-_POISON = "165"
 _UNSUPPORTED = "unsupported"
 _Message = child.Call | child.Several | child.Sample
+
+
+class Program(NamedTuple):
+    """What a child runs, which must answer what `harness.calls.child` does, and its environment (None: ours)."""
+
+    module: str = "harness.calls.child"
+    environment: Mapping[str, str] | None = None
+
+
+_CHECKING = Program()
 
 
 class InChild:
@@ -44,13 +50,15 @@ class InChild:
     for questions to `unsupported`, and for everything once the backend cannot be loaded again.
     """
 
-    def __init__(self, target: Target, deadline: float = DEADLINE, memory: int = MEMORY) -> None:
+    def __init__(
+        self, target: Target, deadline: float = DEADLINE, memory: int = MEMORY, program: Program = _CHECKING
+    ) -> None:
         """Start the child and load the backend in it.
 
         Raises `RegistryError` if it is no backend, or its process dies or hangs meanwhile, and `BackendUnavailable`
         with the reason.
         """
-        self._target, self._deadline, self._memory = target, deadline, memory
+        self._target, self._deadline, self._memory, self._program = target, deadline, memory, program
         self.pace = Pace(deadline)
         self._worker: Worker | None = None
         self._allowed = 0  # bytes of a call's arrays that the child knows of
@@ -242,7 +250,8 @@ class InChild:
             raise WorkerDied(f"it gave {len(found)} answers to {asked}", hung=False)
 
     def _start(self) -> child.Opened:
-        self._worker = Worker("harness.calls.child", child.Replies, dict(os.environ) | {"MALLOC_PERTURB_": _POISON})
+        module, environment = self._program
+        self._worker = Worker(module, child.Replies, dict(os.environ if environment is None else environment))
         where = f"backend {self._target.location!r} cannot be loaded"
         try:
             opened, _ = self._ask(child.Open(self._target, self._memory), child.Opened, loading(self._deadline))

@@ -113,6 +113,11 @@ class Worker:
         if isinstance(answer[0], pipe.Error):
             raise WorkerError(answer[0].name, answer[0].text)
 
+    @property
+    def guardian(self) -> int:
+        """The process below which all of the child's processes lie."""
+        return self._process.pid
+
     def interrupt(self) -> None:
         """Ctrl-C: a child lies in a session of its own, so the terminal does not tell it."""
         self._process.send_signal(signal.SIGINT)

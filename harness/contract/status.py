@@ -108,6 +108,7 @@ class CellStatus(_Ranked):
     FAIL = "fail", "the result was wrong", "bold red", "F"
     CRASHED = "crashed", "the call ended its process", "bold red", "C"
     HUNG = "hung", "the call did not end", "bold red", "H"
+    IMPLAUSIBLE = "implausible", "measured, and faster than this machine can be", "bold red", "!"
     OVER_BUDGET = "over_budget", "predicted to take too long", "yellow", "b"
     NO_MEMORY = "no_memory", "needs more memory than there is", "yellow", "m"
     UNAVAILABLE = "unavailable", "the backend cannot run on this machine", "dim", "a"
@@ -116,5 +117,5 @@ class CellStatus(_Ranked):
 
     @property
     def is_bad(self) -> bool:
-        """Whether it says that the backend is wrong."""
-        return self in (CellStatus.FAIL, CellStatus.CRASHED, CellStatus.HUNG)
+        """Whether it says that the backend is wrong, or its time is."""
+        return self in (CellStatus.FAIL, CellStatus.CRASHED, CellStatus.HUNG, CellStatus.IMPLAUSIBLE)

@@ -57,6 +57,7 @@ class Accuracy:
     op: Op
     spec: ConvSpec
     arrays: Sequence[Array | None]
+    most_terms: int = _MOST_TERMS
     points: list[tuple[int, ...]] = field(init=False)
     exact: list[Fraction] = field(init=False)
     _absolute: list[Fraction] = field(init=False)  # the same sums of magnitudes
@@ -114,4 +115,4 @@ class Accuracy:
 
     def _most(self) -> int:
         """How many points: the first and the last at least."""
-        return max(2, _MOST_TERMS // max(data.terms(self.op, self.spec), 1))
+        return max(2, self.most_terms // max(data.terms(self.op, self.spec), 1))

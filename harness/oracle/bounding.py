@@ -67,15 +67,19 @@ def of_whole_numbers(op: Op, spec: ConvSpec, dtype: str, numerics: Numerics, lar
     """The error allowed in any element, for arguments of at most these magnitudes: where there is no time for more."""
     if is_exact(numerics, op, dtype):
         return 0.0
-    factors = largest[0] * largest[1]
+    return min(of_magnitudes(op, spec, dtype, numerics, largest), _MOST)
+
+
+def of_magnitudes(op: Op, spec: ConvSpec, dtype: str, numerics: Numerics, largest: Sequence[float]) -> float:
+    """The same for any numbers of at most these magnitudes, whole or not."""
+    factors = math.prod(largest[:2])
     total, count = factors * data.terms(op, spec), float(data.terms(op, spec))
-    if numerics == "fft":
+    if numerics == "fft" and mixes(numerics, op):
         # Of the two arguments and the result one is w, with KH x KW taps, the others have at most PH x PW elements.
         pixels = math.prod(spec.padded_size)
         sizes = pixels * (pixels if op == "conv2d_weight_grad" else spec.taps)
         total, count = factors * _sums(op, spec) * math.sqrt(sizes), float(steps(op, spec))
-    bound = allowance(dtype, numerics, np.array(total), np.array(total), np.array(count), op)
-    return min(float(bound), _MOST)
+    return float(allowance(dtype, numerics, np.array(total), np.array(total), np.array(count), op))
 
 
 def _is_whole(a: Array) -> bool:

@@ -27,6 +27,11 @@ def result(op: Op, spec: ConvSpec, array: Array) -> Array:
     return _sum(array, axis, _weights(op, spec)).ravel()
 
 
+def heaviest(op: Op, spec: ConvSpec) -> float:
+    """The largest sum of weights: how much of an error in every element a weighed sum can have."""
+    return float(_weights(op, spec).sum(axis=1).max(initial=0))
+
+
 def expected(op: Op, spec: ConvSpec, arrays: tuple[Array, ...]) -> Array:
     """What `result` has to be for these arguments, from `harness.oracle.by_taps`."""
     weights = _weights(op, spec)

@@ -49,9 +49,9 @@ def exact(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
 
     Raises `DataError` when even plus and minus one would not be.
     """
-    largest = _largest(op, spec, dtype)
+    most = largest(op, spec, dtype)
     rng = generator(seed)
-    return tuple(_nonzero(rng, shape, largest).astype(dtype) for shape in spec.input_shapes(op))
+    return tuple(_nonzero(rng, shape, most).astype(dtype) for shape in spec.input_shapes(op))
 
 
 def pooled(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
@@ -68,6 +68,18 @@ def pooled(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
         arguments.append(flat.reshape(shape))
         start = (start + size) % _POOL_SIZE
     return tuple(arguments)
+
+
+def cut(shape: tuple[int, ...], largest: int, dtype: str, start: int) -> Array:
+    """A new array of non-zero whole numbers of magnitude up to `largest`, from a pool, from that place of it on."""
+    pool, size = _pool(largest, dtype), math.prod(shape)
+    made = np.empty(size, dtype)
+    done, start = 0, start % _POOL_SIZE
+    while done < size:
+        count = min(size - done, _POOL_SIZE - start)
+        made[done : done + count] = pool[start : start + count]
+        done, start = done + count, 0
+    return made.reshape(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +118,26 @@ def real(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
 def can_be_exact(op: Op, spec: ConvSpec, dtype: str) -> bool:
     """Whether there are whole numbers whose sums are exact in `dtype`."""
     try:
-        return _largest(op, spec, dtype) > 0
+        return largest(op, spec, dtype) > 0
     except DataError:
         return False
 
 
-def _largest(op: Op, spec: ConvSpec, dtype: str) -> int:
-    """The largest magnitude whose sums stay exact."""
+def largest(op: Op, spec: ConvSpec, dtype: str) -> int:
+    """The largest magnitude whose sums stay exact. Raises `DataError` where there is none."""
     room: int = 2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1)
     if len(spec.input_shapes(op)) == 1:
-        largest = min(room, _LARGEST_TERM)
+        most = min(room, _LARGEST_TERM)
     else:
         # Products of two factors plus a bias of their size: factor^2 * terms + factor^2 must stay within the room.
-        largest = min(int((room // 2) ** 0.5), _LARGEST_FACTOR)
-    if largest < 1:
+        most = min(int((room // 2) ** 0.5), _LARGEST_FACTOR)
+    if most < 1:
         raise DataError(f"sums of {terms(op, spec)} terms are not exact in {dtype}")
-    return largest
+    return most
 
 
 def _pool_for(op: Op, spec: ConvSpec, dtype: str) -> Array:
-    return _pool(_largest(op, spec, dtype), dtype)
+    return _pool(largest(op, spec, dtype), dtype)
 
 
 @lru_cache(maxsize=64)

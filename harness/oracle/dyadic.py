@@ -29,26 +29,35 @@ def wide(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
 
     Raises `DataError` when even plus and minus one are too much.
     """
-    shapes = spec.input_shapes(op)
-    most = 2 ** (data.SIGNIFICAND_BITS[dtype] - 1) - 1
-    room = 2 ** (_SUM_BITS[dtype] - 1) // (data.terms(op, spec) + 1)
-    if room < 1:
-        raise data.DataError(f"sums of {data.terms(op, spec)} terms are not exact in {dtype}")
-    if len(shapes) == 1:
-        largest = [min(room, most)]
-    else:
-        way = zlib.crc32(seed.encode()) % 3
-        one = min(math.isqrt(room) if way == 0 else max(room // _NARROW, 1), most)
-        other = min(room // one, most)
-        largest = [other, one] if way == 1 else [one, other]
-        largest.append(min(one * other, most))
-    cut = [_cut(shape, largest[n], f"{seed}/{n}") for n, shape in enumerate(shapes)]
+    largest = magnitudes(op, spec, dtype, zlib.crc32(seed.encode()) % 3)
+    cut = [_cut(shape, largest[n], f"{seed}/{n}") for n, shape in enumerate(spec.input_shapes(op))]
     return scaled(dtype, cut)
 
 
-def one_term(op: Op, spec: ConvSpec, dtype: str, seed: str, full: int) -> tuple[Array, ...]:
-    """Arguments such that each sum has one term at most, with all digits in argument `full`, and one in the other."""
+def magnitudes(op: Op, spec: ConvSpec, dtype: str, way: int, bits: int = 0) -> list[int]:
+    """The largest whole number in each argument: sums have so many `bits`, or all that the dtype has.
+
+    The digits of a product are shared out in one of three ways: alike, or most of them in the first or the second.
+    """
+    bits = bits or _SUM_BITS[dtype]
     most = 2 ** (data.SIGNIFICAND_BITS[dtype] - 1) - 1
+    room = 2 ** (bits - 1) // (data.terms(op, spec) + 1)
+    if room < 1:
+        raise data.DataError(f"sums of {data.terms(op, spec)} terms are not exact in {dtype}")
+    if len(spec.input_shapes(op)) == 1:
+        return [min(room, most)]
+    one = min(math.isqrt(room) if way == 0 else max(room // _NARROW, 1), most)
+    other = min(room // one, most)
+    largest = [other, one] if way == 1 else [one, other]
+    return [*largest, min(one * other, most)] if op == "conv2d" else largest
+
+
+def one_term(op: Op, spec: ConvSpec, dtype: str, seed: str, full: int, bits: int = 0) -> tuple[Array, ...]:
+    """Arguments such that each sum has one term at most, with all digits in argument `full`, and one in the other.
+
+    With `bits` these are so many, less the sign.
+    """
+    most = 2 ** ((bits or data.SIGNIFICAND_BITS[dtype]) - 1) - 1
     arrays = [_cut(shape, most if n == full else 1, f"{seed}/{n}") for n, shape in enumerate(spec.input_shapes(op))]
     if op == "conv2d":
         arrays[2] = arrays[2] * 0
@@ -76,10 +85,13 @@ def scaled(dtype: str, whole: Sequence[Array]) -> tuple[Array, ...]:
     """Whole numbers divided by the powers of two that belong to the dtype; integers stay as they are."""
     if not dtype.startswith("float"):
         return tuple(a.astype(dtype) for a in whole)
-    one_of_float16 = dtype == "float16" and len(whole) == 1
-    first, second = _ONE_ARGUMENT_OF_FLOAT16 if one_of_float16 else _FRACTION_BITS[dtype]
-    bits = (first, second, first + second)[: len(whole)]
-    return tuple((a * 2.0**-b).astype(dtype) for a, b in zip(whole, bits, strict=True))
+    return tuple((a * unit).astype(dtype) for a, unit in zip(whole, units(dtype, len(whole)), strict=True))
+
+
+def units(dtype: str, count: int) -> tuple[float, ...]:
+    """What 1 becomes in each of so many arguments, of a dtype of floats."""
+    first, second = _ONE_ARGUMENT_OF_FLOAT16 if dtype == "float16" and count == 1 else _FRACTION_BITS[dtype]
+    return tuple(2.0**-bits for bits in (first, second, first + second)[:count])
 
 
 def _single(op: Op, spec: ConvSpec, full: int) -> tuple[int | None, Array]:

@@ -91,6 +91,7 @@ class BackendFacts(Struct, frozen=True, kw_only=True, tag_field="kind", tag="bac
     numerics: str | None = None
     native: list[str] = field(default_factory=list)
     load_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    unnamed_libraries: list[str] = field(default_factory=list)  # that its process has loaded, and that it does not name
 
 
 class Ceilings(Struct, frozen=True, kw_only=True, tag_field="kind", tag="ceilings"):
@@ -106,6 +107,7 @@ class Ceilings(Struct, frozen=True, kw_only=True, tag_field="kind", tag="ceiling
     copy_gbs: dict[str, Rate] = field(default_factory=dict)
     copy_bytes: dict[str, Count] = field(default_factory=dict)
     matmul_gflops: dict[str, Rate] = field(default_factory=dict)
+    matmul_by: dict[str, str] = field(default_factory=dict)  # whose product that was: "numpy", or a built-in backend's
     blas: list[Blas] = field(default_factory=list)
     reason: str = ""
 
@@ -137,12 +139,20 @@ class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
     peak_bytes: Count | None = None  # NumPy's allocations at the peak of a call, what it keeps included
     resident_bytes: Count | None = None  # memory of the process at the peak of a call
     error_in_bounds: Annotated[float, Meta(ge=0, le=1e300)] | None = None  # of real numbers, by the bound of plain sums
+    cpu_ratio: Annotated[float, Meta(ge=0, le=1e6)] | None = None  # CPU time of its process over the time of its blocks
 
 
 class RunEnd(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):
-    """The last line of a run file: everything that was planned is in it."""
+    """The last line of a run file: everything that was planned is in it.
+
+    Seconds of the last session: of the blocks that were timed, with the calls that warm up; of all that is code of the
+    backends, to load them and to try them first included; and of all. What is left of these is the harness's own.
+    """
 
     run: str
+    measured_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    calls_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    wall_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
 
 
 Line = RunHeader | BackendFacts | Ceilings | Cell | RunEnd

@@ -1,1 +1,1 @@
-"""How long a call takes: the clock, one group of backends in the measuring child, plans and runs in the parent."""
+"""How long a call takes: the clock, what a measuring child does, what its parent judges, plans and runs."""

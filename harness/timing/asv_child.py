@@ -62,8 +62,8 @@ def _of_benchmark(benchmark: Mapping[str, Any], cells: Mapping[asv_bridge.CellKe
     failed = [cell for cell in found if cell is not None and cell.status is CellStatus.FAIL]
     return BenchmarkResult(
         result=[_value(cell) for cell in found],
-        samples=[cell.samples if cell is not None and cell.samples else None for cell in found],
-        number=[1 if cell is not None and cell.samples else None for cell in found],
+        samples=[cell.samples if _has_time(cell) and cell is not None else None for cell in found],
+        number=[1 if _has_time(cell) else None for cell in found],
         errcode=1 if failed else 0,
         stderr="\n".join(f"{cell.backend} {cell.op} {cell.layer}: {cell.reason}" for cell in failed),
         profile=None,
@@ -80,7 +80,12 @@ def _keys(benchmark: str) -> Iterator[asv_bridge.CellKey]:
 def _value(cell: Cell | None) -> float | bool | None:
     if cell is not None and cell.status is CellStatus.FAIL:
         return None
-    return True if cell is not None and cell.samples else math.nan
+    return True if _has_time(cell) else math.nan
+
+
+def _has_time(cell: Cell | None) -> bool:
+    """Samples alone are not enough: an implausible cell keeps them as evidence."""
+    return cell is not None and cell.status is CellStatus.OK and bool(cell.samples)
 
 
 if __name__ == "__main__":

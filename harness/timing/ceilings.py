@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.contract.protocol import CompleteBackend
+from harness.geometry.spec import ConvSpec
 from harness.results.machine import blas
 from harness.results.records import Ceilings
 from harness.telling import named
-from harness.timing.clock import Timed, interleave
+from harness.timing.clock import best
 
-_CACHE_BYTES, _DRAM_BYTES = 2 * 2**20, 256 * 2**20
-_MATMUL_SIZES = (1024, 2048)
+_L1_BYTES, _L2_BYTES, _CACHE_BYTES, _DRAM_BYTES = 32 * 2**10, 256 * 2**10, 2 * 2**20, 256 * 2**20
+_MATMUL_SIZES = (256, 512, 1024)
 _COPIES = ("cache", "dram")
+_DTYPES = ("float32", "float64")
+# Layers that suit a library which multiplies well: one product, and a convolution whose columns stay in a cache.
+_PRODUCTS = ("n1c512h32w32_f512kh1kw1", "n1c64h56w56_f64kh3kw3_pt1pb1pl1pr1")
 
 
 def of_cpu(threads: int, allocator: str) -> Ceilings:
-    """Best observed copy bandwidth (read plus write, GB/s) in cache and in DRAM, and matrix product (GFLOP/s).
+    """Best observed copy bandwidth (read plus write, GB/s) in caches and in DRAM, and matrix product (GFLOP/s).
 
     The copy is NumPy's, one thread whatever `threads` says; the product is NumPy's BLAS on `threads` threads.
     """
-    copies = {"cache": _copy_gbs(_CACHE_BYTES), "dram": _copy_gbs(_DRAM_BYTES)}
-    products = {dtype: max(_matmul_gflops(n, dtype) for n in _MATMUL_SIZES) for dtype in ("float32", "float64")}
+    sizes = {"l1": _L1_BYTES, "l2": _L2_BYTES, "cache": _CACHE_BYTES, "dram": _DRAM_BYTES}
+    products = {dtype: max(_matmul_gflops(n, dtype) for n in _MATMUL_SIZES) for dtype in _DTYPES}
     return Ceilings(
-        threads=threads, allocator=allocator, copy_gbs=copies, blas=blas(), matmul_gflops=products,
-        copy_bytes={"cache": _CACHE_BYTES, "dram": _DRAM_BYTES},
+        threads=threads, allocator=allocator, copy_gbs={name: _copy_gbs(total) for name, total in sizes.items()},
+        copy_bytes=sizes, blas=blas(), matmul_gflops=products, matmul_by=dict.fromkeys(products, "numpy"),
     )  # fmt: skip
+
+
+def products(backend: CompleteBackend, dtypes: Sequence[str]) -> dict[str, float]:
+    """GFLOP/s of a backend's conv2d by dtype, the best of some layers: NumPy's BLAS may run an older CPU's kernel."""
+    asked = [dtype for dtype in _DTYPES if dtype in dtypes]
+    return {dtype: max(_conv2d_gflops(backend, text, dtype) for text in _PRODUCTS) for dtype in asked}
+
+
+def _conv2d_gflops(backend: CompleteBackend, text: str, dtype: str) -> float:
+    spec = ConvSpec.parse(text)
+    own = [backend.from_numpy(np.ones(shape, dtype)) for shape in spec.input_shapes("conv2d")]
+    return spec.flops("conv2d") / best(lambda: backend.call("conv2d", spec, *own)) / 1e9
 
 
 def of_device(backend: CompleteBackend, threads: int, allocator: str) -> Ceilings:
@@ -52,19 +68,13 @@ def _copy_gbs(total: int) -> float:
     """Bytes moved are `total`: half of them read, half written."""
     source = np.ones(total // 2, np.uint8)
     target = np.zeros_like(source)
-    return total / _best(lambda: np.copyto(target, source)) / 1e9
+    return total / best(lambda: np.copyto(target, source)) / 1e9
 
 
 def _matmul_gflops(n: int, dtype: str) -> float:
     a, b = np.ones((n, n), dtype), np.ones((n, n), dtype)
     out = np.zeros((n, n), dtype)
-    return 2 * n**3 / _best(lambda: np.matmul(a, b, out=out)) / 1e9
-
-
-def _best(call: Callable[[], object]) -> float:
-    timed = Timed(call)
-    interleave([timed], rounds=9, budget=0.5)
-    return min(timed.samples)
+    return 2 * n**3 / best(lambda: np.matmul(a, b, out=out)) / 1e9
 
 
 def _checked(backend: str, threads: int, allocator: str, own: Any) -> Ceilings:

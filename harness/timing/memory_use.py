@@ -31,7 +31,7 @@ _RESET_PEAK = "5"  # what proc(5) has for "the peak is what is resident now"
 _WARM_UP = 20_000  # steps of work: milliseconds in plain Python
 
 
-class MemoryUse(Struct, frozen=True, kw_only=True):
+class MemoryUse(Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
     """Bytes at the peak of a call; None for what could not be seen.
 
     `peak_bytes` is None where the result is not even in it, so that an allocator of its own made it; `resident_bytes`

@@ -43,9 +43,10 @@ def judged(op: Op, spec: ConvSpec, dtype: str) -> int:
 
 
 def timed(op: Op, spec: ConvSpec, dtype: str) -> int:
-    """Bytes that it takes at least to time a call: the inputs and the backend's own, two results, and the gate.
+    """Bytes that it takes at least to time a call: three sets of inputs, three results, and what judging takes.
 
-    The gate computes on all channels at once in float64 only where a filter reads them all.
+    The sets are there three times: with the parent, as they were and as they are, and with the child. Judging computes
+    on all channels at once in float64 only where a filter reads them all.
     """
     given, made = elements(op, spec)
     wide = {
@@ -53,7 +54,7 @@ def timed(op: Op, spec: ConvSpec, dtype: str) -> int:
         "conv2d_weight_grad": math.prod(spec.x_shape) + _padded(spec),
         "conv2d_input_grad": math.prod(spec.y_shape),
     }.get(op, 0)
-    return np.dtype(dtype).itemsize * 2 * (given + made) + _ORACLE * wide
+    return np.dtype(dtype).itemsize * 3 * (3 * given + made) + _ORACLE * wide
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ import typer
 
 from harness.cli import exit_codes, terminal
 from harness.cli.measured import bench_table, networks_table
-from harness.cli.measuring import without_wrong_ones
+from harness.cli.measuring import say_unnamed_libraries, without_wrong_ones
 from harness.cli.options import (
     Allocator,
     Backends,
@@ -73,6 +73,7 @@ def bench(
             ticker.step(f"{cell.layer} {cell.op} {cell.backend}")
 
         file = run.run(plan, out / "runs", progress, terminal.waiting)
+    say_unnamed_libraries(file.records())
     counts = Counter(cell.status for cell in cells)
     without = "".join(f", {counts[s]} {s}" for s in CellStatus if counts[s] and s is not CellStatus.OK)
     terminal.say(f"measured {counts[CellStatus.OK]} of {len(cells)} cells{without}")

@@ -16,7 +16,7 @@ from msgspec import structs
 from harness.cli import exit_codes, outputs, terminal
 from harness.cli.measured import comparison_table, networks_table
 from harness.cli.measured.repeating import Comparing, rounds
-from harness.cli.measuring import without_wrong_ones
+from harness.cli.measuring import say_unnamed_libraries, without_wrong_ones
 from harness.cli.options import (
     Allocator,
     Backends,
@@ -91,6 +91,7 @@ def compare(
     interrupted = found.run()
     if kept is not None:
         kept.end(interrupted)
+    say_unnamed_libraries(found.described)
     means = ratios.geomeans(found.rows)
     missing = _missing(plan, found.rows) if interrupted else []
     with terminal.aside(outputs.takes_stdout(files)):

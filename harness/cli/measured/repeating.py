@@ -98,10 +98,8 @@ class Comparing:
                 yield from ((*key, name) for name in timed)
 
     def _describe(self, record: BackendFacts | Ceilings) -> None:
-        """Keep what a backend says of itself, once."""
-        if record.backend != self.twin.name and (type(record), record.backend) not in {
-            (type(known), known.backend) for known in self.described
-        }:
+        """Keep what a backend says of itself once, and again where its process has loaded more than it names."""
+        if record.backend != self.twin.name and _told(record) not in map(_told, self.described):
             self.described.append(record)
             self.keep(record)
 
@@ -113,6 +111,10 @@ class Comparing:
 
     def _unclear(self) -> set[Key]:
         return {(row.op, row.dtype, row.shape) for row in self.rows if row.verdict is Speed.UNCLEAR}
+
+
+def _told(record: BackendFacts | Ceilings) -> tuple[type, str, list[str]]:
+    return type(record), record.backend, record.unnamed_libraries if isinstance(record, BackendFacts) else []
 
 
 def rounds(pairs: int, processes: int) -> int:

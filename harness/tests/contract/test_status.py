@@ -30,6 +30,7 @@ CELLS = [
     ("fail", "bold red", "F", "the result was wrong"),
     ("crashed", "bold red", "C", "the call ended its process"),
     ("hung", "bold red", "H", "the call did not end"),
+    ("implausible", "bold red", "!", "measured, and faster than this machine can be"),
     ("over_budget", "yellow", "b", "predicted to take too long"),
     ("no_memory", "yellow", "m", "needs more memory than there is"),
     ("unavailable", "dim", "a", "the backend cannot run on this machine"),
@@ -76,7 +77,7 @@ def test_counts_are_told_in_this_order() -> None:
 
 def test_what_is_bad() -> None:
     assert [status.value for status in Status if status.is_bad] == ["fail", "xpass", "mistrusted"]
-    assert [status.value for status in CellStatus if status.is_bad] == ["fail", "crashed", "hung"]
+    assert [status.value for status in CellStatus if status.is_bad] == ["fail", "crashed", "hung", "implausible"]
 
 
 @pytest.mark.parametrize("kind", [Status, Verdict, CellStatus])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.geometry.spec import ConvSpec
 from harness.results import machine
 from harness.results.records import Blas, Ceilings
 from harness.tests.helpers.timing.fake_backend import FakeBackend
@@ -30,7 +31,7 @@ def sizes(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, 
 
     def copyto(target: np.ndarray, source: np.ndarray) -> None:
         seen.append(("copy", (source.nbytes, target.nbytes)))
-        clock.time += {2**9: 2**-3, 2**11: 2**-4}[source.nbytes]
+        clock.time += {2**5: 2**-7, 2**7: 2**-6, 2**9: 2**-3, 2**11: 2**-4}[source.nbytes]
 
     def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         seen.append((str(a.dtype), (a.shape, b.shape, out.shape)))
@@ -38,7 +39,8 @@ def sizes(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, 
             str(a.dtype), len(a)
         ]
 
-    for name, value in (("_CACHE_BYTES", 2**10), ("_DRAM_BYTES", 2**12), ("_MATMUL_SIZES", (8, 16))):
+    names = ("_L1_BYTES", "_L2_BYTES", "_CACHE_BYTES", "_DRAM_BYTES", "_MATMUL_SIZES")
+    for name, value in zip(names, (2**6, 2**8, 2**10, 2**12, (8, 16)), strict=True):
         monkeypatch.setattr(ceilings, name, value)
     monkeypatch.setattr(np, "copyto", copyto)
     monkeypatch.setattr(np, "matmul", matmul)
@@ -49,29 +51,29 @@ def sizes(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, 
 def test_the_limits_of_the_cpu_are_the_best_that_were_seen(sizes: list[tuple[str, Any]]) -> None:
     """A copy of so many bytes reads half of them and writes half; a product of n has 2 n^3 operations."""
     assert of_cpu(3, "default") == Ceilings(
-        threads=3, allocator="default", blas=[_BLAS], copy_bytes={"cache": 2**10, "dram": 2**12},
-        copy_gbs={"cache": 2**13 / 1e9, "dram": 2**16 / 1e9},
+        threads=3, allocator="default", blas=[_BLAS],
+        copy_bytes={"l1": 2**6, "l2": 2**8, "cache": 2**10, "dram": 2**12},
+        copy_gbs={"l1": 2**13 / 1e9, "l2": 2**14 / 1e9, "cache": 2**13 / 1e9, "dram": 2**16 / 1e9},
         matmul_gflops={"float32": 2 * 16**3 * 2**5 / 1e9, "float64": 2 * 8**3 * 2**7 / 1e9},
+        matmul_by={"float32": "numpy", "float64": "numpy"},
     )  # fmt: skip
-    assert {bytes_ for kind, bytes_ in sizes if kind == "copy"} == {(2**9, 2**9), (2**11, 2**11)}
+    assert {bytes_ for kind, bytes_ in sizes if kind == "copy"} == {(2**n, 2**n) for n in (5, 7, 9, 11)}
     assert {shapes for kind, shapes in sizes if kind == "float64"} == {((8, 8),) * 3, ((16, 16),) * 3}
 
 
-def test_of_nine_rounds_in_half_a_second_the_best_counts(clock: FakeClock) -> None:
-    log: list[str] = []
-    short = clock.takes(0.125, 0.125, 0.0625, 0.03125, 0.25, log=log)
-    assert ceilings._best(short) == 0.03125
-    assert len(log) == 1 + 4  # half a second is four calls of what was the first
-    log.clear()
-    assert ceilings._best(clock.takes(2**-5, log=log)) == 2**-5
-    assert len(log) == 2 + 2 * 8  # two calls, then a warm-up and a call each round
-    log.clear()
-    ceilings._best(clock.takes(2**-7, log=log))
-    assert len(log) == 2 + 2 * 9
+def test_the_product_of_a_backend_is_its_fastest_layer(clock: FakeClock) -> None:
+    """Of the dtypes that are asked for, and that have products to compare with."""
+    layers = [ConvSpec.parse(text) for text in ceilings._PRODUCTS]
+    fake = FakeBackend(clock, lambda op, spec: {layers[0]: 0.5, layers[1]: 0.25}[spec], spoil=lambda result: result)
+    found = ceilings.products(fake.complete(), ["float32", "float16"])
+    assert found == {"float32": max(layers[0].flops("conv2d") / 0.5, layers[1].flops("conv2d") / 0.25) / 1e9}
+    assert {op for op, _ in fake.calls} == {"conv2d"}
 
 
-def test_the_sizes_are_those_of_a_cache_and_of_memory() -> None:
-    assert (ceilings._CACHE_BYTES, ceilings._DRAM_BYTES, ceilings._MATMUL_SIZES) == (2097152, 268435456, (1024, 2048))
+def test_the_sizes_are_those_of_caches_and_of_memory() -> None:
+    sizes = (ceilings._L1_BYTES, ceilings._L2_BYTES, ceilings._CACHE_BYTES, ceilings._DRAM_BYTES)
+    assert sizes == (32768, 262144, 2097152, 268435456)
+    assert ceilings._MATMUL_SIZES == (256, 512, 1024)
 
 
 def test_the_true_machine_has_limits() -> None:

@@ -95,12 +95,12 @@ def test_what_a_judged_call_needs() -> None:
 
 def test_what_a_timed_call_needs() -> None:
     given = _X + _W + _B
-    assert memory.timed("im2col", _SPEC, "float64") == 8 * 2 * (_X + _COLUMNS)
-    assert memory.timed("col2im", _SPEC, "float32") == 4 * 2 * (_X + _COLUMNS)
-    assert memory.timed("conv2d", _SPEC, "float32") == 4 * 2 * (given + _Y) + 8 * (_X + _PADDED)
-    assert memory.timed("conv2d_weight_grad", _SPEC, "float32") == 4 * 2 * (_Y + _X + _W) + 8 * (_X + _PADDED)
-    assert memory.timed("conv2d_input_grad", _SPEC, "float32") == 4 * 2 * (_Y + _W + _X) + 8 * _Y
-    assert memory.timed("conv2d_bias_grad", _SPEC, "int64") == 8 * 2 * (_Y + _B)
+    assert memory.timed("im2col", _SPEC, "float64") == 8 * 3 * (3 * _X + _COLUMNS)
+    assert memory.timed("col2im", _SPEC, "float32") == 4 * 3 * (3 * _COLUMNS + _X)
+    assert memory.timed("conv2d", _SPEC, "float32") == 4 * 3 * (3 * given + _Y) + 8 * (_X + _PADDED)
+    assert memory.timed("conv2d_weight_grad", _SPEC, "float32") == 4 * 3 * (3 * (_Y + _X) + _W) + 8 * (_X + _PADDED)
+    assert memory.timed("conv2d_input_grad", _SPEC, "float32") == 4 * 3 * (3 * (_Y + _W) + _X) + 8 * _Y
+    assert memory.timed("conv2d_bias_grad", _SPEC, "int64") == 8 * 3 * (3 * _Y + _B)
 
 
 def test_what_a_call_may_hold_covers_every_layout_and_all_copies() -> None:

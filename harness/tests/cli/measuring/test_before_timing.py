@@ -1,4 +1,4 @@
-"""Before the clock: whoever is not ours passes tier 0 of the suite first, in a child, or is not timed."""
+"""Before the clock: whoever is not ours has right numbers in tier 1 of the suite, in a child, or is not timed."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ import pytest
 
 from conformance.run.records import BackendReport, CheckReport
 from conformance.run.suite_run import Options
+from harness.calls.in_child import Program
+from harness.calls.worker import environment
 from harness.cli import measuring
-from harness.contract.status import Status, Verdict
+from harness.contract.status import Grade, Status, Verdict
 from harness.contract.targets import RegistryError, Target, resolve_all
 from harness.geometry.layers import read_layers
 from harness.tests.helpers.plugins import GOOD, Write
 from harness.timing.plan import Plan
 
 
-def a_check(status: Status, *diagnosis: str) -> CheckReport:
+def a_check(status: Status, *diagnosis: str, grade: Grade = Grade.VALUES) -> CheckReport:
     """One check of the suite."""
     return CheckReport(
         id="values.exact", op="im2col", dtype="float32", status=status, planned=3, executed=3, reason="",
-        diagnosis=list(diagnosis),
+        diagnosis=list(diagnosis), grade=grade,
     )  # fmt: skip
 
 
@@ -61,25 +63,42 @@ def test_what_is_not_ours_and_wrong_is_barred(plan: Plan, monkeypatch: pytest.Mo
     suite = Suite(a_report(a_check(Status.PASS), a_check(Status.UNSUPPORTED)), _WRONG)
     monkeypatch.setattr(measuring, "run_here", suite)
     found = measuring.without_wrong_ones(plan)
-    assert found.barred == {"yours": "not timed, it fails tier 0 of the conformance suite: off by one"}
+    assert found.barred == {"yours": "not timed, it fails tier 1 of the conformance suite: off by one"}
     assert (found.record(), found.backends) == (plan.record(), plan.backends)
     assert [names for _, names, _ in suite.asked] == [["mine"], ["yours"]]
 
 
-def test_the_suite_is_asked_for_what_will_be_timed(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_suite_is_asked_for_all_ops_in_the_dtypes_that_will_be_timed(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In children that are started as for timing: the same program, and the same variables."""
     suite = Suite(a_report(), a_report())
     monkeypatch.setattr(measuring, "run_here", suite)
     assert measuring.without_wrong_ones(plan).barred == {}
     for options, _, named in suite.asked:
-        assert (options.selection.ops, options.selection.dtypes) == (["im2col", "conv2d"], ["float64", "int32"])
-        assert (options.selection.tier, options.isolate, named) == (0, True, True)
+        assert (options.selection.ops, options.selection.dtypes) == ((), ["float64", "int32"])
+        assert (options.selection.tier, options.isolate, named) == (1, True, True)
+        assert options.program == Program("harness.timing.calling.child", environment(plan.threads, plan.allocator))
+
+
+def test_who_deviates_in_form_alone_is_timed_and_that_is_said(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    form = a_report(a_check(Status.FAIL, "it is not contiguous", grade=Grade.FORM))
+    unsafe = a_report(a_check(Status.FAIL, "not contiguous", grade=Grade.FORM),
+                      a_check(Status.FAIL, "it writes to its input", grade=Grade.SAFETY))  # fmt: skip
+    monkeypatch.setattr(measuring, "run_here", Suite(form, unsafe))
+    assert measuring.without_wrong_ones(plan).barred == {
+        "yours": "not timed, it fails tier 1 of the conformance suite: it writes to its input"
+    }
+    assert "mine deviates in form, and is timed: it is not contiguous" in capsys.readouterr().err
 
 
 def test_what_was_not_judged_in_full_is_barred(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "run_here", Suite(a_report(planned=9, executed=8), _WRONG))
     assert measuring.without_wrong_ones(plan).barred == {
-        "mine": "not timed, only 8 of 9 cases of tier 0 were executed",
-        "yours": "not timed, it fails tier 0 of the conformance suite: off by one",
+        "mine": "not timed, only 8 of 9 cases of tier 1 were executed",
+        "yours": "not timed, it fails tier 1 of the conformance suite: off by one",
     }
 
 

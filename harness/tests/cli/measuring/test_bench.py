@@ -237,7 +237,7 @@ def test_a_broken_registered_backend_does_not_hide_the_others(
 def test_a_run_is_measured_told_and_kept(write: Write, tmp_path: Path) -> None:
     """A right plug-in, one that raises once it is timed, one that this machine cannot run, and one that is wrong."""
     write("good.py", GOOD)
-    write("worn.py", at_start("COUNT.append(1)\n    assert len(COUNT) < 50, 'worn out'") + "\n\nCOUNT = []\n")
+    write("worn.py", at_start("import sys; assert sys._getframe(1).f_code.co_name != 'by_wall', 'worn out'"))
     write("card.py", _NO_CARD)
     write("wrong.py", edited("spec.columns_shape)", "spec.columns_shape) + 1"))
     words = ("good.py", "worn.py", "card.py", "wrong.py", "--shapes", _SPEC, "--ops", "im2col", "--budget", "1")
@@ -250,7 +250,7 @@ def test_a_run_is_measured_told_and_kept(write: Write, tmp_path: Path) -> None:
         f"worn im2col {_SPEC}", f"wrong im2col {_SPEC}"
     ]  # fmt: skip
     assert "while timed, it raised AssertionError: worn out" in bad[0]
-    assert "not timed, it fails tier 0 of the conformance suite: " in bad[1]
+    assert "not timed, it fails tier 1 of the conformance suite: " in bad[1]
     assert asv.startswith("asv step left out: ")
     (path,) = (tmp_path / "kept" / "runs").glob("*/*.jsonl")
     *table, last = done.stdout.splitlines()
@@ -262,13 +262,14 @@ def test_a_run_is_measured_told_and_kept(write: Write, tmp_path: Path) -> None:
     header, *records, end = RunFile(path).records()
     assert isinstance(header, RunHeader)
     assert isinstance(end, RunEnd)
+    assert 0 < (end.measured_seconds or 0) < (end.calls_seconds or 0) < (end.wall_seconds or 0)
     assert (header.plan.budget, header.plan.ops, header.plan.specs) == (1.0, ["im2col"], [_SPEC])
     facts = [record for record in records if isinstance(record, BackendFacts)]
     assert [(f.backend, f.target, f.available, f.reason) for f in facts] == [
         ("good", "good.py", True, ""), ("worn", "worn.py", True, ""), ("card", "card.py", False, "no such card")
     ]  # fmt: skip
     (limits,) = (record for record in records if isinstance(record, Ceilings))
-    assert set(limits.copy_gbs) == {"cache", "dram"}
+    assert set(limits.copy_gbs) == {"l1", "l2", "cache", "dram"}
     assert set(limits.matmul_gflops) == {"float32", "float64"}
     cells = [record for record in records if isinstance(record, Cell)]
     assert [(c.backend, c.status, bool(c.samples)) for c in cells] == [

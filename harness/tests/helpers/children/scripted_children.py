@@ -27,12 +27,13 @@ class Children:
     """Stands in for the class `Worker`: one script for all that is asked of any child."""
 
     script: Script
+    module: str = "harness.calls.child"
     started: list[dict[str, str]] = field(default_factory=list)
     asked: list[tuple[Struct, float, int]] = field(default_factory=list)  # what, the deadline, how many arrays
     closed: int = 0
 
     def __call__(self, module: str, messages: Any, environment: dict[str, str]) -> Children:
-        assert (module, messages) == ("harness.calls.child", child.Replies)
+        assert (module, messages) == (self.module, child.Replies)
         self.started.append(environment)
         return self
 

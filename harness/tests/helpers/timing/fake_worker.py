@@ -1,4 +1,7 @@
-"""Measuring children in the hands of a test: what they are asked, and what they answer, without a process."""
+"""Measuring children in the hands of a test: what they are asked, and what they answer, without a process.
+
+They answer as true ones do, with backends that are always right; calls of each take a time that tells it apart.
+"""
 
 from __future__ import annotations
 
@@ -9,79 +12,99 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from harness.calls.worker import WorkerDied, WorkerError
-from harness.contract.status import CellStatus
 from harness.results.records import Ceilings
 from harness.tests.helpers.records import some_facts
-from harness.timing.child import At, Load, MeasureCpu, MeasureDevice, MeasureGroup
+from harness.tests.helpers.timing.fake_backend import FakeBackend
+from harness.tests.helpers.timing.fake_clock import FakeClock
+from harness.timing.calling import messages as m
+from harness.timing.calling.child import MeasuringChild
 
 Answer = Struct | WorkerDied | WorkerError | BaseException
-Script = Callable[[Any], Iterator[Answer]]
+Script = Callable[[int, Any], "list[Answer] | None"]  # the number of the child, the message: other answers than usual
 T = TypeVar("T", bound=Struct)
 
 
-def answers(message: Any) -> Iterator[Answer]:
-    """As a child answers in which all goes well; the samples tell group and backend apart."""
-    if isinstance(message, Load):
-        yield some_facts(message.target.name, target=message.target.text)
-    elif isinstance(message, MeasureCpu):
-        yield Ceilings(threads=message.threads, allocator=message.allocator, copy_gbs={"dram": 20.0})
-    elif isinstance(message, MeasureDevice):
-        return
-    elif isinstance(message, MeasureGroup):
-        group = message.group
-        yield At("")
-        yield from (At(name) for name in group.backends)
-        yield At("")
-        for number, name in enumerate(group.backends, start=1):
-            yield group.cell(name, CellStatus.OK, samples=[float(number)] * 3, checked_points=64, repetitions=number)
-    else:
-        raise AssertionError(f"a child cannot be asked {message!r}")
+def as_usual(number: int, message: Any) -> list[Answer] | None:
+    """All goes well."""
+    return None
 
 
 @dataclass(slots=True)
-class Children:
+class FakeChildren:
     """Stands in for the class `Worker`: it is called to start a child, and remembers all that was asked of any."""
 
-    script: Script = answers
+    clock: FakeClock
+    script: Script = as_usual
     started: list[tuple[str, Any, dict[str, str]]] = field(default_factory=list)
-    asked: list[tuple[int, Struct, float]] = field(default_factory=list)  # which child, what, and its deadline
+    asked: list[tuple[int, Any, float]] = field(default_factory=list)  # which child, what, and its deadline
     closed: list[int] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)  # of a call, by backend; 1/8 for the others
 
-    def __call__(self, module: str, messages: Any, environment: dict[str, str]) -> Child:
+    def __call__(self, module: str, messages: Any, environment: dict[str, str]) -> FakeChild:
         """Start a child."""
         self.started.append((module, messages, environment))
-        return Child(self, len(self.started))
+        return FakeChild(self, len(self.started))
 
     def of_kind(self, kind: type[T]) -> list[T]:
         """What was asked, of one kind, in order."""
         return [message for _, message, _ in self.asked if isinstance(message, kind)]
 
     @property
-    def groups(self) -> list[tuple[int, str, str, list[str]]]:
-        """Which child was asked for which op and layer of which backends."""
-        return [
-            (number, m.group.op, m.group.layer, m.group.backends)
-            for number, m, _ in self.asked if isinstance(m, MeasureGroup)
-        ]  # fmt: skip
+    def loaded(self) -> list[tuple[int, str]]:
+        """Which child was asked to load what."""
+        return [(number, one.target.name) for number, one, _ in self.asked if isinstance(one, m.Load)]
+
+    @property
+    def predicted(self) -> list[tuple[int, str, str]]:
+        """Which child was asked to begin with which op of which backend."""
+        return [(number, one.op, one.backend) for number, one, _ in self.asked if isinstance(one, m.Predict)]
 
 
 @dataclass(slots=True)
-class Child:
+class FakeChild:
     """One of them; asked after its end, it fails the test."""
 
-    children: Children
+    children: FakeChildren
     number: int
+    guardian: int = 2**30  # no process
+    child: MeasuringChild = field(default_factory=MeasuringChild)
 
-    def request(self, message: Struct, deadline: float) -> Iterator[tuple[Struct, list[Any]]]:
-        """The answers of the script, of which exceptions are raised."""
+    def __enter__(self) -> FakeChild:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def request(self, message: Any, deadline: float, arrays: Any = ()) -> Iterator[tuple[Any, list[Any]]]:
+        """The answers of the script, of which exceptions are raised; else those of a child in which all goes well."""
         assert self.number not in self.children.closed, "a child that was ended was asked"
         self.children.asked.append((self.number, message, deadline))
-        for answer in self.children.script(message):
+        said = self.children.script(self.number, message)
+        if said is None:
+            yield from self._usual(message, arrays)
+            return
+        for answer in said:
             if isinstance(answer, BaseException):
                 raise answer
-            assert isinstance(answer, Struct)
             yield answer, []
 
     def close(self) -> None:
         """End it."""
-        self.children.closed.append(self.number)
+        if self.number not in self.children.closed:
+            self.children.closed.append(self.number)
+
+    def _usual(self, message: Any, arrays: Any) -> Iterator[tuple[Any, list[Any]]]:
+        if isinstance(message, m.Load):
+            name = message.target.name
+            fake = FakeBackend(self.children.clock, lambda op, spec: self.children.seconds.get(name, 0.125))
+            self.child.loaded[name] = fake.complete(name)
+            native = sorted(self.child.loaded[name].native)
+            yield some_facts(name, target=message.target.text, native=native), []
+        elif isinstance(message, m.MeasureCpu):
+            yield Ceilings(threads=message.threads, allocator=message.allocator, copy_gbs={"dram": 20.0}), []
+        elif isinstance(message, m.MeasureProduct):
+            yield m.Products({}), []
+        else:
+            copies = [None if a is None else a.copy() for a in arrays]
+            for answer, made in self.child.answer(message, copies):
+                yield answer, [None if a is None else a.copy() for a in made]

@@ -2,90 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.calls.worker import WorkerDied, WorkerError
-from harness.results.records import BackendFacts, Ceilings, Cell, RunHeader
+from harness.contract.targets import Target
+from harness.results.records import BackendFacts, Ceilings, RunHeader
 from harness.results.run_files import RunFile
 from harness.tests.helpers.records import some_facts
-from harness.tests.helpers.timing.fake_worker import Answer, answers
-from harness.tests.helpers.timing.runs import KILLED, NO_ANSWER, Begin, a_plan, cells, instead, is_first_layer
+from harness.tests.helpers.timing.runs import KILLED, LAYERS, NO_ANSWER, Begin, a_plan, cells, instead, of
 from harness.timing import run
-from harness.timing.child import At, Load, MeasureCpu, MeasureDevice, MeasureGroup
+from harness.timing.calling import messages as m
+
+_NATIVE = ["col2im", "im2col"]
 
 
 @pytest.mark.parametrize(
     ("death", "status", "reason"),
     [(KILLED, "crashed", "killed by SIGSEGV"), (NO_ANSWER, "hung", "no answer within 9 s")],
 )
-def test_who_was_called_when_the_child_ended_is_to_blame_alone(
-    begin: Begin, death: WorkerDied, status: str, reason: str
+@pytest.mark.parametrize("kind", [m.Predict, m.MakeOwn, m.CallOnce, m.MakeReady, m.Block, m.Settle])
+def test_who_was_called_when_the_child_of_several_ended_is_to_blame_alone(
+    begin: Begin, kind: type, death: WorkerDied, status: str, reason: str
 ) -> None:
-    """The others are asked again, of a new child; what had been told of one is not asked again."""
-
-    def script(message: Any) -> Iterator[Answer]:
-        if is_first_layer(message) and "c" in message.group.backends:
-            unavailable = message.group.cell("b", "unavailable", "no such card")
-            yield from (At(""), At("a"), At("b"), unavailable, At("c"), death)
-        else:
-            yield from answers(message)
-
-    children = begin(script)
-    assert cells(a_plan("a", "b", "c", "d")) == [
+    """The others are asked again, of a new child."""
+    children = begin(instead(of(kind, "b"), death, times=1))
+    assert cells(a_plan("a", "b", "c")) == [
         ("net:0", "a", "ok", ""),
-        ("net:0", "b", "unavailable", "no such card"),
-        ("net:0", "c", status, reason),
-        ("net:0", "d", "ok", ""),
-        *(("net:1", name, "ok", "") for name in "abcd"),
+        ("net:0", "b", status, reason),
+        ("net:0", "c", "ok", ""),
+        *(("net:1", name, "ok", "") for name in "abc"),
     ]
-    assert children.groups == [
-        (1, "im2col", "net:0", ["a", "b", "c", "d"]),
-        (2, "im2col", "net:0", ["a", "d"]),
-        (2, "im2col", "net:1", ["a", "b", "c", "d"]),
-    ]
+    assert [number for number, _ in children.loaded] == [1, 1, 1, 2, 2, 2]
+    assert [(number, name) for number, _, name in children.predicted][-5:] == [
+        (2, "a"), (2, "c"), (2, "a"), (2, "b"), (2, "c")
+    ]  # fmt: skip
     assert children.closed == [1, 2]
 
 
-def test_if_it_ends_while_all_are_timed_all_cells_are_lost_but_those_told(begin: Begin) -> None:
-    def script(message: Any) -> Iterator[Answer]:
-        if is_first_layer(message):
-            told = message.group.cell("b", "over_budget", "too long")
-            yield from (At("a"), At("b"), told, At("c"), At(""), KILLED)
-        else:
-            yield from answers(message)
-
-    children = begin(script)
-    assert cells(a_plan("a", "b", "c")) == [
-        ("net:0", "a", "crashed", "killed by SIGSEGV"),
-        ("net:0", "b", "over_budget", "too long"),
-        ("net:0", "c", "crashed", "killed by SIGSEGV"),
-        *(("net:1", name, "ok", "") for name in "abc"),
+def test_a_stranger_that_dies_while_it_is_timed_costs_no_other(begin: Begin) -> None:
+    """The rounds of the others go on, and the next layer has a new child for it."""
+    children = begin(instead(of(m.Block, "./x.py"), KILLED, times=1))
+    assert cells(a_plan("a", "./x.py", "b")) == [
+        ("net:0", "a", "ok", ""),
+        ("net:0", "./x.py", "crashed", "killed by SIGSEGV"),
+        ("net:0", "b", "ok", ""),
+        *(("net:1", name, "ok", "") for name in ("a", "./x.py", "b")),
     ]
-    assert [number for number, *_ in children.groups] == [1, 2]
+    assert children.loaded == [(1, "a"), (1, "b"), (2, "./x.py"), (3, "./x.py")]
+    assert [name for *_, name in children.predicted] == ["a", "./x.py", "b"] * 2
+
+
+def test_what_was_known_of_others_before_a_death_is_not_asked_again(begin: Begin) -> None:
+    """A refusal, say."""
+    refused = instead(of(m.Predict, "a"), m.Predicted(native=True, refused="not yet"), times=1)
+    dies = instead(of(m.Block, "b"), KILLED, times=1)
+    children = begin(lambda number, message: refused(number, message) or dies(number, message))
+    assert cells(a_plan("a", "b", "c", layers=LAYERS[:1])) == [
+        ("net:0", "a", "unsupported", "not yet"),
+        ("net:0", "b", "crashed", "killed by SIGSEGV"),
+        ("net:0", "c", "ok", ""),
+    ]
+    assert [(number, name) for number, _, name in children.predicted] == [(1, "a"), (1, "b"), (1, "c"), (2, "c")]
 
 
 def test_two_may_end_their_child_one_after_the_other(begin: Begin) -> None:
-    def script(message: Any) -> Iterator[Answer]:
-        if is_first_layer(message) and len(message.group.backends) > 1:
-            yield from (At(message.group.backends[0]), KILLED)
-        else:
-            yield from answers(message)
-
-    children = begin(script)
+    first, second = (instead(of(m.Block, name), KILLED, times=1) for name in "ab")
+    begin(lambda number, message: first(number, message) or second(number, message))
     assert [status for layer, _, status, _ in cells(a_plan("a", "b", "c")) if layer == "net:0"] == [
         "crashed", "crashed", "ok"
     ]  # fmt: skip
-    assert [names for *_, names in children.groups[:3]] == [["a", "b", "c"], ["b", "c"], ["c"]]
 
 
-def test_the_deadline_of_those_that_are_left_is_theirs(begin: Begin) -> None:
-    children = begin(instead(lambda m: is_first_layer(m) and len(m.group.backends) == 3, At("a"), KILLED))
-    cells(a_plan("a", "b", "c"))
-    assert [seconds for _, m, seconds in children.asked if isinstance(m, MeasureGroup)] == [129.0, 126.0, 129.0]
+def test_an_answer_to_another_question_is_a_death(begin: Begin) -> None:
+    begin(instead(of(m.Block, "./x.py"), m.Estimate(1.0), times=1))
+    found = cells(a_plan("a", "./x.py", layers=LAYERS[:1]))
+    assert found[1] == ("net:0", "./x.py", "crashed", "it did not answer what it was asked")
 
 
 @pytest.mark.parametrize(
@@ -95,62 +89,68 @@ def test_the_deadline_of_those_that_are_left_is_theirs(begin: Begin) -> None:
         (NO_ANSWER, "hung", "while it loaded: no answer within 9 s"),
     ],
 )
+@pytest.mark.parametrize("name", ["b", "./b.py"])
 def test_what_the_child_cannot_load_is_not_loaded_again_and_costs_no_other(
-    begin: Begin, death: WorkerDied, status: str, reason: str
+    begin: Begin, name: str, death: WorkerDied, status: str, reason: str
 ) -> None:
     described: list[BackendFacts | Ceilings] = []
-    children = begin(instead(lambda m: isinstance(m, Load) and m.target.name == "b", death))
-    found = list(run.measure(a_plan("a", "b", "c"), described=described.append))
+    children = begin(instead(of(m.Load, name), death))
+    found = list(run.measure(a_plan("a", name, "c"), described=described.append))
     assert [(c.layer, c.backend, c.status, c.reason) for c in found] == [
-        (layer, name, status if name == "b" else "ok", reason if name == "b" else "")
-        for layer in ("net:0", "net:1") for name in "abc"
+        (layer, one, status if one == name else "ok", reason if one == name else "")
+        for layer in ("net:0", "net:1") for one in ("a", name, "c")
     ]  # fmt: skip
-    assert described == [
-        some_facts("a"), BackendFacts(backend="b", target="b", available=False, reason=reason), some_facts("c")
-    ]  # fmt: skip
-    assert [(number, m.target.name) for number, m, _ in children.asked if isinstance(m, Load)] == [
-        (1, "a"), (1, "b"), (2, "a"), (2, "c")
-    ]  # fmt: skip
-    assert [names for *_, names in children.groups] == [["a", "c"]] * 2
-    assert [m.backend for m in children.of_kind(MeasureDevice)] == ["a", "c"]
+    assert [facts for facts in described if isinstance(facts, BackendFacts) and not facts.available] == [
+        BackendFacts(backend=name, target=name, available=False, reason=reason)
+    ]
+    assert [one for _, one in children.loaded].count(name) == 1
+    assert {one for *_, one in children.predicted} == {"a", "c"}
 
 
 def test_if_none_can_be_loaded_each_is_told(begin: Begin) -> None:
-    children = begin(instead(lambda m: isinstance(m, Load), KILLED))
-    assert {(name, status) for _, name, status, _ in cells(a_plan("a", "b"))} == {("a", "crashed"), ("b", "crashed")}
-    assert children.groups == []
+    children = begin(instead(of(m.Load), KILLED))
+    assert {(name, status) for _, name, status, _ in cells(a_plan("a", "./b.py"))} == {
+        ("a", "crashed"), ("./b.py", "crashed")
+    }  # fmt: skip
+    assert children.predicted == []
 
 
 def test_a_child_that_ends_over_the_limits_of_the_cpu_is_no_backends_fault(begin: Begin, tmp_path: Path) -> None:
-    begin(instead(lambda m: isinstance(m, MeasureCpu), KILLED))
+    begin(instead(of(m.MeasureCpu), KILLED))
     with pytest.raises(run.Broken, match="the limits of the CPU could not be measured: killed by SIGSEGV"):
         run.run(a_plan("a"), tmp_path)
     (path,) = tmp_path.glob("*/*.jsonl")
-    assert [type(record) for record in RunFile(path).records()] == [RunHeader, BackendFacts]
+    assert [type(record) for record in RunFile(path).records()] == [RunHeader]
 
 
-def test_a_child_that_ends_over_the_limits_of_a_device_costs_no_cell(begin: Begin) -> None:
-    described: list[BackendFacts | Ceilings] = []
-    children = begin(instead(lambda m: isinstance(m, MeasureDevice) and m.backend == "a", KILLED))
-    found = list(run.measure(a_plan("a", "b"), described=described.append))
+def test_a_product_that_cannot_be_measured_is_left_out(begin: Begin, tmp_path: Path) -> None:
+    """The library may not be there."""
+    children = begin(instead(of(m.MeasureProduct), WorkerError("BackendUnavailable", "no torch")))
+    torch = Target("torch_native", "torch_native", "torch_native")
+    assert run.run(a_plan("a", backends=[torch]), tmp_path).records()[1] == Ceilings(
+        threads=3, allocator="default", copy_gbs={"dram": 20.0}
+    )
+    assert len(children.of_kind(m.MeasureProduct)) == 1
+
+
+@pytest.mark.parametrize("name", ["a", "./a.py"])
+def test_a_child_that_ends_over_the_limits_of_a_device_costs_no_cell(begin: Begin, name: str) -> None:
+    described: list[Any] = []
+    children = begin(instead(of(m.MeasureDevice, name), KILLED))
+    found = list(run.measure(a_plan(name, "b"), described=described.append))
     assert {cell.status for cell in found} == {"ok"}
-    assert described == [
-        some_facts("a"), some_facts("b"),
-        Ceilings(backend="a", threads=3, allocator="default", reason="killed by SIGSEGV"),
-    ]  # fmt: skip
-    assert [(number, m.backend) for number, m, _ in children.asked if isinstance(m, MeasureDevice)] == [
-        (1, "a"),
-        (2, "b"),
-    ]
-    assert [number for number, *_ in children.groups] == [2, 2]
+    assert described.count(Ceilings(backend=name, threads=3, allocator="default", reason="killed by SIGSEGV")) == 1
+    assert described.count(some_facts(name, native=_NATIVE)) == 1
+    assert sorted(message.backend for message in children.of_kind(m.MeasureDevice)) == sorted([name, "b"])
 
 
 def test_an_error_in_the_child_itself_is_a_fault_of_the_harness(begin: Begin, tmp_path: Path) -> None:
     """What was measured until then is kept, and the run can go on later."""
     lost = WorkerError("KeyError", "'lost'")
-    children = begin(instead(lambda m: isinstance(m, MeasureGroup) and not is_first_layer(m), lost))
+    small = str(LAYERS[1].spec)
+    children = begin(lambda number, message: [lost] if getattr(message, "spec", "") == small else None)
     with pytest.raises(run.Broken, match="KeyError: 'lost'"):
         run.run(a_plan("a"), tmp_path)
-    assert children.closed == [1]
+    assert len(children.closed) == len(children.started)
     (path,) = tmp_path.glob("*/*.jsonl")
-    assert isinstance(RunFile(path).records()[-1], Cell)
+    assert RunFile(path).records()[-1].layer == "net:0"  # type: ignore[union-attr]

@@ -14,29 +14,23 @@ from harness.contract.targets import resolve_all
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
 from harness.results.records import BackendFacts, Ceilings
-from harness.tests.helpers.plugins import GOOD, Write
+from harness.tests.helpers.plugins import Write
 from harness.tests.helpers.program import at_start
 from harness.timing import run
-from harness.timing.child import MeasureGroup
+from harness.timing.calling.messages import Block, Calibrate
+from harness.timing.judging import children
 from harness.timing.plan import Plan
 
 _SPEC = ConvSpec.parse("n2c3h9w8_f4kh3kw2_sh2sw1_pt1")
-# A device of its own, by whose clock every call takes as long as the test says.
-_CLOCKED = """
-import os
-
+_VARIABLES = """
 
 def info():
+    import os
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "MALLOC_MMAP_MAX_")
-    return {{name: os.environ.get(name, "unset") for name in names}}
-
-
-def seconds(call):
-    call()
-    return {seconds}
+    return {name: os.environ.get(name, "unset") for name in names}
 """
-# Two probes, and the call that is checked: the fifth is timed.
-_AT_FIFTH = "COUNT.append(1)\n    if len(COUNT) == 5:\n        import os, time; {}"
+# Two probes and two calls that are checked: the fifth tells how many calls are a block, the sixth is timed.
+_AT_SIXTH = "COUNT.append(1)\n    if len(COUNT) == 6:\n        import os, time; {}"
 
 
 def a_plan(*backends: str, **changed: Any) -> Plan:
@@ -49,51 +43,46 @@ def a_plan(*backends: str, **changed: Any) -> Plan:
 
 
 def test_times_and_conditions_arrive(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What backends print, also past Python, is not taken for an answer."""
+    """What backends print, also past Python, is not taken for an answer; a slow one is slower."""
     monkeypatch.setenv("MALLOC_MMAP_MAX_", "77")
     monkeypatch.setenv("MKL_NUM_THREADS", "77")
-    slow = write("slow.py", GOOD + _CLOCKED.format(seconds=0.75))
-    chatty = write("fast.py", at_start("print('{}'); os.write(1, b'[1, 2]')") + _CLOCKED.format(seconds=0.25))
+    slow = write("slow.py", at_start("import time; time.sleep(0.02)") + _VARIABLES)
+    chatty = write("fast.py", at_start("import os; print('{}'); os.write(1, b'[1, 2]')") + _VARIABLES)
     described: list[BackendFacts | Ceilings] = []
     cells = list(
         run.measure(a_plan(str(slow), str(chatty), threads=3, allocator="default"), described=described.append)
     )
-    assert [(c.op, c.backend, c.status, c.samples) for c in cells] == [
-        ("im2col", "slow", "ok", [0.75] * 3),
-        ("im2col", "fast", "ok", [0.25] * 3),
-        ("col2im", "slow", "ok", [0.75] * 3),
-        ("col2im", "fast", "ok", [0.25] * 3),
+    assert [(c.op, c.backend, c.status, c.reason, len(c.samples)) for c in cells] == [
+        (op, name, "ok", "", 3) for op in ("im2col", "col2im") for name in ("slow", "fast")
     ]
-    (facts, _) = described
-    assert isinstance(facts, BackendFacts)
-    assert facts.info == {
+    assert min(cells[0].samples) > 0.02
+    assert all(isinstance(facts, BackendFacts) for facts in described)
+    assert [facts.info for facts in described if isinstance(facts, BackendFacts)] == 2 * [{
         "OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "NUMBA_NUM_THREADS": "3",
         "MALLOC_MMAP_MAX_": "unset",
-    }  # fmt: skip
+    }]  # fmt: skip
 
 
-def test_a_crash_while_all_are_timed_costs_its_group(write: Write) -> None:
-    crashing = write("crashing.py", at_start(_AT_FIFTH.format("os.kill(os.getpid(), 11)")) + "\n\nCOUNT = []\n")
+def test_a_crash_while_it_is_timed_costs_a_stranger_its_cell(write: Write) -> None:
+    crashing = write("crashing.py", at_start(_AT_SIXTH.format("os.kill(os.getpid(), 11)")) + "\n\nCOUNT = []\n")
     found = list(run.measure(a_plan(str(crashing), "numpy_fancy")))
-    assert [(c.op, c.backend, c.status) for c in found] == [
-        ("im2col", "crashing", "crashed"),
-        ("im2col", "numpy_fancy", "crashed"),
-        ("col2im", "crashing", "ok"),
-        ("col2im", "numpy_fancy", "ok"),
+    assert [(c.op, c.backend, c.status, c.reason) for c in found] == [
+        ("im2col", "crashing", "crashed", "killed by SIGSEGV"),
+        ("im2col", "numpy_fancy", "ok", ""),
+        ("col2im", "crashing", "ok", ""),
+        ("col2im", "numpy_fancy", "ok", ""),
     ]
-    assert found[0].reason == found[1].reason == "killed by SIGSEGV"
 
 
-def test_a_hang_while_timed_costs_its_group(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The group that hangs is waited for two seconds here, instead of two minutes."""
+def test_a_hang_while_it_is_timed_costs_a_stranger_its_cell(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for two seconds here, instead of two minutes."""
 
     class Impatient(Worker):
         def request(self, message: Any, deadline: float, arrays: Any = ()) -> Iterator[Any]:
-            hangs = isinstance(message, MeasureGroup) and message.group.op == "im2col"
-            return super().request(message, 2.0 if hangs else deadline, arrays)
+            return super().request(message, 2.0 if isinstance(message, Calibrate | Block) else deadline, arrays)
 
-    monkeypatch.setattr(run, "Worker", Impatient)
-    hanging = write("hanging.py", at_start(_AT_FIFTH.format("time.sleep(3600)")) + "\n\nCOUNT = []\n")
+    monkeypatch.setattr(children, "Worker", Impatient)
+    hanging = write("hanging.py", at_start(_AT_SIXTH.format("time.sleep(3600)")) + "\n\nCOUNT = []\n")
     found = list(run.measure(a_plan(str(hanging))))
     assert [(c.op, c.status, c.reason) for c in found] == [
         ("im2col", "hung", "no answer within 2 s"), ("col2im", "ok", "")

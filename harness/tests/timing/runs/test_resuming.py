@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,46 +10,48 @@ import pytest
 
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
-from harness.results import machine
 from harness.results.records import BackendFacts, Ceilings, Cell, RunEnd, RunHeader
 from harness.results.run_files import RunFile, open_run
-from harness.tests.helpers.plugins import called
 from harness.tests.helpers.records import a_machine
-from harness.tests.helpers.timing.fake_worker import Answer, Children, answers
+from harness.tests.helpers.timing.fake_worker import Answer, FakeChildren, as_usual
+from harness.tests.helpers.timing.runs import Begin, a_target
 from harness.timing import run
-from harness.timing.child import MeasureCpu, MeasureDevice
+from harness.timing.calling import messages as m
 from harness.timing.plan import Plan
 
 _TEXTS = ("n2c3h9w8_f4kh3kw2", "n1c2h6w7_f2kh2kw2", "n1c1h5w4_f1kh2kw2")
 _PLAN = Plan(
-    "test", [Layer(f"net:{i}", ConvSpec.parse(text)) for i, text in enumerate(_TEXTS)], [called("a"), called("b")],
+    "test", [Layer(f"net:{i}", ConvSpec.parse(text)) for i, text in enumerate(_TEXTS)], [a_target("a"), a_target("b")],
     ["im2col"], rounds=3,
 )  # fmt: skip
 
 
 @pytest.fixture
-def children(monkeypatch: pytest.MonkeyPatch) -> Children:
-    """Children whose cells say which child told them, in their first sample; `b` measures a device of its own."""
-    children = Children()
+def children(begin: Begin) -> FakeChildren:
+    """Children that tell by the time of a call which of those that load backends they are; `b` has a device."""
+    children = begin()
 
-    def script(message: Any) -> Iterator[Answer]:
-        if isinstance(message, MeasureDevice) and message.backend == "b":
-            yield Ceilings(threads=1, allocator="steady", backend="b", device="card")
-        for one in answers(message):
-            yield one_of(one, len(children.started)) if isinstance(one, Cell) else one
-
-    def one_of(cell: Cell, session: int) -> Cell:
-        return Cell(**{**{f: getattr(cell, f) for f in cell.__struct_fields__}, "samples": [float(session), 9.0]})
+    def script(number: int, message: Any) -> list[Answer] | None:
+        if isinstance(message, m.Load):
+            loading = list(dict.fromkeys([*(n for n, _ in children.loaded), number]))
+            children.seconds[message.target.name] = len(loading) / 16
+        if isinstance(message, m.MeasureDevice) and message.backend == "b":
+            return [Ceilings(threads=1, allocator="steady", backend="b", device="card")]
+        return None
 
     children.script = script
-    monkeypatch.setattr(machine, "facts", a_machine)
-    monkeypatch.setattr(run, "Worker", children)
     return children
 
 
 def told(cells: list[Cell]) -> list[tuple[str, str, int]]:
     """Layer, backend, and which child measured it."""
-    return [(cell.layer, cell.backend, int(cell.samples[0])) for cell in cells]
+    return [(cell.layer, cell.backend, int(cell.samples[0] * 16)) for cell in cells]
+
+
+def asked(children: FakeChildren) -> list[tuple[str, str]]:
+    """Layer and backend of each cell that a child was asked for, in order."""
+    names = {str(layer.spec): layer.name for layer in _PLAN.layers}
+    return [(names[message.spec], message.backend) for message in children.of_kind(m.Predict)]
 
 
 def interrupted(folder: Path, after: int) -> list[Cell]:
@@ -77,42 +79,46 @@ def kept(file: RunFile, kind: Callable[..., Any]) -> list[Any]:
     return [record for record in file.records() if type(record) is kind]
 
 
-def test_what_was_finished_is_not_asked_told_or_shown_again(children: Children, tmp_path: Path) -> None:
+def test_what_was_finished_is_not_asked_told_or_shown_again(children: FakeChildren, tmp_path: Path) -> None:
     assert told(interrupted(tmp_path, after=2)) == [("net:0", "a", 1), ("net:0", "b", 1)]
-    assert children.closed == [1]
+    assert len(children.closed) == len(children.started)
     shown, file = finished(tmp_path)
     assert told(shown) == [(f"net:{layer}", name, 2 if layer else 1) for layer in range(3) for name in "ab"]
     assert told(kept(file, Cell)) == told(shown)
-    assert [(number, layer) for number, _, layer, _ in children.groups] == [(1, "net:0"), (2, "net:1"), (2, "net:2")]
+    assert asked(children) == [(f"net:{layer}", name) for layer in range(3) for name in "ab"]
     assert [facts.backend for facts in kept(file, BackendFacts)] == ["a", "b"]
     assert [found.backend for found in kept(file, Ceilings)] == ["", "b"]
-    assert len(children.of_kind(MeasureCpu)) == 1
-    assert [m.backend for m in children.of_kind(MeasureDevice)] == ["a", "b", "a"]  # who had none may have one now
+    assert len(children.of_kind(m.MeasureCpu)) == 1
+    assert [one.backend for one in children.of_kind(m.MeasureDevice)] == [
+        "a",
+        "b",
+        "a",
+    ]  # who had none may have one now
     assert (len(kept(file, RunHeader)), len(kept(file, RunEnd))) == (1, 1)
     assert len(list(tmp_path.glob("*/*"))) == 1
 
 
-def test_the_limits_of_the_cpu_alone_are_not_measured_again(children: Children, tmp_path: Path) -> None:
+def test_the_limits_of_the_cpu_alone_are_not_measured_again(children: FakeChildren, tmp_path: Path) -> None:
     """Where no backend has a device of its own."""
-    children.script = answers
+    children.script = as_usual
     interrupted(tmp_path, after=2)
     _, file = finished(tmp_path)
     assert [found.backend for found in kept(file, Ceilings)] == [""]
-    assert len(children.of_kind(MeasureCpu)) == 1
+    assert len(children.of_kind(m.MeasureCpu)) == 1
 
 
-def test_a_group_that_was_cut_is_measured_as_a_whole(children: Children, tmp_path: Path) -> None:
+def test_a_group_that_was_cut_is_measured_as_a_whole(children: FakeChildren, tmp_path: Path) -> None:
     """Or its samples would not pair; what had been shown of it is not shown again."""
     assert told(interrupted(tmp_path, after=3))[2:] == [("net:1", "a", 1)]
     shown, file = finished(tmp_path)
-    assert children.groups[2] == (2, "im2col", "net:1", ["a", "b"])
+    assert asked(children)[4:6] == [("net:1", "a"), ("net:1", "b")]
     assert told(kept(file, Cell))[2:5] == [("net:1", "a", 1), ("net:1", "a", 2), ("net:1", "b", 2)]
     assert told(shown) == [
         ("net:0", "a", 1), ("net:0", "b", 1), ("net:1", "a", 1), ("net:1", "b", 2), ("net:2", "a", 2), ("net:2", "b", 2)
     ]  # fmt: skip
 
 
-def test_a_cell_that_was_measured_twice_is_shown_once(children: Children, tmp_path: Path) -> None:
+def test_a_cell_that_was_measured_twice_is_shown_once(children: FakeChildren, tmp_path: Path) -> None:
     """The newer one, which pairs."""
     interrupted(tmp_path, after=3)
     interrupted(tmp_path, after=5)
@@ -122,14 +128,15 @@ def test_a_cell_that_was_measured_twice_is_shown_once(children: Children, tmp_pa
     assert len(kept(file, Cell)) == _PLAN.cells + 2
 
 
-def test_a_run_of_which_only_the_end_is_missing_starts_no_child(children: Children, tmp_path: Path) -> None:
+def test_a_run_of_which_only_the_end_is_missing_starts_no_child(children: FakeChildren, tmp_path: Path) -> None:
     interrupted(tmp_path, after=6)
+    before = len(children.started)
     shown, file = finished(tmp_path)
-    assert (len(shown), len(children.started)) == (6, 1)
+    assert (len(shown), len(children.started)) == (6, before)
     assert isinstance(file.records()[-1], RunEnd)
 
 
-def test_a_line_that_was_cut_off_is_measured_again(children: Children, tmp_path: Path) -> None:
+def test_a_line_that_was_cut_off_is_measured_again(children: FakeChildren, tmp_path: Path) -> None:
     interrupted(tmp_path, after=4)
     (path,) = tmp_path.glob("*/*.jsonl")
     whole = path.read_text()
@@ -140,15 +147,13 @@ def test_a_line_that_was_cut_off_is_measured_again(children: Children, tmp_path:
 
 
 def test_what_a_run_was_interrupted_before_is_done_by_the_next(
-    children: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    children: FakeChildren, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Here before the limits of the CPU were measured: they are missing, and the backends are described already."""
+    """Here while the limits of the CPU were measured."""
     script = children.script
 
-    def impatient(message: Any) -> Iterator[Answer]:
-        if isinstance(message, MeasureCpu):
-            yield KeyboardInterrupt()
-        yield from script(message)
+    def impatient(number: int, message: Any) -> list[Answer] | None:
+        return [KeyboardInterrupt()] if isinstance(message, m.MeasureCpu) else script(number, message)
 
     children.script = impatient
     with pytest.raises(KeyboardInterrupt):
@@ -159,12 +164,12 @@ def test_what_a_run_was_interrupted_before_is_done_by_the_next(
     assert [facts.backend for facts in kept(file, BackendFacts)] == ["a", "b"]
 
 
-def test_a_finished_run_is_begun_anew(children: Children, tmp_path: Path) -> None:
+def test_a_finished_run_is_begun_anew(children: FakeChildren, tmp_path: Path) -> None:
     _, first = finished(tmp_path)
     shown, second = finished(tmp_path)
     assert first.path != second.path
     assert {session for *_, session in told(shown)} == {2}
-    assert len(children.groups) == 6
+    assert len(asked(children)) == 12
 
 
 def test_of_several_unfinished_runs_the_newest_goes_on(tmp_path: Path) -> None:

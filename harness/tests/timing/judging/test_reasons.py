@@ -10,12 +10,12 @@ import pytest
 
 from harness.calls.limits import memory
 from harness.geometry.spec import Op
-from harness.oracle import data
 from harness.tests.helpers.timing.fake_backend import FakeBackend
 from harness.tests.helpers.timing.fake_clock import FakeClock
 from harness.tests.helpers.timing.groups import LARGE, SPEC, a_group, cells, child_of
 from harness.timing import clock as the_clock
-from harness.timing import group as the_group
+from harness.timing.judging import group as the_group
+from harness.timing.judging import inputs as the_inputs
 
 # -- over budget ---------------------------------------------------------------------------------------------------
 
@@ -93,9 +93,9 @@ def exits(result: np.ndarray) -> np.ndarray:
         (lambda result: result[0], r"returned float32 \(18, 28\), expected float32 \(2, 18, 28\)"),
         (lambda result: None, "returned NoneType, not an array"),
         (worn_out(0), "raised ValueError: worn out"),
-        (worn_out(2), "raised ValueError: worn out"),  # the call that is checked
-        (worn_out(3), "while timed, it raised ValueError: worn out"),
-        (worn_out(9), "while timed, it raised ValueError: worn out"),
+        (worn_out(3), "raised ValueError: worn out"),  # the calls that are checked
+        (worn_out(8), "while timed, it raised ValueError: worn out"),
+        (worn_out(11), "while timed, it raised ValueError: worn out"),
         (exits, "raised SystemExit: 0"),
     ],
 )
@@ -152,16 +152,16 @@ def test_what_the_machine_has_no_memory_for_is_said_of_all_that_are_there(
         return "it needs 9 GiB of 8 GiB"
 
     monkeypatch.setattr(memory, "shortage", shortage)
-    monkeypatch.setattr(data, "exact", raising(AssertionError("inputs were made")))
+    monkeypatch.setattr(the_inputs, "make", raising(AssertionError("inputs were made")))
     fake = FakeBackend(clock)
     child = child_of(a=fake.complete(), b=fake.complete())
     child.missing["c"] = "no such card"
     found = cells(child, a_group(*"acb", op="conv2d", dtype="float64"))
-    assert [(name, cell.status, cell.reason) for name, cell in found.items()] == [
-        ("a", "no_memory", "it needs 9 GiB of 8 GiB"),
-        ("c", "unavailable", "no such card"),
-        ("b", "no_memory", "it needs 9 GiB of 8 GiB"),
-    ]
+    assert {name: (cell.status, cell.reason) for name, cell in found.items()} == {
+        "a": ("no_memory", "it needs 9 GiB of 8 GiB"),
+        "c": ("unavailable", "no such card"),
+        "b": ("no_memory", "it needs 9 GiB of 8 GiB"),
+    }
     assert asked == [memory.timed("conv2d", SPEC, "float64")]
     assert fake.calls == []
 
@@ -169,7 +169,7 @@ def test_what_the_machine_has_no_memory_for_is_said_of_all_that_are_there(
 @pytest.mark.parametrize(
     ("module", "name", "reason"),
     [
-        (data, "exact", "there is not enough memory for its inputs: Unable to allocate 9 GiB"),
+        (the_inputs, "make", "there is not enough memory for its inputs: Unable to allocate 9 GiB"),
         (the_group, "Gate", "there is not enough memory to judge it: Unable to allocate 9 GiB"),
     ],
 )
@@ -183,7 +183,7 @@ def test_memory_that_runs_out_before_any_call_is_nobodys_fault(
 
 
 @pytest.mark.parametrize(
-    ("after", "reason"), [(2, "raised MemoryError: 9 GiB"), (3, "while timed, it raised MemoryError: 9 GiB")]
+    ("after", "reason"), [(3, "raised MemoryError: 9 GiB"), (8, "while timed, it raised MemoryError: 9 GiB")]
 )
 def test_memory_that_runs_out_in_a_call_is_no_fault(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch, after: int, reason: str

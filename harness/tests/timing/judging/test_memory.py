@@ -10,7 +10,8 @@ from harness.geometry.spec import ConvSpec
 from harness.tests.helpers.timing.fake_backend import FakeBackend
 from harness.tests.helpers.timing.fake_clock import FakeClock
 from harness.tests.helpers.timing.groups import a_group, cells, child_of
-from harness.timing import group as the_group
+from harness.timing.judging import group as the_group
+from harness.timing.judging import inputs as the_inputs
 
 _GIB = 2**30
 _HUGE = "n1c1h100000w100000_f1kh3kw3"
@@ -19,22 +20,22 @@ _HUGE = "n1c1h100000w100000_f1kh3kw3"
 def test_what_needs_more_memory_than_there_is_is_not_made(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available", lambda: 3 * _GIB)
     fake = FakeBackend(clock)
-    child = child_of(a=fake.complete("a"))
-    child.missing["b"] = "no card"
-    found = cells(child, a_group("a", "b", spec=ConvSpec.parse(_HUGE)))
+    children = child_of(a=fake.complete("a"))
+    children.missing["b"] = "no card"
+    found = cells(children, a_group("a", "b", spec=ConvSpec.parse(_HUGE)))
     needed = memory.timed("im2col", ConvSpec.parse(_HUGE), "float32")
     text = f"it needs {needed / _GIB:,.0f} GiB of 3 GiB free memory"
     assert (found["a"].status, found["a"].reason) == (CellStatus.NO_MEMORY, text)
     assert (found["b"].status, found["b"].reason) == (CellStatus.UNAVAILABLE, "no card")
     assert fake.calls == []
-    (cell,) = cells(child, a_group("a")).values()
+    (cell,) = cells(children, a_group("a")).values()
     assert cell.status is CellStatus.OK
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("exact", "there is not enough memory for its inputs: 9 GiB"),
+        ("make", "there is not enough memory for its inputs: 9 GiB"),
         ("Gate", "there is not enough memory to judge it: 9 GiB"),
     ],
 )  # fmt: skip
@@ -42,7 +43,7 @@ def test_memory_that_runs_out_is_told(name: str, text: str, clock: FakeClock, mo
     def none_left(*of: object) -> None:
         raise MemoryError("9 GiB")
 
-    monkeypatch.setattr(the_group if name == "Gate" else the_group.data, name, none_left)  # type: ignore[attr-defined]
+    monkeypatch.setattr(the_group if name == "Gate" else the_inputs, name, none_left)
     (cell,) = cells(child_of(a=FakeBackend(clock).complete("a")), a_group("a")).values()
     assert (cell.status, cell.reason) == (CellStatus.NO_MEMORY, text)
 

@@ -12,8 +12,7 @@ from harness.results.records import BackendFacts, Ceilings
 from harness.tests.helpers.plugins import GOOD, Write
 from harness.tests.helpers.timing.fake_backend import FakeBackend
 from harness.tests.helpers.timing.fake_clock import FakeClock
-from harness.tests.helpers.timing.groups import child_of
-from harness.timing.group import MeasuringChild
+from harness.timing.calling.child import MeasuringChild
 
 # -- loading -------------------------------------------------------------------------------------------------------
 
@@ -36,7 +35,6 @@ def test_a_loaded_backend_is_described(write: Write, clock: FakeClock, monkeypat
         native=["col2im", "conv2d_bias_grad", "im2col"], load_seconds=1.5,
     )  # fmt: skip
     assert set(child.loaded) == {"own"}
-    assert child.missing == {}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +51,6 @@ def test_a_backend_that_cannot_be_loaded_says_why(write: Write, source: str, rea
     facts = child.load(resolve(f"own={path}"))
     assert (facts.backend, facts.target, facts.available, facts.load_seconds) == ("own", f"own={path}", False, None)
     assert reason in facts.reason
-    assert child.missing == {"own": facts.reason}
     assert child.loaded == {}
 
 
@@ -62,8 +59,8 @@ def test_only_a_backend_that_measures_its_device_has_ceilings_of_its_own(clock: 
         "device": "card", "copy_gbs": {"cache": 80.0, "dram": 20.0}, "copy_bytes": {"cache": 1.0, "dram": 2.0},
         "matmul_gflops": {"float32": 200.0},
     }  # fmt: skip
-    child = child_of(a=FakeBackend(clock).complete("a", ceilings=lambda: own), b=FakeBackend(clock).complete("b"))
-    child.missing["c"] = "no such card"
+    fake = FakeBackend(clock)
+    child = MeasuringChild(loaded={"a": fake.complete("a", ceilings=lambda: own), "b": fake.complete("b")})
     assert [list(child.device_ceilings(name, 3, "default")) for name in "bc"] == [[], []]
     assert list(child.device_ceilings("a", 3, "default")) == [
         Ceilings(
