@@ -74,7 +74,12 @@ def test_new_processes_are_found_though_they_have_left_the_group(tree: Processes
 def test_the_system_is_searched_again_only_if_something_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[int] = []
     newest = ["7"]
-    monkeypatch.setattr(the_processes, "below", lambda top: searched.append(top) or [8])
+
+    def below(top: int) -> list[int]:
+        searched.append(top)
+        return [8]
+
+    monkeypatch.setattr(the_processes, "below", below)
     monkeypatch.setattr(the_processes, "_newest", lambda: newest[0])
     found = Processes(99)
     assert [found.all(), found.all()] == [[8], [8]]
