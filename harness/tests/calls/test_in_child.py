@@ -10,7 +10,7 @@ import pytest
 
 from harness.calls import child, in_child
 from harness.calls.caller import CallFacts, Conditions
-from harness.calls.in_child import InChild, Program
+from harness.calls.in_child import InChild
 from harness.calls.limits import memory
 from harness.calls.worker import WorkerDied, WorkerError
 from harness.contract.protocol import BackendUnavailable
@@ -41,14 +41,6 @@ def test_what_the_backend_says_of_itself_is_kept(monkeypatch: pytest.MonkeyPatch
     assert children.asked == [(child.Open(MINE, 1000), 30.0, 0)]
     (environment,) = children.started
     assert environment == dict(os.environ)
-
-
-def test_a_child_may_run_another_program_in_another_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that answers the same."""
-    children = Children(right, module="harness.other")
-    monkeypatch.setattr(in_child, "Worker", children)
-    InChild(MINE, program=Program("harness.other", {"OMP_NUM_THREADS": "3"}))
-    assert children.started == [{"OMP_NUM_THREADS": "3"}]
 
 
 def test_loading_has_a_limit_that_follows_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

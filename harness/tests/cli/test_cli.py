@@ -214,7 +214,7 @@ def test_a_geometry_of_ones_own_is_judged_by_the_checks_that_fit_it(run: Run) ->
 
 # Why a backend has no time: source, exit code, status, and a part of the reason.
 UNTIMED = {
-    "wrong": (edited("spec.columns_shape)", "spec.columns_shape) + 1"), 1, "fail", "it fails tier 0"),
+    "wrong": (edited("spec.columns_shape)", "spec.columns_shape) + 1"), 1, "fail", "it fails tier 1"),
     "exits": (at_start("raise SystemExit(0)"), 1, "fail", "SystemExit"),
     "raises_while_timed": (
         at_start("COUNT.append(1)\n    assert len(COUNT) < 50, 'worn out'") + "\n\nCOUNT = []\n",
@@ -280,7 +280,7 @@ def test_ctrl_c_within_a_backend_ends_the_run(write: Write, tmp_path: Path, comm
     What `compare` and `bench` have not checked in full they do not time.
     """
     harness_itself = "psutil.Process(os.getppid()).ppid()"  # the parent is the guardian of the child
-    number = 20 if command == "check" else 5  # of the call: the others ask tier 0 before they measure
+    number = 20  # of the call: the others ask tier 1 before they measure
     write("good.py", "import os, signal, psutil\nCALLS = []\n\n\n" + at_start(
         f"CALLS.append(1)\n    if len(CALLS) == {number}:\n        os.kill({harness_itself}, signal.SIGINT)"
     ))  # fmt: skip

@@ -8,8 +8,16 @@ from __future__ import annotations
 from harness.tests.helpers.plugins import GOOD
 
 _HEAD = f"""{GOOD}
+import sys
+
 right = im2col
-calls = []
+
+
+def is_timed():
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name != "by_wall":
+        frame = frame.f_back
+    return frame is not None
 """
 
 # -- results that were computed for other inputs -------------------------------------------------------------------
@@ -54,8 +62,7 @@ last = {}
 
 
 def im2col(x, spec):
-    calls.append(str(spec))
-    if calls.count(str(spec)) > 3 and str(spec) in last:
+    if is_timed() and str(spec) in last:
         return last[str(spec)].copy()
     last[str(spec)] = right(x, spec)
     return last[str(spec)].copy()
@@ -63,43 +70,31 @@ def im2col(x, spec):
 
 # -- whoever knows that it is timed, or judged ---------------------------------------------------------------------
 
-WHEN_TIMED = """
+AFTER_SOME_CALLS = """
+calls = []
+
+
 def im2col(x, spec):
     calls.append(str(spec))
-    return np.empty(spec.columns_shape, x.dtype) if calls.count(str(spec)) > 4 else right(x, spec)
+    return np.empty(spec.columns_shape, x.dtype) if calls.count(str(spec)) > 9 else right(x, spec)
 """
 
 WHEN_LARGE_AND_TIMED = """
 def im2col(x, spec):
-    calls.append(str(spec))
-    is_large = x.size > 2000
-    return np.empty(spec.columns_shape, x.dtype) if is_large and calls.count(str(spec)) > 4 else right(x, spec)
+    return np.empty(spec.columns_shape, x.dtype) if x.size > 2000 and is_timed() else right(x, spec)
 """
 
 BY_FRAMES = """
-import sys
-
-
 def im2col(x, spec):
-    frame = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "by_wall":
-            return np.empty(spec.columns_shape, x.dtype)
-        frame = frame.f_back
-    return right(x, spec)
+    return np.empty(spec.columns_shape, x.dtype) if is_timed() else right(x, spec)
 """
 
 FILLED_IN_LATER = """
-import sys
-
 waiting = []
 
 
 def im2col(x, spec):
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_name != "by_wall":
-        frame = frame.f_back
-    if frame is None:
+    if not is_timed():
         return right(x, spec)
     for made, before in waiting:
         if sys.getrefcount(made) > 4:  # somebody has kept it: it may be judged
@@ -109,22 +104,20 @@ def im2col(x, spec):
 """
 
 BY_ENVIRONMENT = """
-import os, sys
+import os
 
-is_timed = "OMP_NUM_THREADS" in os.environ and any("timing" in word for word in sys.orig_argv)
+knows = "OMP_NUM_THREADS" in os.environ and any("timing" in word for word in sys.orig_argv)
 
 
 def im2col(x, spec):
-    calls.append(1)
-    return np.empty(spec.columns_shape, x.dtype) if is_timed and len(calls) > 6 else right(x, spec)
+    return np.empty(spec.columns_shape, x.dtype) if knows and is_timed() else right(x, spec)
 """
 
 HALF = """
 def im2col(x, spec):
-    calls.append(str(spec))
-    columns = np.zeros(spec.columns_shape, x.dtype)
-    if calls.count(str(spec)) <= 4:
+    if not is_timed():
         return right(x, spec)
+    columns = np.zeros(spec.columns_shape, x.dtype)
     half = x.shape[1] // 2
     smaller = type(spec)(**{**vars_of(spec), "in_channels": half, "out_channels": half})
     columns[:, : half * spec.taps] = right(x[:, :half], smaller)
@@ -138,10 +131,7 @@ def vars_of(spec):
 
 LOW_PRECISION = """
 def im2col(x, spec):
-    calls.append(str(spec))
-    if calls.count(str(spec)) > 4:
-        return right(x.astype("float16"), spec).astype(x.dtype)
-    return right(x, spec)
+    return right(x.astype("float16"), spec).astype(x.dtype) if is_timed() else right(x, spec)
 """
 
 # -- the harness itself, patched -----------------------------------------------------------------------------------
@@ -278,8 +268,7 @@ import time
 
 
 def im2col(x, spec):
-    calls.append(str(spec))
-    if calls.count(str(spec)) <= 4:
+    if not is_timed():
         return right(x, spec)
     columns = np.zeros(spec.columns_shape, x.dtype)
 
@@ -314,8 +303,7 @@ def im2col(x, spec):
 CHANGES_INPUTS = """
 def im2col(x, spec):
     columns = right(x, spec)
-    calls.append(str(spec))
-    if calls.count(str(spec)) > 4:
+    if is_timed():
         x.reshape(-1)[0] = 77
     return columns
 """

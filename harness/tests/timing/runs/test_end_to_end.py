@@ -17,7 +17,7 @@ from harness.results.records import BackendFacts, Ceilings
 from harness.tests.helpers.plugins import Write
 from harness.tests.helpers.program import at_start
 from harness.timing import run
-from harness.timing.calling.messages import Block, Calibrate
+from harness.timing.calling.messages import Block, MakeReady
 from harness.timing.judging import children
 from harness.timing.plan import Plan
 
@@ -29,8 +29,7 @@ def info():
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "MALLOC_MMAP_MAX_")
     return {name: os.environ.get(name, "unset") for name in names}
 """
-# Two probes and two calls that are checked: the fifth tells how many calls are a block, the sixth is timed.
-_AT_SIXTH = "COUNT.append(1)\n    if len(COUNT) == 6:\n        import os, time; {}"
+_WHEN_TIMED = "import os, sys, time\n    if sys._getframe(1).f_code.co_name == 'by_wall':\n        {}"
 
 
 def a_plan(*backends: str, **changed: Any) -> Plan:
@@ -64,7 +63,7 @@ def test_times_and_conditions_arrive(write: Write, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_crash_while_it_is_timed_costs_a_stranger_its_cell(write: Write) -> None:
-    crashing = write("crashing.py", at_start(_AT_SIXTH.format("os.kill(os.getpid(), 11)")) + "\n\nCOUNT = []\n")
+    crashing = write("crashing.py", at_start(_WHEN_TIMED.format("os.kill(os.getpid(), 11)")))
     found = list(run.measure(a_plan(str(crashing), "numpy_fancy")))
     assert [(c.op, c.backend, c.status, c.reason) for c in found] == [
         ("im2col", "crashing", "crashed", "killed by SIGSEGV"),
@@ -79,10 +78,10 @@ def test_a_hang_while_it_is_timed_costs_a_stranger_its_cell(write: Write, monkey
 
     class Impatient(Worker):
         def request(self, message: Any, deadline: float, arrays: Any = ()) -> Iterator[Any]:
-            return super().request(message, 2.0 if isinstance(message, Calibrate | Block) else deadline, arrays)
+            return super().request(message, 2.0 if isinstance(message, MakeReady | Block) else deadline, arrays)
 
     monkeypatch.setattr(children, "Worker", Impatient)
-    hanging = write("hanging.py", at_start(_AT_SIXTH.format("time.sleep(3600)")) + "\n\nCOUNT = []\n")
+    hanging = write("hanging.py", at_start(_WHEN_TIMED.format("time.sleep(3600)")))
     found = list(run.measure(a_plan(str(hanging))))
     assert [(c.op, c.status, c.reason) for c in found] == [
         ("im2col", "hung", "no answer within 2 s"), ("col2im", "ok", "")
