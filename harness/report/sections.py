@@ -198,7 +198,7 @@ class _Writer:
         """Of the times that asv has kept under these conditions; two commits are the fewest that are a history."""
         name = f"history-{self._config.slug}"
         found = [one for one in self._data.history(self._config) if len(one.points) > 1]
-        chart = history_chart(found, f"Time of a call over commits\n{self._title}", name)
+        chart = history_chart(found, f"Time of a call over commits\n{self._title}", name, self._looks)
         return Section("Did a commit change anything?", name, [], [chart] if chart else [])
 
     def _first_call(self) -> Section:

@@ -15,6 +15,7 @@ from harness.report.measured.load import Data, order
 from harness.report.measured.rows import Row
 from harness.report.measured.runs import Run
 from harness.results import words
+from harness.results.records import Cell
 
 NOT_CHECKED = "not checked"
 
@@ -41,9 +42,13 @@ def is_right(data: Data) -> bool:
 
 
 def failures(data: Data) -> list[str]:
-    """A sentence for each cell whose result was wrong or whose call took the process down."""
-    bad = [row.cell for row in data.rows if row.cell.status.is_bad]
-    return [f"{c.backend} {c.op} on {c.layer} ({c.dtype}): {c.status}, {c.reason}" for c in bad]
+    """A sentence for each cell that says that its backend is wrong, or that its time cannot be believed."""
+    return [failure(row.cell) for row in data.rows if row.cell.status.is_bad]
+
+
+def failure(cell: Cell) -> str:
+    """What became of a cell, in one line."""
+    return f"{cell.backend} {cell.op} on {cell.layer} ({cell.dtype}): {cell.status}, {cell.reason}"
 
 
 def completeness(run: Run) -> str:

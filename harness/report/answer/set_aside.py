@@ -14,6 +14,7 @@ from harness.report.measured.load import Data
 from harness.report.measured.rows import Row
 from harness.results import words
 
+_WRONG = (CellStatus.FAIL, CellStatus.CRASHED, CellStatus.HUNG)
 Grave = Literal["fail", "doubt", "plain"]
 
 
@@ -31,16 +32,20 @@ def asides(data: Data) -> list[Aside]:
     """The lines, the gravest first; none for what did not happen."""
     by_verdict = grouped(standing.measured(data), data.verdict)
     failing = [f"{name}: {Verdict.FAIL.words} (conformance suite)" for name in by_verdict.get(Verdict.FAIL, [])]
-    bad = _cells(data.rows, [status for status in CellStatus if status.is_bad])
+    bad = _cells(data.rows, _WRONG)
     wrong = [*by_verdict.get(Verdict.FAIL, []), *(row.cell.backend for row in bad)]
-    found = [Aside("Wrong", _listed(wrong), failing + standing.failures(data), "fail")]
+    found = [Aside("Wrong", _listed(wrong), failing + [standing.failure(row.cell) for row in bad], "fail")]
     deviating = by_verdict.get(Verdict.DEVIATES, [])
     found.append(
         Aside("Deviates", _listed(deviating), [f"{name}: {Verdict.DEVIATES.words}" for name in deviating], "doubt")
     )
     for status in CellStatus:
-        if status not in HARMLESS and not status.is_bad:
-            found.append(_of_cells(standing.spoken(status).capitalize(), _cells(data.rows, [status]), "fail"))
+        if status not in HARMLESS and status not in _WRONG:
+            rows = _cells(data.rows, [status])
+            told = [standing.failure(row.cell) for row in rows]
+            found.append(
+                Aside(standing.spoken(status).capitalize(), _listed(r.cell.backend for r in rows), told, "fail")
+            )
     gone = [facts for facts in data.backends.values() if not facts.available]
     found += [
         _unchecked(data, by_verdict),
@@ -76,7 +81,7 @@ def _cells(rows: Iterable[Row], statuses: Sequence[CellStatus]) -> list[Row]:
     return [row for row in rows if row.cell.status in statuses]
 
 
-def _of_cells(label: str, rows: Sequence[Row], kind: Grave = "plain") -> Aside:
+def _of_cells(label: str, rows: Sequence[Row]) -> Aside:
     """A reason once for each backend, with the number of cells; what was predicted differs from cell to cell."""
     told: list[str] = []
     for (name, status), own in grouped(rows, lambda row: (row.cell.backend, row.cell.status)).items():
@@ -85,7 +90,7 @@ def _of_cells(label: str, rows: Sequence[Row], kind: Grave = "plain") -> Aside:
             continue
         for reason, alike in grouped(own, lambda row: row.cell.reason).items():
             told.append(f"{name}: {reason or status.words}, in {words.plural(len(alike), 'cell')}")
-    return Aside(label, _listed(row.cell.backend for row in rows), told, kind)
+    return Aside(label, _listed(row.cell.backend for row in rows), told)
 
 
 def _listed(names: Iterable[str]) -> str:

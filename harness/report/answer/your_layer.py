@@ -20,7 +20,10 @@ from harness.results.intervals import Interval
 
 
 class LayerRatio(Struct, frozen=True, kw_only=True):
-    """Time / time of a reference on one layer, with its interval; `ranked` if nothing says that it is wrong."""
+    """Time / time of a reference on one layer, with its interval; `ranked` if nothing says that it is wrong.
+
+    `seconds` is the median time of the backend's newest measurement.
+    """
 
     op: str
     layer: str
@@ -31,6 +34,7 @@ class LayerRatio(Struct, frozen=True, kw_only=True):
     ratio_low: float
     ratio_high: float
     pairs: int
+    seconds: float
     ranked: bool
 
 
@@ -132,9 +136,10 @@ def _records(over: Mapping[str, Sequence[Row]], barred: Mapping[tuple[str, str],
     return [
         LayerRatio(
             op=c.op, layer=c.layer, spec=c.spec, backend=c.backend, reference=reference, ratio=ratio.value,
-            ratio_low=ratio.low, ratio_high=ratio.high, pairs=ratio.pairs, ranked=(c.op, c.backend) not in barred,
+            ratio_low=ratio.low, ratio_high=ratio.high, pairs=ratio.pairs, seconds=took.median,
+            ranked=(c.op, c.backend) not in barred,
         )
         for reference, rows in over.items()
-        for c, ratio in ((row.cell, row.ratio) for row in rows)
-        if ratio
+        for c, ratio, took in ((row.cell, row.ratio, row.seconds) for row in rows)
+        if ratio and took
     ]  # fmt: skip

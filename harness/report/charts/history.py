@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from harness.geometry.spec import OPS
 from harness.report.charts import drawing
-from harness.report.charts.drawing import INK, LINE, NORMAL, SMALL, SOFT, Chart
+from harness.report.charts.drawing import INK, LINE, NORMAL, SMALL, SOFT, Chart, Looks
 from harness.results import words
 from harness.results.history import Point, Series
 
@@ -18,7 +18,7 @@ _COLUMNS = 3
 _MOST_LABELS = 6  # of commits below a panel
 
 
-def history_chart(series: Sequence[Series], title: str, name: str) -> Chart | None:
+def history_chart(series: Sequence[Series], title: str, name: str, looks: Looks) -> Chart | None:
     """Geometric means over the layers that all commits of a backend have; None without any. `title` has two lines.
 
     Commits stand in the order in which they were made, at equal distances. The series are of one dtype.
@@ -30,7 +30,6 @@ def history_chart(series: Sequence[Series], title: str, name: str) -> Chart | No
     commits = sorted(points.values(), key=lambda point: (point.made, point.commit))
     places = {point.commit: place for place, point in enumerate(commits)}
     backends = list(dict.fromkeys(one.backend for one in series))
-    looks = drawing.looks(backends)
     rows = math.ceil(len(ops) / _COLUMNS)
     legend = 0.2 * math.ceil(len(backends) / drawing.KEYS)
     height = 2.1 * rows + 1.4 + legend

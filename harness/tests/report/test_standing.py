@@ -84,7 +84,7 @@ def test_a_wrong_result_while_measuring_is_a_failure_whatever_the_verdicts_say(s
     ]  # fmt: skip
     verdicts = {"mine": ConformanceVerdict(backend="mine", verdict=Verdict.PASS)}
     data = make_data(rows, verdicts=verdicts)
-    bad = status in (CellStatus.FAIL, CellStatus.CRASHED, CellStatus.HUNG)
+    bad = status in (CellStatus.FAIL, CellStatus.CRASHED, CellStatus.HUNG, CellStatus.IMPLAUSIBLE)
     assert standing.failures(data) == [f"mine im2col on net:large (float64): {status}, x"] * bad
     assert standing.is_right(data) is not bad
 

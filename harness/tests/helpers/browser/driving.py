@@ -38,9 +38,13 @@ class Window:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
 
     def open(self, page: Path, anchor: str = "") -> None:
-        """Load a page from its file."""
+        """Load a page from its file, anew, to its end."""
+        from selenium.webdriver.support.wait import WebDriverWait
+
         self.driver.get("about:blank")
         self.driver.get(page.as_uri() + anchor)
+        done = "return document.readyState === 'complete' && location.href === arguments[0]"
+        WebDriverWait(self.driver, 60).until(lambda driver: driver.execute_script(done, page.as_uri() + anchor))
 
     def ask(self, script: str, *arguments: Any) -> Any:
         """What a script returns."""

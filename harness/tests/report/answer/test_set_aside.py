@@ -69,6 +69,14 @@ def test_wrong_comes_first_with_verdicts_and_cells() -> None:
     ]  # fmt: skip
 
 
+def test_what_cannot_be_believed_has_a_line_of_its_own() -> None:
+    lines = _lines([make_row("liar", status="implausible", reason="1 us for 3 MB"), make_row("mine", 1.0)])
+    assert "Wrong" not in lines
+    line = lines["Implausible"]
+    assert (line.names, line.kind) == ("liar", "fail")
+    assert line.reasons == ["liar conv2d on net:small (float32): implausible, 1 us for 3 MB"]
+
+
 def test_who_deviates_and_who_was_not_judged() -> None:
     rows = [make_row(name, 1.0) for name in ("form", "half", "new", "right")]
     lines = _lines(rows, verdicts=_verdicts(form=Verdict.DEVIATES, half=Verdict.INCOMPLETE, right=Verdict.PASS))

@@ -40,7 +40,9 @@ def test_a_line_is_drawn_through_the_commits_of_a_backend(figures: list[Figure])
     """Also where it was not measured at all of them."""
     found = [series("mine", a1=1.0, c3=4.0), series("numpy_fancy", a1=3.0, b2=2.0, c3=1.0, layers=6),
              series("mine", "conv2d", a1=9.0)]  # fmt: skip
-    chart = history_chart(found, "History\nsome machine", "history-float32")
+    chart = history_chart(
+        found, "History\nsome machine", "history-float32", drawing.looks(one.backend for one in found)
+    )
     assert chart is not None
     assert (chart.name, chart.png) == ("history-float32", b"png")
     assert chart.alt == "History, some machine: seconds of a call at 3 commits, for each op."
@@ -61,18 +63,20 @@ def test_a_line_is_drawn_through_the_commits_of_a_backend(figures: list[Figure])
 
 def test_of_many_commits_some_have_labels_the_newest_among_them(figures: list[Figure]) -> None:
     times = {f"c{day}": 1.0 for day in range(1, 21)}
-    history_chart([series("mine", "im2col", 2, **times)], "History\n", "h")
+    history_chart([series("mine", "im2col", 2, **times)], "History\n", "h", drawing.looks(["mine"]))
     labels = [label.get_text() for label in figures[0].axes[0].get_xticklabels()]
     assert len(labels) <= 6
     assert labels[0].endswith("26-01-20")
 
 
 def test_without_a_history_there_is_no_chart() -> None:
-    assert history_chart([], "History\n", "h") is None
+    assert history_chart([], "History\n", "h", {}) is None
 
 
 def test_the_picture_is_a_png() -> None:
     ops = ("im2col", "col2im", "conv2d", "conv2d_bias_grad")
-    chart = history_chart([series("mine", op, a1=1e-3, b2=2e-3) for op in ops], "History\nsome machine", "h")
+    chart = history_chart(
+        [series("mine", op, a1=1e-3, b2=2e-3) for op in ops], "History\nsome machine", "h", drawing.looks(["mine"])
+    )
     assert chart is not None
     assert drawing.is_ours(chart.png)

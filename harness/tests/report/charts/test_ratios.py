@@ -108,8 +108,8 @@ def test_every_status_has_a_letter_that_the_foot_explains(figures: list[Figure],
     rows = [make_row("mine", 1.0, ratio=(2, 2, 2)), make_row("sick", status=status), make_row("sick", 1.0, "net:large")]
     ratio_charts(rows, "torch_native", _TITLE, "name", _looks(rows))
     letter = {
-        "fail": "F", "crashed": "C", "hung": "H", "over_budget": "b", "no_memory": "m", "unavailable": "a",
-        "unsupported": "u",
+        "fail": "F", "crashed": "C", "hung": "H", "implausible": "!", "over_budget": "b", "no_memory": "m",
+        "unavailable": "a", "unsupported": "u",
     }[status]  # fmt: skip
     assert _letters(_axes(figures[0]))[0][0] == letter
     assert f": {letter} = {status.replace('_', ' ')}, " in _foot(figures[0])[1]

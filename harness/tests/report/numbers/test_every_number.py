@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left
 from pathlib import Path
 from statistics import median
 
@@ -211,6 +212,22 @@ def test_the_speed_up_over_plain_loops(page: Element, out: Path, newest: Lines) 
         ups = [1 / median(paired(newest, (op, la, name, "1"), "naive_loops")) for la in layers]
         assert [float(line[c]) for c in ("median", "least", "most")] == pytest.approx([median(ups), min(ups), max(ups)])
         assert float(told[op, name].text.removesuffix("x")) == pytest.approx(median(ups), rel=0.005)
+
+
+def test_every_number_of_every_table_is_in_its_csv(page: Element, out: Path) -> None:
+    """Whatever tables there are: the numbers that cells are sorted by, digit for digit."""
+    seen = 0
+    for table in page.all("table"):
+        name = table.attributes["id"]
+        kept = [value for line in lines_of(out, name) for value in line.values()]
+        numbers = sorted(float(value) for value in kept if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?|inf", value))
+        for cell in table.all("td"):
+            if "data-value" in cell.attributes:
+                value, seen = float(cell.attributes["data-value"]), seen + 1
+                place = bisect_left(numbers, value * (1 - 1e-12))
+                assert place < len(numbers), (name, cell.text)
+                assert numbers[place] == pytest.approx(value, rel=1e-12), (name, cell.text)
+    assert seen > 300
 
 
 def test_no_table_with_numbers_is_left_out(page: Element) -> None:
