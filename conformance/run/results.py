@@ -11,6 +11,7 @@ from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT
 from conformance.checks.outcomes import RecordedCall
 from conformance.checks.registration import grade_of
+from conformance.domain.elsewhere import Elsewhere
 from conformance.domain.part import FEWEST, Part
 from harness.contract.protocol import Numerics
 from harness.contract.status import Grade, Status, Verdict
@@ -153,6 +154,7 @@ class BackendResult:
     stale: list[str] = field(default_factory=list)  # known failures that match nothing
     notes: list[str] = field(default_factory=list)  # what is not part of the plan on this machine, and why
     parts: dict[tuple[Op, str], Part] = field(default_factory=dict)  # of ops that are not done as a whole
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)  # what the other parts of the run have
     is_empty_part: bool = False  # of more parts than there are cases: what it lacks, others have
 
     @property
@@ -225,17 +227,23 @@ class BackendResult:
             return Verdict.FAIL
         if counts[Status.FAIL]:
             return Verdict.DEVIATES
-        nothing = not self.planned and not self.asks_optional and not self.is_empty_part
+        others = self.is_empty_part or any(self.elsewhere.claimed.values())
+        nothing = not self.planned and not self.asks_optional and not others
         short = counts[Status.NOT_RUN] or counts[Status.MISTRUSTED] or nothing or self.stale
         return Verdict.INCOMPLETE if short or self.omissions() else Verdict.PASS
 
     def omissions(self) -> list[str]:
-        """What a pass needs and this run lacks; a plan that the user narrowed is judged by itself."""
+        """What a pass needs and this run lacks; a plan that the user narrowed is judged by itself.
+
+        What another part of the run has counts as judged: where it is not, that part says so.
+        """
         if self.narrowed:
             return []
         ran = (Status.PASS, Status.FAIL, Status.XFAIL, Status.XPASS)
-        telling = {(c.case.op, c.case.dtype) for c in self.cases if c.case.spec in DISTINCT and c.status in ran}
         seen: dict[tuple[Op, str], set[ConvSpec]] = defaultdict(set)
+        for key, specs in self.elsewhere.claimed.items():
+            if specs:
+                seen[key] |= specs
         for one in self.cases:
             if one.status is not Status.UNSUPPORTED:
                 seen[one.case.op, one.case.dtype] |= {one.case.spec} if one.status in ran else set()
@@ -251,7 +259,7 @@ class BackendResult:
         return narrow + [
             f"{op} in {dtype} was judged on {_geometries(len(specs))}, {FEWEST} are needed"
             for (op, dtype), specs in sorted(seen.items())
-            if (op, dtype) not in telling and len(specs) < FEWEST
+            if len(specs) < FEWEST and not specs.intersection(DISTINCT)
         ]
 
     @property
