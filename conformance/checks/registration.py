@@ -28,6 +28,16 @@ class Variant:
 
 
 PLAINLY = (Variant(),)
+LITTLE = 20_000  # multiply-adds: such a geometry may be asked about in several ways
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfDomain:
+    """On which geometries of a backend's domain a check is asked besides its own, of an op in its main dtype."""
+
+    every: int  # each so many
+    without_images: bool = False  # of these, made of the others
+    most_work: float = float("inf")  # multiply-adds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,7 @@ class Check:
     grade: Grade
     optional: bool  # run only when asked for by name, and never part of the verdict
     standing: bool  # has geometries of its own; those of the others come with the higher tiers
+    of_domain: OfDomain | None = None
 
     def cases(self, op: Op, dtype: str, specs: Iterable[ConvSpec] | None = None, seed: int = 0) -> list[Case]:
         """The cases for one op and dtype, on the check's own geometries or on those given (that it fits)."""
@@ -70,6 +81,7 @@ def asks(
     variants: Callable[[Op], Iterable[Variant]] = lambda op: PLAINLY,
     fits: Callable[[Op, ConvSpec], bool] = lambda op, spec: True,
     grade: Grade | None = Grade.VALUES,
+    of_domain: OfDomain | None = None,
 ) -> Callable[[Question], Question]:
     """Register the decorated function as a check; without a grade it is optional.
 
@@ -93,6 +105,7 @@ def asks(
             grade=grade or Grade.FORM,
             optional=grade is None,
             standing=own != [],
+            of_domain=of_domain,
         )
         CHECKS.setdefault(id, []).append(check)
         return question

@@ -10,17 +10,16 @@ from typing import NamedTuple
 from conformance.cases.case import Case
 from conformance.cases.data import case_data
 from conformance.cases.neighbours import neighbour
-from conformance.checks.outcomes import Failed, require_ended, require_form, require_own_memory
-from conformance.checks.registration import asks
+from conformance.checks.outcomes import Failed, arranged_in_words, require_ended, require_form, require_own_memory
+from conformance.checks.registration import LITTLE, asks
 from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import PLAIN, CallResult, Conditions, OneCall
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, representable
 from harness.contract.protocol import ARGUMENTS, Array
-from harness.geometry.spec import ConvSpec
+from harness.geometry.spec import ConvSpec, Op
 from harness.oracle.comparing import Mismatch, mismatch
 
 DOMAIN = "values.domain"
-LITTLE = 20_000  # multiply-adds: such a geometry is asked on several kinds of data
 _REPEATING = [name for name in MEMORY_LAYOUTS if name.startswith("broadcast")]  # which cannot hold any values
 ARRANGED = [name for name in MEMORY_LAYOUTS[1:] if name not in _REPEATING]
 
@@ -82,7 +81,7 @@ def _more(subject: BackendUnderTest, case: Case, turn: int) -> list[_Asked]:
         expected, allowed = case_data.real_expected(case, subject.backend.numerics)
         how = _arranged(ARRANGED, turn // 13, turn // 17, count)
         call = OneCall(case.op, case.spec, case_data.real_inputs(case), how)
-        asked.append(_Asked(_in_words(how), call, lambda got: mismatch(got, expected, allowed)))
+        asked.append(_Asked(_in_words(case.op, how), call, lambda got: mismatch(got, expected, allowed)))
     return asked
 
 
@@ -103,9 +102,8 @@ def _arranged(layouts: list[str], which: int, only: int, count: int) -> Conditio
     return Conditions(layout=layouts[which % len(layouts)], only=number if number < count else None)
 
 
-def _in_words(conditions: Conditions) -> str:
-    where = "" if conditions.only is None else f" for argument {conditions.only}"
-    return "" if conditions.layout == "C" else f"{conditions.layout} inputs{where}: "
+def _in_words(op: Op, conditions: Conditions) -> str:
+    return "" if conditions.layout == "C" else f"on {arranged_in_words(op, conditions)}: "
 
 
 def _filled(subject: BackendUnderTest, case: Case, kind: str, conditions: Conditions) -> _Asked:
@@ -119,4 +117,4 @@ def _filled(subject: BackendUnderTest, case: Case, kind: str, conditions: Condit
     else:
         expected, allowed = case_data.filled_expected(case, kind, subject.backend.numerics)
     call = OneCall(case.op, case.spec, arrays, conditions)
-    return _Asked(_in_words(conditions), call, lambda got: mismatch(got, expected, allowed))
+    return _Asked(_in_words(case.op, conditions), call, lambda got: mismatch(got, expected, allowed))

@@ -8,16 +8,14 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 
 from conformance.cases.case import SelectionError
 from conformance.parallel import answering
 from conformance.parallel.answering import Broken, Tell, encodable
-from conformance.parallel.known import Heard
+from conformance.parallel.known import Heard, PartReport
 from conformance.reports import summary
-from conformance.run.records import BackendReport
 from conformance.run.suite_run import SuiteRun
 from harness.contract.targets import RegistryError, Target
 
@@ -51,13 +49,6 @@ class Finished(Struct, frozen=True, tag_field="kind", tag=True):
 
     reports: bytes
     interrupted: bool
-
-
-class PartReport(NamedTuple):
-    """One backend in one part of the run: its report, and what is heard of its known failures."""
-
-    report: BackendReport
-    heard: Heard
 
 
 class WrongCall(Struct, frozen=True, tag_field="kind", tag=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -43,6 +44,13 @@ class Heard:
                 for one in listed
             ],
         )
+
+
+class PartReport(NamedTuple):
+    """One backend in one part of the run: its report, and what is heard of its known failures."""
+
+    report: BackendReport
+    heard: Heard
 
 
 def charged(report: BackendReport, parts: Sequence[Heard], target: Target) -> BackendReport:

@@ -19,7 +19,7 @@ from conformance.cases.case import SelectionError
 from conformance.cases.shard import Shard
 from conformance.parallel import child, known
 from conformance.parallel.answering import Broken
-from conformance.parallel.child import PartReport
+from conformance.parallel.known import PartReport
 from conformance.parallel.waiting import wait
 from conformance.reports.merging import merge
 from conformance.run.records import BackendReport

@@ -67,7 +67,7 @@ def _take(caller: Caller, result: BackendResult, shard: Shard, cases: Sequence[C
     result.cases += [_case_result(caller, case) for case in cases if _in_shard(case, shard)]
     for case in cases if shard.count > 1 else ():
         if not _in_shard(case, shard):
-            result.elsewhere.add(case, lambda case: planning.refusal(caller, case.op, case.spec, case.dtype) is None)
+            result.elsewhere.add(case, lambda case: planning.answer(caller, case.op, case.spec, case.dtype).claims)
 
 
 def _is_ours_to_choose(selection: Selection) -> bool:
@@ -162,11 +162,11 @@ def _standing_cases(caller: Caller, selection: Selection, found: Parts) -> Itera
 
 def _fewer(cases: Sequence[Case], caller: Caller) -> list[Case]:
     """For a further dtype: tier 0, a fourth of what is claimed (of a single one, none), and where asking raises."""
-    answers = [planning.refusal(caller, one.op, one.spec, one.dtype) for one in cases]
-    claimed = [one for one, reason in zip(cases, answers, strict=True) if reason is None]
+    answers = [planning.answer(caller, one.op, one.spec, one.dtype) for one in cases]
+    claimed = [one for one, answer in zip(cases, answers, strict=True) if answer.claims]
     # the second and the seventh of eight, as variants alternate
     chosen = {one for number, one in enumerate(claimed or cases) if number % 8 in (1, 6)}
-    chosen |= {one for one, reason in zip(cases, answers, strict=True) if (reason or "").startswith(planning.RAISED)}
+    chosen |= {one for one, answer in zip(cases, answers, strict=True) if answer.raised}
     return [case for case in cases if case in chosen or in_tier_0(case)]
 
 

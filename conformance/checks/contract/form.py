@@ -9,13 +9,12 @@ from conformance.cases.case import Case
 from conformance.cases.data import case_data
 from conformance.cases.specs import ALL, DISTINCT, some
 from conformance.checks.outcomes import Failed, require_array, require_dtype, require_shape
-from conformance.checks.registration import asks
+from conformance.checks.registration import OfDomain, asks
 from conformance.checks.under_test import BackendUnderTest
 from harness.contract.protocol import Array
 from harness.contract.status import Grade
 
-EMPTY_BATCH = "contract.empty_batch"
-EMPTY = [spec for spec in ALL.values() if spec.batch == 0]
+_EMPTY = [spec for spec in ALL.values() if spec.batch == 0]
 
 
 @asks("contract.type", [*DISTINCT[:1], *some("pointwise")], grade=Grade.FORM)
@@ -39,7 +38,10 @@ def dtype(subject: BackendUnderTest, case: Case) -> None:
     require_dtype(case.op, _result(subject, case), case.dtype)
 
 
-@asks(EMPTY_BATCH, EMPTY, fits=lambda op, spec: spec.batch == 0, grade=Grade.FORM)
+@asks(
+    "contract.empty_batch", _EMPTY, fits=lambda op, spec: spec.batch == 0, grade=Grade.FORM,
+    of_domain=OfDomain(every=4, without_images=True),
+)  # fmt: skip
 def empty_batch(subject: BackendUnderTest, case: Case) -> None:
     """No images: an empty result of the right shape and dtype, zeros for the gradients of weights and bias."""
     result = subject.run(case.op, case.spec, *case_data.exact_inputs(case))

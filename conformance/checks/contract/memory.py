@@ -10,12 +10,11 @@ from __future__ import annotations
 from conformance.cases.case import Case
 from conformance.cases.data import case_data
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks.outcomes import Failed, Refused, require_ended, require_form
-from conformance.checks.registration import Variant, asks
+from conformance.checks.outcomes import Failed, Refused, arranged_in_words, require_ended, require_form
+from conformance.checks.registration import LITTLE, OfDomain, Variant, asks
 from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import Conditions, OneCall
 from harness.calls.memory_layouts import GUARDED, MEMORY_LAYOUTS
-from harness.contract.protocol import ARGUMENTS
 from harness.contract.status import Grade
 from harness.geometry.spec import Op
 from harness.oracle import by_taps
@@ -27,10 +26,7 @@ _RESULTS = 10  # one after the other: some hand out a few buffers in turn
 _USUAL = [*DISTINCT[:2], *some("pointwise", "pad_bottom_right")]
 
 
-CONTIGUOUS = "contract.contiguous"
-
-
-@asks(CONTIGUOUS, _USUAL, grade=Grade.FORM)
+@asks("contract.contiguous", _USUAL, grade=Grade.FORM, of_domain=OfDomain(every=8, most_work=LITTLE))
 def contiguous(subject: BackendUnderTest, case: Case) -> None:
     """C-contiguous."""
     outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
@@ -109,8 +105,7 @@ def strided(subject: BackendUnderTest, case: Case) -> None:
     """
     calls, refused = _in_layout(case), ""
     for one, outcome in zip(calls, subject.outcomes(calls), strict=False):
-        only = one.conditions.only
-        where = f"{case.layout} inputs" if only is None else f"{case.layout} {ARGUMENTS[case.op][only]}"
+        where = arranged_in_words(case.op, one.conditions)
         if outcome.error and not outcome.died:
             refused = refused or f"{where}: raised {outcome.error}"
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_strides_of_one_argument_that_are_not_looked_at_are_seen() -> None:
 
     said = failures(on_the_domain(inputs(misread)))
     assert said
-    assert any(" inputs for argument 1: " in text for text in said)
+    assert any(re.match(r"on \w+ w: ", text) for text in said)
 
 
 def test_memory_is_looked_at_on_every_geometry() -> None:

@@ -15,8 +15,8 @@ from conformance.cases.selection import Selection
 from conformance.cases.shard import WHOLE, Shard
 from conformance.parallel import child, parent
 from conformance.parallel.answering import Broken
-from conformance.parallel.child import Finished, PartReport, Planned, Step, WrongCall
-from conformance.parallel.known import Heard
+from conformance.parallel.child import Finished, Planned, Step, WrongCall
+from conformance.parallel.known import Heard, PartReport
 from conformance.parallel.parent import JobFailed, JobProgress
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options
