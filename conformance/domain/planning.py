@@ -64,7 +64,7 @@ def cases(asked: Iterable[Check], found: Parts, caller: Caller, selection: Selec
                 if not check.optional and op in check.ops and np.dtype(dtype).kind in check.kinds:
                     is_asked_more = dtype == next(iter(by_dtype)) and op in caller.native
                     specs = _geometries(check, op, dtype, part, caller, is_asked_more)
-                    every = check.cases(op, dtype, specs, selection.seed)
+                    every = check.cases(op, dtype, specs, selection.seed, takes_bias=caller.takes_bias)
                     yield from (case for case in every if matches(selection.pattern, case))
 
 

@@ -152,7 +152,9 @@ def _standing_cases(caller: Caller, selection: Selection, found: Parts) -> Itera
                 continue
             for dtype in dtypes:
                 if np.dtype(dtype).kind in registered.kinds:
-                    cases = registered.cases(op, dtype, selection.specs or None, selection.seed)
+                    cases = registered.cases(
+                        op, dtype, selection.specs or None, selection.seed, takes_bias=caller.takes_bias
+                    )
                     if not selection.specs:
                         cases = [case for case in cases if data.can_be_exact(op, case.spec, dtype)]
                     for case in cases if main.get(op, dtype) == dtype else _fewer(cases, caller):

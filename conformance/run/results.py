@@ -46,6 +46,7 @@ class CaseResult:
     used: float | None = None  # share of the error allowance
     calls: list[RecordedCall] = field(default_factory=list)  # kept for the first failures of a check, op and dtype
     numerics: Numerics = "gemm"  # of the backend: the algorithm class that its error bound is for
+    takes_bias: bool = True  # whether the backend's own conv2d does
 
     @property
     def key(self) -> CheckKey:

@@ -37,8 +37,8 @@ def _judges_nonfinite(op: Op, spec: ConvSpec) -> bool:
 
 
 @asks(
-    "contract.nonfinite", _nonfinite_specs, kinds="f", grade=Grade.FORM, fits=_judges_nonfinite,
-    of_domain=OfDomain(every=8, most_work=LITTLE),
+    "contract.nonfinite", OfDomain(_nonfinite_specs, every=8, most_work=LITTLE), kinds="f", grade=Grade.FORM,
+    fits=_judges_nonfinite,
 )  # fmt: skip
 def nonfinite(subject: BackendUnderTest, case: Case) -> None:
     """A NaN or Inf in one element reaches exactly the results that read it, and changes no other.
