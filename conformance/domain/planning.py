@@ -14,8 +14,8 @@ from conformance.cases.selection import Selection, matches
 from conformance.cases.specs import ALL
 from conformance.checks.registration import Check
 from conformance.checks.values_domain import DOMAIN
-from conformance.domain.dtypes import FLOATS
-from conformance.domain.part import Claims, Part, part_of, whole
+from conformance.domain.dtypes import FLOATS, special
+from conformance.domain.part import FEWEST, Claims, Part, part_of, whole
 from conformance.domain.pool import pool
 from harness.calls.caller import Caller
 from harness.contract.adapter import NOT_IMPLEMENTED
@@ -117,7 +117,7 @@ def _of_further_dtype(caller: Caller, op: Op, dtype: str, main: str, part: Part)
     if all(claims(spec) == claimed_in_main(spec) for spec in known):
         return part
     caller.ask_ahead(op, [*pool(), *ALL.values()], dtype)
-    if not any(map(claims, [*pool(), *ALL.values()])):
+    if not any(map(claims, [*pool(), *ALL.values(), *special()])):
         return part._replace(known=0)
     return _asked(caller, op, dtype, claims)
 
@@ -127,9 +127,10 @@ def _claims(caller: Caller, op: Op, dtype: str) -> Claims:
 
 
 def _asked(caller: Caller, op: Op, dtype: str, claims: Claims) -> Part:
-    """What is claimed of the pool and of the suite's own geometries."""
+    """What is claimed of the pool and of the suite's own geometries; if that is too little, of special ones too."""
     caller.ask_ahead(op, [*pool(), *ALL.values()], dtype)
-    return part_of(claims, list(ALL.values()))
+    found = part_of(claims, list(ALL.values()))
+    return found if found.known >= FEWEST else part_of(claims, [*ALL.values(), *special()])
 
 
 class Answer(NamedTuple):

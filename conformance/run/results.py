@@ -53,6 +53,11 @@ class CaseResult:
         """Check, op and dtype."""
         return CheckKey(self.case.check, self.case.op, self.case.dtype)
 
+    @property
+    def grade(self) -> Grade:
+        """Of what is wrong, if it failed; else what the check judges."""
+        return self.own_grade or grade_of(self.case.check)
+
     def forget(self) -> None:
         """Be as planned again; what the plan decided, without running it, stays."""
         if self.seconds:
@@ -113,8 +118,9 @@ class CheckResult:
 
     @property
     def grade(self) -> Grade:
-        """What the check judges."""
-        return grade_of(self.key.check_id)
+        """What the check judges; form, if nothing else is wrong in any of its cases."""
+        wrong = {case_result.grade for case_result in self.cases if case_result.status is Status.FAIL}
+        return Grade.FORM if wrong == {Grade.FORM} else grade_of(self.key.check_id)
 
     @property
     def status(self) -> Status:
@@ -191,7 +197,7 @@ class BackendResult:
         found: dict[Grade, set[Status]] = {grade: set() for grade in Grade}
         for case_result in self.cases:
             if not case_result.optional:
-                found[case_result.own_grade or grade_of(case_result.case.check)].add(case_result.status)
+                found[case_result.grade].add(case_result.status)
         for case_counts in self.counted:
             found[grade_of(case_counts.key.check_id)] |= {status for status, n in case_counts.counts.items() if n}
         return {grade: Status.worst(statuses) for grade, statuses in found.items() if statuses}
@@ -204,7 +210,7 @@ class BackendResult:
         said = {
             (one.case.op, one.case.dtype)
             for one in self.cases
-            if one.status in (Status.FAIL, Status.XFAIL) and grade_of(one.case.check) is Grade.VALUES
+            if one.status in (Status.FAIL, Status.XFAIL) and one.grade is Grade.VALUES
         }
         for one in self.cases:
             if one.status is Status.PASS and one.wrong_numbers and (one.case.op, one.case.dtype) not in said:
