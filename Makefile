@@ -27,12 +27,14 @@ report: install  ## check every backend, measure the quick set, write results/re
 	@$(BIN)/harness bench --shapes quick >/dev/null; code=$$?; [ $$code -eq 0 ] || [ $$code -eq 1 ] || exit $$code
 	@echo "the report is in:"; $(BIN)/harness report
 
-# Three processes for two cores, as some tests wait; a second thread of each BLAS would only spin beside them. Numba's
+# Three processes for two cores, as some tests wait; a second thread of each BLAS would only spin beside them, and so would
+# the threads of OpenMP between two calls, which took a sixth of all the time. Numba's
 # compiler does less here, which takes a third less time; what it makes so is kept apart from what people use. Hundreds of
 # processes import our packages, and three all tests: these are compiled once, on the core that mypy leaves free.
 test: install    ## lint, types and all tests but the CUDA kernels', in three processes
 	@$(MAKE) --no-print-directory -j 2 lint bytecode
-	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 NUMBA_OPT=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" \
+	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE NUMBA_OPT=1 \
+	  NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" \
 	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -k 'not ($(LEFT))'
 
 # Our own backends on hundreds of geometries, all but one: `make test-full` has the others.

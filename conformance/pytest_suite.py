@@ -70,7 +70,7 @@ class Suite:
         if not plan.planned and not plan.asks_optional:
             yield "nothing is left to run: the backend refuses every case"
         yield from plan.omissions()
-        yield from xfails.meaningless(result, self.known)
+        yield from xfails.meaningless(result, self.known, self.suite_run.options.selection)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions, OneCall
 from harness.calls.memory_layouts import representable
-from harness.contract.protocol import ArgumentError, Array, dtype_name, validate
+from harness.contract.protocol import ARGUMENTS, ArgumentError, Array, dtype_name, validate
 from harness.contract.status import Grade
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
@@ -68,6 +68,12 @@ def recorded(one: OneCall, outcome: CallResult) -> RecordedCall:
         a if a is None or only not in (None, n) else representable(a, layout) for n, a in enumerate(one.arrays)
     )
     return RecordedCall(one.op, one.spec, logical, outcome, one.conditions)
+
+
+def arranged_in_words(op: Op, conditions: Conditions) -> str:
+    """Which inputs lie otherwise than usual, and how: `crop inputs`, `crop w`."""
+    only = conditions.only
+    return f"{conditions.layout} {'inputs' if only is None else ARGUMENTS[op][only]}"
 
 
 def dtype_of(arrays: Arrays) -> str:

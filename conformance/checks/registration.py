@@ -25,9 +25,26 @@ class Variant:
 
     bias: bool = True
     layout: str = "C"
+    as_returned: bool = False  # the array that the backend hands out: without a bias, if it is we who would add it
 
 
 PLAINLY = (Variant(),)
+LITTLE = 20_000  # multiply-adds: such a geometry may be asked about in several ways
+
+
+def as_returned(op: Op) -> Iterable[Variant]:
+    """The variants of a check that looks at the array and its memory, and not at numbers alone."""
+    return (Variant(as_returned=True),)
+
+
+@dataclass(frozen=True, slots=True)
+class OfDomain:
+    """On which geometries of a backend's domain a check is asked besides its own, of an op in its main dtype."""
+
+    own: Iterable[ConvSpec] | Geometries
+    every: int  # each so many
+    without_images: bool = False  # of these, made of the others
+    most_work: float = float("inf")  # multiply-adds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +62,25 @@ class Check:
     grade: Grade
     optional: bool  # run only when asked for by name, and never part of the verdict
     standing: bool  # has geometries of its own; those of the others come with the higher tiers
+    of_domain: OfDomain | None = None
 
-    def cases(self, op: Op, dtype: str, specs: Iterable[ConvSpec] | None = None, seed: int = 0) -> list[Case]:
-        """The cases for one op and dtype, on the check's own geometries or on those given (that it fits)."""
+    def cases(
+        self, op: Op, dtype: str, specs: Iterable[ConvSpec] | None = None, seed: int = 0, *, takes_bias: bool = True
+    ) -> list[Case]:
+        """The cases for one op and dtype, on the check's own geometries or on those given (that it fits).
+
+        `takes_bias` is whether the backend's own conv2d does.
+        """
         chosen = self.specs(op) if specs is None else [s for s in specs if self.fits(op, s)]
         return [
-            Case(self.id, op, dtype, spec, bias=variant.bias, layout=variant.layout, seed=seed)
+            Case(self.id, op, dtype, spec, bias=_has_bias(variant, op, takes_bias), layout=variant.layout, seed=seed)
             for spec in chosen
             for variant in self.variants(op)
         ]
+
+
+def _has_bias(variant: Variant, op: Op, takes_bias: bool) -> bool:
+    return variant.bias and (takes_bias or op != "conv2d" or not variant.as_returned)
 
 
 # By id, in the order in which they are run and shown; several of one id judge different ops.
@@ -62,7 +89,7 @@ CHECKS: dict[str, list[Check]] = {}
 
 def asks(
     id: str,
-    specs: Iterable[ConvSpec] | Geometries,
+    specs: Iterable[ConvSpec] | Geometries | OfDomain,
     *,
     ops: Iterable[Op] = OPS,
     needs: Iterable[Op] = (),
@@ -75,7 +102,9 @@ def asks(
 
     Raises `ValueError` if the id is taken for one of the ops.
     """
-    own = None if callable(specs) else list(specs)
+    of_domain = specs if isinstance(specs, OfDomain) else None
+    given = specs.own if isinstance(specs, OfDomain) else specs
+    own = None if callable(given) else list(given)
 
     def register(question: Question) -> Question:
         judged = {op for check in CHECKS.get(id, []) for op in check.ops}
@@ -84,7 +113,7 @@ def asks(
         check = Check(
             id=id,
             ops=tuple(ops),
-            specs=specs if callable(specs) else lambda op: own or [],
+            specs=given if callable(given) else lambda op: own or [],
             run=question,
             needs=tuple(needs),
             kinds=kinds,
@@ -93,6 +122,7 @@ def asks(
             grade=grade or Grade.FORM,
             optional=grade is None,
             standing=own != [],
+            of_domain=of_domain,
         )
         CHECKS.setdefault(id, []).append(check)
         return question

@@ -28,7 +28,7 @@ def explain(failed: CaseResult, target: Target, libraries: Sequence[str] = ()) -
     """What can be said of the calls that the case made; nothing if none were kept. `libraries` are asked for a vote."""
     if not failed.calls:
         return Explanation()
-    text = standalone(failed.calls, str(failed.case), failed.detail, target, failed.numerics)
+    text = standalone(failed.calls, str(failed.case), failed.detail, target, failed.numerics, failed.takes_bias)
     for call in failed.calls:
         mask = where.wrong(call, failed.numerics)
         if mask is not None:

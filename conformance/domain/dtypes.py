@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
+
 from conformance.cases.specs import ALL, DISTINCT, some
+from conformance.domain.part import whole
 from harness.calls.caller import Caller
+from harness.contract.adapter import NOT_IMPLEMENTED
 from harness.contract.protocol import DTYPES
-from harness.geometry.spec import OPS, Op
+from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import data
 
 FLOATS = ("float32", "float64")  # of which every backend is asked
-_ASKED = (DISTINCT[0], *some("plain", "pad_symmetric", "one_pixel"))
 _NO_DTYPE = "complex64"
+_USUAL = (DISTINCT[0], *some("plain", "pad_symmetric", "one_pixel"))
+# What code for a single dtype may be written for: multiples of 8 to 128 channels and filters, usual kernels and images.
+_SPECIAL = (
+    "n1c8h8w8_f8kh3kw3_pt1pb1pl1pr1", "n8c16h4w4_f16kh3kw3_pt1pb1pl1pr1", "n1c32h6w6_f32kh3kw3", "n1c64h7w7_f64kh1kw1",
+    "n1c128h3w3_f128kh1kw1", "n1c16h9w9_f16kh3kw3_sh2sw2_pt1pb1pl1pr1", "n1c32h8w8_f32kh3kw3_pt1pb1pl1pr1_g32",
+    "n1c16h8w8_f16kh3kw3_pt2pb2pl2pr2_dh2dw2", "n1c1h28w28_f8kh5kw5", "n1c3h32w32_f8kh3kw3_pt1pb1pl1pr1",
+    "n1c8h14w14_f8kh5kw5_pt2pb2pl2pr2", "n32c8h4w4_f8kh1kw1",
+)  # fmt: skip
 
 
 def claimed_dtypes(caller: Caller) -> list[str]:
@@ -29,9 +41,31 @@ def claimed_dtypes(caller: Caller) -> list[str]:
 
 
 def claims(caller: Caller, dtype: str) -> bool:
-    """Whether any op is not refused in the dtype, of a few geometries."""
+    """Whether any op is not refused in the dtype, of some geometries that have little in common."""
+    return any(_claims_any(caller, op, _USUAL, dtype) for op in OPS) or any(
+        _claims_any(caller, op, _varied(), dtype) for op in OPS
+    )
+
+
+@cache
+def _varied() -> list[ConvSpec]:
+    return [*special(), *whole().choice.specs]
+
+
+@cache
+def special() -> list[ConvSpec]:
+    """Geometries that code for a single dtype, or for little else, is written for."""
+    return [ConvSpec.parse(text) for text in _SPECIAL]
+
+
+def _claims_any(caller: Caller, op: Op, specs: Iterable[ConvSpec], dtype: str) -> bool:
+    """Whether one of them is claimed. An op that is not there is asked for once."""
+    specs = list(specs)
     try:
-        return any(caller.unsupported(op, spec, dtype) is None for op in OPS for spec in _ASKED)
+        if caller.unsupported(op, specs[0], dtype) == NOT_IMPLEMENTED:
+            return False
+        caller.ask_ahead(op, specs, dtype)
+        return any(caller.unsupported(op, spec, dtype) is None for spec in specs)
     except (Exception, SystemExit):
         return False  # asked again for float32, where it counts
 

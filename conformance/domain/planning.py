@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
 from conformance.cases.case import Case
 from conformance.cases.selection import Selection, matches
 from conformance.cases.specs import ALL
-from conformance.checks.contract.form import EMPTY, EMPTY_BATCH
-from conformance.checks.contract.memory import CONTIGUOUS
-from conformance.checks.contract.nonfinite import NONFINITE
 from conformance.checks.registration import Check
-from conformance.checks.values_domain import DOMAIN, LITTLE
-from conformance.domain.dtypes import FLOATS
-from conformance.domain.part import Claims, Part, part_of, whole
+from conformance.checks.values_domain import DOMAIN
+from conformance.domain.dtypes import FLOATS, special
+from conformance.domain.part import FEWEST, Claims, Part, part_of, whole
 from conformance.domain.pool import pool
 from harness.calls.caller import Caller
 from harness.contract.adapter import NOT_IMPLEMENTED
@@ -25,9 +24,6 @@ from harness.oracle import data
 
 _OF_OTHER_DTYPES = 80  # the most telling ones
 _OF_A_CHECK = 3
-RAISED = "raised"  # what is told of an answer that never came begins with it
-_OF_EMPTY = 4  # chosen geometries one is asked without images
-_OF_LITTLE = 8  # chosen ones of little work one is asked with what is not finite, or for its form
 Parts = Mapping[Op, Mapping[str, Part]]
 
 
@@ -50,45 +46,53 @@ def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> Parts:
 def _most_claimed_first(caller: Caller, op: Op, dtypes: Sequence[str]) -> list[str]:
     """And where as much is, float32 or float64 first: numbers of few digits tell less."""
     everything = whole().specs
-    if len(dtypes) < 2 or refusal(caller, op, everything[0], dtypes[0]) == NOT_IMPLEMENTED:
+    if len(dtypes) < 2 or answer(caller, op, everything[0], dtypes[0]).reason == NOT_IMPLEMENTED:
         return list(dtypes)
 
     def refused(dtype: str) -> int:
         caller.ask_ahead(op, everything, dtype)
-        return sum(refusal(caller, op, spec, dtype) is not None for spec in everything)
+        return sum(not answer(caller, op, spec, dtype).claims for spec in everything)
 
     return sorted(dtypes, key=lambda dtype: (refused(dtype), dtype not in FLOATS))
 
 
 def cases(asked: Iterable[Check], found: Parts, caller: Caller, selection: Selection) -> Iterator[Case]:
-    """Every chosen geometry on its numbers, every fourth without images, three for each check that would have none."""
+    """Every chosen geometry on its numbers, some for a check that asks for them, three for one that would have none."""
     for op, by_dtype in found.items():
         for dtype, part in by_dtype.items():
             for check in asked:
                 if not check.optional and op in check.ops and np.dtype(dtype).kind in check.kinds:
                     is_asked_more = dtype == next(iter(by_dtype)) and op in caller.native
                     specs = _geometries(check, op, dtype, part, caller, is_asked_more)
-                    every = check.cases(op, dtype, specs, selection.seed)
+                    every = check.cases(op, dtype, specs, selection.seed, takes_bias=caller.takes_bias)
                     yield from (case for case in every if matches(selection.pattern, case))
 
 
-def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller, more: bool) -> list[ConvSpec]:
+def _geometries(check: Check, op: Op, dtype: str, part: Part, caller: Caller, more: bool) -> Sequence[ConvSpec]:
     """What is asked beyond the check's own geometries; `more` is for an op of its own, in its main dtype."""
     if check.id == DOMAIN:
         return part.specs
     if not check.standing:
         return []
-    claims, specs = _claims(caller, op, dtype), part.choice.specs
-    if check.id == EMPTY_BATCH:
+    further, claims = check.of_domain, _claims(caller, op, dtype)
+    if further and more:
+        fit = _fitting(check, op, dtype, part, claims)
+        found = [spec for spec in fit if spec.macs <= further.most_work][:: further.every]
+        if found:
+            return found
+    if any(map(claims, check.specs(op))):
+        return []
+    return list(islice(_fitting(check, op, dtype, part, claims), _OF_A_CHECK))
+
+
+def _fitting(check: Check, op: Op, dtype: str, part: Part, claims: Claims) -> Iterator[ConvSpec]:
+    """The chosen geometries that the check can judge, in whole numbers; made to have no images, if it asks for that."""
+    specs: Iterable[ConvSpec] = part.choice.specs
+    if check.of_domain and check.of_domain.without_images:
+        own = set(check.specs(op))
         twins = dict.fromkeys(replace(spec, batch=0) for spec in specs)
-        specs = [spec for spec in twins if spec not in EMPTY and claims(spec)]
-    fit = [spec for spec in specs if check.fits(op, spec) and data.can_be_exact(op, spec, dtype)]
-    further: list[ConvSpec] = []
-    if check.id == EMPTY_BATCH and more:
-        further = fit[::_OF_EMPTY]
-    if check.id in (NONFINITE, CONTIGUOUS) and more:
-        further = [spec for spec in fit if spec.macs <= LITTLE][::_OF_LITTLE]
-    return further or ([] if any(map(claims, check.specs(op))) else fit[:_OF_A_CHECK])
+        specs = (spec for spec in twins if spec not in own and claims(spec))
+    return (spec for spec in specs if check.fits(op, spec) and data.can_be_exact(op, spec, dtype))
 
 
 def _part(caller: Caller, op: Op, dtype: str, before: Mapping[str, Part]) -> Part | None:
@@ -97,7 +101,7 @@ def _part(caller: Caller, op: Op, dtype: str, before: Mapping[str, Part]) -> Par
     if before:
         return _of_further_dtype(caller, op, dtype, *next(iter(before.items()))).cut(_OF_OTHER_DTYPES)
     everything = whole().specs
-    if refusal(caller, op, everything[0], dtype) == NOT_IMPLEMENTED:
+    if answer(caller, op, everything[0], dtype).reason == NOT_IMPLEMENTED:
         return None
     caller.ask_ahead(op, everything, dtype)
     if all(map(claims, everything)):
@@ -113,24 +117,37 @@ def _of_further_dtype(caller: Caller, op: Op, dtype: str, main: str, part: Part)
     if all(claims(spec) == claimed_in_main(spec) for spec in known):
         return part
     caller.ask_ahead(op, [*pool(), *ALL.values()], dtype)
-    if not any(map(claims, [*pool(), *ALL.values()])):
+    if not any(map(claims, [*pool(), *ALL.values(), *special()])):
         return part._replace(known=0)
     return _asked(caller, op, dtype, claims)
 
 
 def _claims(caller: Caller, op: Op, dtype: str) -> Claims:
-    return lambda spec: refusal(caller, op, spec, dtype) is None
+    return lambda spec: answer(caller, op, spec, dtype).claims
 
 
 def _asked(caller: Caller, op: Op, dtype: str, claims: Claims) -> Part:
-    """What is claimed of the pool and of the suite's own geometries."""
+    """What is claimed of the pool and of the suite's own geometries; if that is too little, of special ones too."""
     caller.ask_ahead(op, [*pool(), *ALL.values()], dtype)
-    return part_of(claims, list(ALL.values()))
+    found = part_of(claims, list(ALL.values()))
+    return found if found.known >= FEWEST else part_of(claims, [*ALL.values(), *special()])
 
 
-def refusal(caller: Caller, op: Op, spec: ConvSpec, dtype: str) -> str | None:
-    """What the backend answers; one that raises is told of where it is planned."""
+class Answer(NamedTuple):
+    """Why a backend refuses a geometry, None if it does not; or that asking raised: told where it is planned."""
+
+    reason: str | None
+    raised: bool = False
+
+    @property
+    def claims(self) -> bool:
+        """Whether the backend says that it does the geometry."""
+        return self.reason is None and not self.raised
+
+
+def answer(caller: Caller, op: Op, spec: ConvSpec, dtype: str) -> Answer:
+    """What the backend answers, whatever becomes of asking."""
     try:
-        return caller.unsupported(op, spec, dtype)
-    except (Exception, SystemExit) as error:
-        return f"{RAISED} {type(error).__name__}"
+        return Answer(caller.unsupported(op, spec, dtype))
+    except (Exception, SystemExit):
+        return Answer(None, raised=True)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import pickle
 import time
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from conformance.cases.case import SelectionError
 from conformance.parallel import answering
 from conformance.parallel.answering import Broken, Tell, encodable
+from conformance.parallel.known import Heard, PartReport
 from conformance.reports import summary
 from conformance.run.suite_run import SuiteRun
 from harness.contract.targets import RegistryError, Target
@@ -43,7 +45,7 @@ class Step(Struct, frozen=True, tag_field="kind", tag=True):
 
 
 class Finished(Struct, frozen=True, tag_field="kind", tag=True):
-    """What is finished. `reports` is a pickled list of `BackendReport`: JSON cannot hold all that backends say."""
+    """What is finished. `reports` is a pickled list of `PartReport`: JSON cannot hold all that backends say."""
 
     reports: bytes
     interrupted: bool
@@ -84,13 +86,19 @@ def answer(work: Work, tell: Tell) -> Struct:
             steps = _Steps(tell)
             interrupted = suite_run.run_until_interrupted(steps.add)
             steps.tell()
-            return Finished(pickle.dumps(summary.reports(suite_run, work.libraries)), interrupted)
+            return Finished(pickle.dumps(_reports(suite_run, work.libraries)), interrupted)
     except (SelectionError, RegistryError) as error:
         return WrongCall(encodable(str(error)))
     except KeyboardInterrupt:
         return Finished(pickle.dumps([]), True)
     except Exception:
         return Broken.now()
+
+
+def _reports(suite_run: SuiteRun, libraries: Sequence[str]) -> list[PartReport]:
+    known = suite_run.options.known
+    heard = (Heard.of(backend.result, known) for backend in suite_run.backends)
+    return list(map(PartReport, summary.reports(suite_run, libraries), heard))
 
 
 if __name__ == "__main__":

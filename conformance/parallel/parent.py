@@ -17,8 +17,9 @@ from msgspec import Struct, structs
 
 from conformance.cases.case import SelectionError
 from conformance.cases.shard import Shard
-from conformance.parallel import child
+from conformance.parallel import child, known
 from conformance.parallel.answering import Broken
+from conformance.parallel.known import PartReport
 from conformance.parallel.waiting import wait
 from conformance.reports.merging import merge
 from conformance.run.records import BackendReport
@@ -51,7 +52,7 @@ Progress = Callable[[JobProgress], None]
 class _Answer(NamedTuple):
     """What one process found: a report a backend, or none if it was interrupted before it had a plan."""
 
-    reports: list[BackendReport]
+    reports: list[PartReport]
     interrupted: bool
 
 
@@ -78,14 +79,16 @@ def run(
     parts = [answer.reports for answer in answers if answer.reports]
     if not parts:  # interrupted before there was anything to report
         raise KeyboardInterrupt
-    whole = [_joined(same, jobs, shard) for same in zip(*parts, strict=True)]
+    whole = [_joined(same, jobs, shard, target) for target, *same in zip(targets, *parts, strict=True)]
     return whole, interrupted or any(answer.interrupted for answer in answers)
 
 
-def _joined(parts: Sequence[BackendReport], jobs: int, shard: Shard) -> BackendReport:
+def _joined(parts: Sequence[PartReport], jobs: int, shard: Shard, target: Target) -> BackendReport:
     """One report of those of one backend. Where the user interrupted a process before it had a plan, one is missing."""
-    whole = structs.replace(merge(parts), shard=shard.label)
+    whole = structs.replace(merge([part.report for part in parts]), shard=shard.label)
     missing = jobs - len(parts)
+    if not missing and shard.count == 1:  # all is here: a pattern that failed nowhere is one too many
+        whole = known.charged(whole, [part.heard for part in parts], target)
     if not missing or whole.verdict is Verdict.UNAVAILABLE:
         return whole
     cut = f"{missing} of {jobs} parts were interrupted before they began"

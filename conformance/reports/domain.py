@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from conformance.run.records import DomainReport
 from conformance.run.results import BackendResult
+from harness.contract.protocol import DTYPES
 from harness.contract.status import Status
-from harness.geometry.spec import Op
+from harness.geometry.spec import OPS, Op
 
 
 def report(result: BackendResult) -> DomainReport | None:
@@ -31,14 +32,26 @@ def _words(result: BackendResult, missing: list[Op]) -> str:
     for op, by_words in found.items():
         for words, dtypes in by_words.items():
             ops.setdefault(words, []).append(op if len(by_words) == 1 else f"{op} in {', '.join(dtypes)}")
-    alike = len(ops) == 1 and set(*ops.values()) >= {c.case.op for c in result.cases} - set(missing)
+    alike = len(ops) == 1 and set(*ops.values()) >= set(_ops(result)) - set(missing)
     said = list(ops) if alike else [f"{', '.join(named)}: {words}" for words, named in ops.items()]
-    every = dict.fromkeys(c.case.dtype for c in result.cases if c.status is not Status.UNSUPPORTED)
-    said.append(", ".join(every) or "no dtype")
+    done = {dtype for _, dtype in _done(result)}
+    said.append(", ".join(dtype for dtype in DTYPES if dtype in done) or "no dtype")
     return "; ".join([*said, *([f"nothing of {', '.join(missing)}"] if missing else [])])
 
 
 def _missing(result: BackendResult) -> list[Op]:
     """Ops of which every case was refused."""
-    done = {one.case.op for one in result.cases if one.status is not Status.UNSUPPORTED}
-    return [op for op in dict.fromkeys(one.case.op for one in result.cases) if op not in done]
+    done = {op for op, _ in _done(result)}
+    return [op for op in _ops(result) if op not in done]
+
+
+def _ops(result: BackendResult) -> list[Op]:
+    """Those that were asked for, in all parts of the run."""
+    asked = {one.case.op for one in result.cases}.union(op for op, _ in result.elsewhere.claimed)
+    return [op for op in OPS if op in asked]
+
+
+def _done(result: BackendResult) -> set[tuple[Op, str]]:
+    """Each op and dtype of which not every case was refused, in all parts of the run."""
+    here = {(one.case.op, one.case.dtype) for one in result.cases if one.status is not Status.UNSUPPORTED}
+    return here.union(key for key, specs in result.elsewhere.claimed.items() if specs)

@@ -13,7 +13,7 @@ import numpy as np
 from conformance.cases import full_size, grid
 from conformance.cases.case import RANDOM, Case, SelectionError
 from conformance.cases.selection import EVERYTHING, Selection, matches
-from conformance.cases.shard import WHOLE, Shard
+from conformance.cases.shard import Shard
 from conformance.cases.specs import DISTINCT
 from conformance.checks.registration import CHECKS, Check, check_of
 from conformance.domain import planning
@@ -42,14 +42,32 @@ def plan(caller: Caller, selection: Selection = EVERYTHING) -> BackendResult:
         result.parts = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
     chosen = list(_selected(caller, selection, found))
     chosen.sort(key=lambda case: not in_tier_0(case))  # stable: otherwise the order of the checks
-    of_parts = planning.cases(asked, found, caller, selection)
-    chosen += [case for case in of_parts if _in_shard(case, selection.shard)]
-    result.cases += [_case_result(caller, case) for case in chosen]
-    if not result.cases:
-        result.is_empty_part = _is_part_of_something(caller, selection)
-        if not result.is_empty_part and not _in_higher_tier(selection):
-            raise SelectionError(unselected.why(selection))
+    _take(caller, result, selection.shard, [*chosen, *planning.cases(asked, found, caller, selection)])
+    if not result.cases and not result.elsewhere.cases and not _in_higher_tier(selection):
+        raise SelectionError(unselected.why(selection))
+    result.is_empty_part = not result.cases and _others_have_cases(result, selection)
     return result
+
+
+def plan_known(caller: Caller, result: BackendResult, selection: Selection, ids: Iterable[str]) -> None:
+    """Add the cases of these ids that the plan has left out, as it asks less of a further dtype or of a lower tier.
+
+    What is known to fail is asked for like that, or nobody would hear that it has been mended. What is no case of
+    this selection or of no claimed dtype stays out.
+    """
+    there = {one.case for one in result.cases}.union(result.elsewhere.cases)
+    cases = [case for case in (_as_known_case(text, selection) for text in ids) if case and case not in there]
+    if cases:
+        dtypes = selection.dtypes or claimed_dtypes(caller)
+        _take(caller, result, selection.shard, [case for case in cases if case.dtype in dtypes])
+
+
+def _take(caller: Caller, result: BackendResult, shard: Shard, cases: Sequence[Case]) -> None:
+    """Plan those of this part of the run, and note those of the others."""
+    result.cases += [_case_result(caller, case) for case in cases if _in_shard(case, shard)]
+    for case in cases if shard.count > 1 else ():
+        if not _in_shard(case, shard):
+            result.elsewhere.add(case, lambda case: planning.answer(caller, case.op, case.spec, case.dtype).claims)
 
 
 def _is_ours_to_choose(selection: Selection) -> bool:
@@ -98,11 +116,10 @@ def plan_full_size(caller: Caller, result: BackendResult, selection: Selection) 
         result.cases.append(_case_result(caller, case))
 
 
-def _is_part_of_something(caller: Caller, selection: Selection) -> bool:
-    """Whether other parts have cases, where this one has none, as there are more parts than cases."""
-    if _in_higher_tier(selection):
-        return selection.shard.index > 1  # the first has all layers of full size
-    return selection.shard.count > 1 and bool(plan(caller, replace(selection, shard=WHOLE)).cases)
+def _others_have_cases(result: BackendResult, selection: Selection) -> bool:
+    """Whether other parts do, where this one has none, as there are more parts than cases."""
+    in_higher_tier = _in_higher_tier(selection) and selection.shard.index > 1  # the first has all layers of full size
+    return bool(result.elsewhere.cases) or in_higher_tier
 
 
 def in_tier_0(case: Case) -> bool:
@@ -119,7 +136,7 @@ def _main_dtype(caller: Caller, parts: Iterable[tuple[Op, str]]) -> str:
 def _selected(caller: Caller, selection: Selection, found: Parts) -> Iterable[Case]:
     exact_id = _as_case(selection.pattern)
     if exact_id is not None:
-        return [exact_id] if selection.agrees(exact_id) and _in_shard(exact_id, selection.shard) else []
+        return [exact_id] if selection.agrees(exact_id) else []
     return (case for case in _standing_cases(caller, selection, found) if matches(selection.pattern, case))
 
 
@@ -135,21 +152,23 @@ def _standing_cases(caller: Caller, selection: Selection, found: Parts) -> Itera
                 continue
             for dtype in dtypes:
                 if np.dtype(dtype).kind in registered.kinds:
-                    cases = registered.cases(op, dtype, selection.specs or None, selection.seed)
+                    cases = registered.cases(
+                        op, dtype, selection.specs or None, selection.seed, takes_bias=caller.takes_bias
+                    )
                     if not selection.specs:
                         cases = [case for case in cases if data.can_be_exact(op, case.spec, dtype)]
                     for case in cases if main.get(op, dtype) == dtype else _fewer(cases, caller):
-                        if _in_tier(case, selection.tier) and _in_shard(case, selection.shard):
+                        if _in_tier(case, selection.tier):
                             yield case
 
 
 def _fewer(cases: Sequence[Case], caller: Caller) -> list[Case]:
     """For a further dtype: tier 0, a fourth of what is claimed (of a single one, none), and where asking raises."""
-    answers = [planning.refusal(caller, one.op, one.spec, one.dtype) for one in cases]
-    claimed = [one for one, reason in zip(cases, answers, strict=True) if reason is None]
+    answers = [planning.answer(caller, one.op, one.spec, one.dtype) for one in cases]
+    claimed = [one for one, answer in zip(cases, answers, strict=True) if answer.claims]
     # the second and the seventh of eight, as variants alternate
     chosen = {one for number, one in enumerate(claimed or cases) if number % 8 in (1, 6)}
-    chosen |= {one for one, reason in zip(cases, answers, strict=True) if (reason or "").startswith(planning.RAISED)}
+    chosen |= {one for one, answer in zip(cases, answers, strict=True) if answer.raised}
     return [case for case in cases if case in chosen or in_tier_0(case)]
 
 
@@ -186,10 +205,27 @@ def _as_case(text: str) -> Case | None:
         return None
     if case.check not in CHECKS:
         return None
-    registered = check_of(case)
-    if not registered.fits(case.op, case.spec) or np.dtype(case.dtype).kind not in registered.kinds:
+    if not _fits(check_of(case), case):
         raise SelectionError(f"check {case.check!r} cannot judge this geometry and dtype: {case}")
     return case
+
+
+def _fits(registered: Check, case: Case) -> bool:
+    return registered.fits(case.op, case.spec) and np.dtype(case.dtype).kind in registered.kinds
+
+
+def _as_known_case(text: str, selection: Selection) -> Case | None:
+    """The case of a full id that a check of this selection judges."""
+    try:
+        case = Case.parse(text)
+        registered = check_of(case) if case.check in CHECKS else None
+    except ValueError:
+        return None
+    if registered is None or not _fits(registered, case) or not may_have_cases(case.check, selection):
+        return None
+    unnamed = registered.optional and not selection.names(registered.id)
+    is_selected = selection.agrees(case) and matches(selection.pattern, case) and _in_tier(case, selection.tier)
+    return case if is_selected and not unnamed else None
 
 
 def _case_result(caller: Caller, case: Case) -> CaseResult:

@@ -11,6 +11,7 @@ from conformance.cases.case import Case
 from conformance.cases.specs import DISTINCT
 from conformance.checks.outcomes import RecordedCall
 from conformance.checks.registration import grade_of
+from conformance.domain.elsewhere import Elsewhere
 from conformance.domain.part import FEWEST, Part
 from harness.contract.protocol import Numerics
 from harness.contract.status import Grade, Status, Verdict
@@ -45,11 +46,17 @@ class CaseResult:
     used: float | None = None  # share of the error allowance
     calls: list[RecordedCall] = field(default_factory=list)  # kept for the first failures of a check, op and dtype
     numerics: Numerics = "gemm"  # of the backend: the algorithm class that its error bound is for
+    takes_bias: bool = True  # whether the backend's own conv2d does
 
     @property
     def key(self) -> CheckKey:
         """Check, op and dtype."""
         return CheckKey(self.case.check, self.case.op, self.case.dtype)
+
+    @property
+    def grade(self) -> Grade:
+        """Of what is wrong, if it failed; else what the check judges."""
+        return self.own_grade or grade_of(self.case.check)
 
     def forget(self) -> None:
         """Be as planned again; what the plan decided, without running it, stays."""
@@ -111,8 +118,9 @@ class CheckResult:
 
     @property
     def grade(self) -> Grade:
-        """What the check judges."""
-        return grade_of(self.key.check_id)
+        """What the check judges; form, if nothing else is wrong in any of its cases."""
+        wrong = {case_result.grade for case_result in self.cases if case_result.status is Status.FAIL}
+        return Grade.FORM if wrong == {Grade.FORM} else grade_of(self.key.check_id)
 
     @property
     def status(self) -> Status:
@@ -153,6 +161,7 @@ class BackendResult:
     stale: list[str] = field(default_factory=list)  # known failures that match nothing
     notes: list[str] = field(default_factory=list)  # what is not part of the plan on this machine, and why
     parts: dict[tuple[Op, str], Part] = field(default_factory=dict)  # of ops that are not done as a whole
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)  # what the other parts of the run have
     is_empty_part: bool = False  # of more parts than there are cases: what it lacks, others have
 
     @property
@@ -188,7 +197,7 @@ class BackendResult:
         found: dict[Grade, set[Status]] = {grade: set() for grade in Grade}
         for case_result in self.cases:
             if not case_result.optional:
-                found[case_result.own_grade or grade_of(case_result.case.check)].add(case_result.status)
+                found[case_result.grade].add(case_result.status)
         for case_counts in self.counted:
             found[grade_of(case_counts.key.check_id)] |= {status for status, n in case_counts.counts.items() if n}
         return {grade: Status.worst(statuses) for grade, statuses in found.items() if statuses}
@@ -201,7 +210,7 @@ class BackendResult:
         said = {
             (one.case.op, one.case.dtype)
             for one in self.cases
-            if one.status in (Status.FAIL, Status.XFAIL) and grade_of(one.case.check) is Grade.VALUES
+            if one.status in (Status.FAIL, Status.XFAIL) and one.grade is Grade.VALUES
         }
         for one in self.cases:
             if one.status is Status.PASS and one.wrong_numbers and (one.case.op, one.case.dtype) not in said:
@@ -225,17 +234,23 @@ class BackendResult:
             return Verdict.FAIL
         if counts[Status.FAIL]:
             return Verdict.DEVIATES
-        nothing = not self.planned and not self.asks_optional and not self.is_empty_part
+        others = self.is_empty_part or any(self.elsewhere.claimed.values())
+        nothing = not self.planned and not self.asks_optional and not others
         short = counts[Status.NOT_RUN] or counts[Status.MISTRUSTED] or nothing or self.stale
         return Verdict.INCOMPLETE if short or self.omissions() else Verdict.PASS
 
     def omissions(self) -> list[str]:
-        """What a pass needs and this run lacks; a plan that the user narrowed is judged by itself."""
+        """What a pass needs and this run lacks; a plan that the user narrowed is judged by itself.
+
+        What another part of the run has counts as judged: where it is not, that part says so.
+        """
         if self.narrowed:
             return []
         ran = (Status.PASS, Status.FAIL, Status.XFAIL, Status.XPASS)
-        telling = {(c.case.op, c.case.dtype) for c in self.cases if c.case.spec in DISTINCT and c.status in ran}
         seen: dict[tuple[Op, str], set[ConvSpec]] = defaultdict(set)
+        for key, specs in self.elsewhere.claimed.items():
+            if specs:
+                seen[key] |= specs
         for one in self.cases:
             if one.status is not Status.UNSUPPORTED:
                 seen[one.case.op, one.case.dtype] |= {one.case.spec} if one.status in ran else set()
@@ -251,7 +266,7 @@ class BackendResult:
         return narrow + [
             f"{op} in {dtype} was judged on {_geometries(len(specs))}, {FEWEST} are needed"
             for (op, dtype), specs in sorted(seen.items())
-            if (op, dtype) not in telling and len(specs) < FEWEST
+            if len(specs) < FEWEST and not specs.intersection(DISTINCT)
         ]
 
     @property

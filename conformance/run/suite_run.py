@@ -16,7 +16,7 @@ from conformance.cases.case import RANDOM
 from conformance.cases.selection import EVERYTHING, Selection
 from conformance.checks.registration import check_of
 from conformance.run import engine, grid_run, xfails
-from conformance.run.plan import FULL_SIZE, plan, plan_higher_tiers
+from conformance.run.plan import FULL_SIZE, plan, plan_higher_tiers, plan_known
 from conformance.run.results import BackendResult, CheckKey, CheckResult
 from harness.calls.caller import Caller
 from harness.calls.in_child import MEMORY, InChild, Program
@@ -116,6 +116,7 @@ class SuiteRun:
         result = plan(caller, self.options.selection)
         self.backends.append(BackendRun(target, result, caller))
         plan_higher_tiers(caller, result, self.options.selection)
+        plan_known(caller, result, self.options.selection, [one.pattern for one in self.options.known if one.is_exact])
         xfails.mark(result, self.options.known)
         self._planning += time.monotonic() - start
 
@@ -128,7 +129,7 @@ class SuiteRun:
             stage(max(end - time.monotonic(), 0) / (len(stages) - number))
         for _, result in ready:
             result.charge_numbers()
-            xfails.settle(result, self.options.known)
+            xfails.settle(result, self.options.known, self.options.selection)
 
     def run_until_interrupted(self, progress: Progress) -> bool:
         """The same, and whether the user interrupted: what is finished is kept, and the rest is told."""

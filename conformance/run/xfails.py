@@ -13,8 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.cases.selection import matches
+from conformance.cases.selection import EVERYTHING, Selection, matches
+from conformance.checks.registration import CHECKS
+from conformance.run import versions
 from conformance.run.results import BackendResult, CaseResult
+from conformance.run.unselected import tier_of
 from harness.contract.status import Status
 
 
@@ -37,6 +40,10 @@ class KnownFailure:
     def is_exact(self) -> bool:
         """Whether it names one case."""
         return not any(c in self.pattern for c in "*?[") and self.pattern.count("/") >= 3
+
+    def may_name(self, check_id: str) -> bool:
+        """Whether it may mean cases of the check."""
+        return fnmatch.fnmatchcase(check_id, self.pattern.split("/")[0])
 
 
 def read(path: Path) -> list[KnownFailure]:
@@ -75,16 +82,20 @@ def settle_counted(result: BackendResult, known: Sequence[KnownFailure]) -> None
             case_counts.counts[Status.XFAIL] += case_counts.counts.pop(Status.FAIL, 0)
 
 
-def settle(result: BackendResult, known: Sequence[KnownFailure]) -> None:
-    """After the run: failures found by search or grid that are known, globs that failed somewhere, stale lines."""
+def settle(result: BackendResult, known: Sequence[KnownFailure], selection: Selection = EVERYTHING) -> None:
+    """After the run: failures found by search or grid that are known, globs that failed somewhere, stale lines.
+
+    A glob that has cases in other parts of the run may fail there; `parallel.known` hears of all parts.
+    """
     settle_counted(result, known)
     for one in known:
         every = [case_result for case_result in result.cases if matches(one.pattern, case_result.case)]
         kept = [c for case_counts in result.counted for c in case_counts.kept if matches(one.pattern, c.case)]
-        if not every and not kept:
-            if not result.narrowed:
+        elsewhere = any(matches(one.pattern, case) for case in result.elsewhere.cases)
+        if not every and not kept and not elsewhere:
+            if _has_to_match(one, result, selection):
                 result.stale.append(f"{one} matches no case")
-        elif not one.is_exact and any(case_result.status is Status.XFAIL for case_result in every + kept):
+        elif not one.is_exact and (elsewhere or any(found.status is Status.XFAIL for found in every + kept)):
             for case_result in every:
                 if case_result.status is Status.XPASS:
                     case_result.status = Status.PASS
@@ -93,14 +104,36 @@ def settle(result: BackendResult, known: Sequence[KnownFailure]) -> None:
             case_result.detail = passed_after_all(case_result)
 
 
-def meaningless(result: BackendResult, known: Sequence[KnownFailure]) -> Iterator[str]:
+def _has_to_match(one: KnownFailure, result: BackendResult, selection: Selection) -> bool:
+    """Whether this run alone knows that there is no such case.
+
+    It does not where the plan was narrowed, for a check of a higher tier, a newer suite or an optional one, and in a
+    part of a run for what grid and search may find in another.
+    """
+    if result.narrowed or (selection.shard.count > 1 and _may_be_counted(one, result)):
+        return False
+    named = [check for several in CHECKS.values() for check in several if one.may_name(check.id)]
+    return not any(
+        tier_of(check) > selection.tier or check.optional or not versions.in_suite(check.id, selection.suite)
+        for check in named
+    )
+
+
+def _may_be_counted(one: KnownFailure, result: BackendResult) -> bool:
+    """Whether it means cases that are known only once they have failed."""
+    return any(one.may_name(case_counts.key.check_id) for case_counts in result.counted)
+
+
+def meaningless(
+    result: BackendResult, known: Sequence[KnownFailure], selection: Selection = EVERYTHING
+) -> Iterator[str]:
     """Known failures that match nothing or never fail, as sentences; those with cases that did not run are left out."""
     for one in known:
-        if any(fnmatch.fnmatchcase(c.key.check_id, one.pattern.split("/")[0]) for c in result.counted):
-            continue  # means cases that are known only once they have failed
+        if _may_be_counted(one, result):
+            continue
         cases = [case_result for case_result in result.cases if matches(one.pattern, case_result.case)]
         ran = {case_result.status for case_result in cases} - {Status.UNSUPPORTED}
-        if not cases and not result.narrowed:
+        if not cases and _has_to_match(one, result, selection):
             yield f"{one} matches no case"
         elif ran and not one.is_exact and ran <= {Status.PASS, Status.XPASS}:
             yield f"{one} passes in every case: remove the line"

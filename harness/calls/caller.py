@@ -73,6 +73,7 @@ class Caller(Protocol):
     name: str
     numerics: Numerics
     subnormals: Subnormals
+    takes_bias: bool  # whether its own conv2d does: otherwise we add it
     native: list[Op]  # the ops that it has itself: the others are derived, or not there
     pace: Pace
 

@@ -89,6 +89,7 @@ class Opened(Struct, frozen=True, tag_field="kind", tag=True):
     name: str
     numerics: Numerics
     subnormals: Subnormals
+    takes_bias: bool
     info: dict[str, str]
     native: list[Op]
 
@@ -164,7 +165,9 @@ class Child:
         backend = registry.load(message.target)
         self._backend = InProcess(backend)
         self._room = memory.Room(message.memory)
-        return Opened(backend.name, backend.numerics, backend.subnormals, backend.info, sorted(backend.native))
+        return Opened(
+            backend.name, backend.numerics, backend.subnormals, backend.takes_bias, backend.info, sorted(backend.native)
+        )
 
     def _results(self, results: list[CallResult]) -> Answers:
         """As facts and arrays; what ran out of memory says how much there was."""

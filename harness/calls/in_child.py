@@ -71,6 +71,7 @@ class InChild:
         self.name: str = opened.name
         self.numerics: Numerics = opened.numerics
         self.subnormals: Subnormals = opened.subnormals
+        self.takes_bias: bool = opened.takes_bias
         self.info: dict[str, str] = opened.info
         self.native: list[Op] = opened.native
 

@@ -30,7 +30,7 @@ class InProcess:
 
     def __init__(self, backend: CompleteBackend) -> None:
         self.backend, self.name, self.native = backend, backend.name, sorted(backend.native)
-        self.numerics, self.subnormals = backend.numerics, backend.subnormals
+        self.numerics, self.subnormals, self.takes_bias = backend.numerics, backend.subnormals, backend.takes_bias
         self._earlier: deque[tuple[Any, bytes]] = deque(maxlen=_KEPT)
         self._given: list[Array | None] = []  # of the call before
         self.pace = Pace()

@@ -58,12 +58,14 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     derived = lowering.derive(getattr(candidate, "im2col", _missing), getattr(candidate, "col2im", _missing))
     ops: dict[Op, Callable[..., Any]] = {op: derived[op] for op in lowering.derivable(native)}
     ops |= {op: getattr(candidate, op) for op in native}
-    if "conv2d" in native and getattr(candidate, "bias", True) is False:
+    takes_bias = _takes_bias(candidate, target) or "conv2d" not in native
+    if not takes_bias:
         ops["conv2d"] = lowering.with_bias(ops["conv2d"])
     numerics: Numerics = _one_of(get_args(Numerics), candidate, "numerics", "gemm", target)
     subnormals: Subnormals = _one_of(get_args(Subnormals), candidate, "subnormals", "kept", target)
     return CompleteBackend(
         name=name, target=target, native=native, ops=ops, numerics=numerics, subnormals=subnormals,
+        takes_bias=takes_bias,
         unsupported=_refusals(getattr(candidate, "unsupported", _only_floats), native),
         from_numpy=getattr(candidate, "from_numpy", _identity), to_numpy=getattr(candidate, "to_numpy", _identity),
         synchronize=getattr(candidate, "synchronize", _done), seconds=getattr(candidate, "seconds", None),
@@ -91,6 +93,13 @@ def _one_of(allowed: tuple[str, ...], candidate: Any, member: str, usual: str, t
     value = getattr(candidate, member, usual)
     if value not in allowed:
         raise AdapterError(f"{target}: {member} must be one of {', '.join(allowed)}, got {value!r}")
+    return value
+
+
+def _takes_bias(candidate: Any, target: str) -> bool:
+    value = getattr(candidate, "bias", True)
+    if not isinstance(value, bool):
+        raise AdapterError(f"{target}: bias must be True, or False if conv2d takes none, got {value!r}")
     return value
 
 

@@ -95,6 +95,7 @@ class CompleteBackend:
     synchronize: Callable[[Any], None] = field(repr=False)
     numerics: Numerics = "gemm"
     subnormals: Subnormals = "kept"
+    takes_bias: bool = True  # whether the implementation's own conv2d does
     info: dict[str, str] = field(default_factory=dict)
     seconds: Callable[[Callable[[], Any]], float] | None = field(default=None, repr=False)
     ceilings: Callable[[], dict[str, Any]] | None = field(default=None, repr=False)

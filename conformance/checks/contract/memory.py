@@ -10,12 +10,11 @@ from __future__ import annotations
 from conformance.cases.case import Case
 from conformance.cases.data import case_data
 from conformance.cases.specs import DISTINCT, some
-from conformance.checks.outcomes import Failed, Refused, require_ended, require_form
-from conformance.checks.registration import Variant, asks
+from conformance.checks.outcomes import Failed, Refused, arranged_in_words, require_ended, require_form
+from conformance.checks.registration import LITTLE, OfDomain, Variant, as_returned, asks
 from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import Conditions, OneCall
 from harness.calls.memory_layouts import GUARDED, MEMORY_LAYOUTS
-from harness.contract.protocol import ARGUMENTS
 from harness.contract.status import Grade
 from harness.geometry.spec import Op
 from harness.oracle import by_taps
@@ -27,10 +26,9 @@ _RESULTS = 10  # one after the other: some hand out a few buffers in turn
 _USUAL = [*DISTINCT[:2], *some("pointwise", "pad_bottom_right")]
 
 
-CONTIGUOUS = "contract.contiguous"
-
-
-@asks(CONTIGUOUS, _USUAL, grade=Grade.FORM)
+@asks(
+    "contract.contiguous", OfDomain(_USUAL, every=8, most_work=LITTLE), variants=as_returned, grade=Grade.FORM,
+)  # fmt: skip
 def contiguous(subject: BackendUnderTest, case: Case) -> None:
     """C-contiguous."""
     outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
@@ -38,14 +36,17 @@ def contiguous(subject: BackendUnderTest, case: Case) -> None:
         raise Failed(f"{case.op} returned strides {outcome.strides} for shape {outcome.shape}, not C-contiguous")
 
 
-@asks("contract.writeable", _USUAL, grade=Grade.FORM)
+@asks("contract.writeable", _USUAL, variants=as_returned, grade=Grade.FORM)
 def writeable(subject: BackendUnderTest, case: Case) -> None:
     """Writeable."""
     if not subject.observe(case.op, case.spec, *case_data.exact_inputs(case)).writeable:
         raise Failed(f"{case.op} returned a read-only array")
 
 
-@asks("contract.inputs_untouched", [*DISTINCT[:2], *some("pad_symmetric", "pointwise")], grade=Grade.SAFETY)
+@asks(
+    "contract.inputs_untouched", [*DISTINCT[:2], *some("pad_symmetric", "pointwise")], variants=as_returned,
+    grade=Grade.SAFETY,
+)  # fmt: skip
 def inputs_untouched(subject: BackendUnderTest, case: Case) -> None:
     """Bytes, shape, strides and flags of every input are what they were."""
     outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
@@ -53,7 +54,7 @@ def inputs_untouched(subject: BackendUnderTest, case: Case) -> None:
         raise Failed(f"{case.op} changed {', '.join(outcome.changed)}")
 
 
-@asks("contract.no_alias_input", _VIEWS, grade=Grade.SAFETY)
+@asks("contract.no_alias_input", _VIEWS, variants=as_returned, grade=Grade.SAFETY)
 def no_alias_input(subject: BackendUnderTest, case: Case) -> None:
     """Fresh memory: none of it belongs to an input."""
     outcome = subject.observe(case.op, case.spec, *case_data.exact_inputs(case))
@@ -62,7 +63,7 @@ def no_alias_input(subject: BackendUnderTest, case: Case) -> None:
         raise Failed(f"{case.op} returned memory of {', '.join(inputs)}")
 
 
-@asks("contract.no_alias_previous", _VIEWS, grade=Grade.SAFETY)
+@asks("contract.no_alias_previous", _VIEWS, variants=as_returned, grade=Grade.SAFETY)
 def no_alias_previous(subject: BackendUnderTest, case: Case) -> None:
     """Fresh memory: not that of one of the eight results before, which further calls leave as they were."""
     arrays = case_data.exact_inputs(case)
@@ -80,6 +81,7 @@ def no_alias_previous(subject: BackendUnderTest, case: Case) -> None:
 @asks(
     "contract.uninitialised",
     [*DISTINCT, *some("stride_beyond_kernel", "pad_wider_than_image", "same_stride2")],
+    variants=as_returned,
     grade=Grade.SAFETY,
 )
 def uninitialised(subject: BackendUnderTest, case: Case) -> None:
@@ -109,8 +111,7 @@ def strided(subject: BackendUnderTest, case: Case) -> None:
     """
     calls, refused = _in_layout(case), ""
     for one, outcome in zip(calls, subject.outcomes(calls), strict=False):
-        only = one.conditions.only
-        where = f"{case.layout} inputs" if only is None else f"{case.layout} {ARGUMENTS[case.op][only]}"
+        where = arranged_in_words(case.op, one.conditions)
         if outcome.error and not outcome.died:
             refused = refused or f"{where}: raised {outcome.error}"
             continue

@@ -11,7 +11,7 @@ from conformance.cases.case import Case
 from conformance.cases.data import case_data
 from conformance.cases.specs import DISTINCT, some
 from conformance.checks.outcomes import Failed, Refused
-from conformance.checks.registration import asks
+from conformance.checks.registration import LITTLE, OfDomain, asks
 from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import OneCall
 from harness.contract.protocol import Array
@@ -23,7 +23,6 @@ from harness.oracle.comparing import mismatch, mixes
 # Weights and slopes are tested only where no window touches padding: there 0 * NaN of explicit columns cannot arise.
 # Gradients only without stride: some put zeros between the slopes, and 0 * NaN is NaN.
 _INTERIOR = some("plain", "grouped")
-NONFINITE = "contract.nonfinite"
 _PADDED: tuple[Op, ...] = ("im2col", "col2im", "conv2d")
 _NOT_FINITE = (np.nan, np.inf, -np.inf)
 
@@ -37,7 +36,10 @@ def _judges_nonfinite(op: Op, spec: ConvSpec) -> bool:
     return spec.batch > 0 and (op in (*_PADDED, "conv2d_bias_grad") or (dense and not any(spec.padding)))
 
 
-@asks(NONFINITE, _nonfinite_specs, kinds="f", grade=Grade.FORM, fits=_judges_nonfinite)
+@asks(
+    "contract.nonfinite", OfDomain(_nonfinite_specs, every=8, most_work=LITTLE), kinds="f", grade=Grade.FORM,
+    fits=_judges_nonfinite,
+)  # fmt: skip
 def nonfinite(subject: BackendUnderTest, case: Case) -> None:
     """A NaN or Inf in one element reaches exactly the results that read it, and changes no other.
 

@@ -75,11 +75,10 @@ _DERIVED: dict[Op, tuple[str, str]] = {
 }
 
 
-# For a backend whose conv2d takes none.
-_NO_BIAS = (
-    'without = getattr(b, "bias", True) is False and conv2d; conv2d = conv2d if not without else '
-    "lambda x, w, k, s: without(x, w, None, s) + (0 if k is None else k.reshape(1, -1, 1, 1))"
-)
+# Of a backend whose own conv2d takes none.
+_NO_BIAS = [
+    "conv2d = lambda x, w, k, s: b.conv2d(x, w, None, s) + (0 if k is None else k.reshape(1, -1, 1, 1))  # bias = False"
+]
 
 
 _HAS_AN_OP = "(hasattr(b, 'im2col') or hasattr(b, 'conv2d'))"
@@ -123,15 +122,16 @@ def loading(target: Target) -> list[str]:
     ]
 
 
-def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool, no_bias: bool = True) -> list[str]:
+def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool, takes_bias: bool = True) -> list[str]:
     """Everything up to the calls: imports, backend, geometries, data; `joined` puts all arrays on one line.
 
-    `no_bias` has the line for a backend whose conv2d takes none, where a call has one.
+    Where the backend's own conv2d takes no bias and a call has one, we add it, as `harness.contract.lowering` does.
     """
     specs, arrays = list(dict.fromkeys(call.spec for call in calls)), ArrayTable(calls)
     ops, layouts = dict.fromkeys(call.op for call in calls), dict.fromkeys(call.conditions.layout for call in calls)
     one_alone = any(call.conditions.only is not None for call in calls)
     in_place = any(call.conditions.in_place for call in calls)
+    takes_bias = takes_bias or not any(c.op == "conv2d" and c.arrays[-1] is not None for c in calls)
     function = {op: op if op in _DERIVED else f"b.{op}" for op in ops}
     rows = [
         f"({function[call.op]}, s[{specs.index(call.spec)}], {_memory(call.conditions)}, "
@@ -144,8 +144,7 @@ def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool, no_
         'own, out = (getattr(b, name, lambda a: a) for name in ("from_numpy", "to_numpy"))',
         *_geometries(specs),
         *arrays.lines(joined),
-        *(line for op in ops if op in _DERIVED for line in _derived(op)),
-        *([_NO_BIAS] if no_bias and any(c.op == "conv2d" and c.arrays[-1] is not None for c in calls) else []),
+        *(line for op in ops if op in _DERIVED for line in _derived(op, takes_bias)),
         *(_layout(name) for name in layouts if name != "C"),
         *([_ONE_ALONE] if one_alone else []),
         *([_IN_PLACE] if in_place else []),
@@ -153,8 +152,10 @@ def setting(calls: Sequence[RecordedCall], loading: list[str], joined: bool, no_
     ]
 
 
-def _derived(op: Op) -> list[str]:
+def _derived(op: Op, takes_bias: bool = True) -> list[str]:
     """The backend's own, or what follows from the two that it must have."""
+    if op == "conv2d" and not takes_bias:
+        return _NO_BIAS
     begin, end = _DERIVED[op]
     return [f'{op} = getattr(b, "{op}", {begin}', f"    {end})"]
 

@@ -19,7 +19,12 @@ _MOST_BYTES = 4_000_000
 
 
 def standalone(
-    calls: Sequence[RecordedCall], case_id: str, text: str, target: Target, numerics: Numerics = "gemm"
+    calls: Sequence[RecordedCall],
+    case_id: str,
+    text: str,
+    target: Target,
+    numerics: Numerics = "gemm",
+    takes_bias: bool = True,
 ) -> str:
     """The script, or "" where the calls show no fault that a script could repeat.
 
@@ -31,9 +36,9 @@ def standalone(
     title = [f"# {' '.join(part.split())}"[:_MOST_CHARACTERS] for part in (case_id, text)]
     threads = next((call.conditions.threads for call in reversed(calls) if call.conditions.threads), 0)
     for made, proof in proofs(calls, case_id, numerics):
-        every = itertools.product((True, False), (False, True), (conditions(threads), conditions(threads)[:-1]))
-        for no_bias, joined, first in every:
-            lines = [*title, *first, *setting(made, backend, joined, no_bias), *proof.making, *proof.holding]
+        every = itertools.product((False, True), (conditions(threads), conditions(threads)[:-1]))
+        for joined, first in every:
+            lines = [*title, *first, *setting(made, backend, joined, takes_bias), *proof.making, *proof.holding]
             if len(lines) <= _MOST_LINES and sum(map(len, lines)) <= _MOST_BYTES:
                 return "\n".join(lines) + "\n"
     return ""

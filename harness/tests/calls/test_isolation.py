@@ -23,7 +23,7 @@ _SPEC = ConvSpec.parse("n2c3h6w7_f4kh3kw2")
 _BREAK = {
     "segfaults": "import ctypes; ctypes.string_at(0)",
     "sleeps": "import time; time.sleep(600)",
-    "hoards": "hold = []\n        while True: hold.append(np.ones(10**7))",
+    "hoards": "hold = []\n        while True: hold.append(np.zeros(10**7))",
     "exits": "import os; os._exit(0)",
 }
 _SAID = {
@@ -141,7 +141,7 @@ def test_fresh_memory_is_no_zeros_in_the_child(write: Write) -> None:
 
 def test_a_backend_that_ran_out_of_memory_is_a_new_child_next_time(write: Write) -> None:
     """What it hoards would fail the next call too, for no fault of its own."""
-    source = "hold = []\n" + broken("hold.append(np.ones(150_000_000))", "spec.batch == 2")
+    source = "hold = []\n" + broken("hold.append(np.zeros(150_000_000))", "spec.batch == 2")
     backend = InChild(resolve(str(write("mine.py", source))), memory=2 * 10**9)
     arrays = data.exact("im2col", _SPEC, "float32", "x")
     hoarding = ConvSpec.parse("n2c1h3w3_f1kh2kw2")

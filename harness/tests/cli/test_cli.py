@@ -29,19 +29,20 @@ _OWN_UNAVAILABLE = "class BackendUnavailable(Exception):\n    pass\n\n\nraise Ba
 
 
 def test_a_right_plugin_passes_for_every_op(write: Write, tmp_path: Path) -> None:
+    """In tier 0; that of the README is asked everything."""
     write("good.py", GOOD)
-    done = harness(tmp_path, "check", "./good.py", "--dtype", "float32", "--json", "out.json")
+    done = harness(tmp_path, "check", "./good.py", "--dtype", "float32", "--tier", "0", "--json", "out.json")
     assert done.returncode == 0, done.stderr
     (found,) = stored(tmp_path / "out.json")
     assert (found["schema"], found["backend"], found["verdict"], found["reason"]) == (1, "good", "pass", "")
-    assert found["planned"] == found["executed"] == found["counts"]["pass"] > 1000
+    assert found["planned"] == found["executed"] == found["counts"]["pass"] > 50
     assert {c["op"] for c in found["checks"]} == set(OPS)
     assert f"{found['executed']} of {found['planned']}" in done.stdout
     # The keys are the contract of docs/reading-a-report.md; `reason` says why a backend is unavailable or incomplete.
     assert set(found) == {"schema", "backend", "suite_version", "verdict", "reason", "planned", "executed", "counts",
                           "grades", "domain", "seconds", "checks", "total", "tier", "seed", "isolated", "shard",
                           "cut"}  # fmt: skip
-    assert (found["isolated"], found["tier"], found["seed"], found["shard"], found["cut"]) == (True, 1, 0, "", "")
+    assert (found["isolated"], found["tier"], found["seed"], found["shard"], found["cut"]) == (True, 0, 0, "", "")
     assert set(found["counts"]) == {"pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", "not_run"}
     keys = {"id", "grade", "op", "dtype", "status", "planned", "executed", "reason", "repro", "diagnosis",
             "seconds", "optional", "used", "failures"}  # fmt: skip
@@ -175,7 +176,7 @@ def test_what_was_not_named_and_cannot_run_is_no_failure_and_hides_nothing(
 ])  # fmt: skip
 def test_a_broken_unsupported_is_the_plugins_fault(run: Run, write: Write, body: str, told: str) -> None:
     write("bad.py", f"{GOOD}\n\ndef unsupported(op, spec, dtype):\n    {body}\n")
-    ran = run("check", "bad.py", *_FEW)
+    ran = run("check", "bad.py", *_FEW, "--tier", "0")
     assert (ran.code, ran.err) == (1, "")
     assert "unsupported('im2col', ..) raised " in ran.out
     assert told in ran.out

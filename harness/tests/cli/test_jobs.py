@@ -18,6 +18,7 @@ from conformance.cases.shard import WHOLE, Shard
 from conformance.parallel import parent
 from conformance.parallel.answering import Broken
 from conformance.parallel.child import Finished, Planned, Step, Work, answer
+from conformance.parallel.known import Heard, PartReport
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options, SuiteRun
 from harness.cli import suite_progress, terminal
@@ -26,7 +27,7 @@ from harness.contract.targets import resolve
 from harness.tests.helpers.plugins import GOOD, Write, edited
 from harness.tests.helpers.program import assert_one_line, at_start, harness, stored, without_waiting
 
-_IM2COL = Options(Selection(ops=["im2col"], dtypes=["float32"]))
+_IM2COL = Options(Selection(ops=["im2col"], dtypes=["float32"], pattern="contract.*"))
 
 
 def work(options: Options, *names: str) -> Work:
@@ -64,8 +65,9 @@ def test_a_process_tells_its_plan_its_progress_and_its_reports() -> None:
     made = answer(work(_IM2COL, "numpy_fancy"), told.append)
     assert isinstance(made, Finished)
     assert not made.interrupted
-    ((report,),) = [pickle.loads(made.reports)]
+    ((report, heard),) = pickle.loads(made.reports)
     assert isinstance(report, BackendReport)
+    assert heard == Heard(frozenset(), [])
     assert report.verdict is Verdict.PASS
     assert told[0] == Planned(report.planned)
     steps = [one for one in told[1:] if isinstance(one, Step)]
@@ -81,7 +83,7 @@ def test_an_interrupted_process_tells_what_is_finished(monkeypatch: pytest.Monke
     made = answer(work(_IM2COL, "numpy_fancy"), lambda message: None)
     assert isinstance(made, Finished)
     assert made.interrupted
-    (report,) = pickle.loads(made.reports)
+    ((report, _),) = pickle.loads(made.reports)
     assert (report.verdict, report.executed) == (Verdict.INCOMPLETE, 0)
     monkeypatch.setattr(SuiteRun, "add", interrupted)
     made = answer(work(_IM2COL, "numpy_fancy"), lambda message: None)
@@ -154,10 +156,10 @@ def test_ctrl_c_keeps_what_is_finished(write: Write, tmp_path: Path) -> None:
 def test_a_part_that_is_missing_makes_the_whole_incomplete() -> None:
     made = answer(work(_IM2COL, "numpy_fancy"), lambda message: None)
     assert isinstance(made, Finished)
-    parts: list[BackendReport] = pickle.loads(made.reports)
-    whole = parent._joined(parts, 2, WHOLE)
+    parts: list[PartReport] = pickle.loads(made.reports)
+    whole = parent._joined(parts, 2, WHOLE, resolve("numpy_fancy"))
     assert (whole.verdict, whole.cut) == (Verdict.INCOMPLETE, "1 of 2 parts were interrupted before they began")
-    assert parent._joined(parts, 1, WHOLE).verdict is Verdict.PASS
+    assert parent._joined(parts, 1, WHOLE, resolve("numpy_fancy")).verdict is Verdict.PASS
 
 
 def test_lines_of_progress_name_the_process(

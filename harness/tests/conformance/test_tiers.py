@@ -192,7 +192,7 @@ def test_a_layer_that_takes_too_long_is_planned_and_not_run(monkeypatch: pytest.
 def test_a_budget_runs_the_telling_cases_first_and_says_what_it_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = faulty.load(faulty.Right)
     ticking(monkeypatch, engine)
-    result = engine.run(backend, plan(backend), budget=3000)
+    result = engine.run(backend, plan(backend, Selection(ops=["im2col"])), budget=700)
     assert result.verdict == "incomplete"
     assert "were cut by the budget" in result.reason
     done = {p.case.check for p in result.cases if p.status == "pass"}
@@ -202,7 +202,7 @@ def test_a_budget_runs_the_telling_cases_first_and_says_what_it_cut(monkeypatch:
 
 def test_shards_hold_every_case_once() -> None:
     backend = faulty.load(faulty.Right)
-    narrow = Selection(ops=["im2col", "conv2d"])
+    narrow = Selection(ops=["conv2d"])
     whole = [str(p.case) for p in plan(backend, narrow).cases]
     parts = [str(p.case) for k in (1, 2, 3) for p in plan(backend, replace(narrow, shard=Shard(k, 3))).cases]
     assert sorted(parts) == sorted(whole)
@@ -238,23 +238,29 @@ def test_known_failures_are_no_failures(tmp_path: object) -> None:
         "values.special/*/float*  # same",
         "values.random  # same",
     )
-    result = known(kind, *lines, "law.*   # nothing known", tmp_path=tmp_path, pattern="[vl]a*")
+    result = known(kind, *lines, "law.*   # nothing known", tmp_path=tmp_path, pattern="[vl]a*", ops=["conv2d"])
     assert result.counts[Status.XFAIL] > 10
     assert result.counts[Status.XPASS] > 0  # no law fails
-    result = known(kind, *lines, tmp_path=tmp_path, pattern="[vl]a*")
+    result = known(kind, *lines, tmp_path=tmp_path, pattern="[vl]a*", ops=["conv2d"])
     assert result.counts[Status.FAIL] == result.counts[Status.XPASS] == 0
     assert result.verdict == "pass"
 
 
 def test_a_known_failure_that_passes_is_loud(tmp_path: object) -> None:
     exact = str(plan(faulty.load(faulty.Right)).cases[0].case)
-    result = known(faulty.Right, f"{exact}  # was broken", tmp_path=tmp_path)
+    result = known(faulty.Right, f"{exact}  # was broken", tmp_path=tmp_path, pattern="contract.[ts]*")
     assert (result.verdict, result.counts[Status.XPASS]) == ("fail", 1)
     assert "is known to fail (was broken), and passed" in result.cases[0].detail
 
 
 def test_a_known_failure_that_matches_nothing_is_loud(tmp_path: object) -> None:
-    result = known(faulty.Right, "values.exact/im2col/int8/*  # gone", tmp_path=tmp_path, ops=())
+    class OfBias(faulty.Right):
+        """One op is the least that a whole run, which alone knows what matches nothing, can be made of."""
+
+        def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
+            return None if (op, dtype) == ("conv2d_bias_grad", "float32") else "not this one"
+
+    result = known(OfBias, "values.exact/im2col/int8/*  # gone", tmp_path=tmp_path, ops=())
     assert result.verdict == "incomplete"
     assert "matches no case" in result.reason
 

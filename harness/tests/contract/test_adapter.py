@@ -35,10 +35,12 @@ def test_im2col_alone_is_enough(write: Write) -> None:
         ("def unsupported(op):\n    return None\n", "unsupported(op) must take unsupported(op, spec, dtype)"),
         ("conv2d = 3\n", "conv2d must be a function conv2d(x, w, b, spec), got int"),
         ("def from_numpy(a):\n    return a\n", "defines from_numpy but not to_numpy, synchronize: give all of"),
+        ("bias = 'no'\n", "bias must be True, or False if conv2d takes none, got 'no'"),
+        ("bias = None\n", "bias must be True, or False if conv2d takes none, got None"),
         ("numerics = 'fast'\n", "numerics must be one of direct, gemm, tf32, winograd, fft, got 'fast'"),
         ("def info():\n    return 'cpu'\n", "info() must return a dict of strings, got str"),
     ],
-    ids=["signature", "signature_of_unsupported", "no_function", "plumbing", "numerics", "info"],
+    ids=["signature", "signature_of_unsupported", "no_function", "plumbing", "bias", "no bias", "numerics", "info"],
 )
 def test_a_wrong_member_is_named(write: Write, more: str, said: str) -> None:
     path = write("wrong.py", f"{GOOD}\n\n{more}")

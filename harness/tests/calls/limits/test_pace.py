@@ -89,7 +89,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> tuple[InChild, list[float]]:
         count = len(message.calls) if isinstance(message, child.Several) else 1
         yield child.Results([CallFacts() for _ in range(count)]), [None] * count
 
-    monkeypatch.setattr(InChild, "_start", lambda self: child.Opened("mine", "gemm", "kept", {}, []))
+    monkeypatch.setattr(InChild, "_start", lambda self: child.Opened("mine", "gemm", "kept", True, {}, []))
     monkeypatch.setattr(InChild, "_answered", answered)
     return InChild(Target("./mine.py", "mine", "./mine.py"), 2.0), deadlines
 

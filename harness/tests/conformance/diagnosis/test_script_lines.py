@@ -101,7 +101,6 @@ def test_everything_up_to_the_calls() -> None:
         "s.w_shape[1] * s.taps)",
         "    @ b.im2col(x, s).reshape(s.batch, s.groups, s.w_shape[1] * s.taps, s.positions)).reshape(s.y_shape) + "
         "(0 if k is None else k.reshape(1, -1, 1, 1)))",
-        preparation._NO_BIAS,
     ]
     layouts = [
         "def lay_step_back_2(a): z = np.full([2 * n + 2 for n in a.shape], 93, a.dtype)"
@@ -118,6 +117,12 @@ def test_everything_up_to_the_calls() -> None:
     before = ["load it", _OWN, *_FIELDS, f"s = [{_ONE_TEXT}, {_SPEC_TEXT}]"]
     table = [f"a = [{given[0]},", *(f"     {text}," for text in given[1:3]), f"     {given[3]}]"]
     assert lines == [*before, *table, *conv2d, *layouts, last]
+    assert preparation.setting(calls, ["load it"], False, takes_bias=False)[1:] == [
+        *before, *table, *preparation._NO_BIAS, *layouts, last,
+    ]  # fmt: skip
+    assert preparation.setting(calls[:2], ["load it"], False, False) == preparation.setting(
+        calls[:2], ["load it"], False
+    )
     shorter = preparation.setting(calls, ["load it"], joined=True)
     assert shorter == [begin, *before, f"a = [{', '.join(given)}]", *conv2d, *layouts, last]
     assert preparation.setting(calls[3:], [], joined=True)[0] == (

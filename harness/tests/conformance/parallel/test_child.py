@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from conformance.parallel import answering, child
 from conformance.parallel.child import Finished, Planned, Step, Work, WrongCall, answer
+from conformance.parallel.known import Heard
 from conformance.run.suite_run import Options, SuiteRun
 from harness.calls import pipe
 from harness.contract import own_packages
@@ -44,6 +45,7 @@ def test_all_backends_are_opened_as_asked_and_the_plan_is_told_first(monkeypatch
 
     def add_all(self: SuiteRun, targets: list[Target], named: bool) -> None:
         seen.append((targets, named))
+        self.add_unavailable(targets[0], "no card")
 
     def run(self: SuiteRun, progress: object) -> bool:
         seen.append("run")
@@ -53,12 +55,12 @@ def test_all_backends_are_opened_as_asked_and_the_plan_is_told_first(monkeypatch
     monkeypatch.setattr(SuiteRun, "planned", property(lambda self: 42))
     monkeypatch.setattr(SuiteRun, "run_until_interrupted", run)
     monkeypatch.setattr(SuiteRun, "close", lambda self: seen.append("closed"))
-    monkeypatch.setattr("conformance.reports.summary.reports", lambda suite_run, libraries: ["report", libraries])
+    monkeypatch.setattr("conformance.reports.summary.reports", lambda suite_run, libraries: list(libraries))
     target = Target("a.py", "a", "a.py")
     made = answer(work(target, named=False, libraries=("torch",)), seen.append)
     assert seen == [([target], False), Planned(42), "run", "closed"]
     assert isinstance(made, Finished)
-    assert (pickle.loads(made.reports), made.interrupted) == (["report", ["torch"]], True)
+    assert (pickle.loads(made.reports), made.interrupted) == ([("torch", Heard(frozenset(), []))], True)
 
 
 def test_a_wrong_call_is_told_in_text_that_can_be_sent() -> None:

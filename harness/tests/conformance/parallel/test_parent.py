@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from msgspec import Struct, structs
 
-from conformance.cases.case import SelectionError
+from conformance.cases.case import Case, SelectionError
 from conformance.cases.selection import Selection
 from conformance.cases.shard import WHOLE, Shard
 from conformance.parallel import child, parent
 from conformance.parallel.answering import Broken
 from conformance.parallel.child import Finished, Planned, Step, WrongCall
+from conformance.parallel.known import Heard, PartReport
 from conformance.parallel.parent import JobFailed, JobProgress
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options
@@ -37,9 +38,17 @@ def report(name: str, passed: int, not_run: int = 0, cut: str = "", verdict: Ver
     )  # fmt: skip
 
 
+_NOTHING_HEARD = Heard(frozenset(), [])
+
+
+def part(one: BackendReport) -> PartReport:
+    """The same, of a backend of which nothing is known to fail."""
+    return PartReport(one, _NOTHING_HEARD)
+
+
 def finished(*reports: BackendReport, interrupted: bool = False) -> Finished:
     """The last answer of a process."""
-    return Finished(pickle.dumps(list(reports)), interrupted)
+    return Finished(pickle.dumps(list(map(part, reports))), interrupted)
 
 
 Script = Callable[[int], Iterator["Struct | Exception"]]
@@ -256,12 +265,25 @@ def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert jobs.closed == [1, 2]
 
 
+def test_a_pattern_that_failed_in_no_part_is_loud_once_all_are_heard() -> None:
+    case = Case.parse("values.exact/im2col/float32/n1c1h2w2_f1kh1kw1")
+    passed = [PartReport(report("a", 2), Heard(frozenset(), [(case, "it passed", frozenset(["values.*"]))]))]
+    for more, shard, jobs, loud in (
+        ([part(report("a", 1))], WHOLE, 2, 1),
+        ([PartReport(report("a", 1), Heard(frozenset(["values.*"]), []))], WHOLE, 2, 0),
+        ([part(report("a", 1))], Shard(1, 2), 2, 0),
+        ([], WHOLE, 2, 0),  # the other one was interrupted
+    ):
+        whole = parent._joined([*passed, *more], jobs, shard, _TARGETS[0])
+        assert (whole.counts[Status.XPASS], whole.verdict is Verdict.FAIL) == (loud, bool(loud))
+
+
 def test_a_missing_part_says_nothing_of_what_is_unavailable() -> None:
-    parts = [structs.replace(report("a", 0), verdict=Verdict.UNAVAILABLE)]
-    whole = parent._joined(parts, 2, WHOLE)
+    parts = [part(structs.replace(report("a", 0), verdict=Verdict.UNAVAILABLE))]
+    whole = parent._joined(parts, 2, WHOLE, _TARGETS[0])
     assert (whole.verdict, whole.cut, whole.shard) == (Verdict.UNAVAILABLE, "", "")
-    failed = [report("a", 1, verdict=Verdict.FAIL, cut="by the budget")]
-    whole = parent._joined(failed, 2, Shard(1, 4))
+    failed = [part(report("a", 1, verdict=Verdict.FAIL, cut="by the budget"))]
+    whole = parent._joined(failed, 2, Shard(1, 4), _TARGETS[0])
     assert (whole.verdict, whole.shard) == (Verdict.FAIL, "1/4")
     assert whole.cut == "by the budget; 1 of 2 parts were interrupted before they began"
-    assert parent._joined(failed, 1, WHOLE).cut == "by the budget"
+    assert parent._joined(failed, 1, WHOLE, _TARGETS[0]).cut == "by the budget"

@@ -81,14 +81,14 @@ def test_the_budget_ends_faults_and_controls(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_several_processes_find_the_same_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Asked("index", sample=4, seed=4, budget=3.0)  # enough for the faults, not for all controls
+    asked = Asked("index", sample=2, seed=4, budget=3.0)  # enough for the faults, not for all controls
     monkeypatch.setattr(controls, "CONTROLS", ())
-    alone = campaign.run(Asked("index", sample=4, seed=4))
+    alone = campaign.run(Asked("index", sample=2, seed=4))
     told: list[str] = []
     found = jobs.run(2, asked, told.append)
     assert found.rows == alone.rows
-    assert (found.planned, found.interrupted, found.controls_failed) == (4, False, [])
-    assert len(told) == 4 + found.controls
+    assert (found.planned, found.interrupted, found.controls_failed) == (2, False, [])
+    assert len(told) == 2 + found.controls
 
 
 def test_a_process_that_breaks_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ class Children:
 def right(message: Any) -> Answers:
     """As a child answers in which all goes well."""
     if isinstance(message, child.Open):
-        return [(child.Opened("mine", "winograd", "kept", {"device": "abacus"}, ["im2col", "col2im"]), [])]
+        return [(child.Opened("mine", "winograd", "kept", False, {"device": "abacus"}, ["im2col", "col2im"]), [])]
     if isinstance(message, child.Allow):
         return []
     if isinstance(message, child.Ask):

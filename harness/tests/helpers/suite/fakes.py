@@ -44,6 +44,7 @@ class FakeCaller:
     name: str = "fake"
     numerics: Numerics = "gemm"
     subnormals: Subnormals = "kept"
+    takes_bias: bool = True
     native: list[Op] = field(default_factory=lambda: list(OPS))
     refuses: Refusal = nothing_refused
     answers: Callable[[Op, ConvSpec, Arrays, Conditions], CallResult] = right

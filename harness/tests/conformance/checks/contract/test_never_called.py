@@ -105,12 +105,13 @@ _PARTS: dict[str, Callable[[ConvSpec], bool]] = {
 
 @pytest.mark.parametrize("name", _PARTS)
 def test_a_right_part_is_called_for_its_part_and_has_no_failure(name: str) -> None:
+    """Every other part does three of the ops, the others do the rest."""
     part: Any = type(name, (_Part,), {"takes": staticmethod(_PARTS[name]), "beyond": []})
-    caller = load(part)
-    result = engine.run(caller, plan(caller, Selection(dtypes=["float32"], pattern="[cl]*")))
+    caller, ops = load(part), OPS[list(_PARTS).index(name) % 2 :: 2]
+    result = engine.run(caller, plan(caller, Selection(ops=ops, dtypes=["float32"], pattern="[cl]*")))
     assert [f"{one.case}: {one.detail}" for one in result.cases if one.status is Status.FAIL] == []
     assert part.beyond == []
-    assert {one.case.op for one in result.cases if one.status is Status.PASS} == set(OPS)
+    assert {one.case.op for one in result.cases if one.status is Status.PASS} == set(ops)
 
 
 def test_a_failure_on_a_partner_names_the_partner() -> None:

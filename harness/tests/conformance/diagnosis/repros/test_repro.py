@@ -67,10 +67,17 @@ def run(folder: Path, script: str) -> tuple[int, str]:
 
 
 def checked(
-    folder: Path, bad: str, calls: Sequence[RecordedCall], good: str = GOOD, ends: str = "AssertionError"
+    folder: Path,
+    bad: str,
+    calls: Sequence[RecordedCall],
+    good: str = GOOD,
+    ends: str = "AssertionError",
+    takes_bias: bool = True,
 ) -> str:
     """The script for `calls` fails on the plug-in they came from, as told, and passes on the right one."""
-    script = standalone(calls, "values.exact/im2col/float32/n1", "wrong\nin two lines", called("./mine.py"))
+    script = standalone(
+        calls, "values.exact/im2col/float32/n1", "wrong\nin two lines", called("./mine.py"), takes_bias=takes_bias
+    )
     assert 0 < len(script.splitlines()) <= 20, script
     assert all(
         len(line) <= 200 for line in script.splitlines() if not line.startswith(("a =", "     np.", "s =", "want ="))

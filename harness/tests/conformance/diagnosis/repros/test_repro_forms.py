@@ -53,7 +53,8 @@ _QUICK = ("ends_its_process",)
 def test_every_repro_reproduces(name: str, tmp_path: Path) -> None:
     source, where = BROKEN[name]
     (tmp_path / "mine.py").write_text(source)
-    assert shell("harness check mine.py --ops col2im --dtype float32 --json out.json", tmp_path) == 1
+    words = f"--ops col2im --dtype float32 --check {where.partition('/')[0]} --json out.json"
+    assert shell(f"harness check mine.py {words}", tmp_path) == 1
     (found,) = json.loads((tmp_path / "out.json").read_text())
     failure = next(c["failures"][0] for c in found["checks"] if c["status"] == "fail")
     assert failure["case"].startswith(where)
