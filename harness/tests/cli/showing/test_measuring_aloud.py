@@ -110,6 +110,9 @@ class Child:
             raise KeyboardInterrupt
         return "no" if dtype in ("float16", "complex64") else None
 
+    def ask_ahead(self, op: str, specs: Any, dtype: str) -> None:
+        """There is no process that would be asked of many at once."""
+
     def close(self) -> None:
         """Noted."""
         Child.closed.append(self.name)
