@@ -28,9 +28,9 @@ report: install  ## check every backend, measure the quick set, write results/re
 	@echo "the report is in:"; $(BIN)/harness report
 
 # Three processes for two cores, as some tests wait; a second thread of each BLAS would only spin beside them, and so would
-# the threads of OpenMP between two calls, which took a sixth of all the time. Numba's
-# compiler does less here, which takes a third less time; what it makes so is kept apart from what people use. Hundreds of
-# processes import our packages, and three all tests: these are compiled once, on the core that mypy leaves free.
+# the threads of OpenMP between two calls. Numba's compiler does less here, which takes a third less time; what it makes so
+# is kept apart from what people use. Hundreds of processes import our packages, and three all tests: these are compiled
+# once, on the core that mypy leaves free.
 test: install    ## lint, types and all tests but the CUDA kernels', in three processes
 	@$(MAKE) --no-print-directory -j 2 lint bytecode
 	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE NUMBA_OPT=1 \
@@ -45,7 +45,7 @@ bytecode: install
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -q >/dev/null || true  # what is wrong there is told by the tests
 
 test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; six minutes
-	$(BIN)/python -m pytest -m cuda
+	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m cuda -n 2 --dist loadfile
 
 test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about two hours
 	$(BIN)/python -m pytest -m slow
