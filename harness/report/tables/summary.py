@@ -50,8 +50,8 @@ def summary_table(rows: Sequence[Row], base: str, config: Config) -> Table:
     of_op = grouped(found, lambda summary: summary.op)
     shown = [[cell(op), *map(_summary_cell, of_op.get(op, []))] for op in by_op(rows)]
     notes = [
-        f"Geometric mean of time / time of {base} over the layers that both were measured on together; then how many "
-        "layers are faster, the same (the interval of the ratio holds 1) and slower, and the worst layer.",
+        f"Geometric mean of time / time of {base} over the layers that both were measured on together; on hover, how "
+        "many layers are faster, the same (the interval of the ratio holds 1) and slower, and the worst layer.",
         *absent_notes(rows),
     ]
     header = ["op", *(f"{name} is" for name in names)]

@@ -37,7 +37,7 @@ def test_the_exit_code_of_cells() -> None:
     ok, other = a_cell("a", [1.0]), a_cell("b", [1.0])
     for status in CellStatus:
         lost = a_cell("c", status=status)
-        bad = status in (CellStatus.FAIL, CellStatus.CRASHED, CellStatus.HUNG)
+        bad = status in (CellStatus.FAIL, CellStatus.CRASHED, CellStatus.HUNG, CellStatus.IMPLAUSIBLE)
         gone = status is CellStatus.UNAVAILABLE
         assert exit_codes.of_cells([ok, lost, other], ["a", "c"]) == (1 if bad else 3 if gone else 0)
         assert exit_codes.of_cells([ok, lost, other], ["a", "b"]) == (1 if bad else 0)

@@ -59,8 +59,8 @@ layers: 0 faster, 1 same, 1 slower, worst: 8.0x slower on net:wide |
 | im2col | 4.0x faster, 2 of 2 layers: 2 faster, 0 same, 0 slower, worst: 2.0x faster on net:large | no layer measured \
 together |
 
-- Geometric mean of time / time of torch_native over the layers that both were measured on together; then how many \
-layers are faster, the same (the interval of the ratio holds 1) and slower, and the worst layer.
+- Geometric mean of time / time of torch_native over the layers that both were measured on together; on hover, how \
+many layers are faster, the same (the interval of the ratio holds 1) and slower, and the worst layer.
 - No column, because unavailable here: gone (no CUDA).
 """
     )
