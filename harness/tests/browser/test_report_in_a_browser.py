@@ -177,7 +177,7 @@ def test_who_was_not_timed_on_every_layer_comes_last_however_fast(page: Window) 
     page.ask(_ROWS + "[0].cells[arguments[1]].removeAttribute('data-value')", _LAYERS, heads.index("numba_tiled"))
     page.keys(" ")
     found = [(row[1], row[-1]) for row in _ranking(page)]
-    assert [name for name, count in found if count == "3"] == [THIRD, "torch_native", "numpy_fancy"]
+    assert {name for name, count in found[:3] if count == "3"} == {THIRD, "torch_native", "numpy_fancy"}
     assert found[3] == ("numba_tiled", "2 of 3")
 
 
