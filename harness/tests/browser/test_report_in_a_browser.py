@@ -170,6 +170,17 @@ def test_the_ranking_is_of_the_layers_that_are_left(page: Window) -> None:
     assert _ranking(page) == [row for *_, row in sorted(expected)]
 
 
+def test_who_was_not_timed_on_every_layer_comes_last_however_fast(page: Window) -> None:
+    """The number of the first in one row is taken away."""
+    heads = page.ask(f"return [...document.querySelectorAll('#{_LAYERS} thead th')].map(th => th.textContent)")
+    _type(page, "resnet50 3x3")
+    page.ask(_ROWS + "[0].cells[arguments[1]].removeAttribute('data-value')", _LAYERS, heads.index("numba_tiled"))
+    page.keys(" ")
+    found = [(row[1], row[-1]) for row in _ranking(page)]
+    assert {name for name, count in found[:3] if count == "3"} == {THIRD, "torch_native", "numpy_fancy"}
+    assert found[3] == ("numba_tiled", "2 of 3")
+
+
 def test_the_op_is_chosen_by_mouse_keyboard_or_name(page: Window) -> None:
     page.ask("document.querySelector('#your-layer select').focus()")
     page.keys("im2col")
