@@ -29,10 +29,14 @@ class Broken(RuntimeError):
     """A measuring child itself failed: a fault of the harness."""
 
 
-def run(plan: Plan, folder: Path, progress: Progress = lambda cell: None, waiting: Waiting = nullcontext) -> RunFile:
+def run(
+    plan: Plan, folder: Path, progress: Progress = lambda cell: None, waiting: Waiting = nullcontext,
+    described: Described = lambda record: None,
+) -> RunFile:  # fmt: skip
     """Measure the plan into `folder`/<machine>/, continuing an unfinished run of it. Returns the finished file.
 
-    `progress` sees every cell, those of an earlier session first; `waiting` is told what takes long. Raises
+    `progress` sees every cell, those of an earlier session first; `waiting` is told what takes long; `described` sees
+    the backends and the ceilings that are new. Raises
     `ResultsError` if the folder cannot be written and `Broken` if the harness itself fails; whatever was measured until
     then is kept.
     """
@@ -45,7 +49,13 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda cell: None, waitin
     cells = {(r.group, r.backend): r for r in known if isinstance(r, Cell)}  # of a group measured again, the newest
     for cell in cells.values():
         progress(cell)
-    session = _Session(plan, file.append, known, waiting)
+
+    def keep(record: Line) -> None:
+        file.append(record)
+        if isinstance(record, BackendFacts | Ceilings):
+            described(record)
+
+    session = _Session(plan, keep, known, waiting)
     try:
         for group in plan.groups(header.run, facts):
             session.measure(group, progress)

@@ -29,7 +29,7 @@ from harness.cli.options import (
 from harness.contract import targets
 from harness.contract.status import CellStatus
 from harness.geometry.spec import OPS
-from harness.results.records import Cell
+from harness.results.records import BackendFacts, Ceilings, Cell
 from harness.results.words import plural
 from harness.results.writing import require_folder
 from harness.timing import asv_bridge, run
@@ -66,14 +66,15 @@ def bench(
         named=bool(names),
     )  # fmt: skip
     cells: list[Cell] = []
+    described: list[BackendFacts | Ceilings] = []
     with terminal.Ticker("bench", plan.cells) as ticker:
 
         def progress(cell: Cell) -> None:
             cells.append(cell)
             ticker.step(f"{cell.layer} {cell.op} {cell.backend}")
 
-        file = run.run(plan, out / "runs", progress, terminal.waiting)
-    say_unnamed_libraries(file.records())
+        file = run.run(plan, out / "runs", progress, terminal.waiting, described.append)
+    say_unnamed_libraries(described)
     counts = Counter(cell.status for cell in cells)
     without = "".join(f", {counts[s]} {s}" for s in CellStatus if counts[s] and s is not CellStatus.OK)
     terminal.say(f"measured {counts[CellStatus.OK]} of {len(cells)} cells{without}")

@@ -240,7 +240,7 @@ def test_one_backend_is_too_few(run: Run, timing: FakeTiming) -> None:
 def test_only_what_is_not_built_in_is_checked_before(
     run: Run, timing: FakeTiming, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tier 0, of what is to be timed; what is wrong has no time, and why stands in its row."""
+    """Tier 1, of all ops in the dtypes to be timed; what is wrong has no time, and why stands in its row."""
     write("mine.py", GOOD)
     asked: list[Any] = []
     wrong = a_group(Status.FAIL, diagnosis=["a/case: 3 of 4 differ", "more"])
@@ -258,7 +258,7 @@ def test_only_what_is_not_built_in_is_checked_before(
     monkeypatch.setattr(measuring, "run_here", run_here)
     words = ["numpy_fancy", "./mine.py", "wrong=mine.py", "half=mine.py", "--ops", "col2im", "--dtype", "float64"]
     run("compare", *words, "--shapes", _SPECS[0])
-    assert asked == [(0, ["col2im"], ["float64"], [name], True) for name in ("mine", "wrong", "half")]
+    assert asked == [(1, [], ["float64"], [name], True) for name in ("mine", "wrong", "half")]
     assert timing.plans[0].barred == {
         "wrong": "not timed, it fails tier 1 of the conformance suite: a/case: 3 of 4 differ",
         "half": "not timed, only 7 of 9 cases of tier 1 were executed",

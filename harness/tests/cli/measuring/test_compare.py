@@ -146,30 +146,29 @@ def test_ctrl_c_before_anything_is_timed_ends_the_command(write: Write, tmp_path
 
 # -- truly ---------------------------------------------------------------------------------------------------------
 
-_CLOCKED = "\n\ndef seconds(call):\n    call()\n    return {}\n"
-
 
 def test_times_of_both_are_paired(write: Write, tmp_path: Path) -> None:
-    """By the clock of a device, which says what the test wants."""
-    write("slow.py", GOOD + _CLOCKED.format(0.75))
-    write("fast.py", GOOD + _CLOCKED.format(0.25))
+    """One sleeps for a second in each of its calls that are timed."""
+    write("slow.py", at_start("import sys, time; sys._getframe(1).f_code.co_name == 'by_wall' and time.sleep(1)"))
+    write("fast.py", GOOD)
     done = harness(tmp_path, "compare", "slow.py", "fast.py", *_ONE_LAYER, "--json", "out.json")
     assert done.returncode == 0, done.stderr
-    assert [_SPEC, "im2col", "float32", "fast", "3.0x slower", "3.000 [3.000, 3.000]", "3"] in table_lines(done.stdout)
-    assert "noise of this machine: 1.0 %, from slow against itself" in done.stdout
+    assert "from slow against itself" in done.stdout
     (row,) = stored(tmp_path / "out.json")["rows"]
-    assert (row["a"], row["a_seconds"], row["b"], row["b_seconds"]) == ("slow", 0.75, "fast", 0.25)
-    assert (row["ratio"], row["low"], row["high"]) == pytest.approx((3.0, 3.0, 3.0))
-    assert (row["pairs"], row["processes"], row["status"], row["verdict"]) == (3, 3, "ok", "slower")
+    assert (row["a"], row["b"], row["status"], row["verdict"]) == ("slow", "fast", "ok", "slower")
+    assert row["a_seconds"] > 1
+    assert row["ratio"] == pytest.approx(row["a_seconds"] / row["b_seconds"], rel=0.9)
+    assert 1 < row["low"] <= row["ratio"] <= row["high"]
+    assert (row["pairs"], row["processes"]) == (3, 3)
     assert row["checked_points"] >= 60
 
 
 # Why a backend has no time: source, status, and a part of the reason.
 _UNTIMED = {
-    "wrong": (edited("spec.columns_shape)", "spec.columns_shape) + 1"), "fail", "it fails tier 0"),
+    "wrong": (edited("spec.columns_shape)", "spec.columns_shape) + 1"), "fail", "it fails tier 1"),
     "exits": (at_start("raise SystemExit(0)"), "fail", "SystemExit"),
     "worn": (
-        at_start("COUNT.append(1)\n    assert len(COUNT) < 50, 'worn out'") + "\n\nCOUNT = []\n",
+        at_start("import sys; assert sys._getframe(1).f_code.co_name != 'by_wall', 'worn out'"),
         "fail", "while timed, it raised AssertionError: worn out",
     ),
     "lost": (f"{GOOD}\n\ndef unsupported(op, spec, dtype):\n    raise KeyError('lost')\n", "fail", "lost"),
@@ -191,6 +190,7 @@ def test_a_backend_that_cannot_be_timed_has_no_ratio(write: Write, tmp_path: Pat
     ]
     for row, (_, _, reason) in zip(rows, _UNTIMED.values(), strict=True):
         assert reason in row["reason"]
-    assert (last["b"], last["status"], last["pairs"]) == ("matlab_loop", "ok", 3)
+    assert (last["b"], last["status"]) == ("matlab_loop", "ok")
+    assert last["pairs"] >= 3  # more, where the machine is too busy to tell
     assert last["ratio"] > 0
     assert [mean["layers"] for mean in document["geomean"]] == [0] * 5 + [1]
