@@ -190,6 +190,7 @@ def test_a_backend_that_cannot_be_timed_has_no_ratio(write: Write, tmp_path: Pat
     ]
     for row, (_, _, reason) in zip(rows, _UNTIMED.values(), strict=True):
         assert reason in row["reason"]
-    assert (last["b"], last["status"], last["pairs"]) == ("matlab_loop", "ok", 3)
+    assert (last["b"], last["status"]) == ("matlab_loop", "ok")
+    assert last["pairs"] >= 3  # more, where the machine is too busy to tell
     assert last["ratio"] > 0
     assert [mean["layers"] for mean in document["geomean"]] == [0] * 5 + [1]
