@@ -16,7 +16,7 @@ from conformance.run.results import BackendResult, CaseResult
 from harness.contract import targets
 from harness.geometry.spec import OPS
 from harness.tests.helpers.cli.running import Run
-from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write, edited
+from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, IM2COL_ALONE, Write, edited
 from harness.tests.helpers.program import at_start, harness, shell, stored
 
 _SPEC = "n1c3h12w11_f4kh3kw2"
@@ -67,7 +67,7 @@ def test_a_repro_is_pasted_into_a_shell(write: Write, tmp_path: Path) -> None:
 
 
 def test_compare_measures_what_was_asked(write: Write, tmp_path: Path) -> None:
-    write("good.py", GOOD)
+    write("good.py", GOOD + IM2COL_ALONE)
     done = harness(tmp_path, "compare", "./good.py", "numpy_fancy", *_ONE_LAYER, "--json", "out.json")
     assert done.returncode == 0, done.stderr
     found = stored(tmp_path / "out.json")
@@ -232,7 +232,7 @@ UNTIMED = {
 def test_a_backend_that_cannot_be_timed_has_no_ratio(
     run: Run, write: Write, tmp_path: Path, source: str, code: int, status: str, reason: str
 ) -> None:
-    write("bad.py", source)
+    write("bad.py", source if "unsupported" in source else source + IM2COL_ALONE)
     ran = run("compare", "./bad.py", "numpy_fancy", *_ONE_LAYER, "--json", "out.json")
     assert ran.code == code, ran.err
     found = stored(tmp_path / "out.json")

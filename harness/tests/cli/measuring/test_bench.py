@@ -17,7 +17,7 @@ from harness.geometry.layers import Layer, read_layers
 from harness.geometry.spec import OPS, ConvSpec
 from harness.results.records import BackendFacts, Ceilings, Cell, RunEnd, RunHeader
 from harness.results.run_files import RunFile
-from harness.tests.helpers.plugins import GOOD, Write, edited
+from harness.tests.helpers.plugins import GOOD, IM2COL_ALONE, Write, edited
 from harness.tests.helpers.program import at_start, call, harness
 from harness.tests.helpers.records import a_cell
 from harness.timing import asv_bridge, run
@@ -236,10 +236,11 @@ def test_a_broken_registered_backend_does_not_hide_the_others(
 
 def test_a_run_is_measured_told_and_kept(write: Write, tmp_path: Path) -> None:
     """A right plug-in, one that raises once it is timed, one that this machine cannot run, and one that is wrong."""
-    write("good.py", GOOD)
-    write("worn.py", at_start("import sys; assert sys._getframe(1).f_code.co_name != 'by_wall', 'worn out'"))
+    write("good.py", GOOD + IM2COL_ALONE)
+    worn = at_start("import sys; assert sys._getframe(1).f_code.co_name != 'by_wall', 'worn out'")
+    write("worn.py", worn + IM2COL_ALONE)
     write("card.py", _NO_CARD)
-    write("wrong.py", edited("spec.columns_shape)", "spec.columns_shape) + 1"))
+    write("wrong.py", edited("spec.columns_shape)", "spec.columns_shape) + 1") + IM2COL_ALONE)
     words = ("good.py", "worn.py", "card.py", "wrong.py", "--shapes", _SPEC, "--ops", "im2col", "--budget", "1")
     done = harness(tmp_path, "bench", *words, "--results", "kept")
     assert done.returncode == 1, done.stderr

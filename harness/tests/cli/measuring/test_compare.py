@@ -19,7 +19,7 @@ from harness.contract.targets import resolve_all
 from harness.geometry.layers import Layer, read_layers
 from harness.geometry.spec import OPS, ConvSpec
 from harness.results.records import Cell
-from harness.tests.helpers.plugins import GOOD, Write, edited
+from harness.tests.helpers.plugins import GOOD, IM2COL_ALONE, Write, edited
 from harness.tests.helpers.program import at_start, call, harness, stored
 from harness.tests.helpers.records import a_cell
 from harness.tests.helpers.timing.fake_comparison import FakeComparison, table_lines
@@ -149,8 +149,9 @@ def test_ctrl_c_before_anything_is_timed_ends_the_command(write: Write, tmp_path
 
 def test_times_of_both_are_paired(write: Write, tmp_path: Path) -> None:
     """One sleeps for a second in each of its calls that are timed."""
-    write("slow.py", at_start("import sys, time; sys._getframe(1).f_code.co_name == 'by_wall' and time.sleep(1)"))
-    write("fast.py", GOOD)
+    slow = at_start("import sys, time; sys._getframe(1).f_code.co_name == 'by_wall' and time.sleep(1)")
+    write("slow.py", slow + IM2COL_ALONE)
+    write("fast.py", GOOD + IM2COL_ALONE)
     done = harness(tmp_path, "compare", "slow.py", "fast.py", *_ONE_LAYER, "--json", "out.json")
     assert done.returncode == 0, done.stderr
     assert "from slow against itself" in done.stdout
@@ -179,7 +180,7 @@ _UNTIMED = {
 def test_a_backend_that_cannot_be_timed_has_no_ratio(write: Write, tmp_path: Path) -> None:
     """And costs no other its own."""
     for name, (source, _, _) in _UNTIMED.items():
-        write(f"{name}.py", source)
+        write(f"{name}.py", source if "unsupported" in source else source + IM2COL_ALONE)
     words = ["numpy_fancy", *(f"{name}.py" for name in _UNTIMED), "matlab_loop", *_ONE_LAYER, "--json", "out.json"]
     done = harness(tmp_path, "compare", *words)
     assert done.returncode == 1, done.stderr

@@ -239,3 +239,24 @@ def test_a_dtype_in_which_other_geometries_are_claimed_has_its_own(
         assert set(part.specs) <= sets[dtype]
         assert len(part.choice.specs) <= 80 or number == 0
         assert part.is_whole or abs(part.known - known[dtype]) < 60  # one or the other is grown, or in both lists
+
+
+@pytest.mark.parametrize("error", [KeyError("lost"), SystemExit(1)])
+def test_who_always_raises_is_not_asked_for_ever(error: BaseException) -> None:
+    """And its cases say so. One that raises for most geometries has a part all the same."""
+
+    def refuses(op: Op, spec: ConvSpec, dtype: str) -> str | None:
+        raise error
+
+    caller = FakeCaller(refuses=refuses)
+    result = plan(caller, Selection(ops=["im2col"]))
+    assert {one.status for one in result.cases} == {Status.FAIL}
+    assert len(caller.asked) < 2 * len(result.cases) + 200
+
+    def mostly(op: Op, spec: ConvSpec, dtype: str) -> str | None:
+        if spec.groups > 1:
+            raise error
+        return None
+
+    found = planning.parts(FakeCaller(refuses=mostly), ["float32"], ["im2col"])["im2col"]["float32"]
+    assert found.words == "one group"
