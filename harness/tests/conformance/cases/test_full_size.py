@@ -36,7 +36,7 @@ LIMITS: list[tuple[ModuleType, str, float]] = [
     (grid_run, "_KEPT", 20), (grid_run, "_REPORT_EVERY", 5000), (pace, "LONGEST", 100.0),
     (strategies, "MOST_WORK", 20_000), (specs, "MAX_WORK", 200_000), (specs, "MAX_TOTAL_WORK", 8_000_000),
     (full_size, "_ROOM", 2.0), (sequences, "_CALLERS", 4), (child, "_TELL_EVERY", 0.2),
-    (terminal, "_SILENT", 2.0), (terminal, "_LINE_EVERY", 10.0), (app, "_LONGEST", 2000), (options, "_SHOWN", 60),
+    (terminal, "_SILENT", 2.0), (terminal, "_LINE_EVERY", 4.0), (app, "_LONGEST", 2000), (options, "_SHOWN", 60),
 ]  # fmt: skip
 
 

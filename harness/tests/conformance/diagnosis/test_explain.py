@@ -88,10 +88,10 @@ def test_everybody_is_asked_about_the_same_call_and_numerics(monkeypatch: pytest
     monkeypatch.setattr(explain, "standalone", script)
     monkeypatch.setattr(where, "wrong", wrong)
     monkeypatch.setattr(mistakes, "likely", likely)
-    explain.explain(failed(a_call("col2im", "0"), a_call("im2col", "0"), numerics="fft"), _TARGET)
+    explain.explain(failed(a_call("col2im", "0"), a_call("im2col", "0"), numerics="fft", takes_bias=False), _TARGET)
     case = f"values.exact/im2col/float32/{_SPEC}"
     assert heard == [
-        (2, case, "they differ", _TARGET, "fft"), ("wrong", "col2im", "fft"), ("wrong", "im2col", "fft"),
+        (2, case, "they differ", _TARGET, "fft", False), ("wrong", "col2im", "fft"), ("wrong", "im2col", "fft"),
         ("likely", "im2col", "fft"),
     ]  # fmt: skip
 

@@ -15,6 +15,7 @@ from conformance.run import plan as planning
 from conformance.run import suite_run
 from conformance.run.suite_run import Options, SuiteRun
 from conformance.run.xfails import KnownFailure
+from harness.calls.in_child import Program
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.status import Verdict
@@ -53,12 +54,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )  # fmt: skip
 def test_where_a_backend_is_called(target: Target, tier: int, isolate: bool, child: tuple[float, int] | None) -> None:
     """Built-in ones here up to tier 3, all others in a child; tier 4 may use the memory that there is."""
-    made = SuiteRun(Options(of(tier), deadline=30.0, isolate=isolate))
+    program = Program("a.module", {"OF": "its own"})
+    made = SuiteRun(Options(of(tier), deadline=30.0, isolate=isolate, program=program))
     made.add(target)
     (backend,) = made.backends
     assert backend.is_isolated is (child is not None)
     if isinstance(backend.caller, FakeChild):
         assert backend.caller.opened == (target, *(child or ()))
+        assert backend.caller.program is program
     else:
         assert backend.caller is not None
         assert backend.caller.name == f"loaded {target.name}"

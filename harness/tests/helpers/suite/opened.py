@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from harness.calls.in_child import Program
 from harness.contract.targets import Target
 from harness.tests.helpers.suite.fakes import FakeCaller
 
@@ -13,9 +14,9 @@ class FakeChild(FakeCaller):
 
     closed: ClassVar[list[FakeChild]] = []
 
-    def __init__(self, target: Target, deadline: float, memory: int) -> None:
+    def __init__(self, target: Target, deadline: float, memory: int, program: Program) -> None:
         super().__init__(target.name)
-        self.opened = (target, deadline, memory)
+        self.opened, self.program = (target, deadline, memory), program
 
     def close(self) -> None:
         """Noted."""
