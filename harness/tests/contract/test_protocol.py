@@ -127,5 +127,5 @@ def test_a_complete_backend_goes_there_computes_and_comes_back() -> None:
         backend.name = "y"  # type: ignore[misc]
     assert (
         repr(backend) == "CompleteBackend(name='x', target='x.py', native=frozenset(), numerics='gemm', "
-        "subnormals='kept', info={})"
+        "subnormals='kept', takes_bias=True, info={})"
     )

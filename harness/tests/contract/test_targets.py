@@ -11,7 +11,7 @@ import pytest
 
 from harness.contract.registry import load
 from harness.contract.targets import RegistryError, resolve, resolve_all
-from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write, edited
+from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, IM2COL_ALONE, Write, edited
 
 _WRONG = edited("+= taps", "= taps")
 _HARNESS = [sys.executable, "-m", "harness"]
@@ -119,7 +119,7 @@ def test_two_classes_of_one_file_are_compared(write: Write, tmp_path: Path) -> N
     classes = GOOD_CLASS.format(name="A") + GOOD_CLASS.format(name="B")
     write("two.py", GOOD + classes)
     words = ["compare", "two.py:A", "two.py:B", "again=two.py:A", "--shapes", "n1c2h6w5_f3kh2kw3", "--ops", "im2col"]
-    command = [*_HARNESS, *words, "--pairs", "1", "--json", "out.json"]
+    command = [*_HARNESS, *words, "--pairs", "1", "--processes", "1", "--json", "out.json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
@@ -138,7 +138,7 @@ def test_two_versions_of_one_file_are_judged_apart(write: Write, tmp_path: Path)
 
 
 _SCRIPT = [str(Path(sys.executable).parent / "harness")]
-_LAYER = ("--shapes", "n1c2h6w5_f3kh2kw3", "--ops", "im2col", "--pairs", "1")
+_LAYER = ("--shapes", "n1c2h6w5_f3kh2kw3", "--ops", "im2col", "--pairs", "1", "--processes", "1")
 _NAMES = ("re", "json", "typing", "numpy", "enum", "random", "select", "queue", "typer", "msgspec", "pickle")
 
 
@@ -160,7 +160,7 @@ def test_what_the_user_calls_as_we_or_python_do_does_no_harm(
     But `python -m harness` beside a package `harness`: there Python finds that one before any line of ours runs.
     """
     for folder in ("backends", "harness", "conformance"):
-        write(f"{folder}/mine.py", GOOD)
+        write(f"{folder}/mine.py", GOOD + IM2COL_ALONE)
         if not (folder == "harness" and start == _HARNESS):
             write(f"{folder}/__init__.py", "raise ImportError('not ours')\n")
     for name in _NAMES:

@@ -38,12 +38,21 @@ def result_of(spec: ConvSpec) -> np.ndarray:
     return np.full(spec.columns_shape, 1.0, np.float32)
 
 
-def of(im2col: Callable[[np.ndarray, ConvSpec], Any], **more: Any) -> tuple[int, int]:
-    """Both peaks of a call, which are both seen here."""
-    found = measure(backend(im2col, **more), "im2col", _SPEC, [_X])
-    assert found.peak_bytes is not None
-    assert found.resident_bytes is not None
-    return found.peak_bytes, found.resident_bytes
+def of(
+    im2col: Callable[[np.ndarray, ConvSpec], Any], forget: Callable[[], None] = lambda: None, **more: Any
+) -> tuple[int, int]:
+    """Both peaks of a call; the resident one is the largest of five, as the kernel may take back pages meanwhile.
+
+    It does so from a process as large and as old as that of many tests, and what it takes hides as much of a peak.
+    """
+    seen = []
+    for _ in range(5):
+        forget()
+        found = measure(backend(im2col, **more), "im2col", _SPEC, [_X])
+        assert found.peak_bytes is not None
+        assert found.resident_bytes is not None
+        seen.append((found.peak_bytes, found.resident_bytes))
+    return max(peak for peak, _ in seen), max(resident for _, resident in seen)
 
 
 def test_the_result_alone() -> None:
@@ -74,7 +83,7 @@ def test_what_is_kept_from_one_call_to_the_next_counts() -> None:
             kept[spec] = np.full((8 if spec == _SPEC else 32) * _MIB, 1, np.int8)
         return result_of(spec)
 
-    peak, resident = of(im2col)
+    peak, resident = of(im2col, kept.clear)
     assert len(kept) == 2
     assert 8 * _MIB + _RESULT <= peak <= 8 * _MIB + _RESULT + _PYTHON
     assert 8 * _MIB + _RESULT - _PAGES <= resident <= 8 * _MIB + _RESULT + _PAGES
@@ -90,7 +99,7 @@ def test_what_only_the_first_call_takes_does_not_count() -> None:
         called.add(spec)
         return result_of(spec)
 
-    peak, resident = of(im2col)
+    peak, resident = of(im2col, called.clear)
     assert peak <= _RESULT + _PYTHON
     assert resident <= _RESULT + _PAGES
 
