@@ -44,7 +44,7 @@ bytecode: install
 	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -q >/dev/null || true  # what is wrong there is told by the tests
 
-test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; six minutes
+test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; four minutes
 	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m cuda -n 2 --dist loadfile
 
 test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about two hours
