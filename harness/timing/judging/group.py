@@ -141,8 +141,7 @@ class GroupRun:
                 numerics: Any = child.facts[name].numerics
                 judge = Judge(gate.op, gate.spec, self.group.dtype, numerics)
                 own, _ = child.ask(m.MakeOwn(name, self._believes_device(child, name)), m.Own, self._patience)
-                entry = Entry(name, child, judge, holders[id(child)], given, facts, own)
-                entry.threads = self.group.threads
+                entry = Entry(name, child, judge, holders[id(child)], given, facts, own, threads=self.group.threads)
                 self._check(entry, made, predicted.seconds)
                 yield entry
 
@@ -186,10 +185,9 @@ class GroupRun:
 
     def _check_real(self, entry: Entry, real: Accuracy, result: Array) -> None:
         """Real numbers, by the bound of its numerics; how large the error is by that of plain sums is kept."""
-        if real.error_in_bounds(result, entry.judge.numerics) > 1:
-            error = real.error_in_bounds(result)
-            raise WrongResult(f"of real numbers, an element is off by {error:.3g} times what plain sums may be")
         error = real.error_in_bounds(result)
+        if real.error_in_bounds(result, entry.judge.numerics) > 1:
+            raise WrongResult(f"of real numbers, an element is off by {error:.3g} times what plain sums may be")
         entry.facts["error_in_bounds"] = error if math.isfinite(error) else None
 
     def _called(self, entry: Entry, which: int, predicted: float | None = None) -> tuple[m.Called, Array]:
