@@ -29,6 +29,10 @@ class WrongResult(Exception):
     """The result is not what the spec and the oracle say; the text says how."""
 
 
+class WrongForm(WrongResult):
+    """It is no result at all of this op, spec and input; the text begins with the verb: what the call did."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Of the results of one op on one spec and dtype, by a backend of some numerics."""
@@ -41,10 +45,10 @@ class Judge:
     def require_form(self, result: object) -> Array:
         """The result, if it is an array of the right shape and dtype."""
         if not isinstance(result, np.ndarray):
-            raise WrongResult(f"returned {type(result).__name__}, not an array")
+            raise WrongForm(f"returned {type(result).__name__}, not an array")
         shape = self.spec.output_shape(self.op)
         if result.shape != shape or result.dtype != self.dtype:
-            raise WrongResult(f"returned {result.dtype} {result.shape}, expected {self.dtype} {shape}")
+            raise WrongForm(f"returned {result.dtype} {result.shape}, expected {self.dtype} {shape}")
         return result
 
     def require_sums(self, result: Array, arrays: tuple[Array, ...], expected: Array | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.contract.protocol import Array
-from harness.oracle.gate import Judge, WrongResult
+from harness.oracle.gate import Judge, WrongForm
 from harness.results.words import duration
 from harness.timing import clock
 from harness.timing.calling import messages as m
@@ -186,7 +186,7 @@ class Entry:
         until = timed.kept + 1
         if not 0 < until <= self.calls:
             self._follow(of_calls, 0)
-            raise WrongResult(f"returned another result than one of {self.calls} calls")
+            raise WrongForm(f"returned another result than one of {self.calls} calls")
         if self.own.by_device:
             arrays = self._of_device((first + timed.kept) % self.own.sets, renewed)
         else:
@@ -194,7 +194,7 @@ class Entry:
             arrays = self.truth.sets[(first + timed.kept) % len(self.truth.sets)]
         try:
             if kind and result is None:
-                raise WrongResult(f"returned {kind}, not an array")
+                raise WrongForm(f"returned {kind}, not an array")
             if result is not None and arrays is not None:
                 self.judge.require_sums(self.judge.require_form(result), arrays)
             if not self.own.by_device and arrays is not None:
@@ -210,9 +210,9 @@ class Entry:
     def _require_spots(self, seen: list[Array], arrays: tuple[Array, ...]) -> None:
         size = int(np.prod(self.judge.spec.output_shape(self.judge.op)))
         if self._saw_nothing(seen) or any(not 0 <= place < size for place in seen[0].tolist()):
-            raise WrongResult("returned an array of another size")
+            raise WrongForm("returned an array of another size")
         if size and seen[1].dtype != self.judge.dtype:
-            raise WrongResult(f"returned {seen[1].dtype}, expected {self.judge.dtype}")
+            raise WrongForm(f"returned {seen[1].dtype}, expected {self.judge.dtype}")
         self.judge.require_spots(seen[0], seen[1], arrays)
 
     def _of_device(self, number: int, renewed: list[int]) -> tuple[Array, ...] | None:

@@ -20,7 +20,7 @@ from harness.oracle import data
 from harness.oracle.accuracy import Accuracy
 from harness.oracle.comparing import UNIT
 from harness.oracle.data import DataError
-from harness.oracle.gate import FEW_TERMS, Gate, Judge, WrongResult
+from harness.oracle.gate import FEW_TERMS, Gate, Judge, WrongForm, WrongResult
 from harness.results.records import Cell
 from harness.results.words import duration
 from harness.telling import one_line
@@ -196,7 +196,7 @@ class GroupRun:
         asked = m.CallOnce(entry.name, which, budget, predicted or 0.0)
         called, arrays = entry.child.ask(asked, m.Called, self._patience)
         if not arrays:
-            raise WrongResult(f"returned {called.result}, not an array")
+            raise WrongForm(f"returned {called.result}, not an array")
         return called, arrays[0]
 
     def _take_turns(self, entries: list[Entry]) -> None:
@@ -223,7 +223,7 @@ class GroupRun:
                     checked.add(id(entry.child))
                     digests, _ = entry.child.ask(m.Digest(which), m.Digests)
                     if digests.values != entry.truth.digests(which):
-                        raise WrongResult("has changed its inputs")
+                        raise WrongForm("has changed its inputs")
                     entry.child.tell(m.Hold(group.op, group.spec, 1, 1), arrays=new.flat())
                 entry.child.ask(m.MakeOwn(entry.name, entry.own.by_device), m.Own, self._patience)
                 _, result = self._called(entry, 0)
@@ -258,14 +258,8 @@ class GroupRun:
         try:
             yield
         except WrongResult as error:
-            text = (
-                str(error)
-                if str(error).startswith(("returned", "has changed"))
-                else f"returned a wrong result: {error}"
-            )
-            self.cells[name] = cell(
-                name, CellStatus.FAIL, f"{wrong}{text if wrong else error}", native=self._native(child, name)
-            )
+            did = "" if isinstance(error, WrongForm) or not wrong else "returned a wrong result: "
+            self.cells[name] = cell(name, CellStatus.FAIL, f"{wrong}{did}{error}", native=self._native(child, name))
         except Disbelieved as error:
             self.cells[name] = cell(name, CellStatus.FAIL, str(error), native=self._native(child, name))
         except BackendRaised as error:
