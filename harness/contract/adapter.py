@@ -12,17 +12,13 @@ from typing import Any, get_args
 
 import numpy as np
 
-from harness.contract import lowering
-from harness.contract.protocol import Array, CompleteBackend, Numerics, Subnormals
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.contract import lowering, pooling
+from harness.contract.protocol import ARGUMENTS, Array, CompleteBackend, Numerics, Subnormals
+from harness.geometry.spec import ALL_OPS, OPS, POOL_OPS, ConvSpec, Op
+from harness.geometry.windows import why_not_pooled
 
 _SIGNATURES: dict[str, tuple[str, ...]] = {
-    "im2col": ("x", "spec"),
-    "col2im": ("columns", "spec"),
-    "conv2d": ("x", "w", "b", "spec"),
-    "conv2d_input_grad": ("dy", "w", "spec"),
-    "conv2d_weight_grad": ("dy", "x", "spec"),
-    "conv2d_bias_grad": ("dy", "spec"),
+    **{op: (*names, "spec") for op, names in ARGUMENTS.items()},
     "unsupported": ("op", "spec", "dtype"),
     "from_numpy": ("a",),
     "to_numpy": ("a",),
@@ -52,11 +48,13 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
         raise AdapterError(
             f"{target} defines {', '.join(given)} but not {missing}: give all of {', '.join(_PLUMBING)} or none"
         )
-    native = frozenset(op for op in OPS if hasattr(candidate, op))
-    if not native:
+    native = frozenset(op for op in ALL_OPS if hasattr(candidate, op))
+    if native.isdisjoint(OPS):
         raise AdapterError(f"{target} has no op; a backend needs one at least: {', '.join(_wanted(op) for op in OPS)}")
-    derived = lowering.derive(getattr(candidate, "im2col", _missing), getattr(candidate, "col2im", _missing))
-    ops: dict[Op, Callable[..., Any]] = {op: derived[op] for op in lowering.derivable(native)}
+    from_numpy, to_numpy = getattr(candidate, "from_numpy", _identity), getattr(candidate, "to_numpy", _identity)
+    both = getattr(candidate, "im2col", _missing), getattr(candidate, "col2im", _missing)
+    derived = lowering.derive(*both) | pooling.derive(*both, from_numpy, to_numpy)
+    ops: dict[Op, Callable[..., Any]] = {op: derived[op] for op in _derivable(native)}
     ops |= {op: getattr(candidate, op) for op in native}
     takes_bias = _takes_bias(candidate, target) or "conv2d" not in native
     if not takes_bias:
@@ -67,7 +65,7 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
         name=name, target=target, native=native, ops=ops, numerics=numerics, subnormals=subnormals,
         takes_bias=takes_bias,
         unsupported=_refusals(getattr(candidate, "unsupported", _only_floats), native),
-        from_numpy=getattr(candidate, "from_numpy", _identity), to_numpy=getattr(candidate, "to_numpy", _identity),
+        from_numpy=from_numpy, to_numpy=to_numpy,
         synchronize=getattr(candidate, "synchronize", _done), seconds=getattr(candidate, "seconds", None),
         ceilings=getattr(candidate, "ceilings", None), info=_info(candidate, target),
     )  # fmt: skip
@@ -112,21 +110,36 @@ def _missing(*arguments: Any) -> Any:
     raise AssertionError("an op that is not there was called")  # what is made of it is not handed out
 
 
+def _derivable(native: frozenset[Op]) -> list[Op]:
+    """The ops that follow from those given: convolutions, and pooling."""
+    pools = [op for op, needed in pooling.NEEDS.items() if op not in native and native.issuperset(needed)]
+    return [*lowering.derivable(native), *pools]
+
+
 def _refusals(own: Callable[..., str | None], native: frozenset[Op]) -> Callable[[Op, ConvSpec, str], str | None]:
     """The backend's own answer; a derived op is refused as well wherever the op it is made of is."""
-    there = {*native, *lowering.derivable(native)}
+    there = {*native, *_derivable(native)}
 
     def unsupported(op: Op, spec: ConvSpec, dtype: str) -> str | None:
         if op not in there:
             return NOT_IMPLEMENTED
-        reason = own(op, spec, dtype)
-        if reason is None and op not in native and op in lowering.NEEDS:
-            reason = own(lowering.NEEDS[op], spec, dtype)
+        reason = why_not_pooled(spec) if op in POOL_OPS else None
+        for asked in _asked(op, native):
+            reason = own(asked, spec, dtype) if reason is None else reason
         if reason is not None and not isinstance(reason, str):
             raise AdapterError(f"unsupported must return a reason in words or None, got {reason!r}")
         return reason
 
     return unsupported
+
+
+def _asked(op: Op, native: frozenset[Op]) -> tuple[Op, ...]:
+    """The ops that a backend is asked about; one that does not pool may never have heard of pooling."""
+    if op in native:
+        return (op,)
+    if op in POOL_OPS:
+        return pooling.NEEDS[op]
+    return (op, lowering.NEEDS[op]) if op in lowering.NEEDS else (op,)
 
 
 def _only_floats(op: Op, spec: ConvSpec, dtype: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from harness.geometry.spec import OPS, ConvSpec, Op, Shape
+from harness.geometry.spec import ALL_OPS, ConvSpec, Op, Shape
 
 SCHEMA = 1
 DTYPES = ("float16", "float32", "float64", "int32", "int64")
@@ -39,7 +39,7 @@ class Backend(Protocol[ArrayT]):
     Every op gets valid input only, of any strides, offset, alignment and writeability, one dtype a call. It returns
     a fresh C-contiguous array of that dtype and of exactly the spec's shape, and leaves its inputs as they were.
     Optional members: `numerics`; `subnormals`, "flushed" if such numbers may become zero; `bias`, False if conv2d takes
-    None alone; `info() -> dict[str, str]`;
+    None alone; the six pooling ops of `harness.contract.pooling`; `info() -> dict[str, str]`;
     `seconds(call) -> float`, the device time of one call, which only launches: `seconds` itself waits for what was
     launched; `ceilings() -> dict`, the limits of its device: `device` (a name), `copy_gbs` and `copy_bytes` (bytes read
     plus written) for `cache` and `dram`, and `matmul_gflops` for any of `float32`, `tf32`, `float64`.
@@ -82,7 +82,8 @@ class Backend(Protocol[ArrayT]):
 class CompleteBackend:
     """What `registry.load` returns: every member of the contract, given or derived, as a plain callable.
 
-    `native` holds the ops that the implementation itself provides; the others come from `harness.contract.lowering`.
+    `native` holds the ops that the implementation itself provides; the others come from `harness.contract.lowering`
+    and `harness.contract.pooling`.
     """
 
     name: str
@@ -115,8 +116,8 @@ def validate(op: Op, spec: ConvSpec, *arrays: Array | None) -> None:
 
     The bias of conv2d may be None. Raises `ArgumentError` naming the argument, the rule and both values.
     """
-    if op not in OPS:
-        raise ArgumentError(f"op must be one of {', '.join(OPS)}, got {op!r}")
+    if op not in ALL_OPS:
+        raise ArgumentError(f"op must be one of {', '.join(ALL_OPS)}, got {op!r}")
     names, shapes = ARGUMENTS[op], spec.input_shapes(op)
     if len(arrays) != len(names):
         raise ArgumentError(f"{op} takes {len(names)} arrays ({', '.join(names)}), got {len(arrays)}")
@@ -138,6 +139,12 @@ ARGUMENTS: dict[Op, tuple[str, ...]] = {
     "conv2d_input_grad": ("dy", "w"),
     "conv2d_weight_grad": ("dy", "x"),
     "conv2d_bias_grad": ("dy",),
+    "max_pool2d": ("x",),
+    "max_pool2d_grad": ("dy", "x"),
+    "avg_pool2d": ("x",),
+    "avg_pool2d_grad": ("dy",),
+    "avg_pool2d_exclude_padding": ("x",),
+    "avg_pool2d_exclude_padding_grad": ("dy",),
 }
 
 

@@ -12,8 +12,20 @@ from typing import Literal, get_args
 
 import numpy as np
 
-Op = Literal["im2col", "col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"]
-OPS: tuple[Op, ...] = get_args(Op)
+ConvOp = Literal["im2col", "col2im", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"]
+# Averages divide by all taps of a window, padding included, or by those alone that meet a pixel.
+PoolOp = Literal[
+    "max_pool2d",
+    "max_pool2d_grad",
+    "avg_pool2d",
+    "avg_pool2d_grad",
+    "avg_pool2d_exclude_padding",
+    "avg_pool2d_exclude_padding_grad",
+]
+Op = ConvOp | PoolOp
+OPS: tuple[Op, ...] = get_args(ConvOp)  # what is asked of every backend
+POOL_OPS: tuple[Op, ...] = get_args(PoolOp)  # optional: asked where they are native, or named
+ALL_OPS = OPS + POOL_OPS
 Shape = tuple[int, ...]
 
 
@@ -85,6 +97,11 @@ class Sizes:
         """(N, F, OH, OW)."""
         return (self.batch, self.out_channels, *self.output_size)
 
+    @cached_property
+    def pooled_shape(self) -> tuple[int, int, int, int]:
+        """(N, C, OH, OW): what pooling makes of x; F and G play no part in it, as in im2col."""
+        return (self.batch, self.in_channels, *self.output_size)
+
     def input_shapes(self, op: Op) -> tuple[Shape, ...]:
         """Shapes of the array arguments of `op`, in order (the bias of conv2d included)."""
         match op:
@@ -100,13 +117,23 @@ class Sizes:
                 return self.y_shape, self.x_shape
             case "conv2d_bias_grad":
                 return (self.y_shape,)
+            case "max_pool2d" | "avg_pool2d" | "avg_pool2d_exclude_padding":
+                return (self.x_shape,)
+            case "max_pool2d_grad":
+                return self.pooled_shape, self.x_shape
+            case "avg_pool2d_grad" | "avg_pool2d_exclude_padding_grad":
+                return (self.pooled_shape,)
 
     def output_shape(self, op: Op) -> Shape:
         """Shape of the result of `op`."""
         match op:
             case "im2col":
                 return self.columns_shape
+            case "max_pool2d" | "avg_pool2d" | "avg_pool2d_exclude_padding":
+                return self.pooled_shape
             case "col2im" | "conv2d_input_grad":
+                return self.x_shape
+            case "max_pool2d_grad" | "avg_pool2d_grad" | "avg_pool2d_exclude_padding_grad":
                 return self.x_shape
             case "conv2d":
                 return self.y_shape
@@ -123,8 +150,8 @@ class Sizes:
         return self.batch * self.out_channels * self.positions * (self.in_channels // self.groups) * self.taps
 
     def work(self, op: Op) -> int:
-        """Elementary steps of `op`: multiply-adds, column elements (im2col, col2im) or elements summed (bias)."""
-        if op in ("im2col", "col2im"):
+        """Elementary steps of `op`: multiply-adds, column elements (pooling too) or sums (bias)."""
+        if op in ("im2col", "col2im") or op in POOL_OPS:
             return math.prod(self.columns_shape)
         return math.prod(self.y_shape) if op == "conv2d_bias_grad" else self.macs
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from harness.geometry import rules, shorthand, text
 from harness.geometry.numbers import Pair, SpecError
 from harness.geometry.shorthand import PaddingName, Rounding
-from harness.geometry.sizes import OPS, Op, Shape, Sizes
+from harness.geometry.sizes import ALL_OPS, OPS, POOL_OPS, Op, Shape, Sizes
 
-__all__ = ["OPS", "ConvSpec", "Op", "PaddingName", "Rounding", "Shape", "SpecError"]
+__all__ = ["ALL_OPS", "OPS", "POOL_OPS", "ConvSpec", "Op", "PaddingName", "Rounding", "Shape", "SpecError"]
 
 
 @dataclass(frozen=True, kw_only=True)
