@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 from harness.geometry.shape_files.found import Layer, ShapesError
 from harness.geometry.spec import ConvSpec, SpecError
@@ -34,6 +35,40 @@ def read(text: str, known: Callable[[], Iterable[Layer]]) -> list[Layer]:
             continue
         found.setdefault(made, Layer(f"{PREFIX}{axis}={value}", made))
     return list(found.values())
+
+
+class Place(NamedTuple):
+    """Where a layer lies in a sweep: the axis, its value, and the geometry that all layers of the sweep share."""
+
+    axis: str
+    value: int
+    shared: str
+
+
+def place(name: str, spec: ConvSpec) -> Place | None:
+    """Where a measured layer lies, by its name (` = ` between the names of one geometry); None if in no sweep.
+
+    >>> a, b = read("sweep:H", list)[:2]
+    >>> place(a.name, a.spec).value, place(a.name, a.spec).shared == place(b.name, b.spec).shared
+    (7, True)
+    """
+    for part in name.split(" = "):
+        axis, _, value = part.removeprefix(PREFIX).partition("=")
+        if part.startswith(PREFIX) and axis in _AXES and value.isdigit():
+            values, own, changed = _AXES[axis]
+            if own(spec) == int(value):
+                return Place(axis, int(value), _shared(spec, values, changed))
+    return None
+
+
+def _shared(spec: ConvSpec, values: list[int], changed: Callable[[ConvSpec, int], ConvSpec]) -> str:
+    """The geometry at the first value of the axis that makes one."""
+    for value in values:
+        try:
+            return str(changed(spec, value))
+        except SpecError:
+            continue
+    return ""
 
 
 def _base(text: str, base: str, known: Callable[[], Iterable[Layer]]) -> ConvSpec:

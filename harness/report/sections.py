@@ -16,11 +16,13 @@ from harness.report.charts.history import history_chart
 from harness.report.charts.overview import overview_chart
 from harness.report.charts.ratios import ratio_charts
 from harness.report.charts.roofline import roofline_chart
+from harness.report.charts.sweeps import sweep_chart
 from harness.report.charts.threads import thread_chart
 from harness.report.measured.grouping import by_op
 from harness.report.measured.load import Config, Data, baseline, references
 from harness.report.measured.pairing import with_ratios
 from harness.report.measured.rows import Row
+from harness.report.scaling.sweeps import sweep_table, sweeps
 from harness.report.scaling.threads import thread_speedups, thread_table
 from harness.report.tables.accuracy import accuracy_table
 from harness.report.tables.first_calls import break_even_table, first_call_table, first_calls
@@ -119,7 +121,7 @@ class _Writer:
         sections = [*ops, self._memory()]
         if self._base:
             sections = [
-                self._summary(), self._networks(), *ops, self._throughput(), self._threads(), self._memory(),
+                self._summary(), self._networks(), *ops, self._throughput(), self._threads(), *self._sweeps(), self._memory(),
                 self._first_call(), self._accuracy(), self._speedups(), self._history(),
             ]  # fmt: skip
         run = self._data.last_run(self._config)
@@ -179,6 +181,14 @@ class _Writer:
             f"Faster with {max(one.threads for one in found)} threads\n{self._data.machine.name}, {dtype}, {allocator}"
         )
         return Section(title, table.name, [table], [thread_chart(found, head, table.name, self._looks)])
+
+    def _sweeps(self) -> list[Section]:
+        found = []
+        for number, sweep in enumerate(sweeps(self._rows)):
+            table = sweep_table(sweep, number, self._config)
+            chart = sweep_chart(sweep, f"Along {sweep.axis}\n{self._title}", table.name, self._looks)
+            found.append(Section(f"How does time grow with {sweep.axis}?", table.name, [table], [chart]))
+        return found
 
     def _speedups(self) -> Section:
         measured = self._rows, self._data, self._config

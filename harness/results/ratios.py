@@ -66,11 +66,6 @@ def baseline(measured: Sequence[str]) -> str:
     return next((name for name in BASELINES if name in measured), measured[0] if measured else "")
 
 
-def paired_ratios(a: Sequence[float], b: Sequence[float]) -> list[float]:
-    """Ratios of samples of the same round; both must come from the same group."""
-    return [mine / theirs for mine, theirs in zip(a, b, strict=False)]
-
-
 class _Side(NamedTuple):
     """One backend of a group: its cells by process, what stands for them, its median time, its share of a ceiling."""
 

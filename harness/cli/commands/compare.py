@@ -16,6 +16,7 @@ from msgspec import structs
 from harness.cli import exit_codes, outputs, terminal
 from harness.cli.measured import comparison_table, networks_table
 from harness.cli.measured.repeating import Comparing, rounds
+from harness.cli.measured.since import as_it_was
 from harness.cli.measuring import say_unnamed_libraries, without_wrong_ones
 from harness.cli.options import (
     Allocator,
@@ -34,6 +35,7 @@ from harness.cli.options import (
     whole,
 )  # fmt: skip
 from harness.contract import targets
+from harness.contract.targets import Target
 from harness.geometry.layers import file_at
 from harness.geometry.spec import OPS
 from harness.results import machine, ratios, run_files
@@ -58,6 +60,7 @@ _MOST_PROCESSES = 100
 _PAIRS, _PROCESSES = 30, 3
 _FEWER = "interleaved pairs a layer, shared by the processes; fewer for calls that take seconds"
 _FRESH = "fresh processes, which have to agree; what is unclear is measured in up to as many again"
+_SINCE = "one backend against itself as it was at a commit of this checkout"
 _KEPT = "also keep what is measured, as a run file in this results folder"
 
 
@@ -73,13 +76,12 @@ def compare(
     allocator: Allocator = "steady",
     json_file: JsonFile = None,
     results: Annotated[Path | None, typer.Option(parser=folder, metavar="DIR", help=_KEPT)] = None,
+    since: Annotated[str | None, typer.Option(metavar="COMMIT", help=_SINCE)] = None,
 ) -> None:
     """Backend against backend: the first named against each of the others, in interleaved pairs."""
-    if len(names or []) < 2:
-        raise typer.BadParameter("compare takes at least two backends")
+    asked = _asked(names or [], since)
     if results is not None:
         require_folder(results / "runs")
-    asked = targets.resolve_all(names or [])
     plan = Plan(
         shape_set, chosen_layers(shape_set, batch), asked, chosen_ops(ops) or OPS, chosen_dtypes(dtype) or ("float32",),
         threads, chosen_allocator(allocator), _BUDGET / processes, rounds(pairs, processes), batch=batch,
@@ -113,6 +115,16 @@ def compare(
     if interrupted:
         raise KeyboardInterrupt
     raise typer.Exit(code)
+
+
+def _asked(names: Sequence[str], since: str | None) -> list[Target]:
+    """The backends to compare: those named, or one with what it was."""
+    if since is None and len(names) < 2:
+        raise typer.BadParameter("compare takes at least two backends")
+    if since is not None and len(names) != 1:
+        raise typer.BadParameter(f"--since compares one backend with what it was, got {len(names)} backends")
+    asked = targets.resolve_all(names)
+    return asked if since is None else [*asked, as_it_was(asked[0], since)]
 
 
 def _missing(plan: Plan, table: Sequence[ComparisonRow]) -> list[Unmeasured]:

@@ -28,6 +28,8 @@ from harness.results.writing import ResultsError
 
 _REFERENCES = (("torch_native", "torch_native_cuda"), ("numpy_fancy",))  # torch, then NumPy
 
+Samples = dict[int, list[float]]  # by process
+
 
 @dataclass(frozen=True, order=True)
 class Config:
@@ -53,7 +55,7 @@ class Data:
     machine: Machine
     runs: list[Run]  # oldest first
     rows: list[Row]  # the newest record of each key
-    samples: dict[tuple[str, str], list[float]]  # by (group, backend), of every group ever measured
+    samples: dict[tuple[str, str], Samples]  # by (group, backend), of every group ever measured
     backends: dict[str, BackendFacts]  # the newest record of each
     verdicts: dict[str, ConformanceVerdict] | None  # by backend; None: never checked, or not to be read
     verdicts_lost: bool = False  # there is a file of them that cannot be used
@@ -128,7 +130,6 @@ def load(results: Path, machine: str | None = None) -> Data:
         raise ResultsError(f"no measured results of machine {machine!r} in {place}; known: {names}{lost}")
     runs = measured[machine or max(measured, key=lambda name: measured[name][-1].name)]
     backends = {b.backend: b for run in runs for b in run.backends}
-    last = {(c.group, c.backend): c for run in runs for c in run.cells}  # a group may have been measured twice
     verdicts, verdicts_lost = None, False
     try:
         verdicts = read_verdicts(results / "conformance.json")
@@ -139,7 +140,7 @@ def load(results: Path, machine: str | None = None) -> Data:
         machine=runs[-1].header.machine,
         runs=runs,
         rows=_newest(runs),
-        samples={key: c.samples for key, c in last.items() if c.status is CellStatus.OK},
+        samples=_samples(runs),
         backends={name: backends[name] for name in order(backends)},
         verdicts=verdicts,
         verdicts_lost=verdicts_lost,
@@ -177,7 +178,9 @@ def _newest(runs: Sequence[Run]) -> list[Row]:
     newest: dict[tuple[str, ...], tuple[Run, Cell]] = {}
     for run in runs:
         for c in run.cells:
-            newest[c.backend, c.op, c.dtype, c.spec, str(c.threads), c.allocator] = run, c
+            key = c.backend, c.op, c.dtype, c.spec, str(c.threads), c.allocator
+            _, before = newest.get(key, (run, c))
+            newest[key] = run, _with_processes(before, c)
     layers = grouped((c for run in runs for c in run.cells), lambda c: c.spec)
     names = {spec: " = ".join(dict.fromkeys(c.layer for c in found)) for spec, found in layers.items()}
     specs = {spec: place for place, spec in enumerate(planned_specs(runs))}
@@ -186,6 +189,26 @@ def _newest(runs: Sequence[Run]) -> list[Row]:
     return [
         Row(cell=replace(c, layer=names[c.spec]), dirty=run.header.code.dirty, seconds=_time(c)) for run, c in ordered
     ]
+
+
+def _with_processes(before: Cell, cell: Cell) -> Cell:
+    """The newer of two cells of one key; of a group that several processes have measured, both together."""
+    if before.group != cell.group or before.process >= cell.process:
+        return cell
+    if before.status is not CellStatus.OK or cell.status is not CellStatus.OK:
+        worst = CellStatus.worst([before.status, cell.status])
+        return replace(before if before.status is worst else cell, process=cell.process)
+    return replace(cell, samples=[*before.samples, *cell.samples])
+
+
+def _samples(runs: Sequence[Run]) -> dict[tuple[str, str], Samples]:
+    """Of a group that was measured twice in one process, the last."""
+    last = {(c.group, c.backend, c.process): c for run in runs for c in run.cells}
+    found: dict[tuple[str, str], Samples] = {}
+    for (group, backend, process), c in last.items():
+        if c.status is CellStatus.OK:
+            found.setdefault((group, backend), {})[process] = c.samples
+    return found
 
 
 def _time(cell: Cell) -> Interval | None:

@@ -1,4 +1,4 @@
-"""Ratios of backends that were measured together: sample i meets sample i of the same group."""
+"""Ratios of backends that were measured together: sample i meets sample i of the same group and process."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import replace
 from harness.contract.status import CellStatus
 from harness.report.measured.load import Data
 from harness.report.measured.rows import PairedRatio, Row
-from harness.results.intervals import median_interval
-from harness.results.ratios import paired_ratios
+from harness.results.paired import log_ratios, paired
 
 
 def with_ratios(rows: Iterable[Row], data: Data, baseline: str) -> list[Row]:
@@ -25,6 +24,7 @@ def speedups(rows: Iterable[Row]) -> list[float]:
 def _ratio(row: Row, data: Data, baseline: str) -> PairedRatio | None:
     if row.cell.status is not CellStatus.OK:
         return None
-    mine = data.samples.get((row.cell.group, row.cell.backend), [])
-    pairs = paired_ratios(mine, data.samples.get((row.cell.group, baseline), []))
-    return PairedRatio(*median_interval(pairs), len(pairs)) if pairs else None
+    mine = data.samples.get((row.cell.group, row.cell.backend), {})
+    theirs = data.samples.get((row.cell.group, baseline), {})
+    found = paired(log_ratios(mine[n], theirs[n]) for n in sorted(mine.keys() & theirs.keys()))
+    return PairedRatio(found.ratio, found.low, found.high, found.pairs) if found else None

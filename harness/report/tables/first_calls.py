@@ -81,7 +81,7 @@ def _break_even(mine: FirstCall, newest: Mapping[tuple[str, str], FirstCall], ba
     theirs = newest.get((mine.op, base))
     if theirs is None or theirs.run != mine.run or theirs.backend == mine.backend:
         return None
-    samples = data.samples.get((mine.group, theirs.backend), [])
+    samples = [s for own in data.samples.get((mine.group, theirs.backend), {}).values() for s in own]
     if not samples:
         return None
     owed, gain = mine.first_seconds - theirs.first_seconds, median(samples) - mine.seconds

@@ -102,7 +102,7 @@ def make_row(
 
 def make_data(rows: Sequence[Row], **other: Any) -> Data:
     """What the report is made of, with these rows and their samples, of one run."""
-    samples = {(row.cell.group, row.cell.backend): row.cell.samples for row in rows if row.seconds}
+    samples = {(row.cell.group, row.cell.backend): {0: row.cell.samples} for row in rows if row.seconds}
     header = make_header("20260101T000000-a")
     given: dict[str, Any] = {
         "machine": header.machine, "runs": [Run(header, [row.cell for row in rows])], "rows": list(rows),

@@ -76,6 +76,7 @@ OPTIONS = {
                "many again"),
         _THREADS, _ALLOCATOR, _JSON,
         Option("--results", "DIR", None, "also keep what is measured, as a run file in this results folder"),
+        Option("--since", "COMMIT", None, "one backend against itself as it was at a commit of this checkout"),
     ],
     "report": [
         Option("--out", "DIR", Path("results/report"), "folder of the report"),

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from harness.contract.status import Verdict
 from harness.report.measured import load
 from harness.report.measured.load import Config
+from harness.report.measured.pairing import with_ratios
+from harness.report.measured.rows import PairedRatio
 from harness.report.verdicts import ConformanceVerdict
 from harness.results.intervals import Interval
 from harness.results.records import Ceilings, Code
@@ -137,7 +139,8 @@ def test_samples_are_kept_of_every_group_and_of_ok_cells_only(tmp_path: Path) ->
     write_run(tmp_path, _FIRST, cells)
     write_run(tmp_path, _SECOND, [make_cell("mine", [5.0], group="g3")])
     assert load.load(tmp_path).samples == {
-        ("g1", "mine"): [1.0], ("g2", "mine"): [2.0], ("g1", "torch_native"): [3.0], ("g3", "mine"): [5.0],
+        ("g1", "mine"): {0: [1.0]}, ("g2", "mine"): {0: [2.0]}, ("g1", "torch_native"): {0: [3.0]},
+        ("g3", "mine"): {0: [5.0]},
     }  # fmt: skip
 
 
@@ -148,7 +151,23 @@ def test_of_a_group_that_was_measured_twice_the_samples_of_the_first_time_are_go
         make_cell("torch_native", status="crashed", reason="signal 11", group="g"), make_cell("mine", [3.0], group="g"),
     ]  # fmt: skip
     write_run(tmp_path, _FIRST, cells)
-    assert load.load(tmp_path).samples == {("g", "mine"): [3.0]}
+    assert load.load(tmp_path).samples == {("g", "mine"): {0: [3.0]}}
+
+
+def test_processes_of_one_group_are_pooled(tmp_path: Path) -> None:
+    """The second process lost torch: there its time ends, and only the pairs of the first are left."""
+    cells = [
+        make_cell("torch_native", [1.0, 2.0], group="g"), make_cell("mine", [4.0, 4.0], group="g"),
+        make_cell("torch_native", status="crashed", reason="signal 11", group="g", process=1),
+        make_cell("mine", [6.0, 8.0], group="g", process=1),
+    ]  # fmt: skip
+    write_run(tmp_path, _FIRST, cells)
+    data = load.load(tmp_path)
+    assert data.samples == {("g", "mine"): {0: [4.0, 4.0], 1: [6.0, 8.0]}, ("g", "torch_native"): {0: [1.0, 2.0]}}
+    told = {row.cell.backend: (row.cell.status, row.cell.samples) for row in data.rows}
+    assert told == {"mine": ("ok", [4.0, 4.0, 6.0, 8.0]), "torch_native": ("crashed", [])}
+    ratios = {row.cell.backend: row.ratio for row in with_ratios(data.rows, data, "torch_native")}
+    assert ratios == {"torch_native": None, "mine": PairedRatio(2.0, 2.0, 2.0, 1)}
 
 
 # -- conditions --------------------------------------------------------------------------------------------------------

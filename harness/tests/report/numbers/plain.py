@@ -48,7 +48,13 @@ def paired(newest: Lines, key: Key, reference: str) -> list[float]:
     """Sample by sample, of the same measurement."""
     mine, theirs = newest[key], newest[key[0], key[1], reference, key[3]]
     assert mine["group"] == theirs["group"]
-    return [a / b for a, b in zip(mine["samples"], theirs["samples"], strict=False)]
+    return [a / b for a, b in zip(mine["samples"], theirs["samples"], strict=False)][1:]  # the first meets cold caches
+
+
+def middle(ratios: list[float]) -> float:
+    """The median, which of an even number is the geometric mean of the two in the middle."""
+    ordered = sorted(ratios)
+    return mean([ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]])
 
 
 def is_factor(text: str, ratio: float) -> bool:

@@ -18,12 +18,6 @@ _CARD = Ceilings(
 )  # fmt: skip
 
 
-def test_samples_of_one_round_meet_and_the_rest_is_left() -> None:
-    assert ratios.paired_ratios([1.0, 2.0, 3.0], [2.0, 8.0, 2.0, 9.0]) == [0.5, 0.25, 1.5]
-    assert ratios.paired_ratios([1.0, 2.0], [4.0]) == [0.25]
-    assert ratios.paired_ratios([], [4.0]) == []
-
-
 def test_a_row_is_of_times_of_a_over_times_of_b() -> None:
     """The middle of 1/2, 6/2 and 3/3 is 1, after a pair that does not count; the medians of the sides are 4.5 and 3."""
     a = a_cell("a", [90.0, 1.0, 6.0, 3.0], checked_points=64, layer="net:1", spec="n1c2h6w6_f4kh3kw3")

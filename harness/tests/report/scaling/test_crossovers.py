@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.report.measured.crossovers import Crossover, crossovers
+from harness.report.scaling.crossovers import Crossover, crossovers
 
 
 def cross(before: str, after: str, last: int, first: int) -> Crossover:
