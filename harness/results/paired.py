@@ -20,6 +20,7 @@ Logs = NDArray[np.float64]
 LEAST_FLOOR = 0.01  # of a ratio: what a quiet machine leaves between two runs of one program
 SAME_WITHIN = 0.03  # of a ratio: less is nothing to choose a backend by
 SAME_AT_MOST = 0.05  # however noisy the machine is, two times that may differ by more are not the same
+_AGREE = 0.8  # of the processes, which is all of three and four of five
 _RESAMPLES = 1000
 _ENDS = (2.5, 97.5)  # per cent: an interval of 95 %
 _SEED = 20261129
@@ -41,9 +42,10 @@ class PairedTimes:
         low, high = math.log(self.low), math.log(self.high)
         if -band <= low and high <= band:
             return Speed.SAME
-        if low > least and min(self.sides) > 1:
+        enough = _AGREE * len(self.sides)
+        if low > least and sum(side > 1 for side in self.sides) >= enough:
             return Speed.SLOWER
-        if high < -least and max(self.sides) < 1:
+        if high < -least and sum(side < 1 for side in self.sides) >= enough:
             return Speed.FASTER
         return Speed.UNCLEAR
 

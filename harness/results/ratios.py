@@ -57,8 +57,11 @@ def geomeans(table: Sequence[ComparisonRow]) -> list[ComparisonMean]:
 
 
 def noise_floor(itself: Iterable[ComparisonRow]) -> float:
-    """What this machine makes of no difference at all, as a fraction: from rows of a backend against itself."""
-    return max([LEAST_FLOOR, *(max(r.high, 1 / r.low) - 1 for r in itself if r.low is not None and r.high is not None)])
+    """What this machine makes of no difference at all, as a fraction: from rows of a backend against itself.
+
+    Their ratios alone: how uncertain a ratio is, every row has in an interval of its own.
+    """
+    return max([LEAST_FLOOR, *(max(row.ratio, 1 / row.ratio) - 1 for row in itself if row.ratio is not None)])
 
 
 def baseline(measured: Sequence[str]) -> str:

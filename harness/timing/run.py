@@ -67,18 +67,19 @@ def run(
 
 def measure(
     plan: Plan, progress: Progress = lambda cell: None, described: Described = lambda record: None,
-    waiting: Waiting = nullcontext,
+    waiting: Waiting = nullcontext, floors: Floors | None = None,
 ) -> Iterator[Cell]:  # fmt: skip
     """Measure the plan and keep nothing: yields the cells, group by group. For `compare`.
 
-    `described` sees the backends and the ceilings of their devices; the CPU's are measured where a time needs them.
+    `described` sees the backends and the ceilings of their devices; the CPU's are measured where a time needs them, and
+    stay in `floors` for a plan of the same machine and conditions.
     """
 
     def keep(record: Line) -> None:
         if isinstance(record, BackendFacts | Ceilings):
             described(record)
 
-    session = _Session(plan, keep, None, waiting)
+    session = _Session(plan, keep, None, waiting, floors)
     try:
         for group in plan.groups("compare", machine.facts()):
             yield from session.measure(group, progress)
@@ -90,12 +91,13 @@ class _Session:
     """The children in use and what is known already."""
 
     def __init__(
-        self, plan: Plan, keep: Callable[[Line], None], known: Sequence[Line] | None, waiting: Waiting
-    ) -> None:
+        self, plan: Plan, keep: Callable[[Line], None], known: Sequence[Line] | None, waiting: Waiting,
+        floors: Floors | None = None,
+    ) -> None:  # fmt: skip
         """`known` is what the run file holds already; None, if there is no such file."""
         self._plan, self._keep, self._waiting = plan, keep, waiting
         ceilings = [r for r in known or () if isinstance(r, Ceilings)]
-        self._floors = Floors(plan, waiting, ceilings)
+        self._floors = floors or Floors(plan, waiting, ceilings)
         self._measures_cpu = known is not None and not any(not c.backend for c in ceilings)
         self._done = {(r.group, r.backend) for r in known or () if isinstance(r, Cell)}
         targets = [t for t in plan.backends if t.name not in plan.barred]

@@ -19,9 +19,11 @@ from harness.results import ratios
 from harness.results.paired import LEAST_FLOOR
 from harness.results.records import BackendFacts, Ceilings, Cell, ComparisonRow
 from harness.timing import run
+from harness.timing.judging.floors import Floors
 from harness.timing.plan import Plan
 
 Key = tuple[str, str, str]  # op, dtype and layer
+_LONGER = 6  # times as many pairs in each process that is there for what is unclear
 Kept = Callable[[Cell | BackendFacts | Ceilings], None]
 
 
@@ -42,6 +44,7 @@ class Comparing:
         first = self.plan.backends[0]
         self.names = [target.name for target in self.plan.backends]
         self.twin = Target(first.text, _twin_of(self.names), first.location, is_named=True)
+        self._floors = Floors(self.plan, terminal.waiting)
 
     @property
     def ceilings(self) -> list[Ceilings]:
@@ -69,7 +72,7 @@ class Comparing:
         most = f"{self.processes}" if process < self.processes else f"at most {2 * self.processes}"
         with terminal.Ticker(f"compare, process {process + 1} of {most}", plan.cells) as ticker:
             step = lambda cell: ticker.step(f"{cell.layer} {cell.op}")  # noqa: E731
-            for cell in run.measure(plan, step, self._describe, terminal.waiting):
+            for cell in run.measure(plan, step, self._describe, terminal.waiting, self._floors):
                 one = structs.replace(cell, process=process)
                 self.cells.append(one)
                 if one.backend != self.twin.name:
@@ -84,7 +87,8 @@ class Comparing:
         first, barred = self.names[0], self.plan.barred
         if first in barred:
             barred = {**barred, self.twin.name: barred[first]}
-        return replace(self.plan, backends=backends, barred=barred, left_out=left_out)
+        rounds = self.plan.rounds if process < self.processes else _LONGER * (self.plan.rounds - 1) + 1
+        return replace(self.plan, backends=backends, barred=barred, left_out=left_out, rounds=rounds)
 
     def _wanted(self, process: int) -> Iterator[tuple[str, str, str, str]]:
         """Not what had no time before, nor what that leaves alone; beyond the processes asked for, what is unclear."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -16,10 +15,7 @@ from harness.calls.worker import WorkerDied
 from harness.contract.protocol import Array
 from harness.contract.status import CellStatus
 from harness.geometry.spec import ConvSpec
-from harness.oracle import data
 from harness.oracle.accuracy import Accuracy
-from harness.oracle.comparing import UNIT
-from harness.oracle.data import DataError
 from harness.oracle.gate import FEW_TERMS, Gate, Judge, WrongForm, WrongResult
 from harness.results.records import Cell
 from harness.results.words import duration
@@ -29,12 +25,12 @@ from harness.timing.calling import messages as m
 from harness.timing.judging import inputs
 from harness.timing.judging.children import SLACK, BackendRaised, Child, Children, Waiting
 from harness.timing.judging.entry import Disbelieved, Entry
+from harness.timing.judging.expected import Expected, expected_of
 from harness.timing.judging.floors import Floors
 from harness.timing.memory_use import MemoryUse
 from harness.timing.plan import Group
 
 _CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration
-_ACCURATE_TERMS = 10_000  # of all points of real numbers together: a tenth of a second of plain Python
 _MEASURED_MEMORY = 0.1  # seconds: of calls that are predicted to take longer, the memory is not measured
 _TOO_BUSY = 1.25  # times the processors that it may use: more is no measurement of so many threads
 _AND_A_BIT = 0.25  # processors
@@ -42,14 +38,6 @@ _AND_A_BIT = 0.25  # processors
 
 class _Ended(Exception):
     """The child of several backends has ended: those that it had not finished are to be measured again."""
-
-
-class _Made(NamedTuple):
-    """The inputs of a group, and what is expected of the first set and of real numbers."""
-
-    given: inputs.InputSets
-    gate: Gate
-    real: Accuracy | None
 
 
 @dataclass(slots=True)
@@ -67,7 +55,7 @@ class GroupRun:
         try:
             spec = ConvSpec.parse(self.group.spec)
             there = list(self._there())
-            made = self._made(spec) if there else None
+            made = expected_of(self.group, spec) if there else None
             if isinstance(made, Cell):
                 self.cells |= {name: replace(made, backend=name) for name, _ in there}
             elif made is not None:
@@ -94,29 +82,7 @@ class GroupRun:
             else:
                 yield name, child
 
-    def _made(self, spec: ConvSpec) -> _Made | Cell:
-        """The inputs and what is expected; a cell that says why not, where they cannot be made."""
-        op, dtype = self.group.op, self.group.dtype
-        shortage = memory.shortage(memory.timed(op, spec, dtype))
-        if shortage:
-            return self.group.cell("", CellStatus.NO_MEMORY, shortage)
-        what = "for its inputs"
-        try:
-            given = inputs.make(op, spec, dtype)
-            what = "to judge it"
-            gate = Gate(op, spec, given.sets[0], FEW_TERMS)
-            real = (
-                data.real(op, spec, dtype, str(random.getrandbits(64)))
-                if dtype in UNIT and not given.is_large
-                else None
-            )
-            return _Made(given, gate, None if real is None else Accuracy(op, spec, real, _ACCURATE_TERMS))
-        except DataError as reason:
-            return self.group.cell("", CellStatus.UNSUPPORTED, str(reason))
-        except MemoryError as error:
-            return self.group.cell("", CellStatus.NO_MEMORY, f"there is not enough memory {what}: {one_line(error)}")
-
-    def _prepared(self, there: Sequence[tuple[str, Child]], made: _Made) -> Iterator[Entry]:
+    def _prepared(self, there: Sequence[tuple[str, Child]], made: Expected) -> Iterator[Entry]:
         """Those that are right on this shape, and not too slow."""
         holders: dict[int, inputs.InputSets] = {}
         given, gate = made.given, made.gate
@@ -161,7 +127,7 @@ class GroupRun:
             return None
         return found
 
-    def _check(self, entry: Entry, made: _Made, predicted: float) -> None:
+    def _check(self, entry: Entry, made: Expected, predicted: float) -> None:
         """The gate before the clock, on whole numbers, all digits and real ones; then about how long a call takes."""
         first, result = self._called(entry, 0, predicted)
         made.gate.check(result, entry.judge.numerics)

@@ -97,6 +97,7 @@ def test_what_is_unclear_is_measured_again_until_it_is_clear(monkeypatch: pytest
     machine = Machine(times)
     found = compared(monkeypatch, _PLAN, machine)
     assert len(machine.processes) == 6
+    assert [plan.rounds for plan in machine.plans] == [11, 11, 11, 61, 61, 61]
     for process in machine.processes[3:]:
         assert process == {
             **{("net:0", op): ["a", "b", "c"] for op in _PLAN.ops},

@@ -90,7 +90,7 @@ def test_a_cell_that_is_not_ok_never_pairs_whatever_samples_there_are(tmp_path: 
     data = load.load(tmp_path)
     group = f"{_FIRST}/conv2d/float32/n1c2h6w6_f4kh3kw3"
     failed = make_row("mine", status="fail", group=group)
-    assert data.samples[group, "mine"] == FLAT
+    assert data.samples[group, "mine"] == {0: FLAT}
     (row,) = with_ratios([failed], data, "torch_native")
     assert row.ratio is None
     assert row.cell is failed.cell

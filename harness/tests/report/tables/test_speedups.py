@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.report.measured.load import Config
@@ -10,6 +12,11 @@ from harness.report.tables.speedups import CLAIMS, NaiveSpeedup, claims_table, n
 from harness.tests.helpers.runfiles import make_data, make_row
 
 _CONFIG = Config(1, "steady", "float32")
+
+
+def _about(median: float, least: float, most: float) -> dict[str, Any]:
+    """Ratios are means of logarithms, which round."""
+    return {"median": pytest.approx(median), "least": pytest.approx(least), "most": pytest.approx(most)}
 
 
 def test_speed_ups_over_the_loops_in_words() -> None:
@@ -42,12 +49,13 @@ def test_speed_ups_over_the_loops_in_words() -> None:
 speaks of the small ones.
 """
     )
-    assert [[cell.value for cell in row] for row in table.rows] == [[None, 19.0, 2.5], [None, 10.0, None]]
+    assert [cell.value for cell in table.rows[0][1:]] == pytest.approx([19.0, 2.5])
+    assert [cell.value for cell in table.rows[1]] == [None, pytest.approx(10.0), None]
     assert [[cell.kind for cell in row] for row in table.rows] == [["", "", ""], ["", "", "missing"]]
     assert table.records == [
-        NaiveSpeedup(op="conv2d", backend="numpy_fancy", layers=2, median=19.0, least=8.0, most=30.0),
-        NaiveSpeedup(op="conv2d", backend="mine", layers=2, median=2.5, least=1.0, most=4.0),
-        NaiveSpeedup(op="im2col", backend="numpy_fancy", layers=1, median=10.0, least=10.0, most=10.0),
+        NaiveSpeedup(op="conv2d", backend="numpy_fancy", layers=2, **_about(19, 8, 30)),
+        NaiveSpeedup(op="conv2d", backend="mine", layers=2, **_about(2.5, 1, 4)),
+        NaiveSpeedup(op="im2col", backend="numpy_fancy", layers=1, **_about(10, 10, 10)),
         NaiveSpeedup(op="im2col", backend="mine", layers=0, median=None, least=None, most=None),
     ]
 
@@ -102,7 +110,7 @@ Intelligence (book)"
     assert table.records[:2] == [
         speedups.TestedClaim(
             claim=CLAIMS[0].text, source=CLAIMS[0].source, slow="naive_loops", fast="numpy_fancy", factor=200, pairs=2,
-            median=150.0, least=100.0, most=200.0, reached=1, measured=table.rows[0][2].text,
+            **_about(150, 100, 200), reached=1, measured=table.rows[0][2].text,
             verdict="holds in part: 200x reached on 1 of 2",
         ),
         speedups.TestedClaim(
