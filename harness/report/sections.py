@@ -121,8 +121,8 @@ class _Writer:
         sections = [*ops, self._memory()]
         if self._base:
             sections = [
-                self._summary(), self._networks(), *ops, self._throughput(), self._threads(), *self._sweeps(), self._memory(),
-                self._first_call(), self._accuracy(), self._speedups(), self._history(),
+                self._summary(), self._networks(), *ops, self._throughput(), self._threads(), *self._sweeps(),
+                self._memory(), self._first_call(), self._accuracy(), self._speedups(), self._history(),
             ]  # fmt: skip
         run = self._data.last_run(self._config)
         told = [section for section in sections if section.tables or section.charts or section.text]

@@ -71,7 +71,7 @@ def sweep_table(sweep: Sweep, number: int, config: Config) -> Table:
             f"{op}: {one.before} is the faster up to {sweep.axis} = {one.last}, {one.after} from {one.first} on."
             for one in crossovers(winners)
         ]
-    told = f"The fastest of each op at each {sweep.axis}; all else as in {sweep.shared}. Times that are nearer than 5 % have no order."
+    told = f"The fastest of each op at each {sweep.axis}; all else as in {sweep.shared}. Nearer than 5 % is no order."
     name = f"sweep-{sweep.axis}{number or ''}-{config.slug}"
     return Table(name, f"Along {sweep.axis}", ["op", *map(str, values)], shown, records, [told, *notes])
 

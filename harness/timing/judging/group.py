@@ -19,7 +19,6 @@ from harness.oracle.accuracy import Accuracy
 from harness.oracle.gate import FEW_TERMS, Gate, Judge, WrongForm, WrongResult
 from harness.results.records import Cell
 from harness.results.words import duration
-from harness.telling import one_line
 from harness.timing import clock
 from harness.timing.calling import messages as m
 from harness.timing.judging import inputs

@@ -44,7 +44,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str
 
 
 def test_what_is_compared_is_of_that_commit(checkout: tuple[Path, str]) -> None:
-    root, first = checkout
+    _, first = checkout
     target = as_it_was(targets.resolve("numpy_fancy"), first[:9])
     assert (target.name, target.is_builtin) == (f"numpy_fancy.{first[:7]}", False)
     code = (
