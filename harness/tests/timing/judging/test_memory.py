@@ -10,7 +10,7 @@ from harness.geometry.spec import ConvSpec
 from harness.tests.helpers.timing.fake_backend import FakeBackend
 from harness.tests.helpers.timing.fake_clock import FakeClock
 from harness.tests.helpers.timing.groups import a_group, cells, child_of
-from harness.timing.judging import group as the_group
+from harness.timing.judging import expected as the_expected
 from harness.timing.judging import inputs as the_inputs
 
 _GIB = 2**30
@@ -43,7 +43,7 @@ def test_memory_that_runs_out_is_told(name: str, text: str, clock: FakeClock, mo
     def none_left(*of: object) -> None:
         raise MemoryError("9 GiB")
 
-    monkeypatch.setattr(the_group if name == "Gate" else the_inputs, name, none_left)
+    monkeypatch.setattr(the_expected if name == "Gate" else the_inputs, name, none_left)
     (cell,) = cells(child_of(a=FakeBackend(clock).complete("a")), a_group("a")).values()
     assert (cell.status, cell.reason) == (CellStatus.NO_MEMORY, text)
 
