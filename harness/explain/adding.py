@@ -14,8 +14,8 @@ from harness.oracle import by_taps
 _NARROW = 8  # columns of a padded image, three of which fit beside each other
 
 WHY = (
-    "So col2im(im2col(x)) is counts * x and not x: a pixel that many windows cover was copied many times, and every copy "
-    "is added. col2im is the adjoint (the transpose) of im2col, not its inverse. That is what backpropagation needs: "
+    "So col2im(im2col(x)) is counts * x and not x: a pixel that many windows cover was copied many times, and every "
+    "copy is added. col2im is the adjoint (the transpose) of im2col, not its inverse. That is what backpropagation needs: "
     "there the columns hold gradients, W' @ dy, each window's own share, and the gradient of a pixel is their sum. Do "
     "not divide it by the counts. To get x back from its own columns, divide by the counts where they are not 0."
 )
@@ -26,8 +26,8 @@ def steps(spec: ConvSpec, most: int) -> Section:
     columns = values(spec)
     count = min(spec.positions, most // 2 + 1)
     blocks: list[Block] = [
-        "The columns are those of the image above. An image of zeros is made, padding and all, and every column is added "
-        "to it, as the window that it was. - is where a window does not lie."
+        "The columns are those of the image above. An image of zeros is made, padding and all, and every column is "
+        "added to it, as the window that it was. - is where a window does not lie."
     ]
     total = np.zeros(spec.padded_size, np.int64)
     blocks.append(_grid(total, set(), most, "start with zeros"))

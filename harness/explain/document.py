@@ -117,5 +117,6 @@ def rows_of(all_rows: Sequence[Sequence[str]], most: int, what: str) -> tuple[Se
 
 
 def _cut(caption: str, size: tuple[int, int], most: int) -> str:
-    said = [f"{most} of {count:,} {what}" for count, what in zip(size, ("rows", "columns"), strict=True) if count > most]
+    counted = zip(size, ("rows", "columns"), strict=True)
+    said = [f"{most} of {count:,} {what}" for count, what in counted if count > most]
     return f"{caption} (the first {' and the first '.join(said)})".strip() if said else caption

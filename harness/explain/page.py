@@ -37,8 +37,8 @@ def _film(film: Film) -> str:
     return (
         '<section id="film">\n<h2>The window on its way</h2>\n'
         '<p>The marked pixels are the window; they become one column of the matrix below.</p>\n'
-        f'<p id="slide" hidden><label>position <input id="position" type="range" min="0" max="{last}" value="0"></label>'
-        '</p>\n'
+        '<p id="slide" hidden><label>position '
+        f'<input id="position" type="range" min="0" max="{last}" value="0"></label></p>\n'
         f'<div class="strip">\n{frames}\n</div>\n{note}<div id="columns">{_grid(film.columns)}</div>\n</section>\n'
     )  # fmt: skip
 

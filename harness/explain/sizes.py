@@ -55,9 +55,9 @@ def _fit(spec: ConvSpec) -> list[str]:
             what, last = ("rows", "bottom") if axis == 0 else ("columns", "right")
             whole, pixels = spec.padded_size[axis], max(0, count - spec.padding[2 * axis + 1])
             lines.append(
-                f"Warning: the stride does not fit the {_AXES[axis]}. {count} of the {whole} {what} of the padded image "
-                f"are left over at the {last}, and no window reaches them; {pixels} of them are pixels, whose gradient "
-                "is 0."
+                f"Warning: the stride does not fit the {_AXES[axis]}. {count} of the {whole} {what} of the padded "
+                f"image are left over at the {last}, and no window reaches them; {pixels} of them are pixels, whose "
+                "gradient is 0."
             )
     ceil = _rounded(spec, "ceil")
     return [

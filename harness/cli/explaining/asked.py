@@ -57,8 +57,10 @@ def resolve(what: str, numbers: Numbers) -> ConvSpec | Case | str:
         return _case(text)
     if _SPEC.match(text) or benchdnn.looks_like(text):
         return ConvSpec.parse(text)
-    raise typer.BadParameter(f"{_shown(text)} is no check, case id or geometry{_hint(text)}; `harness list checks` has all checks, "
-                             "and a geometry is written as n1c1h3w3_f1kh3kw3 or 3x3 --kernel 3")  # fmt: skip
+    raise typer.BadParameter(
+        f"{_shown(text)} is no check, case id or geometry{_hint(text)}; `harness list checks` has all checks, "
+        "and a geometry is written as n1c1h3w3_f1kh3kw3 or 3x3 --kernel 3"
+    )
 
 
 def _hint(text: str) -> str:

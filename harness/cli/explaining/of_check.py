@@ -1,4 +1,4 @@
-"""A check as an explanation: what it asks, its grade, how to run it alone, and the public bugs that it would have seen."""
+"""A check as an explanation: what it asks, its grade, how to run it alone, the public bugs that it would have seen."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _TIERS = (
 def sections(check_id: str) -> list[Section]:
     """All that is known of a check. Raises `KeyError` if there is none of that id."""
     found = about(check_id)
+    asked = f"Asked from tier {found.tier} on ({_TIERS[found.tier]}). Alone: harness check ./mine.py --check {check_id}"
     return [
-        Section(f"Check {check_id}", [_grade(found), *_asks(found), f"Asked from tier {found.tier} on ({_TIERS[found.tier]}). Alone:"
-                                      f" harness check ./mine.py --check {check_id}"]),
+        Section(f"Check {check_id}", [_grade(found), *_asks(found), asked]),
         Section("Public bugs that it would have seen", _bugs(found)),
-    ]  # fmt: skip
+    ]
 
 
 def of_case(case: Case) -> Section:
     """The parts of a case id, in words."""
     rows = [
         ["check", case.check], ["op", case.op], ["dtype", case.dtype], ["geometry", str(case.spec)],
-        ["bias", "with one" if case.bias and case.op == "conv2d" else "none"], ["memory layout of the inputs", case.layout],
-        ["seed", str(case.seed)],
+        ["bias", "with one" if case.bias and case.op == "conv2d" else "none"],
+        ["memory layout of the inputs", case.layout], ["seed", str(case.seed)],
     ]  # fmt: skip
     alone = f"Alone: harness check ./mine.py --check '{case}'" + (" (optional)" if check_of(case).optional else "")
     return Section(f"Case {case}", [Table(("part", "value"), rows), alone])

@@ -120,7 +120,7 @@ def test_columns_of_another_image_are_in_no_layout(run: Run, tmp_path: Path) -> 
     np.save(tmp_path / "columns.npy", np.zeros(_SPEC.columns_shape))
     ran = run("explain", _SPEC, "--recognise", "columns.npy")
     assert ran.code == 1
-    assert ran.lines[0] == "columns.npy holds the columns of x = 1, 2, 3, .. in no known layout; its shape is (2, 12, 9)"
+    assert ran.lines[0].endswith("the columns of x = 1, 2, 3, .. in no known layout; its shape is (2, 12, 9)")
     assert "batch_innermost (12, 18)" in ran.lines[1]
 
 
@@ -142,7 +142,8 @@ def test_layouts_that_agree_are_all_named(run: Run, tmp_path: Path) -> None:
         (["nothing"], "`harness list checks` has all checks"),
         (["n1c1h3w3"], "spec 'n1c1h3w3' is not of the form"),
         (["n1c1h3w3_f1kh5kw5"], "the dilated kernel must fit the padded input: height 5 > 3"),
-        (["values.exakt/conv2d/float32/n1c1h4w4_f1kh2kw2"], "no check is called 'values.exakt', did you mean 'values.exact'?"),
+        (["values.exakt/conv2d/float32/n1c1h4w4_f1kh2kw2"],
+         "no check is called 'values.exakt', did you mean 'values.exact'?"),
         (["values.exact/conv/float32/n1c1h4w4_f1kh2kw2"], "op must be one of"),
         (["errors.bias/im2col/float32/n1c1h4w4_f1kh2kw2"], "check 'errors.bias' does not judge im2col"),
         (["3x3"], "3x3 is an image; give its kernel too, as in 3x3 --kernel 3"),
@@ -152,7 +153,8 @@ def test_layouts_that_agree_are_all_named(run: Run, tmp_path: Path) -> None:
         (["3x3", "--kernel", "4"], "the dilated kernel must fit the padded input: height 4 > 3"),
         (["3x3", "--kernel", "3", "--stride", "0"], "stride must be at least 1, got (0, 0)"),
         ([_3X3, "--kernel", "3"], "--kernel goes with a short form such as 3x3, got"),
-        ([_3X3, "--layout", "row"], "columns layout must be one of batched, matrix, batch_innermost, rows, matlab, got 'row'"),
+        ([_3X3, "--layout", "row"],
+         "columns layout must be one of batched, matrix, batch_innermost, rows, matlab, got 'row'"),
         ([_3X3, "--recognise", "none.npy"], "'none.npy' cannot be read as a .npy file"),
         (["law.adjoint", "--recognise", "none.npy"], "--recognise needs a geometry, got the check law.adjoint"),
         ([_3X3, "--most", "1"], "must be a whole number from 2 to 64, got '1'"),

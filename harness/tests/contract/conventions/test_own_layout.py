@@ -14,11 +14,12 @@ from harness.tests.helpers.plugins import GOOD, Write
 
 _SPEC = ConvSpec.parse("n3c2h6w7_f4kh3kw5_pt1pb0pl2pr0")
 # The right plug-in, with columns as a layout has them.
-_TURNED = GOOD.replace("return columns.reshape(spec.columns_shape)",
-                       "return COLUMNS_LAYOUTS[layout].from_batched(columns.reshape(spec.columns_shape), spec)")  # fmt: skip
-_TURNED = _TURNED.replace("    taps = columns.reshape(",
-                          "    columns = COLUMNS_LAYOUTS[layout].to_batched(columns, spec)\n    taps = columns.reshape(")  # fmt: skip
-_TURNED = f"from harness.contract.columns_layouts import COLUMNS_LAYOUTS\n{_TURNED}"
+_GIVEN = "columns.reshape(spec.columns_shape)"
+_TAKEN = "    taps = columns.reshape("
+_TURNED = "from harness.contract.columns_layouts import COLUMNS_LAYOUTS\n" + (
+    GOOD.replace(f"return {_GIVEN}", f"return COLUMNS_LAYOUTS[layout].from_batched({_GIVEN}, spec)")
+    .replace(_TAKEN, f"    columns = COLUMNS_LAYOUTS[layout].to_batched(columns, spec)\n{_TAKEN}")
+)  # fmt: skip
 
 
 def message(target: object) -> str:
@@ -78,8 +79,8 @@ def test_what_is_no_array_is_left_to_the_check_of_types(write: Write) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (f'{GOOD}\nlayout = "batch_inermost"\n', "layout must be one of batched, matrix, batch_innermost, rows, matlab, got "
-         "'batch_inermost', did you mean 'batch_innermost'?"),
+        (f'{GOOD}\nlayout = "batch_inermost"\n', "layout must be one of batched, matrix, batch_innermost, rows, matlab, "
+         "got 'batch_inermost', did you mean 'batch_innermost'?"),
         (f'{GOOD}\nconvention = "cs231"\n', "convention must be one of cs231n, per_image, got 'cs231', did you mean"),
         (f'{GOOD}\nconvention = "cs231n"\n',
          "convention 'cs231n' needs im2col_indices(x, field_height, field_width, padding, stride) or col2im_indices("),

@@ -40,8 +40,8 @@ def col2im_indices(cols, x_shape, field_height=3, field_width=3, padding=1, stri
     return x_padded[:, :, padding:-padding, padding:-padding]
 """
 
-# The Python of L. Araujo dos Santos' book: one image, padded by the caller; a window is a row; float64 buffers; `col2im`
-# is a reshape of the result, the adjoint is called col2im_back and knows no rows that the stride leaves over.
+# The Python of L. Araujo dos Santos' book: one image, padded by the caller; a window is a row; float64 buffers;
+# `col2im` is a reshape of the result, the adjoint is called col2im_back and knows no rows that the stride leaves over.
 PER_IMAGE = """\
 import numpy as np
 
