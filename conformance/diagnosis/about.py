@@ -66,7 +66,7 @@ def about(check_id: str) -> About:
     checks = CHECKS[check_id]
     questions = [
         Question(
-            check.ops, " ".join(inspect.getdoc(check.run).split()) if check.run.__doc__ else "",
+            check.ops, " ".join((inspect.getdoc(check.run) or "").split()),
             sum(len(list(check.specs(op))) for op in check.ops), check.needs,
         )
         for check in checks

@@ -186,7 +186,7 @@ def _refusals(candidate: Any, convention: Convention) -> Function:
 
 
 def _cs231n_refuses(op: Op, spec: ConvSpec) -> str | None:
-    (top, bottom, left, right), (s, _), (kh, kw) = spec.padding, spec.stride, spec.kernel_size
+    (top, bottom, left, right), (s, _), (kh, _) = spec.padding, spec.stride, spec.kernel_size
     if len({top, bottom, left, right}) > 1:
         return "paddings that differ"
     reason = _one_stride(spec)

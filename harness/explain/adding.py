@@ -15,9 +15,9 @@ _NARROW = 8  # columns of a padded image, three of which fit beside each other
 
 WHY = (
     "So col2im(im2col(x)) is counts * x and not x: a pixel that many windows cover was copied many times, and every "
-    "copy is added. col2im is the adjoint (the transpose) of im2col, not its inverse. That is what backpropagation needs: "
-    "there the columns hold gradients, W' @ dy, each window's own share, and the gradient of a pixel is their sum. Do "
-    "not divide it by the counts. To get x back from its own columns, divide by the counts where they are not 0."
+    "copy is added. col2im is the adjoint (the transpose) of im2col, not its inverse. That is what backpropagation "
+    "needs: there the columns hold gradients, W' @ dy, each window's own share, and the gradient of a pixel is their "
+    "sum. Do not divide it by the counts. To get x back from its own columns, divide by the counts that are not 0."
 )
 
 

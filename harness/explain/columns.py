@@ -27,7 +27,10 @@ def matrix(spec: ConvSpec, layout: str, most: int) -> Section:
     return Section(
         "im2col: every window becomes a column" if layout != "rows" else "im2col: every window becomes a row",
         [
-            f"{caption}.{of_one} u, v is the tap, l the position" + _letters(spec) + ". 0 is padding.",
+            f"{caption}.{of_one} u, v is the tap, l the position"
+            + _letters(spec)
+            + "."
+            + (" Shaded zeros are padding." if any(spec.padding) else ""),
             drawn,
         ],
     )

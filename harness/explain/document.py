@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-PADDING, WINDOW, EMPTY = "padding", "window", "empty"
-Mark = Literal["", "padding", "window", "empty"]  # zeros around the image; part of the window; nothing there
+PADDING, WINDOW, EMPTY = "padding", "window", "empty"  # zeros around the image; part of the window; nothing there
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +13,7 @@ class Cell:
     """A number of a grid; `heat` from 0 to 1 is how strongly it is coloured."""
 
     text: str
-    mark: Mark = ""
+    mark: str = ""
     heat: float = 0.0
 
 

@@ -93,8 +93,9 @@ def products(spec: ConvSpec) -> Section:
         ["conv2d_weight_grad", f"dy ({f} x {l}) @ columns' ({l} x {k}) -> dW ({f} x {k})",
          f"summed over images, reshaped to {spec.w_shape}"],
     ]  # fmt: skip
-    whole = f"F = {spec.out_channels} filters, K = C*KH*KW = {spec.in_channels} * {spec.kernel_size[0]} * " + (
-        f"{spec.kernel_size[1]} = {spec.in_channels * spec.taps} rows, L = OH*OW = {l} positions"
+    whole = (
+        f"F = {plural(spec.out_channels, 'filter')}, K = C*KH*KW = {spec.in_channels} * {spec.kernel_size[0]} * "
+        + (f"{spec.kernel_size[1]} = {spec.in_channels * spec.taps} rows, L = OH*OW = {l} positions")
     )
     each = "of every image" if g == 1 else f"of every image and of each of {g} groups, with F/G = {f} and K/G = {k}"
     return Section(

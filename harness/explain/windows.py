@@ -132,7 +132,8 @@ def counts(spec: ConvSpec) -> Array:
         batch=1, in_channels=1, input_size=spec.input_size, out_channels=1, kernel_size=spec.kernel_size,
         stride=spec.stride, padding=spec.padding, dilation=spec.dilation,
     )  # fmt: skip
-    return by_taps.run("col2im", one, np.ones(one.columns_shape, np.int64), accumulate=np.int64)[0, 0]
+    found: Array = by_taps.run("col2im", one, np.ones(one.columns_shape, np.int64), accumulate=np.int64)[0, 0]
+    return found
 
 
 def _covered(spec: ConvSpec, most: int) -> Section:

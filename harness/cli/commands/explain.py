@@ -105,8 +105,8 @@ def _recognise(path: Path, meant: ConvSpec | Case | str) -> int:
             terminal.show(f"{path} holds the columns of x = {numbers} in layout {' or '.join(names)}")
             if len(names) > 1:
                 terminal.show(
-                    "In this geometry they agree. Two images, two channels, and a kernel of more than one row and column "
-                    "tell them apart."
+                    "In this geometry they agree. Two images, two channels, and a kernel of more than one row and "
+                    "column tell them apart."
                 )
             return 0
     forms = ", ".join(f"{name} {layout.shape(spec)}" for name, layout in COLUMNS_LAYOUTS.items())

@@ -98,7 +98,7 @@ def test_the_examples_of_the_module_run() -> None:
 # -- from one to another ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("have", "want"), product(COLUMNS_LAYOUTS, repeat=2))
+@pytest.mark.parametrize(("have", "want"), list(product(COLUMNS_LAYOUTS, repeat=2)))
 def test_each_becomes_each(have: str, want: str) -> None:
     columns = np.arange(np.prod(_ALL_DISTINCT.columns_shape)).reshape(_ALL_DISTINCT.columns_shape)
     start = COLUMNS_LAYOUTS[have].from_batched(columns, _ALL_DISTINCT)
@@ -116,9 +116,7 @@ def test_an_unknown_layout_is_named() -> None:
 def test_another_shape_is_refused_although_a_reshape_would_take_it() -> None:
     with pytest.raises(LayoutError) as caught:
         convert(_COLUMNS.reshape(4, 8), _SPEC, "batched", "rows")
-    assert str(caught.value) == (
-        "columns in layout 'batched' have shape (N, C*KH*KW, L) = (2, 4, 4), got (4, 8)"
-    )
+    assert str(caught.value) == ("columns in layout 'batched' have shape (N, C*KH*KW, L) = (2, 4, 4), got (4, 8)")
 
 
 # -- which is it? ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from harness.explain import page, story, text
-from harness.explain.document import Beside, Cell, Document, Film, Frame, Grid, Section, Table
+from harness.explain.document import Beside, Block, Cell, Document, Film, Frame, Grid, Section, Table
 from harness.geometry.spec import ConvSpec
 from harness.tests.helpers.suite.html import Element, read
 
@@ -70,7 +70,7 @@ def test_every_section_and_number_is_on_the_page(root: Element) -> None:
 def test_texts_are_escaped() -> None:
     evil = "<b>&"
     grid = Grid([[Cell(evil)]], evil, [evil], [evil])
-    blocks = [evil, grid, Table([evil], [[evil]]), Beside([grid, grid], [evil], evil)]
+    blocks: list[Block] = [evil, grid, Table([evil], [[evil]]), Beside([grid, grid], [evil], evil)]
     film = Film([Frame(evil, grid, grid)], grid, evil)
     shown = page.render(Document(evil, [Section(evil, blocks)], film))
     assert "<b>" not in shown

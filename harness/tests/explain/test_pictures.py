@@ -7,18 +7,14 @@ import pytest
 
 from harness.contract.columns_layouts import COLUMNS_LAYOUTS, LayoutError
 from harness.explain import columns, cut, pooling, story, text, windows
-from harness.explain.document import Cell, Grid, Table, grid, rows_of
+from harness.explain.document import Cell, grid, rows_of
 from harness.geometry.spec import ConvSpec
 from harness.oracle import by_taps
+from harness.tests.helpers.explained.reading import grids, numbers, table, texts
 
 _ODD = ConvSpec.parse("n2c2h5w4_f2kh2kw3_sh2sw1_pt1pb0pl0pr2_dh2dw1")
 _LARGE = ["n1c64h224w224_f64kh3kw3_pt1pb1pl1pr1", "n128c3h227w227_f96kh11kw11_sh4sw4", "n1c512h7w7_f512kh3kw3_g512",
           "n0c3h32w32_f4kh5kw5", "n1c1h1w1000000_f1kh1kw1", "n1c1h9w9_f1kh3kw3_pt40pb0pl0pr40"]  # fmt: skip
-
-
-def numbers(found: Grid) -> list[list[str]]:
-    """What stands in a grid."""
-    return [[cell.text for cell in row] for row in found.rows]
 
 
 def test_pixels_of_taps_are_those_that_im2col_reads() -> None:
@@ -32,16 +28,16 @@ def test_pixels_of_taps_are_those_that_im2col_reads() -> None:
 
 
 def test_a_pixel_goes_to_as_many_places_as_windows_cover_it() -> None:
-    (table,) = (block for block in windows.pictures(_ODD, 64)[2].blocks if isinstance(block, Table))
+    rows = table(windows.pictures(_ODD, 64)[2]).rows
     counts = windows.counts(_ODD)
-    assert [int(row[1]) for row in table.rows] == counts.reshape(-1).tolist()
+    assert [int(row[1]) for row in rows] == counts.reshape(-1).tolist()
     assert counts.min() == 0  # a pixel that is left over
-    assert [row[2] for row in table.rows if row[1] == "0"][0].endswith("= 0")
+    assert next(row[2] for row in rows if row[1] == "0").endswith("= 0")
 
 
 @pytest.mark.parametrize("layout", COLUMNS_LAYOUTS)
 def test_a_layout_is_drawn_as_it_is_defined(layout: str) -> None:
-    (drawn,) = (block for block in columns.matrix(_ODD, layout, 64).blocks if isinstance(block, Grid))
+    (drawn,) = grids(columns.matrix(_ODD, layout, 64))
     wanted = COLUMNS_LAYOUTS[layout].from_batched(columns.values(_ODD), _ODD)
     wanted = wanted[0] if wanted.ndim == 3 else wanted
     assert numbers(drawn) == [[str(value) for value in row] for row in wanted]
@@ -55,7 +51,7 @@ def test_a_layout_is_drawn_as_it_is_defined(layout: str) -> None:
     ],
 )  # fmt: skip
 def test_rows_and_columns_are_named(layout: str, second_head: str, second_row_head: str) -> None:
-    (drawn,) = (block for block in columns.matrix(_ODD, layout, 64).blocks if isinstance(block, Grid))
+    (drawn,) = grids(columns.matrix(_ODD, layout, 64))
     assert (drawn.heads[1], drawn.row_heads[1]) == (second_head, second_row_head)
 
 
@@ -88,7 +84,7 @@ def test_a_small_one_is_drawn_as_it_is() -> None:
 def test_a_huge_kernel_is_not_drawn() -> None:
     document = story.of_spec(ConvSpec.parse("n1c1h2000w2000_f1kh1000kw1000"))
     assert [one.title for one in document.sections][-1] == "What is drawn"
-    assert "Nothing is drawn" in document.sections[-1].blocks[0]
+    assert "Nothing is drawn" in texts(document.sections[-1])[0]
     assert document.film is None
 
 
@@ -111,9 +107,9 @@ def test_a_table_says_what_it_leaves_out() -> None:
 
 def test_pooling_leaves_padding_out() -> None:
     told = pooling.windows(ConvSpec.parse("n1c1h3w3_f1kh3kw3_pt1pb1pl1pr1"), 16)
-    (table,) = (block for block in told.blocks if isinstance(block, Table))
-    assert table.rows[0] == ["l0", "1 2 4 5", "5", "12 / 9 = 1.33", "12 / 4 = 3.00"]
-    assert table.rows[4] == ["l4", "1 2 3 4 5 6 7 8 9", "9", "45 / 9 = 5.00", "45 / 9 = 5.00"]
+    rows = table(told).rows
+    assert rows[0] == ["l0", "1 2 4 5", "5", "12 / 9 = 1.33", "12 / 4 = 3.00"]
+    assert rows[4] == ["l4", "1 2 3 4 5 6 7 8 9", "9", "45 / 9 = 5.00", "45 / 9 = 5.00"]
 
 
 def test_no_pooling_where_a_window_sees_padding_alone() -> None:

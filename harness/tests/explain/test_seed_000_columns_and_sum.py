@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 from harness.explain import story, text
-from harness.explain.document import Beside, Document, Grid, Section
 from harness.geometry.spec import ConvSpec
+from harness.tests.helpers.explained.reading import grids, numbers, section, sums, table, texts
 
 _3X3 = ConvSpec.parse("n1c1h3w3_f1kh3kw3_pt1pb1pl1pr1")
 _5X5 = ConvSpec.parse("n1c1h5w5_f1kh3kw3")
-
-
-def section(document: Document, title: str) -> Section:
-    """The one whose title begins so."""
-    (found,) = (one for one in document.sections if one.title.startswith(title))
-    return found
-
-
-def grids(found: Section) -> list[Grid]:
-    """The pictures of a section, those side by side one after the other."""
-    there: list[Grid] = []
-    for block in found.blocks:
-        there += [block] if isinstance(block, Grid) else block.grids if isinstance(block, Beside) else []
-    return there
-
-
-def numbers(grid: Grid) -> list[list[str]]:
-    """What stands in a grid."""
-    return [[cell.text for cell in row] for row in grid.rows]
 
 
 def test_the_matrix_of_1_to_9() -> None:
@@ -44,21 +25,21 @@ def test_the_matrix_of_1_to_9() -> None:
 
 
 def test_the_first_pixel_shows_up_in_columns_0_1_3_4() -> None:
-    table = section(story.of_spec(_3X3), "Where each pixel goes").blocks[1]
-    assert table.rows[0] == ["0,0", "4", "dx[0,0] = columns[4,0] + columns[3,1] + columns[1,3] + columns[0,4]"]
+    found = table(section(story.of_spec(_3X3), "Where each pixel goes"))
+    assert found.rows[0] == ["0,0", "4", "dx[0,0] = columns[4,0] + columns[3,1] + columns[1,3] + columns[0,4]"]
 
 
 def test_the_index_table_of_5_by_5() -> None:
-    (table,) = grids(section(story.of_spec(_5X5), "Where the windows are"))
-    assert numbers(table)[0] == ["0,0", "0,1", "0,2", "1,0", "1,1", "1,2", "2,0", "2,1", "2,2"]
-    assert numbers(table)[5] == ["1,2", "1,3", "1,4", "2,2", "2,3", "2,4", "3,2", "3,3", "3,4"]
-    assert numbers(table)[8] == ["2,2", "2,3", "2,4", "3,2", "3,3", "3,4", "4,2", "4,3", "4,4"]
+    (index,) = grids(section(story.of_spec(_5X5), "Where the windows are"))
+    assert numbers(index)[0] == ["0,0", "0,1", "0,2", "1,0", "1,1", "1,2", "2,0", "2,1", "2,2"]
+    assert numbers(index)[5] == ["1,2", "1,3", "1,4", "2,2", "2,3", "2,4", "3,2", "3,3", "3,4"]
+    assert numbers(index)[8] == ["2,2", "2,3", "2,4", "3,2", "3,3", "3,4", "4,2", "4,3", "4,4"]
 
 
 def test_the_sums_of_the_first_pixels_of_5_by_5() -> None:
     """input_error[0, 1] is a sum of two, [0, 2] of three."""
-    table = section(story.of_spec(_5X5), "Where each pixel goes").blocks[1]
-    assert [row[2] for row in table.rows[:3]] == [
+    found = table(section(story.of_spec(_5X5), "Where each pixel goes"))
+    assert [row[2] for row in found.rows[:3]] == [
         "dx[0,0] = columns[0,0]",
         "dx[0,1] = columns[1,0] + columns[0,1]",
         "dx[0,2] = columns[2,0] + columns[1,1] + columns[0,2]",
@@ -74,7 +55,7 @@ def test_the_counts_are_4_6_9() -> None:
 
 def test_every_column_is_added_until_4_12_12() -> None:
     told = section(story.of_spec(_3X3), "col2im")
-    steps = {block.caption: block for block in told.blocks if isinstance(block, Beside)}
+    steps = sums(told)
     assert list(steps)[:9] == [f"add col {l}" for l in range(9)]
     assert numbers(steps["add col 0"].grids[1]) == [
         ["0", "0", "0", "-", "-"], ["0", "1", "2", "-", "-"], ["0", "4", "5", "-", "-"],
@@ -84,13 +65,13 @@ def test_every_column_is_added_until_4_12_12() -> None:
         ["0", "0", "0", "0"], ["0", "2", "4", "3"], ["0", "8", "10", "6"],
     ]  # fmt: skip
     assert numbers(steps["add col 8"].grids[0]) == numbers(steps["add col 7"].grids[2])
-    (result,) = (block for block in told.blocks if isinstance(block, Grid) and block.caption == "col2im(im2col(x))")
+    (result,) = (grid for grid in grids(told) if grid.caption == "col2im(im2col(x))")
     assert numbers(result) == [["4", "12", "12"], ["24", "45", "36"], ["28", "48", "36"]]
     cropped = [row[1:4] for row in numbers(steps["add col 8"].grids[2])[1:4]]
     assert cropped == numbers(result)
     assert numbers(steps["the same: counts * x"].grids[2]) == numbers(result)
-    assert "is counts * x and not x" in told.blocks[-1]
-    assert "adjoint" in told.blocks[-1]
+    assert "is counts * x and not x" in texts(told)[-1]
+    assert "adjoint" in texts(told)[-1]
 
 
 def test_it_looks_as_in_the_article() -> None:

@@ -79,8 +79,8 @@ def test_what_is_no_array_is_left_to_the_check_of_types(write: Write) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (f'{GOOD}\nlayout = "batch_inermost"\n', "layout must be one of batched, matrix, batch_innermost, rows, matlab, "
-         "got 'batch_inermost', did you mean 'batch_innermost'?"),
+        (f'{GOOD}\nlayout = "batch_inermost"\n',
+         "layout must be one of batched, matrix, batch_innermost, rows, matlab, got 'batch_inermost', did you mean 'b"),
         (f'{GOOD}\nconvention = "cs231"\n', "convention must be one of cs231n, per_image, got 'cs231', did you mean"),
         (f'{GOOD}\nconvention = "cs231n"\n',
          "convention 'cs231n' needs im2col_indices(x, field_height, field_width, padding, stride) or col2im_indices("),
