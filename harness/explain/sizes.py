@@ -75,7 +75,7 @@ def _rounded(spec: ConvSpec, rounding: str) -> str:
         made = ConvSpec.of(
             batch=spec.batch, in_channels=spec.in_channels, input_size=spec.input_size,
             out_channels=spec.out_channels, kernel_size=spec.kernel_size, stride=spec.stride, padding=spec.padding,
-            dilation=spec.dilation, groups=spec.groups, rounding="ceil" if rounding == "ceil" else "exact",
+            dilation=spec.dilation, rounding="ceil" if rounding == "ceil" else "exact",
         )  # fmt: skip
     except SpecError as error:
         return str(error)

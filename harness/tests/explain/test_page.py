@@ -67,6 +67,14 @@ def test_every_section_and_number_is_on_the_page(root: Element) -> None:
     assert heat == [["heat2"], ["heat3"], ["heat2"], ["heat3"], ["heat4"], ["heat3"], ["heat2"], ["heat3"], ["heat2"]]
 
 
+def test_a_sum_stands_side_by_side(root: Element) -> None:
+    (sum_,) = (one for one in root.all("figure") if one.text.startswith("add col 1"))
+    assert [one.text for one in sum_.all("span", "sign")] == ["+", "="]
+    before, added, after = sum_.all("table")
+    assert [len(one.all("td", "window")) for one in (before, added, after)] == [0, 9, 9]
+    assert len(added.all("td", "empty")) == 16
+
+
 def test_texts_are_escaped() -> None:
     evil = "<b>&"
     grid = Grid([[Cell(evil)]], evil, [evil], [evil])

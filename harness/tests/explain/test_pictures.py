@@ -60,6 +60,28 @@ def test_an_unknown_layout_is_refused() -> None:
         story.of_spec(_ODD, story.Asked(layout="row"))
 
 
+def test_the_letters_of_a_drawing_are_explained_where_they_occur() -> None:
+    plain = ConvSpec.parse("n1c1h4w4_f1kh2kw2")
+    assert texts(columns.matrix(_ODD, "batched", 16)) == [
+        "layout batched: (N, C*KH*KW, L) = (2, 12, 8). Drawn is the first image. u, v is the tap, l the position, "
+        "c the channel, n the image. Shaded zeros are padding."
+    ]
+    assert "Drawn is the first image" not in texts(columns.matrix(_ODD, "matrix", 16))[0]
+    assert texts(columns.matrix(plain, "rows", 16)) == [
+        "layout rows: (N, L, C*KH*KW) = (1, 9, 4). u, v is the tap, l the position."
+    ]
+
+
+def test_a_grid_as_text_has_its_heads() -> None:
+    (drawn,) = grids(columns.matrix(ConvSpec.parse("n1c1h1w3_f1kh1kw2_pt0pb0pl0pr9"), "batched", 3))
+    assert [text.plain(line) for line in text.lines(drawn)] == [
+        "(the first 3 of 11 columns)",
+        "       l0  l1  l2  ..",
+        "u0 v0   1   2   3  ..",
+        "u0 v1   2   3   0  ..",
+    ]
+
+
 # -- large ones ------------------------------------------------------------------------------------------------------
 
 
@@ -73,7 +95,10 @@ def test_what_is_drawn_has_the_same_kernel_stride_and_padding(line: str) -> None
     assert drawn.positions <= 64 or max(spec.padding) > 16  # padding stays
     assert all(new >= min(2, old) for new, old in zip(drawn.output_size, spec.output_size, strict=True))
     assert str(drawn) in cut.note(spec, drawn)
-    assert len(text.markdown(story.of_spec(spec))) < 60_000
+    document = story.of_spec(spec)
+    assert [one.title for one in document.sections[2:5]] == ["Memory", "Layouts of the columns", "What is drawn"]
+    assert document.sections[0].title == f"The geometry {spec}"
+    assert len(text.markdown(document)) < 60_000
 
 
 def test_a_small_one_is_drawn_as_it_is() -> None:
