@@ -1,7 +1,7 @@
 """Makes a `CompleteBackend` of whatever was loaded: checks its members, fills in plumbing, derives missing ops.
 
 One op is enough; what neither is there nor follows from what is there is refused as not implemented. A plain module
-claims float32 and float64.
+claims float32 and float64. One that says `layout` or `convention` is put into the words of the contract first.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, get_args
 import numpy as np
 
 from harness.contract import lowering, pooling
+from harness.contract.conventions import ConventionError, translated
 from harness.contract.protocol import ARGUMENTS, Array, CompleteBackend, Numerics, Subnormals
 from harness.geometry.spec import ALL_OPS, OPS, POOL_OPS, ConvSpec, Op
 from harness.geometry.windows import why_not_pooled
@@ -38,8 +39,13 @@ class AdapterError(ValueError):
 def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     """Adapt `candidate` (an instance or a module) under `name`.
 
-    Raises `AdapterError` when there is no op, a member has the wrong signature, or the conversions are given in part.
+    Raises `AdapterError` when there is no op, a member has the wrong signature, the conversions are given in part, or
+    a layout or convention is not known.
     """
+    try:
+        candidate = translated(candidate, target)
+    except ConventionError as error:
+        raise AdapterError(str(error)) from None
     for member in _SIGNATURES:
         _check_member(candidate, member, target)
     given = [m for m in _PLUMBING if hasattr(candidate, m)]

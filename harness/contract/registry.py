@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from harness.contract import conventions
 from harness.contract.adapter import AdapterError, complete
 from harness.contract.plugin_files import import_file
 from harness.contract.protocol import BackendUnavailable, CompleteBackend
@@ -100,7 +101,7 @@ def _only_backend(module: ModuleType, target: Target) -> Any:
         return module
     there = {v for v in vars(module).values() if inspect.isclass(v) and v.__module__ == module.__name__ and _ops_of(v)}
     classes = {cls for cls in there if _has_both(cls)}
-    own = [op for op in _ops_of(module) if getattr(getattr(module, op), "__module__", "") == module.__name__]
+    own = [op for op in _ops_of(module) if getattr(getattr(module, op, None), "__module__", "") == module.__name__]
     if own and not classes:
         return module
     classes = classes or there
@@ -119,7 +120,7 @@ def _has_both(candidate: object) -> bool:
 
 
 def _ops_of(candidate: object) -> set[str]:
-    return {op for op in OPS if hasattr(candidate, op)}
+    return {op for op in OPS if hasattr(candidate, op)} | conventions.ops_of(candidate)
 
 
 def _build(candidate: Any, target: Target, place: str) -> CompleteBackend:

@@ -61,6 +61,12 @@ class Sizes:
         (ph, pw), (rh, rw), (sh, sw) = self.padded_size, self.reach, self.stride
         return (ph - rh) // sh + 1, (pw - rw) // sw + 1
 
+    @property
+    def left_over(self) -> tuple[int, int]:
+        """Last rows and columns of the padded input that no window reaches; (0, 0) where the stride fits."""
+        (ph, pw), (rh, rw), (sh, sw) = self.padded_size, self.reach, self.stride
+        return (ph - rh) % sh, (pw - rw) % sw
+
     @cached_property
     def taps(self) -> int:
         """KH * KW."""

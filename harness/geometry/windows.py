@@ -1,4 +1,4 @@
-"""Which taps of a window meet a pixel, and which meet padding: what pooling needs to know beyond the sizes."""
+"""Where the taps of a window lie, and which of them meet a pixel: what pooling and pictures need beyond the sizes."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ def meets_pixel(spec: ConvSpec) -> _Mask:
     mask = (rows[:, None, :, None] & cols[None, :, None, :]).reshape(spec.taps, spec.positions)
     mask.flags.writeable = False
     return mask
+
+
+def place(spec: ConvSpec, axis: int, tap: int, position: int) -> int:
+    """Row (axis 0) or column (axis 1) of the image that a tap reads at a position; outside the image lies padding.
+
+    >>> spec = ConvSpec.of(batch=1, in_channels=1, input_size=5, out_channels=1, kernel_size=3, stride=2, padding=1)
+    >>> [place(spec, 0, tap, 1) for tap in range(3)], place(spec, 0, 0, 0)
+    ([1, 2, 3], -1)
+    """
+    return position * spec.stride[axis] + tap * spec.dilation[axis] - spec.padding[2 * axis]
 
 
 def pixels_in_windows(spec: ConvSpec) -> np.ndarray[Any, np.dtype[np.intp]]:

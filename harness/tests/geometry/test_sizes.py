@@ -164,3 +164,16 @@ def test_numbers_are_of_63_bits() -> None:
     for number in (2**63, -(2**63)):
         with pytest.raises(SpecError, match=r"^it must be below 2\^63, got a number of 64 bits$"):
             integer("it", number)
+
+
+@pytest.mark.parametrize(
+    ("text", "left_over"),
+    [
+        ("n1c1h4w5_f1kh2kw2_sh2sw2", (0, 1)),
+        ("n1c1h5w4_f1kh2kw2_sh2sw2_pt1pb1pl0pr1", (1, 1)),
+        ("n1c1h9w9_f1kh3kw2_sh4sw3_dh2dw1", (0, 1)),
+        ("n1c1h3w3_f1kh3kw3", (0, 0)),
+    ],
+)
+def test_what_a_stride_leaves_over(text: str, left_over: tuple[int, int]) -> None:
+    assert ConvSpec.parse(text).left_over == left_over

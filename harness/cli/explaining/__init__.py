@@ -1,0 +1,1 @@
+"""What `harness explain` and `harness list` are asked for, and how it looks on a terminal."""
