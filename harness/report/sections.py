@@ -9,6 +9,7 @@ from typing import Literal
 from harness.report import standing
 from harness.report.answer.fastest import fastest, fastest_table, sentence
 from harness.report.answer.right import barred
+from harness.report.answer.sureness import sureness
 from harness.report.answer.your_layer import layer_table
 from harness.report.charts.drawing import Chart, looks
 from harness.report.charts.first_calls import first_call_chart
@@ -53,6 +54,7 @@ class Answer:
 
     sentence: str
     charts: Sequence[Chart] = ()
+    sureness: str = ""
     fastest: Table | None = None
     layers: Table | None = None
     references: Sequence[str] = ()
@@ -137,7 +139,7 @@ class _Writer:
         title = f"Time of each backend against {self._base}\n{self._title}"
         chart = overview_chart(self._rows, self._base, title, f"fastest-{self._config.slug}", self._looks)
         return Answer(
-            sentence(found), [chart] if chart else [], fastest_table(found, list(self._over), self._config),
+            sentence(found), [chart] if chart else [], sureness(self._rows), fastest_table(found, list(self._over), self._config),
             layer_table(self._over, out, self._config), list(self._over),
         )  # fmt: skip
 
@@ -202,7 +204,7 @@ class _Writer:
 
     def _accuracy(self) -> Section:
         table = accuracy_table(self._rows, self._config)
-        return Section("How accurate is it?", table.name, [table] if table.rows else [])
+        return Section("How large is the numerical error?", table.name, [table] if table.rows else [])
 
     def _history(self) -> Section:
         """Of the times that asv has kept under these conditions; two commits are the fewest that are a history."""

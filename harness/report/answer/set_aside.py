@@ -51,7 +51,7 @@ def asides(data: Data) -> list[Aside]:
         _unchecked(data, by_verdict),
         Aside("Unavailable", _listed(f"{f.backend} ({f.reason})" for f in gone), standing.absent(data)),
         _of_cells("Refused", _cells(data.rows, [CellStatus.UNSUPPORTED])),
-        _of_cells("Not measured", _cells(data.rows, [CellStatus.OVER_BUDGET, CellStatus.NO_MEMORY])),
+        *_without_times(data),
         _of_runs(data),
         Aside("Left out", words.plural(len(data.left_out), "file"), data.left_out, "fail"),
     ]  # fmt: skip
@@ -79,6 +79,15 @@ def _of_runs(data: Data) -> Aside:
 
 def _cells(rows: Iterable[Row], statuses: Sequence[CellStatus]) -> list[Row]:
     return [row for row in rows if row.cell.status in statuses]
+
+
+def _without_times(data: Data) -> list[Aside]:
+    """What would take too long or too much memory: everything of a backend, or only some cells."""
+    rows = _cells(data.rows, [CellStatus.OVER_BUDGET, CellStatus.NO_MEMORY])
+    timed = {row.cell.backend for row in data.rows if row.seconds}
+    partly = [row for row in rows if row.cell.backend in timed]
+    never = [row for row in rows if row.cell.backend not in timed]
+    return [_of_cells("Partly measured", partly), _of_cells("Not measured", never)]
 
 
 def _of_cells(label: str, rows: Sequence[Row]) -> Aside:

@@ -76,7 +76,7 @@ def test_what_was_measured_beside_speed_has_its_places(tmp_path: Path, figures: 
     end = "float32-t1-steady"
     told = {title: (tables, charts) for title, tables, charts in _told(_of(load(tmp_path)))}
     assert told["What does it cost in memory?"] == ([f"measured-memory-{end}", f"memory-{end}"], [])
-    assert told["How accurate is it?"] == ([f"accuracy-{end}"], [])
+    assert told["How large is the numerical error?"] == ([f"accuracy-{end}"], [])
     assert told["Did a commit change anything?"] == ([], [f"history-{end}"])
 
 

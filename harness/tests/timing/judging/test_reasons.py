@@ -14,7 +14,7 @@ from harness.tests.helpers.timing.fake_backend import FakeBackend
 from harness.tests.helpers.timing.fake_clock import FakeClock
 from harness.tests.helpers.timing.groups import LARGE, SPEC, a_group, cells, child_of
 from harness.timing import clock as the_clock
-from harness.timing.judging import group as the_group
+from harness.timing.judging import expected as the_expected
 from harness.timing.judging import inputs as the_inputs
 
 # -- over budget ---------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_what_the_machine_has_no_memory_for_is_said_of_all_that_are_there(
     ("module", "name", "reason"),
     [
         (the_inputs, "make", "there is not enough memory for its inputs: Unable to allocate 9 GiB"),
-        (the_group, "Gate", "there is not enough memory to judge it: Unable to allocate 9 GiB"),
+        (the_expected, "Gate", "there is not enough memory to judge it: Unable to allocate 9 GiB"),
     ],
 )
 def test_memory_that_runs_out_before_any_call_is_nobodys_fault(
