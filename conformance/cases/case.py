@@ -67,4 +67,4 @@ class Case:
                 f"case {text!r}: options are bias=0, seed= a whole number below 2^63, "
                 f"and layout= one of {', '.join(_LAYOUTS)}"
             )
-        return cls(check, op, dtype, ConvSpec.parse(spec), "bias=0" not in options, layout, int(seed))  # type: ignore[arg-type]
+        return cls(check, op, dtype, ConvSpec.parse(spec), "bias=0" not in options, layout, int(seed))

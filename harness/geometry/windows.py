@@ -32,7 +32,8 @@ def meets_pixel(spec: ConvSpec) -> _Mask:
 
 def pixels_in_windows(spec: ConvSpec) -> np.ndarray[Any, np.dtype[np.intp]]:
     """(OH*OW,): of each window, how many of its taps meet a pixel."""
-    return meets_pixel(spec).sum(axis=0)
+    counts: np.ndarray[Any, np.dtype[np.intp]] = meets_pixel(spec).sum(axis=0)
+    return counts
 
 
 def why_not_pooled(spec: ConvSpec) -> str | None:

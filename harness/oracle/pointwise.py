@@ -48,7 +48,8 @@ def full(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
     shape = _result_shape(op, spec)
     result = np.zeros(shape, dtype=np.float64 if op.startswith("avg") else np.int64)
     for index in np.ndindex(*shape):
-        result[index] = at(op, spec, arrays, index)
+        value = at(op, spec, arrays, index)
+        result[index] = value if isinstance(value, int) else float(value)
     return result
 
 

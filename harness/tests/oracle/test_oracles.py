@@ -137,7 +137,7 @@ def test_the_sums_and_terms_of_pooling() -> None:
     assert by_taps.term_count("max_pool2d", _ROW, x).ravel().tolist() == [1, 1, 1]
     assert by_taps.absolute("avg_pool2d", _ROW, dy).ravel().tolist() == [0.5, 5.5, 55]
     for op in ("avg_pool2d", "avg_pool2d_exclude_padding"):
-        assert by_taps.term_count(op, _ROW, x).ravel().tolist() == [2, 3, 3]  # type: ignore[arg-type]
+        assert by_taps.term_count(op, _ROW, x).ravel().tolist() == [2, 3, 3]
         assert by_taps.term_count(f"{op}_grad", _ROW, dy).ravel().tolist() == [3, 3, 2]  # type: ignore[arg-type]
 
 

@@ -65,7 +65,7 @@ def test_work_on_padding_and_pixels_that_no_window_reads_are_not_counted(text: s
     assert least_bytes("conv2d_weight_grad", spec, "float32") == 4 * (given + np.prod(spec.w_shape))
     for op in ("max_pool2d", "avg_pool2d", "avg_pool2d_exclude_padding"):
         slopes = planes * oh * ow
-        assert least_bytes(op, spec, "float32") == 4 * (planes * len(pixels) + slopes)  # type: ignore[arg-type]
+        assert least_bytes(op, spec, "float32") == 4 * (planes * len(pixels) + slopes)
         read = len(pixels) * planes if op == "max_pool2d" else 0
         back = least_bytes(f"{op}_grad", spec, "float32")  # type: ignore[arg-type]
         assert back == 4 * (read + slopes + np.prod(spec.x_shape))
