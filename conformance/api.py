@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 from msgspec import structs
@@ -21,7 +21,7 @@ from conformance.run.records import BackendReport, CheckReport
 from conformance.run.suite_run import Options
 from harness.contract.protocol import DTYPES
 from harness.contract.status import Grade, Verdict
-from harness.geometry.spec import Op
+from harness.geometry.spec import ALL_OPS, Op
 
 KnownFailures = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
 _SHOWN = 5  # failures in the text of an error
@@ -151,7 +151,7 @@ class Choice:
         budget = float("inf") if self.budget is None else self.budget
         if not budget > 0:
             raise SelectionError(f"budget must be more than 0 seconds, got {budget!r}")
-        ops: list[Op] = _among("op", self.ops, get_args(Op))
+        ops: list[Op] = _among("op", self.ops, ALL_OPS)
         selection = Selection(
             ops=ops, dtypes=_among("dtype", self.dtypes, DTYPES), pattern=self.check, seed=self.seed, tier=self.tier,
             suite=versions.require(self.as_of),

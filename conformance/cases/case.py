@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import get_args
 
 from harness.calls.memory_layouts import GUARDED, MEMORY_LAYOUTS
 from harness.contract.protocol import DTYPES
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import ALL_OPS, ConvSpec, Op
 from harness.telling import did_you_mean
 
 MOST_SEED = 2**63 - 1
@@ -54,9 +53,9 @@ class Case:
         if len(parts) < 4:
             raise CaseError(f"case {text!r} is not of the form check/op/dtype/spec[/bias=0][/layout=..][/seed=..]")
         check, op, dtype, spec, *options = parts
-        if op not in get_args(Op):
-            hint = did_you_mean(op, get_args(Op))
-            raise CaseError(f"case {text!r}: op must be one of {', '.join(get_args(Op))}, got {op!r}{hint}")
+        if op not in ALL_OPS:
+            hint = did_you_mean(op, ALL_OPS)
+            raise CaseError(f"case {text!r}: op must be one of {', '.join(ALL_OPS)}, got {op!r}{hint}")
         if dtype not in DTYPES:
             hint = did_you_mean(dtype, DTYPES)
             raise CaseError(f"case {text!r}: dtype must be one of {', '.join(DTYPES)}, got {dtype!r}{hint}")
@@ -68,4 +67,4 @@ class Case:
                 f"case {text!r}: options are bias=0, seed= a whole number below 2^63, "
                 f"and layout= one of {', '.join(_LAYOUTS)}"
             )
-        return cls(check, op, dtype, ConvSpec.parse(spec), "bias=0" not in options, layout, int(seed))  # type: ignore[arg-type]
+        return cls(check, op, dtype, ConvSpec.parse(spec), "bias=0" not in options, layout, int(seed))

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from conformance.cases.case import Case
 from harness.geometry.layers import read_layers
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import OPS, POOL_OPS, ConvSpec, Op
 
 LAYER, LARGE_INDEX = "values.layer", "contract.large_index"  # ids of the two checks
-SET = "core"
+SET, POOLS = "core", "pools"
 # 9 * 15,500^2 columns = 2.16e9 > 2^31 of them from 240 million pixels; a 32-bit index wraps around in the last rows.
 LARGE_SPEC = ConvSpec.parse("n1c1h15502w15502_f1kh3kw3")
 LARGE_OPS: tuple[Op, ...] = ("im2col", "col2im")
@@ -19,8 +19,10 @@ _ROOM = 2.0  # times the bytes of inputs and result: what an implementation with
 def full_size_cases(ops: Sequence[Op], dtypes: Sequence[str]) -> Iterator[Case]:
     """Every layer in every op and dtype (all ops, and float32 alone, if none is named), then the large results."""
     dtypes = dtypes or ("float32",)
-    for layer in read_layers(SET):
-        yield from (Case(LAYER, op, dtype, layer.spec) for op in ops or OPS for dtype in dtypes)
+    for shapes, mine in ((SET, OPS), (POOLS, POOL_OPS)):
+        of_set = [op for op in ops or OPS if op in mine]
+        for layer in read_layers(shapes) if of_set else ():
+            yield from (Case(LAYER, op, dtype, layer.spec) for op in of_set for dtype in dtypes)
     for op in LARGE_OPS:
         if not ops or op in ops:
             yield from (Case(LARGE_INDEX, op, dtype, LARGE_SPEC) for dtype in dtypes)

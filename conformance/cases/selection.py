@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from conformance.cases.case import Case
 from conformance.cases.shard import WHOLE, Shard
-from harness.geometry.spec import ConvSpec, Op
+from conformance.cases.suite_version import SUITE_VERSION
+from harness.geometry.spec import OPS, POOL_OPS, ConvSpec, Op
 
 TIERS = range(5)
 DEFAULT_TIER = 1
@@ -57,6 +58,17 @@ class Selection:
 
 
 EVERYTHING = Selection()
+
+
+def asked_ops(selection: Selection, native: Collection[Op]) -> tuple[Op, ...]:
+    """The ops that a run asks for: those named; else the six of everybody, and pooling where a backend has its own.
+
+    Suites before the current one know no pooling.
+    """
+    if selection.ops:
+        return tuple(selection.ops)
+    pools = POOL_OPS if selection.suite in ("", SUITE_VERSION) else ()
+    return (*OPS, *(op for op in pools if op in native))
 
 
 def matches(pattern: str, case: Case) -> bool:

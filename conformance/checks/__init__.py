@@ -8,6 +8,7 @@ import conformance.checks.values  # isort: skip
 import conformance.checks.values_special  # isort: skip
 import conformance.checks.law_between_ops  # isort: skip
 import conformance.checks.law_between_geometries  # isort: skip
+import conformance.checks.contract.pooling  # isort: skip
 import conformance.checks.contract.memory  # isort: skip
 import conformance.checks.contract.nonfinite  # isort: skip
 import conformance.checks.contract.sequences  # isort: skip

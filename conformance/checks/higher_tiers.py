@@ -7,6 +7,7 @@ asks for the few elements that the sampled results need.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def _at_full_size(subject: BackendUnderTest, case: Case) -> None:
         )
 
 
-def _is_near(got: Any, expected: int, bound: float) -> bool:
+def _is_near(got: Any, expected: int | Fraction, bound: float) -> bool:
     return bool(got == expected or abs(float(got) - expected) <= bound)
 
 

@@ -2,7 +2,7 @@
 
 The ids are `law.adjoint`, `law.difference`, `law.divisor`, `law.lowering` and `law.linear`. A law alone is not
 enough: im2col and col2im that share a wrong index function are still adjoint to each other. Nor does it say whose fault
-it is: `_charged` asks the definition, and each law is asked of the ops on both of its sides.
+it is: `charged` asks the definition, and each law is asked of the ops on both of its sides.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from conformance.checks.outcomes import Failed, Mistrusted, Refused, contradicti
 from conformance.checks.registration import Question, asks
 from conformance.checks.under_test import BackendUnderTest
 from harness.contract.protocol import ARGUMENTS, Array
-from harness.geometry.spec import ConvSpec, Op, Shape
+from harness.geometry.spec import ALL_OPS, ConvSpec, Op, Shape
 from harness.oracle import by_taps, data, pointwise
 from harness.oracle.comparing import mismatch
 
-_LAW_SPECS = [
+LAW_SPECS = [
     *DISTINCT,
     *some(
         "pad_beyond_kernel", "stride_beyond_kernel", "dilated_strided_padded", "depthwise_multiplier", "kernel_is_image"
@@ -40,12 +40,12 @@ _LARGEST_TERM = 1000  # of one-argument ops under law.linear
 _CONV: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
 
-def _not_empty(op: Op, spec: ConvSpec) -> bool:
+def not_empty(op: Op, spec: ConvSpec) -> bool:
     """Of an empty batch every law says 0 = 0."""
     return spec.batch > 0
 
 
-def _charged(question: Question) -> Question:
+def charged(question: Question) -> Question:
     """A law that does not hold is a fault of the op of the case only if the definition contradicts a result of that op.
 
     If it contradicts those of a partner alone, nothing is shown of this op: the case is mistrusted, and never passes.
@@ -69,49 +69,49 @@ def _charged(question: Question) -> Question:
     return ask
 
 
-@asks("law.adjoint", _LAW_SPECS, ops=("im2col",), needs=("col2im",), fits=_not_empty)
-@_charged
+@asks("law.adjoint", LAW_SPECS, ops=("im2col",), needs=("col2im",), fits=not_empty)
+@charged
 def adjoint_im2col(subject: BackendUnderTest, case: Case) -> None:
     """<im2col(x), c> = <x, col2im(c)>."""
     (x,), (c,) = _inputs(case, "im2col"), _inputs(case, "col2im")
-    _require_adjoint(
+    require_adjoint(
         case,
         ("im2col", lambda a: subject.run("im2col", case.spec, a), x),
         ("col2im", lambda a: subject.run("col2im", case.spec, a), c),
     )
 
 
-@asks("law.adjoint", _LAW_SPECS, ops=("col2im",), needs=("im2col",), fits=_not_empty)
+@asks("law.adjoint", LAW_SPECS, ops=("col2im",), needs=("im2col",), fits=not_empty)
 def adjoint_col2im(subject: BackendUnderTest, case: Case) -> None:
     """The same, for col2im."""
     adjoint_im2col(subject, case)
 
 
-@asks("law.adjoint", _LAW_SPECS, ops=("conv2d_input_grad",), needs=("conv2d",), fits=_not_empty)
-@_charged
+@asks("law.adjoint", LAW_SPECS, ops=("conv2d_input_grad",), needs=("conv2d",), fits=not_empty)
+@charged
 def adjoint_conv2d_input_grad(subject: BackendUnderTest, case: Case) -> None:
     """<conv2d(x, w), dy> = <x, dx(dy, w)>, without bias."""
     x, w, _, dy = _shared_inputs(case)
-    _require_adjoint(
+    require_adjoint(
         case,
         ("conv2d", lambda a: subject.run("conv2d", case.spec, a, w, None), x),
         ("dx", lambda a: subject.run("conv2d_input_grad", case.spec, a, w), dy),
     )
 
 
-@asks("law.adjoint", _LAW_SPECS, ops=("conv2d_weight_grad",), needs=("conv2d",), fits=_not_empty)
-@_charged
+@asks("law.adjoint", LAW_SPECS, ops=("conv2d_weight_grad",), needs=("conv2d",), fits=not_empty)
+@charged
 def adjoint_conv2d_weight_grad(subject: BackendUnderTest, case: Case) -> None:
     """<conv2d(x, w), dy> = <w, dw(dy, x)>, without bias."""
     x, w, _, dy = _shared_inputs(case)
-    _require_adjoint(
+    require_adjoint(
         case,
         ("conv2d", lambda a: subject.run("conv2d", case.spec, x, a, None), w),
         ("dw", lambda a: subject.run("conv2d_weight_grad", case.spec, a, x), dy),
     )
 
 
-@asks("law.adjoint", _LAW_SPECS, ops=("conv2d",), fits=_not_empty)
+@asks("law.adjoint", LAW_SPECS, ops=("conv2d",), fits=not_empty)
 def adjoint_conv2d(subject: BackendUnderTest, case: Case) -> None:
     """Both, for conv2d, with those of its gradients that the backend has."""
     laws: dict[Op, Question] = {
@@ -128,12 +128,12 @@ def adjoint_conv2d(subject: BackendUnderTest, case: Case) -> None:
 
 @asks(
     "law.difference",
-    [*_LAW_SPECS, _BATCH_OF_8],
+    [*LAW_SPECS, _BATCH_OF_8],
     ops=("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"),
     needs=("conv2d",),
-    fits=_not_empty,
+    fits=not_empty,
 )
-@_charged
+@charged
 def difference(subject: BackendUnderTest, case: Case) -> None:
     """d<y, dy>/da at one element of an argument a = <conv2d(.., a + e, ..) - conv2d(.., a, ..), dy>, step 1.
 
@@ -153,15 +153,15 @@ def difference(subject: BackendUnderTest, case: Case) -> None:
         moved = [a.copy() for a in arguments]
         moved[which][index] += 1
         change = subject.run("conv2d", case.spec, *moved).astype(np.float64) - before.astype(np.float64)
-        slopes.append(_dot(change, dy))
+        slopes.append(dot(change, dy))
         if float(gradient[index]) != slopes[-1]:
             raise Failed(f"{case.op}{list(index)} = {gradient[index]:g} but the difference of conv2d is {slopes[-1]:g}")
     if not any(slopes):
         raise Mistrusted("conv2d does not change in any of the directions tried")
 
 
-@asks("law.divisor", _LAW_SPECS, ops=("col2im",), needs=("im2col",), fits=_not_empty)
-@_charged
+@asks("law.divisor", LAW_SPECS, ops=("col2im",), needs=("im2col",), fits=not_empty)
+@charged
 def divisor_col2im(subject: BackendUnderTest, case: Case) -> None:
     """col2im(im2col(x)) = divisor * x, divisor = how many windows cover the pixel, counted."""
     (x,) = _inputs(case, "im2col")
@@ -170,14 +170,14 @@ def divisor_col2im(subject: BackendUnderTest, case: Case) -> None:
     require_same(got, _windows_covering(case.spec) * x.astype(np.float64), "col2im(im2col(x)) is not divisor * x")
 
 
-@asks("law.divisor", _LAW_SPECS, ops=("im2col",), needs=("col2im",), fits=_not_empty)
+@asks("law.divisor", LAW_SPECS, ops=("im2col",), needs=("col2im",), fits=not_empty)
 def divisor_im2col(subject: BackendUnderTest, case: Case) -> None:
     """The same, for im2col."""
     divisor_col2im(subject, case)
 
 
-@asks("law.lowering", _LAW_SPECS, ops=("conv2d",), needs=("im2col",), fits=_not_empty)
-@_charged
+@asks("law.lowering", LAW_SPECS, ops=("conv2d",), needs=("im2col",), fits=not_empty)
+@charged
 def lowering_conv2d(subject: BackendUnderTest, case: Case) -> None:
     """conv2d(x, w) = W @ im2col(x), group by group, with the backend's own im2col."""
     x, w, _ = _inputs(case, "conv2d")
@@ -188,18 +188,19 @@ def lowering_conv2d(subject: BackendUnderTest, case: Case) -> None:
     require_same(subject.run("conv2d", spec, x, w, None), expected, "conv2d is not W @ im2col")
 
 
-@asks("law.lowering", _LAW_SPECS, ops=("im2col",), needs=("conv2d",), fits=_not_empty)
+@asks("law.lowering", LAW_SPECS, ops=("im2col",), needs=("conv2d",), fits=not_empty)
 def lowering_im2col(subject: BackendUnderTest, case: Case) -> None:
     """The same, for im2col."""
     lowering_conv2d(subject, case)
 
 
-@asks("law.linear", _LINEAR_SPECS, fits=_not_empty)
+@asks("law.linear", _LINEAR_SPECS, ops=[op for op in ALL_OPS if op != "max_pool2d"], fits=not_empty)
 def linear(subject: BackendUnderTest, case: Case) -> None:
     """f(2a + 3b) = 2 f(a) + 3 f(b), in each argument with the others held; the bias of conv2d is added."""
-    names = ARGUMENTS[case.op][:2]  # a convolution is linear in x and w; the bias is not part of that
+    # A convolution is linear in x and w, the bias is not part of that; a maximum is not linear, its gradient in dy.
+    names = ARGUMENTS[case.op][: 1 if case.op == "max_pool2d_grad" else 2]
     a, b = _linear_inputs(case, "a"), _linear_inputs(case, "b")
-    held = a[: len(names)]
+    held = a[:2]
 
     def run(*arrays: Array) -> Array:
         # With a bias conv2d is not linear: none is given here, and the bias is judged by itself below.
@@ -242,9 +243,10 @@ def _shared_inputs(case: Case) -> tuple[Array, ...]:
 def _linear_inputs(case: Case, name: str) -> tuple[Array, ...]:
     """Whole numbers so small that the sums of f(2a + 3b), of five times their size, are exact."""
     shapes, bits = case.spec.input_shapes(case.op), data.SIGNIFICAND_BITS[case.dtype]
-    room = 2**bits // (5 * data.terms(case.op, case.spec) + 1)  # the bias is one term more
+    unit = data.unit(case.op, case.spec)
+    room = 2**bits // (5 * data.terms(case.op, case.spec) + 1) // unit  # the bias is one term more
     largest = min(room, _LARGEST_TERM) if len(shapes) == 1 else min(math.isqrt(room), _LARGEST_FACTOR)
-    return _whole(case, name, shapes, largest)
+    return tuple(unit * a for a in _whole(case, name, shapes, largest))
 
 
 def _whole(case: Case, name: str, shapes: tuple[Shape, ...], largest: int) -> tuple[Array, ...]:
@@ -273,21 +275,25 @@ def _one_hot(like: Array, index: tuple[int, ...]) -> Array:
     return e
 
 
-_Map = tuple[str, Callable[[Array], Array], Array]  # name, linear map, dense argument
+Map = tuple[str, Callable[[Array], Array], Array]  # name, linear map, dense argument
 
 
-def _require_adjoint(case: Case, forward: _Map, backward: _Map) -> None:
-    """<f(x), y> = <x, g(y)> for the dense x and y, and with either replaced by a few basis vectors."""
+def require_adjoint(case: Case, forward: Map, backward: Map) -> None:
+    """<f(x), y> = <x, g(y)> for the dense x and y, and with either replaced by a few basis vectors.
+
+    Raises `Failed` if not, and `Mistrusted` if both sides are zero.
+    """
     (f_name, f, x), (g_name, g, y) = forward, backward
+    unit = data.unit(case.op, case.spec)  # times a basis vector: an average of it is whole
     of_x, of_y = f(x), g(y)
-    _require_equal(f"<{f_name}(x), y>", _dot(of_x, y), f"<x, {g_name}(y)>", _dot(x, of_y))
+    require_equal(f"<{f_name}(x), y>", dot(of_x, y), f"<x, {g_name}(y)>", dot(x, of_y))
     # A dense direction averages over all windows; one element alone takes the paths meant for sparse data.
     for index in _directions(case, np.ones(x.shape)):
-        alone, given = _dot(f(_one_hot(x, index)), y), float(of_y[index])
+        alone, given = dot(f(unit * _one_hot(x, index)), y), unit * float(of_y[index])
         if alone != given:
             raise Failed(f"<{f_name}(e), y> = {alone:g} but {g_name}(y) = {given:g} at e = {list(index)}")
     for index in _directions(case, np.ones(y.shape)):
-        alone, given = _dot(x, g(_one_hot(y, index))), float(of_x[index])
+        alone, given = dot(x, g(unit * _one_hot(y, index))), unit * float(of_x[index])
         if alone != given:
             raise Failed(f"<x, {g_name}(e)> = {alone:g} but {f_name}(x) = {given:g} at e = {list(index)}")
 
@@ -304,12 +310,13 @@ def _windows_covering(spec: ConvSpec) -> Array:
     return np.outer(counts[0], counts[1])
 
 
-def _dot(a: Array, b: Array) -> float:
+def dot(a: Array, b: Array) -> float:
     """Exact for the whole numbers used here: all partial sums are far below 2^53."""
     return float(np.vdot(a.astype(np.float64), b.astype(np.float64)))
 
 
-def _require_equal(left_name: str, left: float, right_name: str, right: float) -> None:
+def require_equal(left_name: str, left: float, right_name: str, right: float) -> None:
+    """Raises `Failed` if the two differ, and `Mistrusted` if both are zero."""
     if left == right == 0:
         raise Mistrusted(f"{left_name} and {right_name} are both zero")
     if left != right:

@@ -11,7 +11,7 @@ from harness.calls.memory_layouts import representable
 from harness.contract.protocol import ARGUMENTS, ArgumentError, Array, dtype_name, validate
 from harness.contract.status import Grade
 from harness.geometry.spec import ConvSpec, Op
-from harness.oracle import by_taps
+from harness.oracle.bounding import as_settled
 from harness.oracle.comparing import mismatch
 
 OTHER_RESULT = "another result than the first time, which was wrong"  # of a call that was made again
@@ -96,7 +96,7 @@ def contradiction(call: RecordedCall) -> str:
         got = require_form(call.op, call.spec, dtype_of(call.arrays), call.outcome)
     except Failed as failure:
         return str(failure)
-    return str(mismatch(got, by_taps.run(call.op, call.spec, *call.arrays)) or "")
+    return str(mismatch(got, as_settled(call.op, call.spec, *call.arrays)) or "")
 
 
 def require_own_memory(op: Op, outcome: CallResult) -> None:

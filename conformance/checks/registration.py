@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from conformance.cases.case import Case, CaseError
 from conformance.checks.under_test import BackendUnderTest
 from harness.contract.status import Grade
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import ALL_OPS, ConvSpec, Op
 
 Question = Callable[[BackendUnderTest, Case], None]
 Geometries = Callable[[Op], Iterable[ConvSpec]]
@@ -91,7 +91,7 @@ def asks(
     id: str,
     specs: Iterable[ConvSpec] | Geometries | OfDomain,
     *,
-    ops: Iterable[Op] = OPS,
+    ops: Iterable[Op] = ALL_OPS,
     needs: Iterable[Op] = (),
     kinds: str = "fi",
     variants: Callable[[Op], Iterable[Variant]] = lambda op: PLAINLY,

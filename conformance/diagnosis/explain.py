@@ -12,6 +12,7 @@ from conformance.diagnosis import mistakes, vote, where
 from conformance.diagnosis.script.standalone import standalone
 from conformance.run.results import CaseResult
 from harness.contract.targets import Target
+from harness.geometry.spec import POOL_OPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,10 @@ def explain(failed: CaseResult, target: Target, libraries: Sequence[str] = ()) -
     """What can be said of the calls that the case made; nothing if none were kept. `libraries` are asked for a vote."""
     if not failed.calls:
         return Explanation()
-    text = standalone(failed.calls, str(failed.case), failed.detail, target, failed.numerics, failed.takes_bias)
+    text = ""
+    if failed.native.issuperset({call.op for call in failed.calls}.intersection(POOL_OPS)):
+        # Of pooling that we derive there is no script: what is wrong is the im2col or col2im, which has its own.
+        text = standalone(failed.calls, str(failed.case), failed.detail, target, failed.numerics, failed.takes_bias)
     for call in failed.calls:
         mask = where.wrong(call, failed.numerics)
         if mask is not None:
@@ -41,6 +45,6 @@ def explain(failed: CaseResult, target: Target, libraries: Sequence[str] = ()) -
 def _voted(call: RecordedCall, libraries: Sequence[str]) -> str:
     """Who is the odd one out; nothing to be said on real-valued data, where all differ a little."""
     whole = all(a is None or np.array_equal(a, np.rint(a)) for a in call.arrays)
-    if not libraries or not whole:
+    if not libraries or not whole or call.op in POOL_OPS:  # which no library is asked for
         return ""
     return vote.odd_one_out(vote.cast_votes(call.op, call.spec, call.arrays, call.outcome.result, libraries))

@@ -17,7 +17,8 @@ from conformance.diagnosis.misreadings import misreadings, results
 from conformance.diagnosis.where import AXES, expected, opened, wrong
 from harness.contract import lowering
 from harness.contract.protocol import Array, Numerics
-from harness.geometry.spec import ConvSpec, Shape
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op, Shape
+from harness.geometry.windows import meets_pixel
 from harness.oracle import by_taps
 
 _MOST_WORK = 20_000_000  # multiply-adds of one mistake; some fifty are tried
@@ -97,6 +98,8 @@ def _mistakes(call: RecordedCall, right: Array) -> Iterator[Mistake]:
     result = "the kernel" if op == "conv2d_weight_grad" else "the result"
     yield from _rearranged(spec, right, result, AXES[op])
     yield from _arithmetic(call, right)
+    if op in POOL_OPS:
+        yield from _pooling(call, right)
     if right.ndim > 1:
         swapped = "the rows and positions of the columns" if right.ndim == 3 else f"the last two axes of {result}"
         yield Mistake(f"{swapped} are swapped", right.swapaxes(-1, -2))
@@ -148,6 +151,32 @@ def _arithmetic(call: RecordedCall, right: Array) -> Iterator[Mistake]:
     yield Mistake("the result is rounded towards zero", np.trunc(right))
     halves = [None if a is None else a.astype(np.float16) for a in arrays]
     yield Mistake("the inputs are rounded to half precision", by_taps.run(op, spec, *halves))
+
+
+def _pooling(call: RecordedCall, right: Array) -> Iterator[Mistake]:
+    """Padding that wins, is counted or is not, and a gradient that is given away more than once."""
+    op, spec, arrays = call.op, call.spec, [a for a in call.arrays if a is not None]
+    touches = ~meets_pixel(spec).all(axis=0).reshape(spec.output_size)
+    if op == "max_pool2d":
+        made = np.where(touches, np.maximum(right, 0), right)
+        yield Mistake("padding is taken for zeros, which are larger than negative pixels", made)
+    elif op == "max_pool2d_grad":
+        dy, x = arrays
+        largest = by_taps.run("max_pool2d", spec, x)
+        lost = by_taps.run(op, spec, np.where(touches & (largest <= 0), 0, dy), x)
+        yield Mistake("padding is taken for zeros, and the gradient goes to it", lost)
+        named = (spec.batch, spec.in_channels, spec.taps, spec.positions)
+        equal = by_taps.run("im2col", spec, x).reshape(named) == largest.reshape(*named[:2], 1, named[3])
+        spread = (equal * dy.reshape(*named[:2], 1, named[3])).reshape(spec.columns_shape)
+        yield Mistake(
+            "every pixel that is as large as the largest gets the gradient", by_taps.run("col2im", spec, spread)
+        )
+    elif "_exclude_padding" in op:
+        counting: Op = "avg_pool2d_grad" if op.endswith("_grad") else "avg_pool2d"
+        yield Mistake("padding is counted", by_taps.run(counting, spec, *arrays))
+    else:
+        excluding: Op = "avg_pool2d_exclude_padding_grad" if op.endswith("_grad") else "avg_pool2d_exclude_padding"
+        yield Mistake("padding is not counted", by_taps.run(excluding, spec, *arrays))
 
 
 def _overwritten(columns: Array, spec: ConvSpec, taps_last: bool) -> Array:

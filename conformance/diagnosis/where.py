@@ -10,9 +10,10 @@ import numpy as np
 
 from conformance.checks.outcomes import RecordedCall
 from harness.contract.protocol import Array, Numerics
-from harness.geometry.spec import ConvSpec, Op, Shape
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op, Shape
 from harness.oracle import by_taps
 from harness.oracle.bounding import allowed as bound
+from harness.oracle.comparing import divides
 from harness.oracle.data import SIGNIFICAND_BITS
 
 _MOST_CLAIMS = 3
@@ -25,7 +26,13 @@ AXES: dict[Op, tuple[str, ...]] = {
     "conv2d_input_grad": ("image", "channel", *_PIXELS),
     "conv2d_weight_grad": ("filter", "channel", *_KERNEL),
     "conv2d_bias_grad": ("filter",),
+    **dict.fromkeys(POOL_OPS, ("image", "channel", *_PIXELS)),
 }
+# Ops whose results have an element for each window, and those whose results are images.
+_OF_WINDOWS = ("im2col", "conv2d", "max_pool2d", "avg_pool2d", "avg_pool2d_exclude_padding")
+_OF_PIXELS = (
+    "col2im", "conv2d_input_grad", "max_pool2d_grad", "avg_pool2d_grad", "avg_pool2d_exclude_padding_grad",
+)  # fmt: skip
 
 
 class Expected(NamedTuple):
@@ -52,7 +59,8 @@ def expected(call: RecordedCall, numerics: Numerics = "gemm") -> Expected | None
     if arrays[0].dtype.kind == "i":
         return Expected(by_taps.run(call.op, call.spec, *call.arrays, accumulate=np.int64), None)
     total, dtype = by_taps.absolute(call.op, call.spec, *call.arrays), str(arrays[0].dtype)
-    if all((a == np.rint(a)).all() for a in arrays) and total.max(initial=0) <= 2 ** SIGNIFICAND_BITS[dtype]:
+    is_whole = not divides(call.op) and all((a == np.rint(a)).all() for a in arrays)
+    if is_whole and total.max(initial=0) <= 2 ** SIGNIFICAND_BITS[dtype]:
         return Expected(by_taps.run(call.op, call.spec, *call.arrays), None)
     right = by_taps.run(call.op, call.spec, *call.arrays, accumulate=np.longdouble)
     return Expected(right, bound(call.op, call.spec, dtype, numerics, right, call.arrays))
@@ -136,7 +144,7 @@ def _claims(op: Op, spec: ConvSpec, named: Array) -> Iterator[Claim]:
     if ndim > 1 and min(named.shape[-2:]) > 2:
         edge = np.pad(np.zeros((named.shape[-2] - 2, named.shape[-1] - 2), bool), 1, constant_values=True)
         yield Claim("the border", edge)
-    if op in ("im2col", "conv2d"):
+    if op in _OF_WINDOWS:
         hit = np.asarray(named.reshape(-1, spec.positions).any(axis=0))
         for text, region in _axis_claims("position", hit):
             yield Claim(text, region.reshape(spec.output_size))
@@ -184,19 +192,19 @@ def _reached(op: Op, spec: ConvSpec) -> Array:
     """Where the result depends on any input at all."""
     if op == "im2col":
         return _read(spec)
-    return _folded(spec, np.array(True)) > 0 if op in ("col2im", "conv2d_input_grad") else np.array(True)
+    return _folded(spec, np.array(True)) > 0 if op in _OF_PIXELS else np.array(True)
 
 
 def _window_claims(op: Op, spec: ConvSpec) -> Iterator[Claim]:
-    """Padding and overlap: properties of windows (im2col, conv2d) or of pixels (col2im, conv2d_input_grad)."""
+    """Padding and overlap: properties of windows (im2col, conv2d, pooling) or of pixels (col2im, input gradients)."""
     read = _read(spec)
     touch = np.asarray(~read.all(axis=(0, 1)))
-    if op in ("im2col", "conv2d"):
+    if op in _OF_WINDOWS:
         yield Claim("windows that touch padding", touch)
         yield Claim("windows that touch no padding", ~touch)
     if op == "im2col":
         yield Claim("elements read from padding", ~read)
-    if op in ("col2im", "conv2d_input_grad"):
+    if op in _OF_PIXELS:
         count, touched = _folded(spec, np.array(True)), _folded(spec, touch) > 0
         yield Claim("where windows touch padding", touched)
         yield Claim("where no window touches padding", ~touched)

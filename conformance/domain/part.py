@@ -17,7 +17,8 @@ from conformance.domain.choice import Choice, choose
 from conformance.domain.growth import grow
 from conformance.domain.pool import SEED, pool
 from conformance.domain.words import describe
-from harness.geometry.spec import ConvSpec
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op
+from harness.geometry.windows import why_not_pooled
 
 FEWEST = 30  # geometries of an op and dtype: fewer say too little
 MOST = 220  # to be judged on, chosen
@@ -66,6 +67,16 @@ def whole() -> Part:
     known, covered, pairs, *texts = chosen.split()
     choice = Choice([ConvSpec.parse(text) for text in texts], int(covered), int(pairs))
     return Part("everything", int(known), choice, [ConvSpec.parse(text) for text in drawn.split()], is_whole=True)
+
+
+@cache
+def whole_of(op: Op) -> Part:
+    """What is asked of it in one op: of pooling, where every window sees a pixel."""
+    part = whole()
+    if op not in POOL_OPS:
+        return part
+    specs, drawn = ([spec for spec in some if not why_not_pooled(spec)] for some in (part.choice.specs, part.drawn))
+    return part._replace(choice=part.choice._replace(specs=specs), drawn=drawn)
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ from conformance.cases.specs import ALL
 from conformance.checks.registration import Check
 from conformance.checks.values_domain import DOMAIN
 from conformance.domain.dtypes import FLOATS, special
-from conformance.domain.part import FEWEST, Claims, Part, part_of, whole
+from conformance.domain.part import FEWEST, Claims, Part, part_of, whole_of
 from conformance.domain.pool import pool
 from harness.calls.caller import Caller
 from harness.contract.adapter import NOT_IMPLEMENTED
@@ -46,12 +46,12 @@ def parts(caller: Caller, dtypes: Sequence[str], ops: Sequence[Op]) -> Parts:
 
 
 def _can_be_asked(caller: Caller, op: Op, dtype: str) -> bool:
-    return not all(answer(caller, op, spec, dtype).raised for spec in whole().specs[:_OFTEN])
+    return not all(answer(caller, op, spec, dtype).raised for spec in whole_of(op).specs[:_OFTEN])
 
 
 def _most_claimed_first(caller: Caller, op: Op, dtypes: Sequence[str]) -> list[str]:
     """And where as much is, float32 or float64 first: numbers of few digits tell less."""
-    everything = whole().specs
+    everything = whole_of(op).specs
     if len(dtypes) < 2 or answer(caller, op, everything[0], dtypes[0]).reason == NOT_IMPLEMENTED:
         return list(dtypes)
 
@@ -106,12 +106,12 @@ def _part(caller: Caller, op: Op, dtype: str, before: Mapping[str, Part]) -> Par
     claims = _claims(caller, op, dtype)
     if before:
         return _of_further_dtype(caller, op, dtype, *next(iter(before.items()))).cut(_OF_OTHER_DTYPES)
-    everything = whole().specs
+    everything = whole_of(op).specs
     if answer(caller, op, everything[0], dtype).reason == NOT_IMPLEMENTED:
         return None
     caller.ask_ahead(op, everything, dtype)
     if all(map(claims, everything)):
-        return whole()
+        return whole_of(op)
     return _asked(caller, op, dtype, claims)
 
 

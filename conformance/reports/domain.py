@@ -6,7 +6,7 @@ from conformance.run.records import DomainReport
 from conformance.run.results import BackendResult
 from harness.contract.protocol import DTYPES
 from harness.contract.status import Status
-from harness.geometry.spec import OPS, Op
+from harness.geometry.spec import ALL_OPS, Op
 
 
 def report(result: BackendResult) -> DomainReport | None:
@@ -48,7 +48,7 @@ def _missing(result: BackendResult) -> list[Op]:
 def _ops(result: BackendResult) -> list[Op]:
     """Those that were asked for, in all parts of the run."""
     asked = {one.case.op for one in result.cases}.union(op for op, _ in result.elsewhere.claimed)
-    return [op for op in OPS if op in asked]
+    return [op for op in ALL_OPS if op in asked]
 
 
 def _done(result: BackendResult) -> set[tuple[Op, str]]:

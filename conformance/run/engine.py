@@ -90,6 +90,7 @@ def judge(subject: BackendUnderTest, case_result: CaseResult) -> None:
         if case_result.status is Status.PASS:
             case_result.wrong_numbers = subject.wrong_numbers()
     case_result.numerics, case_result.takes_bias = subject.backend.numerics, subject.backend.takes_bias
+    case_result.native = frozenset(subject.backend.native)
     case_result.seconds, case_result.used = time.monotonic() - start, subject.used
     if case_result.known_reason:
         case_result.status = _IF_KNOWN.get(case_result.status, case_result.status)

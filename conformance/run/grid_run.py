@@ -89,7 +89,8 @@ class _OnGrid:
         case_counts = self.counted[case.op, case.dtype]
         case_counts.counts[Status.FAIL] += 1
         if len(case_counts.kept) < _KEPT:
-            case_counts.kept.append(CaseResult(case, Status.FAIL, difference, calls=self.subject.calls))
+            native = frozenset(self.subject.backend.native)
+            case_counts.kept.append(CaseResult(case, Status.FAIL, difference, calls=self.subject.calls, native=native))
 
 
 def run(

@@ -12,7 +12,7 @@ import numpy as np
 
 from conformance.cases import full_size, grid
 from conformance.cases.case import RANDOM, Case, SelectionError
-from conformance.cases.selection import EVERYTHING, Selection, matches
+from conformance.cases.selection import EVERYTHING, Selection, asked_ops, matches
 from conformance.cases.shard import Shard
 from conformance.cases.specs import DISTINCT
 from conformance.checks.registration import CHECKS, Check, check_of
@@ -38,7 +38,8 @@ def plan(caller: Caller, selection: Selection = EVERYTHING) -> BackendResult:
     asked = [check for check in _registered() if may_have_cases(check.id, selection)]
     found: Parts = {}
     if asked and _is_ours_to_choose(selection):
-        found = planning.parts(caller, selection.dtypes or claimed_dtypes(caller), selection.ops)
+        ops = asked_ops(selection, caller.native)
+        found = planning.parts(caller, selection.dtypes or claimed_dtypes(caller), ops)
         result.parts = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
     chosen = list(_selected(caller, selection, found))
     chosen.sort(key=lambda case: not in_tier_0(case))  # stable: otherwise the order of the checks
@@ -80,13 +81,14 @@ def plan_higher_tiers(caller: Caller, result: BackendResult, selection: Selectio
     if selection.specs:
         return
     shard, dtypes = selection.shard, selection.dtypes or claimed_dtypes(caller)
+    ops = asked_ops(selection, caller.native)
     main = selection.dtypes or [_main_dtype(caller, result.parts)]
     if selection.tier >= 2 and selection.means(grid.CHECK_ID):
-        plan_grid(result, selection.ops, main, shard)
+        plan_grid(result, ops, main, shard)
     if selection.tier >= 3 and selection.means(RANDOM):
-        plan_random(result, selection.ops, dtypes, -(-RANDOM_CASES // shard.count))
+        plan_random(result, ops, dtypes, -(-RANDOM_CASES // shard.count))
     if selection.tier >= FULL_SIZE and shard.index == 1:
-        plan_full_size(caller, result, replace(selection, dtypes=main))
+        plan_full_size(caller, result, replace(selection, dtypes=main, ops=ops))
 
 
 def plan_grid(result: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], shard: Shard) -> None:
@@ -142,13 +144,14 @@ def _selected(caller: Caller, selection: Selection, found: Parts) -> Iterable[Ca
 
 def _standing_cases(caller: Caller, selection: Selection, found: Parts) -> Iterator[Case]:
     dtypes = selection.dtypes or claimed_dtypes(caller)
+    ops = asked_ops(selection, caller.native)
     main = {} if "/" in selection.pattern else {op: next(iter(by_dtype)) for op, by_dtype in found.items()}
     for registered in _registered():
         left_out = registered.optional and not selection.names(registered.id)
         if left_out or not may_have_cases(registered.id, selection):
             continue
         for op in registered.ops:
-            if selection.ops and op not in selection.ops:
+            if op not in ops:
                 continue
             for dtype in dtypes:
                 if np.dtype(dtype).kind in registered.kinds:

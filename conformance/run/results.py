@@ -15,7 +15,7 @@ from conformance.domain.elsewhere import Elsewhere
 from conformance.domain.part import FEWEST, Part
 from harness.contract.protocol import Numerics
 from harness.contract.status import Grade, Status, Verdict
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import ALL_OPS, ConvSpec, Op
 
 _REASONS = 2  # why cases were not run, of a backend in one line
 
@@ -47,6 +47,7 @@ class CaseResult:
     calls: list[RecordedCall] = field(default_factory=list)  # kept for the first failures of a check, op and dtype
     numerics: Numerics = "gemm"  # of the backend: the algorithm class that its error bound is for
     takes_bias: bool = True  # whether the backend's own conv2d does
+    native: frozenset[Op] = frozenset(ALL_OPS)  # the ops that the backend has itself
 
     @property
     def key(self) -> CheckKey:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from typing import get_args
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from conformance.checks.registration import CHECKS, Check
 from conformance.checks.values_domain import DOMAIN
 from conformance.run import versions
 from harness.contract.protocol import DTYPES
-from harness.geometry.spec import ConvSpec, Op, SpecError
+from harness.geometry.spec import ALL_OPS, POOL_OPS, ConvSpec, SpecError
 from harness.telling import did_you_mean
 
 _TIERS = {DOMAIN: 1, grid.CHECK_ID: 2, RANDOM: 3}  # the other checks without geometries of their own are of tier 4
@@ -44,7 +43,7 @@ def _reason(selection: Selection) -> str:
 
 def _wrong_part(check_id: str, parts: Sequence[str]) -> str:
     """What is wrong with the rest of a case id, part by part; nothing if each can be one."""
-    for what, word, known in zip(("op", "dtype"), parts, (get_args(Op), DTYPES), strict=False):
+    for what, word, known in zip(("op", "dtype"), parts, (ALL_OPS, DTYPES), strict=False):
         if not fnmatch.filter(known, word):
             return f"{what} must be among {', '.join(known)}, got {word!r}{did_you_mean(word, known)}"
     if _GLOB & set("".join((check_id, *parts))):
@@ -59,6 +58,13 @@ def _wrong_part(check_id: str, parts: Sequence[str]) -> str:
     return ""
 
 
+def _is_of_pooling(pattern: str) -> bool:
+    """Whether a pattern means pooling alone."""
+    _, *parts = pattern.split("/")
+    meant = fnmatch.filter(ALL_OPS, parts[0]) if parts else []
+    return bool(meant) and set(meant) <= set(POOL_OPS)
+
+
 def _left_out(selection: Selection, named: Sequence[Check]) -> str:
     """Which other option leaves out all of the checks that the pattern means."""
     ids = list(dict.fromkeys(check.id for check in named))
@@ -70,6 +76,8 @@ def _left_out(selection: Selection, named: Sequence[Check]) -> str:
     if not judging:
         ops = dict.fromkeys(op for c in inside for op in c.ops)
         return f"{what} judges {', '.join(ops)}, not {', '.join(selection.ops)}"
+    if not selection.ops and _is_of_pooling(selection.pattern):
+        return "pooling is asked of a backend that has it of its own; of another one --ops asks for it"
     kinds = {np.dtype(dtype).kind for dtype in selection.dtypes or DTYPES}
     if not [c for c in judging if kinds & set(c.kinds)]:
         return f"{what} does not judge {', '.join(selection.dtypes)}"

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ from harness.calls.worker import ALLOCATORS
 from harness.cli import terminal
 from harness.contract.protocol import DTYPES
 from harness.geometry.layers import Layer, read_shapes, set_names
-from harness.geometry.spec import OPS, Op
+from harness.geometry.spec import ALL_OPS, OPS, POOL_OPS, Op
 from harness.results.words import plural
 from harness.telling import did_you_mean
 
@@ -85,7 +85,8 @@ Backends = Annotated[
     list[str] | None,
     typer.Argument(metavar="[BACKEND]...", help="a name, file.py[:Attr] or module:Attr, each also as NAME=BACKEND"),
 ]
-Ops = Annotated[list[str] | None, typer.Option(help=f"ops, comma-separated: {', '.join(OPS)}")]
+_OPS = f"ops, comma-separated: {', '.join(OPS)}, or of pooling {', '.join(POOL_OPS)}"
+Ops = Annotated[list[str] | None, typer.Option(help=_OPS)]
 Dtypes = Annotated[list[str] | None, typer.Option("--dtype", help="dtypes, comma-separated")]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", parser=file, metavar="FILE", help="also write the result as JSON")
@@ -104,7 +105,7 @@ Allocator = Annotated[str, typer.Option(help="steady (nobody pays page faults) o
 
 def chosen_ops(values: Sequence[str] | None) -> list[Op]:
     """The ops of an option, each once; none if it was not given. Raises `BadParameter` naming the one that is none."""
-    return [_op(word) for word in _words("op", values, get_args(Op))]
+    return [_op(word) for word in _words("op", values, ALL_OPS)]
 
 
 def chosen_dtypes(values: Sequence[str] | None) -> list[str]:
@@ -148,7 +149,7 @@ def _words(what: str, values: Sequence[str] | None, known: Iterable[str]) -> lis
 
 
 def _op(word: str) -> Op:
-    return next(op for op in OPS if op == word)
+    return next(op for op in ALL_OPS if op == word)
 
 
 def _shown(text: str) -> str:

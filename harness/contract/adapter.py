@@ -129,7 +129,7 @@ def _refusals(own: Callable[..., str | None], native: frozenset[Op]) -> Callable
     def unsupported(op: Op, spec: ConvSpec, dtype: str) -> str | None:
         if op not in there:
             return NOT_IMPLEMENTED
-        reason = why_not_pooled(spec) if op in POOL_OPS else None
+        reason = _why_not_pooled(op, spec, dtype) if op in POOL_OPS else None
         for asked in _asked(op, native):
             reason = own(asked, spec, dtype) if reason is None else reason
         if reason is not None and not isinstance(reason, str):
@@ -137,6 +137,12 @@ def _refusals(own: Callable[..., str | None], native: frozenset[Op]) -> Callable
         return reason
 
     return unsupported
+
+
+def _why_not_pooled(op: Op, spec: ConvSpec, dtype: str) -> str | None:
+    if op.startswith("avg") and dtype.startswith("int"):
+        return f"an average needs a float dtype, got {dtype}"
+    return why_not_pooled(spec)
 
 
 def _asked(op: Op, native: frozenset[Op]) -> tuple[Op, ...]:

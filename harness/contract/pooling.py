@@ -47,7 +47,9 @@ def derive(im2col: Function, col2im: Function, from_numpy: Function, to_numpy: F
 
     def max_pool2d_grad(dy: Any, x: Any, spec: ConvSpec) -> Any:
         """(N, C, OH, OW), (N, C, H, W) -> (N, C, H, W): dy goes to the pixel that was the maximum."""
-        first = _pixels(windows(x, spec), spec).argmax(axis=2)[:, :, None]
+        first, mask = _pixels(windows(x, spec), spec).argmax(axis=2), meets_pixel(spec)
+        # Where all pixels are the least value that there is, padding is equal to them, and is none.
+        first = np.where(mask[first, np.arange(spec.positions)], first, mask.argmax(axis=0))[:, :, None]
         dy = to_numpy(dy).reshape(spec.batch, spec.in_channels, 1, spec.positions)
         found = np.zeros((spec.batch, spec.in_channels, spec.taps, spec.positions), dy.dtype)
         np.put_along_axis(found, first, dy, axis=2)

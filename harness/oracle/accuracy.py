@@ -15,9 +15,9 @@ from fractions import Fraction
 import numpy as np
 
 from harness.contract.protocol import Array, Numerics, dtype_name
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op
 from harness.oracle import bounding, data, pointwise
-from harness.oracle.comparing import allowance, mixes
+from harness.oracle.comparing import allowance, divides, mixes
 from harness.oracle.gate import sample_points
 
 _FINEST = {"float16": 24, "float32": 149, "float64": 1074}  # the smallest number above 0 is 2^-this
@@ -69,17 +69,25 @@ class Accuracy:
             raise ValueError(f"only floats have an error, got {dtype}")
         one = _FINEST[dtype]
         bits = [one, one, 2 * one][: len(self.arrays)]  # of a bias, as of a product
-        scale = 2 ** (one * min(len(self.arrays), 2))
+        in_sums = 1 if self.op in POOL_OPS else len(self.arrays)  # x of max_pool2d_grad only says where dy goes
+        scale = 2 ** (one * min(in_sums, 2))
 
         def scaled(magnitude: bool) -> list[_Scaled | None]:
-            return [None if a is None else _Scaled(a, b, magnitude) for a, b in zip(self.arrays, bits, strict=True)]
+            return [
+                None if a is None else _Scaled(a, b, magnitude and n < in_sums)
+                for n, (a, b) in enumerate(zip(self.arrays, bits, strict=True))
+            ]
 
         signed, absolute = scaled(False), scaled(True)
-        ones = [None if a is None else _Ones() for a in self.arrays]
+        ones: list[pointwise.Elements | None] = [
+            None if a is None else _Ones() if n < in_sums else a for n, a in enumerate(signed)
+        ]
         self.points = sample_points(self.op, self.spec)[: self._most()]
         self.exact = [Fraction(pointwise.at(self.op, self.spec, signed, p), scale) for p in self.points]
         self._absolute = [Fraction(pointwise.at(self.op, self.spec, absolute, p), scale) for p in self.points]
-        self._terms = [pointwise.at(self.op, self.spec, ones, p) for p in self.points]
+        self._terms = [self._count(ones, p) for p in self.points]
+        if self.op == "max_pool2d":  # no sum, but one of the pixels
+            self._absolute = [abs(value) for value in self.exact]
 
     def error_in_bounds(self, result: Array, numerics: Numerics = "gemm") -> float:
         """The largest error of a sampled element over the bound of these numerics; infinite where one is not finite.
@@ -108,6 +116,13 @@ class Accuracy:
             bias = op == "conv2d" and self.arrays[2] is not None
             count = np.array(data.terms(op, spec) + bias) if numerics == "winograd" else bounding.steps(op, spec)
         return allowance(self._dtype, numerics, exact, absolute, count, op)
+
+    def _count(self, ones: Sequence[pointwise.Elements | None], point: tuple[int, ...]) -> int:
+        """How many terms are summed; to divide counts as one more."""
+        if not divides(self.op):
+            return int(pointwise.at(self.op, self.spec, ones, point))
+        by_taps: Op = "avg_pool2d_grad" if self.op.endswith("_grad") else "avg_pool2d"
+        return int(pointwise.at(by_taps, self.spec, ones, point) * self.spec.taps) + 1
 
     @property
     def _dtype(self) -> str:

@@ -4,7 +4,7 @@ Where the sums are plain, an element depends on its own terms. Winograd's method
 transform back: what is large anywhere in the plane is rounded everywhere in it, also where the result is zero. So their
 bound is one for a plane: of Winograd's method its largest number times the sum of all weights, of the FFT the product
 of norms (Higham, 2002, theorem 24.2: a transform of P numbers is off by about 7 u log2 P of its norm, and there are
-three).
+three). Averages are plain sums, but divided: their bound is that of one term more.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import replace
 import numpy as np
 
 from harness.contract.protocol import Array, Numerics, dtype_name
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op
 from harness.oracle import by_taps, data
-from harness.oracle.comparing import allowance, is_exact, mixes
+from harness.oracle.comparing import allowance, divides, is_exact, mixes
 
 _Size = Callable[[Array], Array]  # (N, C, H, W) -> (N, C, 1, 1): how large the numbers of each plane are
 _MOST = 0.5  # of whole numbers: more would make neighbours equal
@@ -56,11 +56,21 @@ def settled(op: Op, spec: ConvSpec, numerics: Numerics, arrays: Sequence[Array |
     same_form = got.shape == spec.output_shape(op) and got.dtype == given[0].dtype
     if not same_form or not all(_is_whole(a) for a in given):
         return got
-    exact = by_taps.run(op, spec, *arrays)
+    exact = by_taps.run(op, spec, *arrays, accumulate=np.longdouble if divides(op) else np.float64)
+    if np.array_equal(got, exact):
+        return got
     bound = np.minimum(allowed(op, spec, dtype, numerics, exact, arrays), _MOST)
     with np.errstate(invalid="ignore"):
         near = np.abs(got.astype(np.float64) - exact) <= bound
     return np.where(near, exact, got).astype(got.dtype)
+
+
+def as_settled(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
+    """What `settled` makes of a right result of whole numbers: an average that is none is rounded to the dtype."""
+    if not divides(op):
+        return by_taps.run(op, spec, *arrays)
+    dtype = next(a.dtype for a in arrays if a is not None)
+    return by_taps.run(op, spec, *arrays, accumulate=np.longdouble).astype(dtype)
 
 
 def of_whole_numbers(op: Op, spec: ConvSpec, dtype: str, numerics: Numerics, largest: Sequence[float]) -> float:
@@ -72,8 +82,11 @@ def of_whole_numbers(op: Op, spec: ConvSpec, dtype: str, numerics: Numerics, lar
 
 def of_magnitudes(op: Op, spec: ConvSpec, dtype: str, numerics: Numerics, largest: Sequence[float]) -> float:
     """The same for any numbers of at most these magnitudes, whole or not."""
-    factors = math.prod(largest[:2])
+    factors = math.prod(largest[:2] if op not in POOL_OPS else largest[:1])
     total, count = factors * data.terms(op, spec), float(data.terms(op, spec))
+    if divides(op):
+        # An average is no larger than what it is of, nor a sum of shares, unless windows at the border divide by less.
+        total, count = total if op == "avg_pool2d_exclude_padding_grad" else factors, count + 1
     if numerics == "fft" and mixes(numerics, op):
         # Of the two arguments and the result one is w, with KH x KW taps, the others have at most PH x PW elements.
         pixels = math.prod(spec.padded_size)

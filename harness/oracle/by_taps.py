@@ -7,7 +7,8 @@ on every small geometry (`harness/tests/oracle/test_oracles.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -24,17 +25,30 @@ def run(op: Op, spec: ConvSpec, *arrays: Array | None, accumulate: DTypeLike = n
 
 def absolute(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
     """The same sums over absolute values: S of the error bound."""
-    return run(op, spec, *(None if a is None else np.abs(a.astype(np.float64)) for a in arrays))
+    if op == "max_pool2d":  # no sum, but one of the pixels
+        return np.abs(run(op, spec, *arrays))
+    return run(op, spec, *_with_terms(op, arrays, lambda a: np.abs(a.astype(np.float64))))
 
 
 def term_count(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
-    """How many terms are summed into each element, bias included, padding excluded."""
-    return run(op, spec, *(None if a is None else np.ones(a.shape) for a in arrays))
+    """How many terms are summed into each element, bias included, padding excluded; to divide counts as one more."""
+    if op == "max_pool2d":
+        return np.ones(spec.output_shape(op))
+    ones = _with_terms(op, arrays, lambda a: np.ones(a.shape))
+    if op in _SUMMED:
+        return _SUMMED[op](spec, *ones) + 1
+    return run(op, spec, *ones)
 
 
-def _pad(spec: ConvSpec, x: Array) -> Array:
+def _with_terms(op: Op, arrays: Sequence[Array | None], change: Callable[[Array], Array]) -> list[Array | None]:
+    """The arguments with a change in those that sums are made of: x of max_pool2d_grad only says where dy goes."""
+    kept = 1 if op == "max_pool2d_grad" else len(arrays)
+    return [a if a is None or n >= kept else change(a) for n, a in enumerate(arrays)]
+
+
+def _pad(spec: ConvSpec, x: Array, value: float = 0) -> Array:
     (top, _, left, _), (h, w) = spec.padding, spec.input_size
-    padded = np.zeros((*x.shape[:2], *spec.padded_size), x.dtype)
+    padded = np.full((*x.shape[:2], *spec.padded_size), value, x.dtype)
     padded[:, :, top : top + h, left : left + w] = x
     return padded
 
@@ -102,6 +116,56 @@ def _bias_grad(spec: ConvSpec, dy: Array) -> Array:
     return total
 
 
+def _max_pool(spec: ConvSpec, x: Array) -> Array:
+    """Padding is below every pixel; np.maximum keeps a NaN."""
+    least = np.iinfo(x.dtype).min if x.dtype.kind == "i" else -np.inf
+    y = np.full(spec.pooled_shape, least, x.dtype)
+    for _, _, view in _views(spec, _pad(spec, x, least)):
+        np.maximum(y, view, out=y)
+    return y
+
+
+def _max_pool_grad(spec: ConvSpec, dy: Array, x: Array) -> Array:
+    """Taps come in row-major order, so the first pixel that is the largest stays the winner."""
+    inside = _pad(spec, np.ones(x.shape, np.bool_), 0)
+    best, winner = np.zeros(spec.pooled_shape, x.dtype), np.full(spec.pooled_shape, -1)
+    pairs = zip(_views(spec, _pad(spec, x)), _views(spec, inside), strict=True)
+    for number, ((_, _, view), (_, _, is_pixel)) in enumerate(pairs):
+        wins = is_pixel & ((winner < 0) | (view > best) | (np.isnan(view) & ~np.isnan(best)))
+        best, winner = np.where(wins, view, best), np.where(wins, number, winner)
+    padded = np.zeros((spec.batch, spec.in_channels, *spec.padded_size), dy.dtype)
+    for number, (_, _, view) in enumerate(_views(spec, padded)):
+        view += np.where(winner == number, dy, 0)
+    return _crop(spec, padded)
+
+
+def _window_sums(spec: ConvSpec, x: Array) -> Array:
+    y = np.zeros(spec.pooled_shape, x.dtype)
+    for _, _, view in _views(spec, _pad(spec, x)):
+        y += view
+    return y
+
+
+def _spread(spec: ConvSpec, dy: Array) -> Array:
+    """The adjoint of `_window_sums`: every pixel of a window gets its dy."""
+    padded = np.zeros((spec.batch, spec.in_channels, *spec.padded_size), dy.dtype)
+    for _, _, view in _views(spec, padded):
+        view += dy
+    return _crop(spec, padded)
+
+
+def _pixels(spec: ConvSpec, like: Array) -> Array:
+    """(1, 1, OH, OW): how many taps of each window lie on a pixel."""
+    plane = replace(spec, batch=1, in_channels=1, out_channels=1, groups=1)
+    return _window_sums(plane, np.ones(plane.x_shape, like.dtype))
+
+
+_SUMMED: dict[Op, Callable[..., Array]] = {
+    "avg_pool2d": _window_sums,
+    "avg_pool2d_grad": _spread,
+    "avg_pool2d_exclude_padding": _window_sums,
+    "avg_pool2d_exclude_padding_grad": _spread,
+}
 _RUN: dict[Op, Callable[..., Array]] = {
     "im2col": _im2col,
     "col2im": _col2im,
@@ -109,4 +173,10 @@ _RUN: dict[Op, Callable[..., Array]] = {
     "conv2d_input_grad": _input_grad,
     "conv2d_weight_grad": _weight_grad,
     "conv2d_bias_grad": _bias_grad,
+    "max_pool2d": _max_pool,
+    "max_pool2d_grad": _max_pool_grad,
+    "avg_pool2d": lambda spec, x: _window_sums(spec, x) / spec.taps,
+    "avg_pool2d_grad": lambda spec, dy: _spread(spec, dy) / spec.taps,
+    "avg_pool2d_exclude_padding": lambda spec, x: _window_sums(spec, x) / _pixels(spec, x),
+    "avg_pool2d_exclude_padding_grad": lambda spec, dy: _spread(spec, dy / _pixels(spec, dy)),
 }

@@ -3,6 +3,7 @@
 Every op is linear in the argument that carries the filters (or channels) of its result. So these, weighed and added
 up, are the result for a single filter whose argument is weighed and added up likewise. One wrong element always shows;
 several of one sum escape only if their errors cancel under weights that the implementation does not know.
+Pooling sums no channels, so there is nothing to save: each element is looked at, in a row, and none is weighed.
 
 Source: R. Freivalds, Probabilistic machines can use less running time, IFIP Congress 1977.
 """
@@ -15,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.contract.protocol import Array
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op
 from harness.oracle import by_taps, data
 
 _HEAVIEST = 15  # whole numbers: sums of them stay exact in float64
@@ -23,17 +24,23 @@ _HEAVIEST = 15  # whole numbers: sums of them stay exact in float64
 
 def result(op: Op, spec: ConvSpec, array: Array) -> Array:
     """The weighed sums of a result, in one row."""
+    if op in POOL_OPS:
+        return array.ravel()
     axis = 0 if op in ("conv2d_weight_grad", "conv2d_bias_grad") else 1
     return _sum(array, axis, _weights(op, spec)).ravel()
 
 
 def heaviest(op: Op, spec: ConvSpec) -> float:
     """The largest sum of weights: how much of an error in every element a weighed sum can have."""
+    if op in POOL_OPS:
+        return 1.0
     return float(_weights(op, spec).sum(axis=1).max(initial=0))
 
 
 def expected(op: Op, spec: ConvSpec, arrays: tuple[Array, ...]) -> Array:
     """What `result` has to be for these arguments, from `harness.oracle.by_taps`."""
+    if op in POOL_OPS:
+        return by_taps.run(op, spec, *arrays).ravel()
     weights = _weights(op, spec)
     groups = len(weights)
     if op in ("im2col", "col2im"):

@@ -20,6 +20,7 @@ UNIT = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
 _GROWTH: dict[Numerics, float] = {"direct": 1.0, "gemm": 1.0, "tf32": 4.0, "winograd": 16.0, "fft": 24.0}
 _TF32_UNIT = 2.0**-10  # of an operand that is truncated, not rounded, to TF32's 10 bits after the leading one
 _PRODUCTS = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
+_AVERAGES = ("avg_pool2d", "avg_pool2d_grad", "avg_pool2d_exclude_padding", "avg_pool2d_exclude_padding_grad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,14 @@ def truncates(numerics: Numerics, op: Op, dtype: str) -> bool:
     return numerics == "tf32" and op in _PRODUCTS and dtype == "float32"
 
 
+def divides(op: Op) -> bool:
+    """Whether sums are divided: once, or each term before, or multiplied by the reciprocal, which all round."""
+    return op in _AVERAGES
+
+
 def is_exact(numerics: Numerics, op: Op, dtype: str) -> bool:
     """Whether results of small whole numbers must be equal: the others are judged by their bound, 0.5 at most."""
-    return not mixes(numerics, op) or not dtype.startswith("float")
+    return not divides(op) and (not mixes(numerics, op) or not dtype.startswith("float"))
 
 
 def allowance(dtype: str, numerics: Numerics, exact: Array, absolute: Array, count: Array, op: Op = "conv2d") -> Array:

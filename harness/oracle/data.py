@@ -16,6 +16,8 @@ import numpy as np
 
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.windows import pixels_in_windows
+from harness.oracle.comparing import divides
 
 SIGNIFICAND_BITS = {"float16": 11, "float32": 24, "float64": 53, "int32": 31, "int64": 62}
 _LARGEST_FACTOR = 8  # of two-argument ops: seventeen distinct values are enough, and long sums stay exact
@@ -41,17 +43,31 @@ def terms(op: Op, spec: ConvSpec) -> int:
         "conv2d_input_grad": spec.out_channels // spec.groups * spec.taps,
         "conv2d_weight_grad": spec.batch * spec.positions,
         "conv2d_bias_grad": spec.batch * spec.positions,
-    }[op]
+        "max_pool2d": 1,
+    }.get(op, spec.taps)
+
+
+def unit(op: Op, spec: ConvSpec) -> int:
+    """What whole arguments have to be multiples of for a whole result: of averages, all that they divide by; else 1.
+
+    >>> unit("avg_pool2d_exclude_padding", ConvSpec.parse("n1c1h4w4_f1kh3kw3_pt1pb1pl1pr1"))  # 4, 6 or 9 pixels
+    36
+    """
+    if op in ("avg_pool2d", "avg_pool2d_grad"):
+        return spec.taps
+    if not divides(op):
+        return 1
+    return math.lcm(*(int(count) for count in set(pixels_in_windows(spec).tolist()) if count))
 
 
 def exact(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
     """Arguments of `op` (the bias included): non-zero whole numbers whose sums, in any order, are exact in `dtype`.
 
-    Raises `DataError` when even plus and minus one would not be.
+    Averages of them are whole numbers too. Raises `DataError` when even plus and minus one would not be exact.
     """
-    most = largest(op, spec, dtype)
+    most, step = largest(op, spec, dtype), unit(op, spec)
     rng = generator(seed)
-    return tuple(_nonzero(rng, shape, most).astype(dtype) for shape in spec.input_shapes(op))
+    return tuple((step * _nonzero(rng, shape, most)).astype(dtype) for shape in spec.input_shapes(op))
 
 
 def pooled(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
@@ -72,7 +88,7 @@ def pooled(op: Op, spec: ConvSpec, dtype: str, seed: str) -> tuple[Array, ...]:
 
 def cut(shape: tuple[int, ...], largest: int, dtype: str, start: int) -> Array:
     """A new array of non-zero whole numbers of magnitude up to `largest`, from a pool, from that place of it on."""
-    pool, size = _pool(largest, dtype), math.prod(shape)
+    pool, size = _pool(largest, dtype, 1), math.prod(shape)
     made = np.empty(size, dtype)
     done, start = 0, start % _POOL_SIZE
     while done < size:
@@ -124,25 +140,26 @@ def can_be_exact(op: Op, spec: ConvSpec, dtype: str) -> bool:
 
 
 def largest(op: Op, spec: ConvSpec, dtype: str) -> int:
-    """The largest magnitude whose sums stay exact. Raises `DataError` where there is none."""
-    room: int = 2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1)
+    """The largest magnitude, in units, whose sums stay exact. Raises `DataError` where there is none."""
+    room: int = 2 ** SIGNIFICAND_BITS[dtype] // max(terms(op, spec), 1) // unit(op, spec)
     if len(spec.input_shapes(op)) == 1:
         most = min(room, _LARGEST_TERM)
     else:
         # Products of two factors plus a bias of their size: factor^2 * terms + factor^2 must stay within the room.
         most = min(int((room // 2) ** 0.5), _LARGEST_FACTOR)
     if most < 1:
-        raise DataError(f"sums of {terms(op, spec)} terms are not exact in {dtype}")
+        of = f" of multiples of {unit(op, spec)}" if unit(op, spec) > 1 else ""
+        raise DataError(f"sums of {terms(op, spec)} terms{of} are not exact in {dtype}")
     return most
 
 
 def _pool_for(op: Op, spec: ConvSpec, dtype: str) -> Array:
-    return _pool(largest(op, spec, dtype), dtype)
+    return _pool(largest(op, spec, dtype), dtype, unit(op, spec))
 
 
 @lru_cache(maxsize=64)
-def _pool(largest: int, dtype: str) -> Array:
-    pool = _nonzero(generator(f"pool/{largest}"), (_POOL_SIZE,), largest).astype(dtype)
+def _pool(largest: int, dtype: str, unit: int) -> Array:
+    pool = (unit * _nonzero(generator(f"pool/{largest}"), (_POOL_SIZE,), largest)).astype(dtype)
     pool.flags.writeable = False
     return pool
 

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from harness.contract.protocol import Array
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op, Shape
 from harness.oracle import data
 
 _SUM_BITS = {**data.SIGNIFICAND_BITS, "float16": 24}  # sums of float16 are formed in float32, and rounded once
@@ -46,6 +46,8 @@ def magnitudes(op: Op, spec: ConvSpec, dtype: str, way: int, bits: int = 0) -> l
         raise data.DataError(f"sums of {data.terms(op, spec)} terms are not exact in {dtype}")
     if len(spec.input_shapes(op)) == 1:
         return [min(room, most)]
+    if op == "max_pool2d_grad":  # dy is added, x is only compared
+        return [min(room, most), most]
     one = min(math.isqrt(room) if way == 0 else max(room // _NARROW, 1), most)
     other = min(room // one, most)
     largest = [other, one] if way == 1 else [one, other]
@@ -96,11 +98,11 @@ def units(dtype: str, count: int) -> tuple[float, ...]:
 
 def _single(op: Op, spec: ConvSpec, full: int) -> tuple[int | None, Array]:
     """Which argument is zero but for a few elements, and a mask of these: then no sum has a second term."""
-    (kh, kw), (oh, ow), (h, w) = spec.kernel_size, spec.output_size, spec.input_size
-    if op == "im2col":
+    kh, kw = spec.kernel_size
+    if op in ("im2col", "max_pool2d"):
         return None, np.ones(1)
     if op == "col2im":
-        mask = np.zeros((spec.batch, spec.in_channels, kh, kw, oh * ow), np.int64)
+        mask = np.zeros((spec.batch, spec.in_channels, kh, kw, spec.positions), np.int64)
         mask[:, :, kh // 2, kw - 1] = 1
         return 0, mask.reshape(spec.columns_shape)
     mask = np.zeros(spec.w_shape, np.int64)
@@ -114,12 +116,17 @@ def _single(op: Op, spec: ConvSpec, full: int) -> tuple[int | None, Array]:
             for c in range(f % filters, mask.shape[1], filters):
                 mask[f, c, kh // 2, 0] = 1
         return 1, mask
+    if op in POOL_OPS:  # one position of dy a channel, or one pixel
+        return 0, _one_a_plane(spec.input_shapes(op)[0])
     if op == "conv2d_bias_grad" or full == 1:  # one position of dy a filter
-        mask = np.zeros(spec.y_shape, np.int64)
-        for f in range(spec.out_channels if spec.batch else 0):
-            mask[f % spec.batch, f, f % oh, 3 * f % ow] = 1
-        return 0, mask
-    mask = np.zeros(spec.x_shape, np.int64)
-    for c in range(spec.in_channels if spec.batch else 0):  # one pixel a channel
-        mask[c % spec.batch, c, c % h, 3 * c % w] = 1
-    return 1, mask
+        return 0, _one_a_plane(spec.y_shape)
+    return 1, _one_a_plane(spec.x_shape)  # one pixel a channel
+
+
+def _one_a_plane(shape: Shape) -> Array:
+    """Of every channel or filter one element, in the images by turns, and elsewhere in each."""
+    batch, planes, rows, cols = shape
+    mask = np.zeros(shape, np.int64)
+    for n in range(planes if batch else 0):
+        mask[n % batch, n, n % rows, 3 * n % cols] = 1
+    return mask

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
 from harness.contract.protocol import Array, Numerics
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op
 from harness.oracle import checksums, data, pointwise, spots
 from harness.oracle.bounding import of_magnitudes, of_whole_numbers
 from harness.oracle.comparing import is_exact, truncates
@@ -61,7 +62,8 @@ class Judge:
             right = np.abs(checksums.result(self.op, self.spec, settled) - wanted) <= loose
         off = right.size - np.count_nonzero(right)
         if off:
-            raise WrongResult(f"{off} of {right.size} sums over all elements are not right")
+            what = "elements" if self.op in POOL_OPS else "sums over all elements"
+            raise WrongResult(f"{off} of {right.size} {what} are not right")
 
     def require_spots(self, places: Array, values: Array, arrays: tuple[Array, ...]) -> None:
         """These elements of a result, by their places in the flat array, must be right."""
@@ -79,7 +81,8 @@ class Judge:
         if exact and not truncates(self.numerics, self.op, self.dtype):
             return 0.0, False
         largest = [float(np.abs(a).max(initial=0)) for a in arrays]
-        if all(bool((a == np.rint(a)).all()) for a in arrays):  # also with few digits: they are small
+        unit = data.unit(self.op, self.spec)
+        if all(bool((a == unit * np.rint(a / unit)).all()) for a in arrays):  # also with few digits: they are small
             bound = of_whole_numbers(self.op, self.spec, self.dtype, self.numerics, largest)
             return bound, bound > 0
         return of_magnitudes(self.op, self.spec, self.dtype, self.numerics, largest), False
@@ -93,7 +96,7 @@ class Gate:
     spec: ConvSpec
     arrays: tuple[Array, ...]
     most_terms: int = _MOST_TERMS
-    expected: dict[tuple[int, ...], int] = field(init=False)
+    expected: dict[tuple[int, ...], int | Fraction] = field(init=False)
     sums: Array = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,8 +128,9 @@ class Gate:
             )
         off = np.count_nonzero(checksums.result(self.op, self.spec, array) != self.sums)
         if off:
+            what = "elements" if self.op in POOL_OPS else "sums"
             raise WrongResult(
-                f"all {self.points} sampled elements are right, but {off} of {self.sums.size} sums are not"
+                f"all {self.points} sampled elements are right, but {off} of {self.sums.size} {what} are not"
             )
 
     def _settled(self, result: Array, numerics: Numerics) -> Array:

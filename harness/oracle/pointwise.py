@@ -1,4 +1,4 @@
-"""The first witness: the definition of every op at one output index, in plain Python on whole numbers.
+"""The first witness: the definition of every op at one output index, in plain Python on whole numbers and fractions.
 
 Window starts are counted by walking the padded input, never computed from the output-size formula, so a mistake in
 `ConvSpec.output_size` shows here. There is no fast path, and there must never be one. The gate asks it for single
@@ -8,6 +8,7 @@ elements of large results; `full` makes whole arrays, to compare the second witn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from typing import Protocol, SupportsInt
 
 import numpy as np
@@ -36,17 +37,19 @@ def window_starts(size: int, before: int, after: int, reach: int, stride: int) -
     return starts
 
 
-def at(op: Op, spec: ConvSpec, arguments: Sequence[Elements | None], index: tuple[int, ...]) -> int:
-    """The element of the result of `op` at `index`, for whole-number input."""
-    return _AT[op](spec, index, *arguments)
+def at(op: Op, spec: ConvSpec, arguments: Sequence[Elements | None], index: tuple[int, ...]) -> int | Fraction:
+    """The element of the result of `op` at `index`, for whole-number input; a fraction only where an average is one."""
+    value = _AT[op](spec, index, *arguments)
+    return int(value) if value.denominator == 1 else value
 
 
 def full(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
-    """The whole result of `op`, element by element, as int64."""
+    """The whole result of `op`, element by element, as int64, or as float64 for an average."""
     shape = _result_shape(op, spec)
-    result = np.zeros(shape, dtype=np.int64)
+    result = np.zeros(shape, dtype=np.float64 if op.startswith("avg") else np.int64)
     for index in np.ndindex(*shape):
-        result[index] = at(op, spec, arrays, index)
+        value = at(op, spec, arrays, index)
+        result[index] = value if isinstance(value, int) else float(value)
     return result
 
 
@@ -57,6 +60,8 @@ def _result_shape(op: Op, spec: ConvSpec) -> Shape:
     ow = len(window_starts(w, left, right, spec.reach[1], spec.stride[1]))
     if op == "im2col":
         return spec.batch, spec.in_channels * spec.kernel_size[0] * spec.kernel_size[1], oh * ow
+    if op in ("max_pool2d", "avg_pool2d", "avg_pool2d_exclude_padding"):
+        return spec.batch, spec.in_channels, oh, ow
     return (spec.batch, spec.out_channels, oh, ow) if op == "conv2d" else spec.output_shape(op)
 
 
@@ -133,6 +138,64 @@ def _bias_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Elements) -> int:
     )
 
 
+def _max_pool_at(spec: ConvSpec, index: tuple[int, ...], x: Elements) -> int:
+    n, c, p, q = index
+    return max(int(x[n, c, i, j]) for i, j in _pixels(spec, p, q))
+
+
+def _max_pool_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Elements, x: Elements) -> int:
+    n, c, i, j = index
+    total = 0
+    for p, q in _windows_on(spec, i, j):
+        pixels = _pixels(spec, p, q)
+        values = [int(x[n, c, row, col]) for row, col in pixels]
+        if pixels[values.index(max(values))] == (i, j):  # the first of those that are equal
+            total += int(dy[n, c, p, q])
+    return total
+
+
+def _avg_pool_at(spec: ConvSpec, index: tuple[int, ...], x: Elements) -> Fraction:
+    return Fraction(_window_sum(spec, index, x), spec.kernel_size[0] * spec.kernel_size[1])
+
+
+def _avg_pool_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Elements) -> Fraction:
+    n, c, i, j = index
+    taps = spec.kernel_size[0] * spec.kernel_size[1]
+    return sum((Fraction(int(dy[n, c, p, q]), taps) for p, q in _windows_on(spec, i, j)), Fraction(0))
+
+
+def _avg_pool_exclude_at(spec: ConvSpec, index: tuple[int, ...], x: Elements) -> Fraction:
+    return Fraction(_window_sum(spec, index, x), len(_pixels(spec, *index[2:])))
+
+
+def _avg_pool_exclude_grad_at(spec: ConvSpec, index: tuple[int, ...], dy: Elements) -> Fraction:
+    n, c, i, j = index
+    shares = (Fraction(int(dy[n, c, p, q]), len(_pixels(spec, p, q))) for p, q in _windows_on(spec, i, j))
+    return sum(shares, Fraction(0))
+
+
+def _window_sum(spec: ConvSpec, index: tuple[int, ...], x: Elements) -> int:
+    n, c, p, q = index
+    return sum(int(x[n, c, i, j]) for i, j in _pixels(spec, p, q))
+
+
+def _pixels(spec: ConvSpec, p: int, q: int) -> list[tuple[int, int]]:
+    """What the window (p, q) sees of the image, in row-major order."""
+    rows, cols = _starts(spec)
+    places = ((rows[p] + u * spec.dilation[0], cols[q] + v * spec.dilation[1]) for u, v in _taps(spec))
+    return [(i, j) for i, j in places if _inside(spec, i, j)]
+
+
+def _windows_on(spec: ConvSpec, i: int, j: int) -> list[tuple[int, int]]:
+    """The windows that see the pixel (i, j)."""
+    rows, cols = _starts(spec)
+    down, across = (
+        _hits(starts, spec.kernel_size[axis], spec.dilation[axis], place)
+        for axis, (starts, place) in enumerate(((rows, i), (cols, j)))
+    )
+    return [(p, q) for p, _ in down for q, _ in across]
+
+
 def _starts(spec: ConvSpec) -> tuple[list[int], list[int]]:
     (h, w), (top, bottom, left, right) = spec.input_size, spec.padding
     (rh, rw), (sh, sw) = spec.reach, spec.stride
@@ -149,11 +212,17 @@ def _first_channel(spec: ConvSpec, f: int) -> int:
     return f // (spec.out_channels // spec.groups) * (spec.in_channels // spec.groups)
 
 
-_AT: dict[Op, Callable[..., int]] = {
+_AT: dict[Op, Callable[..., int | Fraction]] = {
     "im2col": _im2col_at,
     "col2im": _col2im_at,
     "conv2d": _conv2d_at,
     "conv2d_input_grad": _input_grad_at,
     "conv2d_weight_grad": _weight_grad_at,
     "conv2d_bias_grad": _bias_grad_at,
+    "max_pool2d": _max_pool_at,
+    "max_pool2d_grad": _max_pool_grad_at,
+    "avg_pool2d": _avg_pool_at,
+    "avg_pool2d_grad": _avg_pool_grad_at,
+    "avg_pool2d_exclude_padding": _avg_pool_exclude_at,
+    "avg_pool2d_exclude_padding_grad": _avg_pool_exclude_grad_at,
 }

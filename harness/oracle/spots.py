@@ -66,6 +66,54 @@ def _bias_grad(spec: ConvSpec, index: tuple[int, ...], dy: Array) -> float:
     return float(dy[:, index[0]].sum(dtype=float))
 
 
+def _max_pool(spec: ConvSpec, index: tuple[int, ...], x: Array) -> float:
+    n, c, p, q = index
+    return float(_seen(spec, x[n, c], p, q).max())
+
+
+def _max_pool_grad(spec: ConvSpec, index: tuple[int, ...], dy: Array, x: Array) -> float:
+    n, c, i, j = index
+    rows, cols = _hits(spec, i, j)
+    total = 0.0
+    for p, _ in rows:
+        for q, _ in cols:
+            seen = _seen(spec, x[n, c], p, q)
+            (_, down), (_, across) = _taps_inside(spec, 0, p), _taps_inside(spec, 1, q)
+            row, col = divmod(int(seen.argmax()), seen.shape[1])  # the first of those that are equal
+            if (down.start + row * down.step, across.start + col * across.step) == (i, j):
+                total += float(dy[n, c, p, q])
+    return total
+
+
+def _avg_pool(spec: ConvSpec, index: tuple[int, ...], x: Array) -> float:
+    n, c, p, q = index
+    return float(_seen(spec, x[n, c], p, q).sum(dtype=float)) / spec.taps
+
+
+def _avg_pool_exclude(spec: ConvSpec, index: tuple[int, ...], x: Array) -> float:
+    n, c, p, q = index
+    return float(_seen(spec, x[n, c], p, q).mean(dtype=float))
+
+
+def _avg_pool_grad(spec: ConvSpec, index: tuple[int, ...], dy: Array) -> float:
+    n, c, i, j = index
+    rows, cols = _hits(spec, i, j)
+    return sum(float(dy[n, c, p, q]) for p, _ in rows for q, _ in cols) / spec.taps
+
+
+def _avg_pool_exclude_grad(spec: ConvSpec, index: tuple[int, ...], dy: Array) -> float:
+    n, c, i, j = index
+    rows, cols = _hits(spec, i, j)
+    plane = np.empty(spec.input_size, np.bool_)  # only how many pixels a window sees is asked
+    return sum(float(dy[n, c, p, q]) / _seen(spec, plane, p, q).size for p, _ in rows for q, _ in cols)
+
+
+def _seen(spec: ConvSpec, plane: Array, p: int, q: int) -> Array:
+    """The pixels of a plane (H, W) that the window (p, q) reads, without the padding."""
+    (_, rows), (_, cols) = _taps_inside(spec, 0, p), _taps_inside(spec, 1, q)
+    return plane[rows, cols]
+
+
 def _patch(spec: ConvSpec, planes: Array, p: int, q: int) -> Array:
     """What the window (p, q) reads of planes (C, H, W): (C, KH, KW) in float64, zero in the padding."""
     patch = np.zeros((len(planes), *spec.kernel_size))
@@ -114,4 +162,10 @@ _AT: dict[Op, Callable[..., float]] = {
     "conv2d_input_grad": _input_grad,
     "conv2d_weight_grad": _weight_grad,
     "conv2d_bias_grad": _bias_grad,
+    "max_pool2d": _max_pool,
+    "max_pool2d_grad": _max_pool_grad,
+    "avg_pool2d": _avg_pool,
+    "avg_pool2d_grad": _avg_pool_grad,
+    "avg_pool2d_exclude_padding": _avg_pool_exclude,
+    "avg_pool2d_exclude_padding_grad": _avg_pool_exclude_grad,
 }

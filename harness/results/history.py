@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from harness.geometry.spec import OPS
+from harness.geometry.spec import ALL_OPS
 from harness.results.writing import ResultsError
 from harness.telling import one_line
 
-_OF_CLASS = {"".join(part.capitalize() for part in op.split("_")): op for op in OPS}  # as the asv suite names them
+_OF_CLASS = {"".join(part.capitalize() for part in op.split("_")): op for op in ALL_OPS}  # as the asv suite names them
 _MACHINE = "machine.json"
 
 
@@ -94,7 +94,7 @@ def read_history(folder: Path) -> History:
             series.append(_series(key, of_commits, common))
         else:
             left_out.append(f"{key[2]}, {key[0]} in {key[1]}: no layer was measured at every commit")
-    return History(sorted(series, key=lambda one: (OPS.index(one.op), one.dtype)), left_out)
+    return History(sorted(series, key=lambda one: (ALL_OPS.index(one.op), one.dtype)), left_out)
 
 
 def _series(key: _Key, of_commits: Mapping[Point, _Times], common: set[str]) -> Series:

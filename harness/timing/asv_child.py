@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contract.status import CellStatus
-from harness.geometry.spec import OPS
+from harness.geometry.spec import ALL_OPS
 from harness.results import run_files
 from harness.results.records import Cell, RunHeader
 from harness.timing import asv_bridge
@@ -72,7 +72,7 @@ def _of_benchmark(benchmark: Mapping[str, Any], cells: Mapping[asv_bridge.CellKe
 
 def _keys(benchmark: str) -> Iterator[asv_bridge.CellKey]:
     """The cells of a benchmark, as `bench_ops.Conv2dInputGrad.track_seconds`, in asv's order of its parameters."""
-    op = next(op for op in OPS if op.replace("_", "") == benchmark.split(".")[-2].lower())
+    op = next(op for op in ALL_OPS if op.replace("_", "") == benchmark.split(".")[-2].lower())
     for layer, dtype, backend in itertools.product(*asv_bridge.parameters()):
         yield op, dtype, layer, backend
 

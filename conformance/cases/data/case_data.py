@@ -12,7 +12,7 @@ from conformance.cases.case import Case
 from harness.contract.protocol import Array, Numerics
 from harness.oracle import by_taps, data, dyadic
 from harness.oracle.bounding import allowed
-from harness.oracle.comparing import is_exact, truncates
+from harness.oracle.comparing import divides, is_exact, truncates
 
 Arrays = tuple[Array | None, ...]
 _Make = TypeVar("_Make", bound=Callable[..., Any])
@@ -72,7 +72,8 @@ def filled_expected(case: Case, kind: str, numerics: Numerics) -> tuple[Array, A
 
 def expected_of(case: Case, numerics: Numerics, arrays: Arrays) -> tuple[Array, Array | None]:
     """The same for arrays that are made of such."""
-    accumulate: Any = np.int64 if case.dtype.startswith("int") else np.float64
+    wide = np.longdouble if divides(case.op) else np.float64
+    accumulate: Any = np.int64 if case.dtype.startswith("int") else wide
     exact = by_taps.run(case.op, case.spec, *arrays, accumulate=accumulate)
     error = bound(case, numerics, arrays, exact)
     if truncates(numerics, case.op, case.dtype):  # products have fewer digits than these numbers

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.geometry.spec import ConvSpec, Op
 
+_ONNX = "ONNX operators, MaxPool and AveragePool, test_"
 _STACKOVERFLOW = "Stack Overflow, 'col2im implementation in ConvNet' (CS231n assignment 2)"
 
 
@@ -37,6 +38,11 @@ _PATCHES = [
 ]
 _3X2 = ConvSpec.of(batch=1, in_channels=1, input_size=3, out_channels=1, kernel_size=2)
 _5X5 = ConvSpec.of(batch=1, in_channels=1, input_size=5, out_channels=1, kernel_size=3)
+# The image 1..25 of ONNX's tests of pooling, and its three geometries.
+_1_TO_25 = [[[[5 * i + j + 1 for j in range(5)] for i in range(5)]]]
+_5X5_PADDED = ConvSpec.of(batch=1, in_channels=1, input_size=5, out_channels=1, kernel_size=5, padding=2)
+_5X5_STRIDED = ConvSpec.of(batch=1, in_channels=1, input_size=5, out_channels=1, kernel_size=2, stride=2)
+_5X5_SAME = ConvSpec.of(batch=1, in_channels=1, input_size=5, out_channels=1, kernel_size=3, stride=2, padding="same")
 
 EXAMPLES = [
     Example("im2col", _3X3, ([[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]],), [_PATCHES], _STACKOVERFLOW),
@@ -64,6 +70,18 @@ EXAMPLES = [
     Example("conv2d", _3X2, ([[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]], [[[[1, 2], [3, 4]]]], [0]),
             [[[[37, 47], [67, 77]]]],
             "worked by hand on the sizes of L. Araujo dos Santos' smaller example, X 3x3 with W 2x2"),
+    Example("max_pool2d", _5X5_PADDED, (_1_TO_25,), [[[[13, 14, 15, 15, 15], [18, 19, 20, 20, 20], [23, 24, 25, 25, 25],
+            [23, 24, 25, 25, 25], [23, 24, 25, 25, 25]]]], f"{_ONNX}maxpool_2d_precomputed_pads"),
+    Example("max_pool2d", _5X5_STRIDED, (_1_TO_25,), [[[[7, 9], [17, 19]]]], f"{_ONNX}maxpool_2d_precomputed_strides"),
+    Example("max_pool2d", _5X5_SAME, (_1_TO_25,), [[[[7, 9, 10], [17, 19, 20], [22, 24, 25]]]],
+            f"{_ONNX}maxpool_2d_precomputed_same_upper"),
+    Example("avg_pool2d", _5X5_STRIDED, (_1_TO_25,), [[[[4, 6], [14, 16]]]],
+            f"{_ONNX}averagepool_2d_precomputed_strides"),
+    Example("avg_pool2d_exclude_padding", _5X5_PADDED, (_1_TO_25,), [[[[7, 7.5, 8, 8.5, 9], [9.5, 10, 10.5, 11, 11.5],
+            [12, 12.5, 13, 13.5, 14], [14.5, 15, 15.5, 16, 16.5], [17, 17.5, 18, 18.5, 19]]]],
+            f"{_ONNX}averagepool_2d_precomputed_pads"),
+    Example("avg_pool2d_exclude_padding", _5X5_SAME, (_1_TO_25,), [[[[4, 5.5, 7], [11.5, 13, 14.5], [19, 20.5, 22]]]],
+            f"{_ONNX}averagepool_2d_precomputed_same_upper"),
 ]  # fmt: skip
 
 # Shapes that the articles state: (geometry, rows of the columns, positions of all images, filters), with origin.

@@ -1,1 +1,1 @@
-"""The clauses of the contract: form, memory, what is not finite, several calls, and what was called before."""
+"""The clauses of the contract: form, memory, what is not finite, several calls, what was called before, pooling."""

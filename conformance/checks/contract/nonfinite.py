@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple, cast
 
@@ -14,26 +15,28 @@ from conformance.checks.outcomes import Failed, Refused
 from conformance.checks.registration import LITTLE, OfDomain, asks
 from conformance.checks.under_test import BackendUnderTest
 from harness.calls.caller import OneCall
-from harness.contract.protocol import Array
+from harness.contract.protocol import ARGUMENTS, Array
 from harness.contract.status import Grade
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op
 from harness.oracle import by_taps
-from harness.oracle.comparing import mismatch, mixes
+from harness.oracle.bounding import allowed
+from harness.oracle.comparing import divides, mismatch, mixes
 
 # Weights and slopes are tested only where no window touches padding: there 0 * NaN of explicit columns cannot arise.
 # Gradients only without stride: some put zeros between the slopes, and 0 * NaN is NaN.
 _INTERIOR = some("plain", "grouped")
 _PADDED: tuple[Op, ...] = ("im2col", "col2im", "conv2d")
 _NOT_FINITE = (np.nan, np.inf, -np.inf)
+_MOST_PIXELS = 25  # of a window
 
 
 def _nonfinite_specs(op: Op) -> list[ConvSpec]:
-    return [*_INTERIOR, *some("stride_not_tiling"), *DISTINCT[:2]] if op in _PADDED else _INTERIOR
+    return [*_INTERIOR, *some("stride_not_tiling"), *DISTINCT[:2]] if op in (*_PADDED, *POOL_OPS) else _INTERIOR
 
 
 def _judges_nonfinite(op: Op, spec: ConvSpec) -> bool:
     dense = spec.stride == spec.dilation == (1, 1)
-    return spec.batch > 0 and (op in (*_PADDED, "conv2d_bias_grad") or (dense and not any(spec.padding)))
+    return spec.batch > 0 and (op in (*_PADDED, *POOL_OPS, "conv2d_bias_grad") or (dense and not any(spec.padding)))
 
 
 @asks(
@@ -45,6 +48,9 @@ def nonfinite(subject: BackendUnderTest, case: Case) -> None:
 
     Methods that transform a whole plane spread it over the plane, and are not judged.
     """
+    if case.op in POOL_OPS:
+        _pooling(subject, case)
+        return
     if mixes(subject.backend.numerics, case.op):
         raise Refused(f"{subject.backend.numerics} spreads what is not finite")
     clean = [cast(Array, a) for a in case_data.exact_inputs(case)]
@@ -125,3 +131,52 @@ def _may_read(case: Case, arrays: list[Array], one: _Element) -> Array:
         dense = replace(spec, kernel_size=spec.reach, dilation=(1, 1))
         may |= _reads(op, dense, [arrays[0], np.ones(dense.w_shape, arrays[1].dtype), arrays[2]], one)
     return may
+
+
+def _pooling(subject: BackendUnderTest, case: Case) -> None:
+    """In each pixel of a window in turn: who compares with `>` loses a NaN that is not the first.
+
+    dy may meet zeros in its window, of a mask that is multiplied with it: 0 * NaN. So may what is made of im2col.
+    """
+    op, spec = case.op, case.spec
+    clean = [cast(Array, a) for a in case_data.exact_inputs(case)]
+    wide = np.longdouble if case.dtype == "float64" else np.float64
+    bound = None
+    if divides(op):
+        finite = by_taps.run(op, spec, *clean, accumulate=wide)
+        bound = allowed(op, spec, case.dtype, subject.backend.numerics, finite, clean)
+    asked = list(_of_pooling(op, spec, clean))
+    calls = [OneCall(op, spec, arrays) for _, arrays in asked]
+    for (where, arrays), got in zip(asked, subject.each(calls), strict=True):
+        expected = by_taps.run(op, spec, *arrays, accumulate=wide)
+        if op == "max_pool2d_grad" or op not in subject.backend.native:
+            reads = _same_windows(op, spec, [~np.isfinite(a) for a in arrays])
+            expected = np.where(reads & np.isnan(got), np.nan, expected)
+        difference = mismatch(got, expected, bound)
+        if difference:
+            raise Failed(f"{where}: {difference}")
+
+
+def _of_pooling(op: Op, spec: ConvSpec, clean: list[Array]) -> Iterator[tuple[str, list[Array]]]:
+    """What is put where, and the arguments with it. Where x has a NaN, nobody says to which pixel dy goes."""
+    n, c, p, q = (size // 2 for size in spec.pooled_shape)
+    (sh, sw), (dh, dw), (top, _, left, _), (h, w) = spec.stride, spec.dilation, spec.padding, spec.input_size
+    taps = ((p * sh + u * dh - top, q * sw + v * dw - left) for u, v in np.ndindex(*spec.kernel_size))
+    pixels = [(n, c, i, j) for i, j in taps if 0 <= i < h and 0 <= j < w]
+    for which, name in enumerate(ARGUMENTS[op]):
+        places = pixels[:_MOST_PIXELS] if name == "x" else [(n, c, p, q)]
+        last = tuple(size - 1 for size in clean[which].shape)
+        for poison in _NOT_FINITE if which == 0 else _NOT_FINITE[1:]:
+            for place in dict.fromkeys((*places, last)):
+                yield f"{poison} at {list(place)} of {name}", _Element(poison, which, place).put_in(clean)
+    if op.startswith("max"):
+        yield "-inf everywhere in x", [*clean[:-1], np.full_like(clean[-1], -np.inf)]
+
+
+def _same_windows(op: Op, spec: ConvSpec, marked: list[Array]) -> Array:
+    """The elements of the result that belong to a window with a marked element."""
+    found = np.zeros(spec.output_shape(op), bool)
+    for name, mark in zip(ARGUMENTS[op], marked, strict=True):
+        windows = by_taps.run("avg_pool2d", spec, mark) > 0 if name == "x" else mark
+        found |= by_taps.run("avg_pool2d_grad", spec, windows) > 0 if op.endswith("_grad") else windows
+    return found

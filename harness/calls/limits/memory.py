@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op
 
 _GIB = 2**30
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -46,14 +46,14 @@ def timed(op: Op, spec: ConvSpec, dtype: str) -> int:
     """Bytes that it takes at least to time a call: three sets of inputs, three results, and what judging takes.
 
     The sets are there three times: with the parent, as they were and as they are, and with the child. Judging computes
-    on all channels at once in float64 only where a filter reads them all.
+    on all channels at once in float64 only where a filter reads them all, and in pooling, all of which is compared.
     """
     given, made = elements(op, spec)
     wide = {
         "conv2d": math.prod(spec.x_shape) + _padded(spec),
         "conv2d_weight_grad": math.prod(spec.x_shape) + _padded(spec),
         "conv2d_input_grad": math.prod(spec.y_shape),
-    }.get(op, 0)
+    }.get(op, given + 2 * made + 2 * _padded(spec) if op in POOL_OPS else 0)
     return np.dtype(dtype).itemsize * 3 * (3 * given + made) + _ORACLE * wide
 
 

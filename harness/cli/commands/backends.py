@@ -15,7 +15,7 @@ from harness.cli import terminal
 from harness.contract import lowering, registry, targets
 from harness.contract.protocol import BackendUnavailable
 from harness.contract.status import Verdict
-from harness.geometry.spec import OPS
+from harness.geometry.spec import OPS, POOL_OPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ def describe(name: str) -> Description:
             dtypes = claimed_dtypes(caller)
         derived = lowering.derivable(asked.native)
         there = [op for op in OPS if op in asked.native or op in derived]
+        there += [op for op in POOL_OPS if op in asked.native]
         return Description(
             name, True, info=asked.info, ops=[*there], native=sorted(asked.native), derived=", ".join(derived),
             dtypes=dtypes,

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from harness.geometry.spec import OPS
+from harness.geometry.spec import ALL_OPS
 from harness.report.charts import drawing
 from harness.report.charts.drawing import INK, LINE, NORMAL, SMALL, SOFT, Chart, Looks
 from harness.results import words
@@ -25,7 +25,7 @@ def history_chart(series: Sequence[Series], title: str, name: str, looks: Looks)
     """
     if not series:
         return None
-    ops = [op for op in OPS if any(one.op == op for one in series)]
+    ops = [op for op in ALL_OPS if any(one.op == op for one in series)]
     points = {point.commit: point for one in series for point in one.points}
     commits = sorted(points.values(), key=lambda point: (point.made, point.commit))
     places = {point.commit: place for place, point in enumerate(commits)}

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from harness.contract import registry
 from harness.contract.status import CellStatus, Verdict
-from harness.geometry.spec import OPS
+from harness.geometry.spec import ALL_OPS
 from harness.report.measured.grouping import grouped
 from harness.report.measured.rows import Row
 from harness.report.measured.runs import Run, of_every_machine, planned_specs
@@ -185,7 +185,7 @@ def _newest(runs: Sequence[Run]) -> list[Row]:
     names = {spec: " = ".join(dict.fromkeys(c.layer for c in found)) for spec, found in layers.items()}
     specs = {spec: place for place, spec in enumerate(planned_specs(runs))}
     backends = {name: place for place, name in enumerate(order(c.backend for _, c in newest.values()))}
-    ordered = sorted(newest.values(), key=lambda e: (OPS.index(e[1].op), specs[e[1].spec], backends[e[1].backend]))
+    ordered = sorted(newest.values(), key=lambda e: (ALL_OPS.index(e[1].op), specs[e[1].spec], backends[e[1].backend]))
     return [
         Row(cell=replace(c, layer=names[c.spec]), dirty=run.header.code.dirty, seconds=_time(c)) for run, c in ordered
     ]

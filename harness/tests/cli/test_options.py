@@ -9,11 +9,11 @@ import typer
 
 from harness.cli import options
 from harness.cli.commands import check
-from harness.geometry.spec import OPS
+from harness.geometry.spec import ALL_OPS, OPS
 from harness.tests.helpers.cli.running import Run
 from harness.tests.helpers.plugins import Write
 
-_ALL_OPS = "im2col, col2im, conv2d, conv2d_input_grad, conv2d_weight_grad, conv2d_bias_grad"
+_ALL_OPS = ", ".join(ALL_OPS)
 _DIGITS = "\u0661"  # Arabic for 1
 
 

@@ -24,7 +24,7 @@ from harness.calls.in_process import InProcess
 from harness.contract.protocol import DTYPES
 from harness.contract.status import Status
 from harness.geometry.spec import OPS, ConvSpec, Op
-from harness.tests.helpers.faults import faults_laws, faults_tiers, faulty
+from harness.tests.helpers.faults import faults_laws, faults_tiers, faulty, pools
 from harness.tests.helpers.plugins import called
 from harness.tests.helpers.suite.asked import asked
 
@@ -54,7 +54,7 @@ _MANY = ("values.domain", "values.special", "contract.nonfinite", "contract.cont
 
 def test_every_check_is_the_first_to_see_some_fault() -> None:
     required = {id for id, parts in CHECKS.items() if not parts[0].optional}
-    tables = (faulty.FAULTS, faults_laws.FAULTS, faults_tiers.FAULTS)
+    tables = (faulty.FAULTS, faults_laws.FAULTS, faults_tiers.FAULTS, pools.OF_ITS_OWN)
     assert {intended for table in tables for _, intended in table.values()} == required
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.contract.adapter import AdapterError, complete
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import ALL_OPS, OPS, ConvSpec, Op
 
 _SPEC = ConvSpec.parse("n2c6h5w4_f9kh2kw3_pt1pb0pl0pr0_g3")
 _FLOATS, _OTHERS = ("float32", "float64"), ("float16", "int32", "int64", "complex64")
@@ -225,8 +225,16 @@ def test_every_member_has_its_signature(member: str) -> None:
 
 
 _ONE_OP: dict[Op, list[Op]] = {
-    "im2col": ["im2col", "conv2d", "conv2d_weight_grad", "conv2d_bias_grad"],
-    "col2im": ["col2im", "conv2d_input_grad", "conv2d_bias_grad"],
+    "im2col": [
+        "im2col",
+        "conv2d",
+        "conv2d_weight_grad",
+        "conv2d_bias_grad",
+        "max_pool2d",
+        "avg_pool2d",
+        "avg_pool2d_exclude_padding",
+    ],
+    "col2im": ["col2im", "conv2d_input_grad", "conv2d_bias_grad", "avg_pool2d_grad", "avg_pool2d_exclude_padding_grad"],
     "conv2d": ["conv2d"],
     "conv2d_input_grad": ["conv2d_input_grad"],
     "conv2d_weight_grad": ["conv2d_weight_grad"],
@@ -241,8 +249,8 @@ def test_one_op_is_enough_and_what_does_not_follow_is_not_implemented(only: Op) 
 
     setattr(One, only, lambda self, *arguments: arguments[0])
     backend = complete(One(), "one", "mine.py")
-    refused = {op: backend.unsupported(op, _SPEC, "float32") for op in OPS}
-    assert refused == {op: None if op in _ONE_OP[only] else "not implemented" for op in OPS}
+    refused = {op: backend.unsupported(op, _SPEC, "float32") for op in ALL_OPS}
+    assert refused == {op: None if op in _ONE_OP[only] else "not implemented" for op in ALL_OPS}
     assert set(backend.ops) == set(_ONE_OP[only])
 
 

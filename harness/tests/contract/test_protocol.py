@@ -17,7 +17,7 @@ from harness.contract.protocol import (
     CompleteBackend,
     validate,
 )
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import ALL_OPS, OPS, ConvSpec, Op
 
 _SPEC = ConvSpec.parse("n2c6h5w4_f9kh2kw3_g3")
 _DTYPES = "float16, float32, float64, int32, int64"
@@ -53,14 +53,20 @@ def test_arguments_have_the_names_of_the_contract() -> None:
         "conv2d_input_grad": ("dy", "w"),
         "conv2d_weight_grad": ("dy", "x"),
         "conv2d_bias_grad": ("dy",),
+        "max_pool2d": ("x",),
+        "max_pool2d_grad": ("dy", "x"),
+        "avg_pool2d": ("x",),
+        "avg_pool2d_grad": ("dy",),
+        "avg_pool2d_exclude_padding": ("x",),
+        "avg_pool2d_exclude_padding_grad": ("dy",),
     }
-    assert tuple(ARGUMENTS) == OPS
+    assert tuple(ARGUMENTS) == ALL_OPS
 
 
 _X, _W, _B = arrays("conv2d")
 _COLUMNS = arrays("col2im")[0]
 REFUSED: list[tuple[str, list[Any], str]] = [
-    ("conv3d", [_X], f"op must be one of {', '.join(OPS)}, got 'conv3d'"),
+    ("conv3d", [_X], f"op must be one of {', '.join(ALL_OPS)}, got 'conv3d'"),
     ("conv2d", [_X, _W], "conv2d takes 3 arrays (x, w, b), got 2"),
     ("im2col", [_X, _X], "im2col takes 1 arrays (x), got 2"),
     ("im2col", [], "im2col takes 1 arrays (x), got 0"),

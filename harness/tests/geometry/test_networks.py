@@ -143,7 +143,7 @@ def test_the_work_is_the_published_one(name: str, convolutions: int, published: 
     assert macs == pytest.approx(published, rel=0.01)
 
 
-@pytest.mark.parametrize("name", ["core", "quick", "transposed"])
+@pytest.mark.parametrize("name", ["core", "pools", "quick", "transposed"])
 def test_a_choice_of_layers_is_no_network(name: str) -> None:
     assert networks(read_layers(name)) == []
 

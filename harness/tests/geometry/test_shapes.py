@@ -13,6 +13,7 @@ import pytest
 from harness.geometry import layers
 from harness.geometry.layers import Layer, ShapesError, read_layers
 from harness.geometry.spec import ConvSpec
+from harness.geometry.windows import why_not_pooled
 from harness.tests.helpers.plugins import Write
 
 _FOLDER = Path(layers.__file__).parent / "layers"
@@ -32,7 +33,9 @@ def size(row: dict[str, str], *columns: str) -> tuple[int, ...]:
 
 
 def test_the_sets_that_ship() -> None:
-    assert _SETS == ["alexnet", "cifar10", "core", "mnist", "mobilenet_v1", "quick", "resnet50", "transposed", "vgg16"]
+    assert _SETS == [
+        "alexnet", "cifar10", "core", "mnist", "mobilenet_v1", "pools", "quick", "resnet50", "transposed", "vgg16",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", _SETS)
@@ -63,6 +66,15 @@ def test_work_and_memory_of_the_table_agree_with_the_geometry(name: str) -> None
     for layer, row in zip(read_layers(name), table(name), strict=True):
         assert layer.spec.columns_bytes("float32") / 2**20 == pytest.approx(float(row["col_mib"]), abs=6e-4), layer.name
         assert layer.spec.flops("conv2d") / 1e9 == pytest.approx(float(row["gflop"]), abs=6e-7), layer.name
+
+
+def test_windows_of_the_pools_all_see_a_pixel() -> None:
+    """Each channel is pooled for itself; where Caffe rounds up, the padding is at the end, and less than a window."""
+    for layer in read_layers("pools"):
+        assert why_not_pooled(layer.spec) is None, layer.name
+        assert layer.spec.in_channels == layer.spec.out_channels == layer.spec.groups, layer.name
+    ends = {str(layer.spec.padding) for layer in read_layers("pools")}
+    assert ends == {"(0, 0, 0, 0)", "(1, 1, 1, 1)", "(0, 1, 0, 1)"}
 
 
 def test_the_quick_set_is_small() -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from harness.calls.caller import PLAIN, Arrays, CallResult, Conditions
 from harness.contract.protocol import Numerics
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op
+from harness.geometry.windows import why_not_pooled
 from harness.oracle import bounding, by_taps, data
 from harness.oracle.comparing import share_used
 from harness.oracle.gate import Gate, WrongResult
+from harness.tests.helpers.faults import faulty, pools
 from harness.tests.helpers.suite.transforming import by_fft, by_winograd
 
 _PRODUCTS: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
@@ -135,3 +137,60 @@ def test_the_gate_judges_an_inexact_method_by_its_bound(op: Op) -> None:
         wrong.flat[place] += 1
         with pytest.raises(WrongResult):
             gate.check(wrong, "winograd")
+
+
+# -- averages, which are divided -----------------------------------------------------------------------------------
+
+_AVERAGES: tuple[Op, ...] = (
+    "avg_pool2d", "avg_pool2d_grad", "avg_pool2d_exclude_padding", "avg_pool2d_exclude_padding_grad",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("op", _AVERAGES)
+def test_averages_by_the_reciprocal_are_right_and_in_half_the_digits_wrong(op: Op, dtype: str) -> None:
+    """Of real numbers: what is divided last, first, or multiplied by the reciprocal uses some of the bound."""
+    backend, used = faulty.load(pools.Multiplying), []
+    for spec in [spec for spec in _SPECS if not why_not_pooled(spec)]:
+        arrays = data.real(op, spec, dtype, "bound")
+        exact = by_taps.run(op, spec, *arrays, accumulate=np.longdouble)
+        allowed = bounding.allowed(op, spec, dtype, "gemm", exact, arrays)
+        used.append(share_used(exact.astype(dtype), exact, allowed))
+        if dtype != "float16":  # whose sums are to be formed in float32
+            used.append(share_used(backend.call(op, spec, arrays).result, exact, allowed))
+            coarse = (exact * (1 + 2.0**-15 if dtype == "float32" else 1 + 2.0**-30)).astype(dtype)
+            assert share_used(coarse, exact, allowed) > 1
+    assert 1e-3 < max(used) < 1
+
+
+@pytest.mark.parametrize("op", _AVERAGES)
+def test_averages_of_whole_numbers_settle(op: Op) -> None:
+    arrays, exact, off = near(op, off=1e-4)
+    assert not np.array_equal(off, exact)
+    assert np.array_equal(bounding.settled(op, _SPEC, "gemm", arrays, off), exact)
+    assert np.array_equal(bounding.as_settled(op, _SPEC, *arrays), exact)
+    off.flat[3] += 1
+    assert list(np.flatnonzero(bounding.settled(op, _SPEC, "gemm", arrays, off) != exact)) == [3]
+
+
+def test_an_average_that_is_no_whole_number_settles_to_the_dtype() -> None:
+    x = np.arange(np.prod(_SPEC.x_shape), dtype=np.float32).reshape(_SPEC.x_shape)
+    rounded = bounding.as_settled("avg_pool2d", _SPEC, x)
+    assert rounded.dtype == np.float32
+    assert not np.array_equal(rounded, np.rint(rounded))
+    other = np.nextafter(rounded, np.float32(np.inf))
+    assert np.array_equal(bounding.settled("avg_pool2d", _SPEC, "gemm", (x,), other), rounded)
+    assert bounding.as_settled("im2col", _SPEC, x).dtype == np.float64
+
+
+@pytest.mark.parametrize("op", POOL_OPS)
+def test_the_bound_of_magnitudes_holds_for_every_element_of_pooling(op: Op) -> None:
+    for spec in [spec for spec in _SPECS if not why_not_pooled(spec)]:
+        arrays = data.real(op, spec, "float32", "bound")
+        exact = by_taps.run(op, spec, *arrays, accumulate=np.longdouble)
+        largest = [float(np.abs(a).max()) for a in arrays]
+        most = bounding.of_magnitudes(op, spec, "float32", "gemm", largest)
+        assert bounding.allowed(op, spec, "float32", "gemm", exact, arrays).max() <= most * 1.001
+        assert bounding.of_whole_numbers(op, spec, "float32", "gemm", largest) == (
+            min(most, 0.5) if op in _AVERAGES else 0
+        )

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import OPS, POOL_OPS, ConvSpec, Op
 from harness.oracle import by_taps, checksums, data
 
 _SPEC = ConvSpec.parse("n2c12h7w6_f18kh3kw2_sh2sw1_pt1pb0pl1pr1_g3")
@@ -77,3 +77,13 @@ def test_no_images_have_no_sums_or_those_of_nothing() -> None:
         sums = checksums.result(op, spec, by_taps.run(op, spec, *arrays))
         assert np.array_equal(sums, checksums.expected(op, spec, arrays))
         assert not sums.any()
+
+
+@pytest.mark.parametrize("op", POOL_OPS)
+def test_of_pooling_every_element_stands_for_itself(op: Op) -> None:
+    """It is no sum over channels, and a maximum is not linear: there is nothing to weigh."""
+    arrays = data.exact(op, _SPEC, "float32", "sums")
+    right = by_taps.run(op, _SPEC, *arrays)
+    assert np.array_equal(checksums.result(op, _SPEC, right), right.ravel())
+    assert np.array_equal(checksums.expected(op, _SPEC, arrays), right.ravel())
+    assert checksums.heaviest(op, _SPEC) == 1

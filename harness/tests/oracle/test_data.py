@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.contract.protocol import Array
+from harness.geometry.spec import OPS, POOL_OPS, ConvSpec, Op
 from harness.oracle import by_taps, data
 
 _SPEC = ConvSpec.parse("n2c6h9w10_f4kh3kw2_sh2sw3_pt1pb2pl0pr1_dh1dw2_g2")  # 4 x 3 positions
@@ -183,3 +184,37 @@ def test_real_data_are_normal_deviates_that_the_dtype_has_rounded(dtype: str) ->
     assert abs(wide.mean()) < 0.03
     assert abs(wide.std() - 1) < 0.03
     assert (wide != np.round(wide)).mean() > 0.99
+
+
+# -- pooling -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [data.exact, data.pooled])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("op", POOL_OPS)
+def test_pooling_of_exact_data_is_whole(op: Op, dtype: str, make: Callable[..., tuple[Array, ...]]) -> None:
+    """Every sum is exact, whatever is added first, and so is what an average divides."""
+    spec = ConvSpec.parse("n2c2h7w6_f2kh3kw3_sh2sw1_pt1pb1pl1pr1")
+    arrays = make(op, spec, dtype, "seed")
+    step = {"avg_pool2d": 9, "avg_pool2d_exclude_padding": 36}.get(op.removesuffix("_grad"), 1)
+    assert data.unit(op, spec) == step  # of 9, 6 and 4 pixels
+    assert all((a != 0).all() and (a % step == 0).all() and a.dtype == dtype for a in arrays)
+    assert max(float(np.abs(a).max()) for a in arrays) * data.terms(op, spec) <= _EXACT[dtype]
+    result = by_taps.run(op, spec, *arrays)
+    assert np.array_equal(result, np.rint(result))
+
+
+def test_arguments_of_a_gradient_have_equal_pixels_in_many_windows_and_in_many_none() -> None:
+    spec = ConvSpec.parse("n2c4h9w9_f4kh3kw3")
+    _, x = data.exact("max_pool2d_grad", spec, "float32", "ties")
+    windows = by_taps.run("im2col", spec, x).reshape(2, 4, 9, 49)
+    most = (windows == windows.max(axis=2, keepdims=True)).sum(axis=2)
+    assert 0.1 < (most > 1).mean() < 0.9
+
+
+def test_averages_of_too_many_different_windows_are_no_data() -> None:
+    spec = ConvSpec.parse("n1c1h20w20_f1kh13kw13_pt12pb12pl12pr12")  # of 1 to 13 x 1 to 13 pixels
+    assert not data.can_be_exact("avg_pool2d_exclude_padding", spec, "float32")
+    with pytest.raises(data.DataError, match=r"^sums of 169 terms of multiples of \d+ are not exact in float32$"):
+        data.exact("avg_pool2d_exclude_padding", spec, "float32", "seed")
+    assert data.can_be_exact("avg_pool2d", spec, "float32")

@@ -9,8 +9,10 @@ import pytest
 
 from conformance.domain.part import whole
 from harness.contract.protocol import DTYPES, Array
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import OPS, POOL_OPS, ConvSpec, Op
+from harness.geometry.windows import why_not_pooled
 from harness.oracle import by_taps, data, dyadic
+from harness.oracle.comparing import divides
 
 _SOME = whole().specs[::29]
 _SUMS = {"float16": np.float32, "float32": np.float32, "float64": np.float64, "int32": np.int32, "int64": np.int64}
@@ -83,3 +85,21 @@ def test_sums_too_long_to_be_exact_are_no_data() -> None:
     spec = ConvSpec.of(batch=1, in_channels=2**20, input_size=4, out_channels=1, kernel_size=4)
     with pytest.raises(data.DataError, match=r"^sums of 16777216 terms are not exact in float32$"):
         dyadic.wide("conv2d", spec, "float32", "a")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("op", POOL_OPS)
+def test_pooling_fills_the_digits(op: Op, dtype: str) -> None:
+    """Sums are exact before they are divided; x of a maximum, which nothing is added to, has all digits."""
+    for spec in [one for one in _SOME if not why_not_pooled(one)]:
+        arrays = dyadic.wide(op, spec, dtype, f"{spec}")
+        if not divides(op):
+            exact = exactly(op, spec, arrays)
+            assert np.array_equal(by_taps.run(op, spec, *arrays, accumulate=_SUMS[dtype]).astype(exact.dtype), exact)
+        if op.startswith("max") and arrays[-1].size > 50:
+            scale = {"float16": 2.0**9}.get(dtype, 8.0 if len(arrays) > 1 else 4.0)
+            assert np.abs(arrays[-1].astype(np.longdouble) * scale).max() > 2.0 ** (data.SIGNIFICAND_BITS[dtype] - 3)
+        counted: Op = "avg_pool2d_grad" if op.endswith("_grad") else "avg_pool2d"
+        for full in range(len(arrays)) if op != "max_pool2d" else ():
+            marked = dyadic.one_term(op, spec, dtype, f"{spec}", full)[0] != 0
+            assert 0 < by_taps.run(counted, spec, marked).max() * spec.taps < 1.5, spec  # no sum has a second term

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.contract.protocol import Array
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import OPS, POOL_OPS, ConvSpec, Op
 from harness.oracle import by_taps, data, dyadic
 from harness.oracle.gate import Judge, WrongResult
 
@@ -84,3 +84,26 @@ def test_no_numerics_excuse_what_was_not_computed(numerics: Any, kind: int) -> N
 def test_the_form_is_judged_first(result: Any, text: str) -> None:
     with pytest.raises(WrongResult, match=text):
         Judge("conv2d", _SPEC, "float32").require_form(result)
+
+
+@pytest.mark.parametrize("op", POOL_OPS)
+@pytest.mark.parametrize("number", [0, 1])
+def test_of_pooling_every_element_is_looked_at(op: Op, number: int) -> None:
+    """Averages within their bound, maxima exactly."""
+    arrays = whole_and_wide(op)[number]
+    judge, averages = Judge(op, _SPEC, "float32"), op.startswith("avg")
+    right = by_taps.run(op, _SPEC, *arrays).astype("float32")
+    places = np.arange(40)
+    judge.require_sums(right, arrays)
+    judge.require_spots(places, right.ravel()[places], arrays)
+    place = int(np.abs(right).argmax())
+    wrong = right.copy()
+    wrong.flat[place] *= 1.01 if averages else 1 + 2.0**-23
+    with pytest.raises(WrongResult, match=rf"^1 of {right.size} elements are not right$"):
+        judge.require_sums(wrong, arrays)
+    with pytest.raises(WrongResult, match="expected"):
+        judge.require_spots(np.array([place]), wrong.ravel()[[place]], arrays)
+    if averages:
+        near = (right * (1 + 2.0**-23)).astype("float32")
+        judge.require_sums(near, arrays)
+        judge.require_spots(places, near.ravel()[places], arrays)

@@ -151,11 +151,17 @@ def least_bytes(op: Op, spec: ConvSpec, dtype: str) -> int:
         "col2im": taps,
         "conv2d": pixels + prod(spec.w_shape),
         "conv2d_weight_grad": pixels,
+        "max_pool2d": pixels,
+        "max_pool2d_grad": pixels,
+        "avg_pool2d": pixels,
+        "avg_pool2d_exclude_padding": pixels,
     }.get(op, 0)
     if op in ("conv2d_input_grad", "conv2d_weight_grad"):
         read += spec.batch * spec.out_channels * rows.windows * cols.windows
     elif op == "conv2d_bias_grad":
         read += prod(spec.y_shape)
+    elif op in ("max_pool2d_grad", "avg_pool2d_grad", "avg_pool2d_exclude_padding_grad"):
+        read += prod(spec.pooled_shape)
     return int((read + made) * np.dtype(dtype).itemsize)
 
 

@@ -1,8 +1,8 @@
 """The inputs of one op and layer, as the parent knows them: its private copy, by which results are judged.
 
-One set holds small whole numbers, the others fractions (`harness.oracle.dyadic`): of all every sum is exact. In the
-fractions a sum in lower precision shows, and in the last set, where products are sums of a single term, also a factor
-that has lost digits. They change before every call.
+One set holds small whole numbers, the others fractions (`harness.oracle.dyadic`): of all every sum is exact, and of the
+first every average. In the fractions a sum in lower precision shows, and in the last set, where products are sums of a
+single term, also a factor that has lost digits. They change before every call.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def make(op: Op, spec: ConvSpec, dtype: str, count: int = 0) -> InputSets:
     size = sum(map(math.prod, shapes)) * np.dtype(dtype).itemsize
     wanted = count or (_FEWER_SETS if size > _LARGE else _SETS)
     random = np.random.default_rng()
-    most = data.largest(op, spec, dtype)
+    most, unit = data.largest(op, spec, dtype), float(data.unit(op, spec))
     made = InputSets(op, spec, dtype, [], [], random)
     for number in range(wanted):
         kind, arrays = None, None
@@ -149,8 +149,8 @@ def make(op: Op, spec: ConvSpec, dtype: str, count: int = 0) -> InputSets:
                 is_single = op in _PRODUCTS and number == wanted - 1
                 kind, arrays = (_single if is_single else _wide)(op, spec, dtype, random)
         if kind is None or arrays is None:
-            kind = _Kind([most] * len(shapes), (1.0,) * len(shapes))
-            arrays = tuple(_cut(shape, dtype, most, 1.0, random) for shape in shapes)
+            kind = _Kind([most] * len(shapes), (unit,) * len(shapes))
+            arrays = tuple(_cut(shape, dtype, most, unit, random) for shape in shapes)
         made.kinds.append(kind)
         made.sets.append(arrays)
     return made

@@ -101,6 +101,9 @@ def test_what_a_timed_call_needs() -> None:
     assert memory.timed("conv2d_weight_grad", _SPEC, "float32") == 4 * 3 * (3 * (_Y + _X) + _W) + 8 * (_X + _PADDED)
     assert memory.timed("conv2d_input_grad", _SPEC, "float32") == 4 * 3 * (3 * (_Y + _W) + _X) + 8 * _Y
     assert memory.timed("conv2d_bias_grad", _SPEC, "int64") == 8 * 3 * (3 * _Y + _B)
+    pooled = int(np.prod(_SPEC.pooled_shape))
+    wide = _X + 2 * pooled + 2 * _PADDED
+    assert memory.timed("max_pool2d", _SPEC, "float32") == 4 * 3 * (3 * _X + pooled) + 8 * wide
 
 
 def test_what_a_call_may_hold_covers_every_layout_and_all_copies() -> None:

@@ -25,14 +25,16 @@ class Option(NamedTuple):
 _BACKENDS = Option("", "[BACKEND]...", None, "a name, file.py[:Attr] or module:Attr, each also as NAME=BACKEND")
 _OPS = Option(
     "--ops", None, None,
-    "ops, comma-separated: im2col, col2im, conv2d, conv2d_input_grad, conv2d_weight_grad, conv2d_bias_grad", True,
+    "ops, comma-separated: im2col, col2im, conv2d, conv2d_input_grad, conv2d_weight_grad, conv2d_bias_grad, or of "
+    "pooling max_pool2d, max_pool2d_grad, avg_pool2d, avg_pool2d_grad, avg_pool2d_exclude_padding, "
+    "avg_pool2d_exclude_padding_grad", True,
 )  # fmt: skip
 _DTYPES = Option("--dtype", None, None, "dtypes, comma-separated", True)
 _JSON = Option("--json", "FILE", None, "also write the result as JSON")
 _SHAPES = Option(
     "--shapes", "SET|FILE|SPEC", "quick",
-    "layers: alexnet, cifar10, core, mnist, mobilenet_v1, quick, resnet50, transposed, vgg16; a table (CSV) of any "
-    "usual columns, a file of specs or benchdnn descriptors, an ONNX model, a log of oneDNN or MIOpen, "
+    "layers: alexnet, cifar10, core, mnist, mobilenet_v1, pools, quick, resnet50, transposed, vgg16; a table (CSV) of "
+    "any usual columns, a file of specs or benchdnn descriptors, an ONNX model, a log of oneDNN or MIOpen, "
     "a sweep as sweep:C (docs/layer-files.md); or one spec, descriptor or line of such a log",
 )  # fmt: skip
 _BATCH = Option("--batch", "N", None, "images of every layer, instead of its own")

@@ -58,6 +58,13 @@ def test_a_case_needs_twice_its_inputs_and_result(op: Op, dtype: str, elements: 
     assert full_size.bytes_needed(case) == 2 * elements * np.dtype(dtype).itemsize
 
 
+def test_pooling_is_asked_on_layers_of_its_own() -> None:
+    found = list(full_size.full_size_cases([*OPS, "max_pool2d"], ()))
+    own = [(case.op, case.spec) for case in found if case.op not in OPS]
+    assert own == [("max_pool2d", layer.spec) for layer in read_layers("pools")]
+    assert [case for case in found if case.op in OPS] == list(full_size.full_size_cases((), ()))
+
+
 def test_the_layers_are_those_of_the_core_set() -> None:
     layers = [layer.spec for layer in read_layers("core")]
     found = [case for case in full_size.full_size_cases((), ()) if case.check == "values.layer"]
@@ -72,13 +79,19 @@ def test_the_layers_are_those_of_the_core_set() -> None:
 
 
 # Op, geometry, and of the published result the first elements and the sum.
-PUBLISHED: list[tuple[Op, str, list[int], int]] = [
+PUBLISHED: list[tuple[Op, str, list[float], int]] = [
     ("im2col", "n1c1h3w3_f1kh3kw3_pt1pb1pl1pr1", [0, 0, 0, 0, 1, 2], 245),
     ("col2im", "n1c1h3w3_f1kh3kw3_pt1pb1pl1pr1", [4, 12, 12, 24, 45, 36], 245),
     ("im2col", "n1c1h5w5_f1kh3kw3", [0, 1, 2, 10, 11, 12], 1782),
     ("col2im", "n1c1h3w3_f1kh3kw3_pt1pb1pl1pr1", [4, 6, 4, 6, 9, 6], 49),
     ("col2im", "n1c1h3w3_f1kh2kw2", [1, 2, 1, 2, 4, 2], 16),
     ("conv2d", "n1c1h3w3_f1kh2kw2", [37, 47, 67, 77], 228),
+    ("max_pool2d", "n1c1h5w5_f1kh5kw5_pt2pb2pl2pr2", [13, 14, 15, 15, 15, 18], 535),
+    ("max_pool2d", "n1c1h5w5_f1kh2kw2_sh2sw2", [7, 9, 17, 19], 52),
+    ("max_pool2d", "n1c1h5w5_f1kh3kw3_sh2sw2_pt1pb1pl1pr1", [7, 9, 10, 17, 19, 20], 153),
+    ("avg_pool2d", "n1c1h5w5_f1kh2kw2_sh2sw2", [4, 6, 14, 16], 40),
+    ("avg_pool2d_exclude_padding", "n1c1h5w5_f1kh5kw5_pt2pb2pl2pr2", [7, 7.5, 8, 8.5, 9, 9.5], 325),
+    ("avg_pool2d_exclude_padding", "n1c1h5w5_f1kh3kw3_sh2sw2_pt1pb1pl1pr1", [4, 5.5, 7, 11.5, 13, 14.5], 117),
 ]
 
 

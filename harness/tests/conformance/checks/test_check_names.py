@@ -50,7 +50,7 @@ def test_functions_are_named_as_their_ids() -> None:
 def test_a_check_of_several_functions_has_one_for_each_op() -> None:
     several = [parts for parts in CHECKS.values() if len(parts) > 1]
     assert [(parts[0].id, len(parts)) for parts in several] == [
-        ("law.adjoint", 5),
+        ("law.adjoint", 8),
         ("law.divisor", 2),
         ("law.lowering", 2),
     ]

@@ -9,7 +9,7 @@ from conformance.checks import registration
 from conformance.checks.registration import Variant, asks, check_of
 from conformance.checks.under_test import BackendUnderTest
 from harness.contract.status import Grade
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import ALL_OPS, ConvSpec, Op
 
 _ONE, _TWO, _THREE = (ConvSpec.parse(f"n1c1h{n}w{n}_f1kh1kw1") for n in (1, 2, 3))
 
@@ -27,7 +27,7 @@ def none_registered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_question_is_registered_and_stays_a_function() -> None:
     assert asks("a.b", [_ONE, _TWO])(question) is question
     ((id, (check,)),) = registration.CHECKS.items()
-    assert (id, check.id, check.run, check.ops) == ("a.b", "a.b", question, OPS)
+    assert (id, check.id, check.run, check.ops) == ("a.b", "a.b", question, ALL_OPS)
     assert (check.needs, check.kinds, check.optional, check.standing) == ((), "fi", False, True)
     assert check.grade is Grade.VALUES
     assert list(check.specs("conv2d")) == [_ONE, _TWO]

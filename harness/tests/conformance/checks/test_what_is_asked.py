@@ -8,7 +8,7 @@ import conformance.run.plan  # noqa: F401  (registers every check)
 from conformance.cases.specs import ALL
 from conformance.checks.registration import CHECKS, Check, grade_of
 from harness.contract.status import Grade
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import ALL_OPS, POOL_OPS, ConvSpec, Op
 
 _DISTINCT = "distinct_g3 distinct_tall_kernel distinct_wide"
 _FIRST_TWO = "distinct_g3 distinct_tall_kernel"
@@ -24,6 +24,7 @@ ASKED = {
     "values.exact": " ".join(name for name, spec in ALL.items() if spec.batch),
     "values.real": f"{_DISTINCT} many_channels width_33 batch_of_7",
     "law.adjoint": _LAWS,
+    "law.conserved": f"{_DISTINCT} pad_symmetric same_stride2 stride_beyond_kernel dilated_strided_padded",
     "law.difference": f"{_LAWS} n8c2h3w4_f3kh2kw2",
     "law.divisor": _LAWS,
     "law.lowering": _LAWS,
@@ -69,8 +70,11 @@ _WHOLE_SUITE = {"values.golden", "contract.nonfinite", "external.onnx"}  # other
 _HIGHER = {"values.domain", "values.grid", "values.random", "values.layer", "contract.large_index"}
 _FLOATS = {"values.real", "contract.repeatable", "contract.nonfinite", "external.onnx"}
 _PRODUCTS: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
+_POOL_GRADS: tuple[Op, ...] = ("max_pool2d_grad", "avg_pool2d_grad", "avg_pool2d_exclude_padding_grad")
 OPS_OF: dict[str, tuple[Op, ...]] = {
-    "law.adjoint": ("im2col", "col2im", *_PRODUCTS),
+    "law.adjoint": ("im2col", "col2im", *_PRODUCTS, *_POOL_GRADS),
+    "law.conserved": ("max_pool2d_grad", "avg_pool2d_exclude_padding_grad"),
+    "law.linear": tuple(op for op in ALL_OPS if op != "max_pool2d"),
     "law.difference": ("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"),
     "law.divisor": ("col2im", "im2col"),
     "law.lowering": ("conv2d", "im2col"),
@@ -98,6 +102,9 @@ NEEDED: dict[tuple[str, Op], tuple[Op, ...]] = {
     ("law.adjoint", "col2im"): ("im2col",),
     ("law.lowering", "im2col"): ("conv2d",),
     ("law.lowering", "conv2d"): ("im2col",),
+    ("law.adjoint", "max_pool2d_grad"): ("max_pool2d",),
+    ("law.adjoint", "avg_pool2d_grad"): ("avg_pool2d",),
+    ("law.adjoint", "avg_pool2d_exclude_padding_grad"): ("avg_pool2d_exclude_padding",),
 }
 
 
@@ -128,15 +135,15 @@ def test_the_geometries_are_these_for_every_op(id: str) -> None:
 
 def test_the_geometries_for_what_is_not_finite() -> None:
     """Weights and slopes only where no window touches padding."""
-    padded = dict.fromkeys(("im2col", "col2im", "conv2d"), f"{_INTERIOR} stride_not_tiling {_FIRST_TWO}")
+    padded = dict.fromkeys(("im2col", "col2im", "conv2d", *POOL_OPS), f"{_INTERIOR} stride_not_tiling {_FIRST_TWO}")
     inner = dict.fromkeys(("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"), _INTERIOR)
     (check,) = CHECKS["contract.nonfinite"]
-    assert {op: named(list(check.specs(op))) for op in OPS} == padded | inner
+    assert {op: named(list(check.specs(op))) for op in ALL_OPS} == padded | inner
 
 
 @pytest.mark.parametrize("id", CHECKS)
 def test_the_ops_and_those_needed_besides(id: str) -> None:
-    assert sorted(ops_of(id)) == sorted(OPS_OF.get(id, OPS))
+    assert sorted(ops_of(id)) == sorted(OPS_OF.get(id, ALL_OPS))
     assert {op: part(id, op).needs for op in ops_of(id)} == {op: NEEDED.get((id, op), ()) for op in ops_of(id)}
 
 
@@ -182,7 +189,7 @@ FITTING = {
     "n1c3h6w7_f3kh1kw1_g3": "law.groups law.pointwise law.shift",
     "n1c3h6w7_f4kh3kw2_sh2sw1_pt1pb0pl0pr0_dh2dw1": "law.dilation law.padding law.stride",
 }
-_ANY = {"law.adjoint", "law.difference", "law.divisor", "law.lowering", "law.linear"}
+_ANY = {"law.adjoint", "law.conserved", "law.difference", "law.divisor", "law.lowering", "law.linear"}
 
 
 @pytest.mark.parametrize("text", FITTING)
@@ -205,5 +212,6 @@ def test_of_no_images_no_law_says_anything(text: str) -> None:
 def test_what_is_not_finite_fits_where_windows_touch_no_padding() -> None:
     (check,) = CHECKS["contract.nonfinite"]
     for text in ("n1c3h6w7_f4kh3kw2", "n1c3h6w7_f4kh3kw2_pt0pb0pl0pr1"):
-        fit = [op for op in OPS if check.fits(op, ConvSpec.parse(text))]
-        assert fit == ([*OPS] if "_p" not in text else ["im2col", "col2im", "conv2d", "conv2d_bias_grad"])
+        fit = [op for op in ALL_OPS if check.fits(op, ConvSpec.parse(text))]
+        padded = ["im2col", "col2im", "conv2d", "conv2d_bias_grad", *POOL_OPS]
+        assert fit == ([*ALL_OPS] if "_p" not in text else padded)

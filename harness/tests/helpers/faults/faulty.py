@@ -39,10 +39,10 @@ class Right(OneFunction):
         return np.ascontiguousarray(by_taps.run(op, spec, *arrays, accumulate=wide).astype(dtype))
 
 
-def geometry(change: Callable[[ConvSpec], ConvSpec]) -> type[Right]:
+def geometry(change: Callable[[ConvSpec], ConvSpec], base: type[Right] = Right) -> type[Right]:
     """A backend that works on a changed geometry, cut or filled with zeros to the shape asked for."""
 
-    class Wrong(Right):
+    class Wrong(base):  # type: ignore[misc,valid-type]
         def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
             try:
                 other = change(spec)
@@ -54,10 +54,12 @@ def geometry(change: Callable[[ConvSpec], ConvSpec]) -> type[Right]:
     return Wrong
 
 
-def result(change: Callable[[Op, ConvSpec, Any, tuple[Array | None, ...]], Any]) -> type[Right]:
+def result(
+    change: Callable[[Op, ConvSpec, Any, tuple[Array | None, ...]], Any], base: type[Right] = Right
+) -> type[Right]:
     """A backend that spoils the right result."""
 
-    class Wrong(Right):
+    class Wrong(base):  # type: ignore[misc,valid-type]
         def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
             return change(op, spec, super().run(op, spec, *arrays), arrays)
 
@@ -205,14 +207,16 @@ class Lazy(np.ndarray[Any, Any]):
     """An array that could compute when it is looked at."""
 
 
-def first_to_see(kind: type[Right], but: Collection[str] = ()) -> str:
+def first_to_see(
+    kind: type[Right], but: Collection[str] = (), base: type[Right] = Right, ops: tuple[Op, ...] = ()
+) -> str:
     """The first check to fail in float32 but some, in the order in which checks are shown; empty if none does.
 
-    Once one has failed only those before it are asked any further.
+    Once one has failed only those before it are asked any further. `base` is the right one that it is made of.
     """
-    claims = kind if "unsupported" in vars(kind) else Right
+    claims = kind if "unsupported" in vars(kind) else base
     subject, order, found = BackendUnderTest(load(kind)), [check for check in CHECKS if check not in but], ""
-    for case in _planned(claims):  # type: ignore[arg-type]  # mypy takes no class for hashable
+    for case in _planned(claims, ops):  # type: ignore[arg-type]  # mypy takes no class for hashable
         if case.check in order:
             case_result = CaseResult(case)
             engine.judge(subject, case_result)
@@ -223,9 +227,9 @@ def first_to_see(kind: type[Right], but: Collection[str] = ()) -> str:
 
 
 @cache
-def _planned(claims: type[Right]) -> list[Case]:
+def _planned(claims: type[Right], ops: tuple[Op, ...]) -> list[Case]:
     """What is asked in float32 of a backend that refuses what this one does."""
-    return [one.case for one in plan(load(claims), Selection(dtypes=["float32"])).cases]
+    return [one.case for one in plan(load(claims), Selection(ops=ops, dtypes=["float32"])).cases]
 
 
 class _KeptByIdentity(Right):

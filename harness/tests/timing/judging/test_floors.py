@@ -13,7 +13,7 @@ import pytest
 from harness.calls.worker import WorkerError
 from harness.contract.targets import resolve_all
 from harness.geometry.layers import read_layers
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import ALL_OPS, ConvSpec, Op
 from harness.results.records import Ceilings, Cell
 from harness.tests.helpers.records import a_cell
 from harness.timing.calling import messages as m
@@ -37,8 +37,8 @@ def a_time(seconds: float, op: Op = "im2col", spec: ConvSpec = _SPEC, **more: An
 # -- how work is counted -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("op", OPS)
-@pytest.mark.parametrize("set_name", ["core", "quick"])
+@pytest.mark.parametrize("op", ALL_OPS)
+@pytest.mark.parametrize("set_name", ["core", "pools", "quick"])
 def test_the_least_work_is_never_more_than_that_of_the_definition(op: Op, set_name: str) -> None:
     for layer in read_layers(set_name):
         assert 0 < least_bytes(op, layer.spec, "float32") <= layer.spec.min_bytes(op, "float32")
@@ -63,6 +63,12 @@ def test_work_on_padding_and_pixels_that_no_window_reads_are_not_counted(text: s
     assert least_bytes("col2im", spec, "float64") == 8 * (planes * len(inside) + np.prod(spec.x_shape))
     given = planes * len(pixels) + made * len(windows)
     assert least_bytes("conv2d_weight_grad", spec, "float32") == 4 * (given + np.prod(spec.w_shape))
+    for op in ("max_pool2d", "avg_pool2d", "avg_pool2d_exclude_padding"):
+        slopes = planes * oh * ow
+        assert least_bytes(op, spec, "float32") == 4 * (planes * len(pixels) + slopes)
+        read = len(pixels) * planes if op == "max_pool2d" else 0
+        back = least_bytes(f"{op}_grad", spec, "float32")  # type: ignore[arg-type]
+        assert back == 4 * (read + slopes + np.prod(spec.x_shape))
     share = len(inside) / len(pairs)
     assert least_flops("conv2d", spec) == pytest.approx(spec.flops("conv2d") * share, abs=1)
 

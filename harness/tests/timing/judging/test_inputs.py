@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.geometry.spec import OPS, ConvSpec, Op
+from harness.geometry.spec import ALL_OPS, ConvSpec, Op
 from harness.oracle import by_taps
+from harness.oracle.comparing import divides
 from harness.oracle.data import DataError
+from harness.oracle.gate import Judge, WrongResult
 from harness.timing.calling.held import Held
 from harness.timing.judging import inputs
 from harness.timing.judging.inputs import make
@@ -15,7 +17,7 @@ from harness.timing.judging.inputs import make
 _SPEC = ConvSpec.parse("n2c6h9w8_f4kh3kw2_sh2sw1_pt1_g2")
 
 
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", ALL_OPS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_set_of_whole_numbers_and_three_of_all_digits(op: Op, dtype: str) -> None:
     made = make(op, _SPEC, dtype)
@@ -26,7 +28,7 @@ def test_a_set_of_whole_numbers_and_three_of_all_digits(op: Op, dtype: str) -> N
     assert not any(all((a == np.rint(a)).all() for a in one) for one in made.sets[1:])
 
 
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", [op for op in ALL_OPS if not divides(op)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_sum_is_exact_also_after_changes(op: Op, dtype: str) -> None:
     """In the dtype itself, as it is in long double; and in float64 when it is weighed."""
@@ -40,13 +42,29 @@ def test_every_sum_is_exact_also_after_changes(op: Op, dtype: str) -> None:
         assert (np.abs(exact) * 15 * 6 < 2.0**53 * 2.0**-5).all()  # weighed, in fractions of 2^-5
 
 
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", ALL_OPS)
 @pytest.mark.parametrize(("dtype", "lower"), [("float32", "float16"), ("float64", "float32")])
 def test_a_sum_in_lower_precision_shows_in_all_sets_but_the_first(op: Op, dtype: str, lower: str) -> None:
     for arrays in make(op, _SPEC, dtype).sets[1:]:
         right = by_taps.run(op, _SPEC, *arrays)
         with np.errstate(over="ignore", invalid="ignore"):
             assert (by_taps.run(op, _SPEC, *arrays, accumulate=lower) != right).any()
+
+
+@pytest.mark.parametrize("op", [op for op in ALL_OPS if divides(op)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_averages_are_judged_after_changes(op: Op, dtype: str) -> None:
+    """Those of the first set are whole numbers; a right one of any set is believed, and one that is off is not."""
+    made, judge = make(op, _SPEC, dtype), Judge(op, _SPEC, dtype)
+    for _ in range(5):
+        made.changed()
+        made.apply(made.of_calls(0, 40), 0, 40)
+    for number, arrays in enumerate(made.sets):
+        exact = by_taps.run(op, _SPEC, *arrays, accumulate=np.longdouble)
+        assert (exact == np.rint(exact)).all() or number
+        judge.require_sums(exact.astype(dtype), arrays)
+        with pytest.raises(WrongResult, match="elements are not right"):
+            judge.require_sums((exact * 1.001).astype(dtype), arrays)
 
 
 @pytest.mark.parametrize("op", ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"])

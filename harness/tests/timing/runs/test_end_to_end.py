@@ -12,9 +12,9 @@ import pytest
 from harness.calls.worker import Worker, environment
 from harness.contract.targets import resolve_all
 from harness.geometry.layers import Layer
-from harness.geometry.spec import ConvSpec
+from harness.geometry.spec import POOL_OPS, ConvSpec
 from harness.results.records import BackendFacts, Ceilings
-from harness.tests.helpers.plugins import Write
+from harness.tests.helpers.plugins import GOOD, Write
 from harness.tests.helpers.program import at_start
 from harness.timing import run
 from harness.timing.calling.messages import Block, MakeReady
@@ -60,6 +60,18 @@ def test_times_and_conditions_arrive(write: Write, monkeypatch: pytest.MonkeyPat
         "OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "NUMBA_NUM_THREADS": "3",
         "MALLOC_MMAP_MAX_": "unset",
     }]  # fmt: skip
+
+
+def test_pooling_is_timed_and_a_wrong_one_has_no_time(write: Write) -> None:
+    """Averages too, which are never exact: on whole numbers, on all digits, and after changes."""
+    pool = "\n\ndef max_pool2d(x, spec):\n    return im2col(x, spec).reshape({}).max(2).reshape(spec.pooled_shape)\n"
+    shape = "spec.batch, spec.in_channels, spec.taps, spec.positions"
+    wrong = write("wrong.py", GOOD + pool.format(shape))  # padding wins over negative pixels
+    found = list(run.measure(a_plan("numpy_fancy", str(wrong), ops=POOL_OPS)))
+    assert [(c.op, c.backend) for c in found] == [(op, name) for op in POOL_OPS for name in ("numpy_fancy", "wrong")]
+    bad = [(c.op, c.backend, c.status) for c in found if c.status != "ok"]
+    assert bad == [("max_pool2d", "wrong", "fail")]
+    assert all(c.native == (c.op == "max_pool2d" and c.backend == "wrong") for c in found)
 
 
 def test_a_crash_while_it_is_timed_costs_a_stranger_its_cell(write: Write) -> None:

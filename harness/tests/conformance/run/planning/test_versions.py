@@ -31,7 +31,7 @@ def test_versions_are_named_oldest_first() -> None:
 
 
 _NEW_IN_2026_13 = {"values.strided", "values.domain"}
-_NEW_IN_2026_14 = {"values.special", "contract.in_place", "contract.many_calls", "contract.bounds"}
+_NEW_IN_2026_14 = {"values.special", "contract.in_place", "contract.many_calls", "contract.bounds", "law.conserved"}
 
 
 def test_a_version_has_all_but_what_came_after_it() -> None:
