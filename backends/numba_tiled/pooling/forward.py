@@ -12,46 +12,45 @@ from backends.numba_tiled.pooling.slide import (
     larger_taps,
     lists_of,
     own_memory,
+    settle,
     sum_rows,
     sum_taps,
 )
 from backends.numba_tiled.simd.compare import least
 from backends.numba_tiled.simd.pointers import moved, pointer
-from backends.numba_tiled.simd.vector import divided, fill, fma, lanes, load, store, store_first, zeros
+from backends.numba_tiled.simd.vector import divided, fill, fma, lanes, load, zeros
 
 
 @njit(nogil=True, error_model="numpy")
 def _max_share(t, threads, x, y, s, tables, buffer):
     """Thread t's part of the rows."""
-    row, x, y, lists = own_memory(buffer, t, threads), pointer(x), pointer(y), lists_of(tables)
-    n, start, rows = lanes(y), least(y), s.planes * s.height
-    whole = s.results - s.results % n
-    fill_all(row, s.size, start)
-    for r in range(t * rows // threads, (t + 1) * rows // threads):
-        to = moved(y, r * s.results)
-        larger_rows(row, moved(x, r // s.height * s.source), lists, r % s.height, s, start)
-        for q in range(0, whole, n):
-            store(to, q, larger_taps(row, q, s, start))
-        if whole < s.results:
-            store_first(to, whole, larger_taps(row, whole, s, start), s.results - whole)
+    row, size, lists = own_memory(buffer, t, threads), x.size, lists_of(tables)
+    x, y = pointer(x), pointer(y)
+    n, around, rows = lanes(y), least(y), s.planes * s.height
+    fill_all(row, s.size, around)
+    begin, after = t * rows // threads, (t + 1) * rows // threads
+    for r in range(begin, after):
+        plane = r // s.height * s.source
+        larger_rows(row, moved(x, plane), size - plane, lists, r % s.height, s, around)
+        for q in range(0, s.results, n):
+            settle(y, r * s.results + q, larger_taps(row, q, s), s.results - q, after * s.results)
 
 
 @njit(nogil=True, error_model="numpy")
 def _mean_share(t, threads, x, y, s, tables, buffer):
     """Thread t's part of the rows."""
-    row, x, y, lists = own_memory(buffer, t, threads), pointer(x), pointer(y), lists_of(tables)
-    n, start, rows = lanes(y), zeros(y), s.planes * s.height
-    whole = s.results - s.results % n
-    fill_all(row, s.size, start)
-    for r in range(t * rows // threads, (t + 1) * rows // threads):
-        to, p = moved(y, r * s.results), r % s.height
-        sum_rows(row, moved(x, r // s.height * s.source), lists, p, s, start)
+    row, size, lists = own_memory(buffer, t, threads), x.size, lists_of(tables)
+    x, y = pointer(x), pointer(y)
+    n, around, rows = lanes(y), zeros(y), s.planes * s.height
+    fill_all(row, s.size, around)
+    begin, after = t * rows // threads, (t + 1) * rows // threads
+    for r in range(begin, after):
+        plane, p = r // s.height * s.source, r % s.height
+        sum_rows(row, moved(x, plane), size - plane, lists, p, s, around)
         high = fill(lists.down, p)
-        for q in range(0, whole, n):
-            store(to, q, divided(sum_taps(row, q, s, start), fma(high, load(lists.across, q), start)))
-        if whole < s.results:
-            mean = divided(sum_taps(row, whole, s, start), fma(high, load(lists.across, whole), start))
-            store_first(to, whole, mean, s.results - whole)
+        for q in range(0, s.results, n):
+            mean = divided(sum_taps(row, q, s), fma(high, load(lists.across, q), around))
+            settle(y, r * s.results + q, mean, s.results - q, after * s.results)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

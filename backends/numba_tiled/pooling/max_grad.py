@@ -14,12 +14,12 @@ from __future__ import annotations
 from numba import njit
 
 from backends.numba_tiled.launch.spread import spread
-from backends.numba_tiled.layout.rows import clear, copy
+from backends.numba_tiled.layout.rows import clear
 from backends.numba_tiled.pooling.plans import Search, Seen
-from backends.numba_tiled.pooling.slide import every, fill_all, own_memory
+from backends.numba_tiled.pooling.slide import every, fill_all, own_memory, within
 from backends.numba_tiled.simd.compare import keep_larger, least
-from backends.numba_tiled.simd.pointers import get, moved, pointer, put
-from backends.numba_tiled.simd.vector import lanes, load_first, store
+from backends.numba_tiled.simd.pointers import get, pointer, put
+from backends.numba_tiled.simd.vector import lanes, load, store
 
 
 @njit(nogil=True, error_model="numpy")
@@ -27,7 +27,7 @@ def _search(chosen, rows, count, first, s):
     """chosen[q] = the number of the tap of window q that is the largest of `count` rows of it."""
     n, start = lanes(rows), least(rows)
     for q in range(0, s.ow, n):
-        best, place = start, load_first(first, q, s.ow - q)  # where all pixels are -inf, the first pixel
+        best, place = start, load(first, q)  # where all pixels are -inf, the first pixel
         for k in range(count):
             row = k * s.pitch + q * s.sw
             for v in range(s.kw):
@@ -36,10 +36,18 @@ def _search(chosen, rows, count, first, s):
 
 
 @njit(nogil=True, error_model="numpy")
+def _copy_row(to, i, x, at, width, end, around):
+    """to[i : i + width] = x[at : at + width], then `around`; x ends at `end`."""
+    for j in range(0, width, lanes(x)):
+        store(to, i + j, within(x, at + j, width - j, end))
+    store(to, i + width, around)
+
+
+@njit(nogil=True, error_model="numpy")
 def _share(t, threads, dy, x, dx, s, seen, memory):
     """Thread t's part of the planes."""
     rows, chosen = own_memory(memory[0], t, threads), own_memory(memory[1], t, threads)
-    dy, x, dx = pointer(dy), pointer(x), pointer(dx)
+    end, dy, x, dx = x.size, pointer(dy), pointer(x), pointer(dx)
     top, counts, first, place = pointer(seen.top), pointer(seen.count), pointer(seen.first), pointer(seen.place)
     fill_all(rows, s.size, least(rows))
     for plane in range(t * s.planes // threads, (t + 1) * s.planes // threads):
@@ -48,7 +56,7 @@ def _share(t, threads, dy, x, dx, s, seen, memory):
         for p in range(s.oh):
             count, begin = get(counts, p), own + get(top, p) * s.w
             for k in range(count):
-                copy(rows, k * s.pitch + s.left, x, begin + k * s.dh * s.w, s.w)
+                _copy_row(rows, k * s.pitch + s.left, x, begin + k * s.dh * s.w, s.w, end, least(rows))
             _search(chosen, rows, count, first, s)
             for q in range(s.ow):
                 at = begin + q * s.sw - s.left + get(place, get(chosen, q))

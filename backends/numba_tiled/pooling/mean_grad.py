@@ -14,7 +14,7 @@ from numba import njit
 
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.pooling.plans import Slide, Tables
-from backends.numba_tiled.pooling.slide import fill_all, lists_of, own_memory, sum_taps
+from backends.numba_tiled.pooling.slide import fill_all, lists_of, own_memory, settle, sum_taps, within
 from backends.numba_tiled.simd.pointers import get, moved, pointer, put
 from backends.numba_tiled.simd.vector import (
     divided,
@@ -22,9 +22,7 @@ from backends.numba_tiled.simd.vector import (
     fma,
     lanes,
     load,
-    load_first,
     store,
-    store_first,
     zeros,
     zip_high,
     zip_low,
@@ -32,26 +30,26 @@ from backends.numba_tiled.simd.vector import (
 
 
 @njit(nogil=True, error_model="numpy")
-def _shares(dy, lists, i, q, width):
-    """A vector of what reaches row i of dx: of each row of dy that does, the elements from q on, divided."""
+def _shares(dy, room, lists, i, q, width):
+    """A vector of what reaches row i of dx: of each row of dy that does, the elements from q on, divided.
+
+    The array goes on for `room` elements from where the plane begins; what does not belong to the row may be anything.
+    """
     zero = zeros(dy)
     found, columns = zero, load(lists.across, q)
     for k in range(get(lists.begin, i), get(lists.begin, i + 1)):
         p = get(lists.rows, k)
-        pixels = fma(fill(lists.down, p), columns, zero)
-        if q + lanes(dy) <= width:
-            found = found + divided(load(dy, p * width + q), pixels)
-        else:
-            found = found + divided(load_first(dy, p * width + q, width - q), pixels)
+        row = within(dy, p * width + q, width - q, room)
+        found = found + divided(row, fma(fill(lists.down, p), columns, zero))
     return found
 
 
 @njit(nogil=True, error_model="numpy")
-def _lay_out(row, dy, lists, i, s):
-    """The shares of row i of dx, `s.step` apart. What is written beyond the last is zeros, as it was."""
+def _lay_out(row, dy, room, lists, i, s):
+    """The shares of row i of dx, `s.step` apart, and zeros over what was written beyond them."""
     n, zero = lanes(dy), zeros(dy)
     for q in range(0, s.width, n):
-        found, to = _shares(dy, lists, i, q, s.width), s.left + q * s.step
+        found, to = _shares(dy, room, lists, i, q, s.width), s.left + q * s.step
         if s.step == 1:
             store(row, to, found)
         elif s.step == 2:
@@ -61,22 +59,30 @@ def _lay_out(row, dy, lists, i, s):
             store(row, s.size - n, found)
             for k in range(min(n, s.width - q)):
                 put(row, to + k * s.step, get(row, s.size - n + k))
+    if s.step <= 2:
+        store(row, s.left + s.width * s.step, zero)
+        store(row, s.left + s.width * s.step + n, zero)
 
 
 @njit(nogil=True, error_model="numpy")
 def _share(t, threads, dy, dx, s, tables, buffer):
-    """Thread t's part of the rows of dx."""
-    row, dy, dx, lists = own_memory(buffer, t, threads), pointer(dy), pointer(dx), lists_of(tables)
-    n, zero, rows = lanes(dx), zeros(dx), s.planes * s.height
-    whole = s.results - s.results % n
-    fill_all(row, s.size, zero)
-    for r in range(t * rows // threads, (t + 1) * rows // threads):
-        to = moved(dx, r * s.results)
-        _lay_out(row, moved(dy, r // s.height * s.source), lists, r % s.height, s)
-        for j in range(0, whole, n):
-            store(to, j, sum_taps(row, j, s, zero))
-        if whole < s.results:
-            store_first(to, whole, sum_taps(row, whole, s, zero), s.results - whole)
+    """Thread t's part of the rows of dx. A row that is made of the same rows of dy as the last one is a copy of it."""
+    row, size, lists, again = own_memory(buffer, t, threads), dy.size, lists_of(tables), pointer(tables.again)
+    dy, dx = pointer(dy), pointer(dx)
+    n, rows = lanes(dx), s.planes * s.height
+    fill_all(row, s.size, zeros(dx))
+    begin, after = t * rows // threads, (t + 1) * rows // threads
+    end = after * s.results
+    for r in range(begin, after):
+        to, plane, i = r * s.results, r // s.height * s.source, r % s.height
+        if r > begin and get(again, i) > 0:
+            for j in range(0, s.results, n):
+                row_before = within(dx, to - s.results + j, s.results - j, end)
+                settle(dx, to + j, row_before, s.results - j, end)
+        else:
+            _lay_out(row, moved(dy, plane), size - plane, lists, i, s)
+            for j in range(0, s.results, n):
+                settle(dx, to + j, sum_taps(row, j, s), s.results - j, end)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -6,6 +6,7 @@ no list, and its columns hold what changes nothing (`slide`).
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -38,6 +39,7 @@ class Tables(NamedTuple):
 
     begin: np.ndarray
     rows: np.ndarray
+    again: np.ndarray  # 1 where these are the rows that row p - 1 is made of
     down: np.ndarray
     across: np.ndarray
 
@@ -78,11 +80,11 @@ def forward(spec: ConvSpec, itemsize: int, padding_counts: bool) -> tuple[tuple[
     """A `Slide` over x and its `Tables` in plain tuples, and the elements of scratch memory of a thread."""
     g, planes = window(spec), spec.batch * spec.in_channels
     reach, whole = (g.kw - 1) * g.dw + 1, round_up(g.ow, BYTES // itemsize)
-    size = max(round_up(g.w, BYTES // itemsize) + g.left, whole * g.sw + reach)
+    size = max(g.left + g.w + BYTES // itemsize, whole * g.sw + reach)
     s = Slide(planes, g.oh, g.ow, g.h * g.w, g.w, g.left, 1, g.kw, g.dw, g.sw, size)
     of_rows = _pixels(g.oh, g.kh, g.sh, g.dh, g.top, g.h)
-    begin = np.concatenate(([0], np.cumsum((of_rows >= 0).sum(axis=1))))
-    tables = Tables(begin, of_rows[of_rows >= 0] * g.w, *_divisors(spec, itemsize, padding_counts))
+    lists = _lists((of_rows >= 0).sum(axis=1), of_rows[of_rows >= 0] * g.w)
+    tables = Tables(*lists, *_divisors(spec, itemsize, padding_counts))
     return plain(s), tuple(tables), size
 
 
@@ -92,13 +94,13 @@ def backward(spec: ConvSpec, itemsize: int, padding_counts: bool) -> tuple[tuple
     g, planes, lanes = window(spec), spec.batch * spec.in_channels, BYTES // itemsize
     reach = (g.kw - 1) * g.dw + 1
     left = reach - 1 - g.left  # not negative, as the first window has a pixel
-    size = max(round_up(g.w, lanes) + reach, left + round_up(g.ow, lanes) * g.sw) + lanes
+    size = max(round_up(g.w, lanes) + reach, left + g.ow * g.sw + 2 * lanes) + lanes
     s = Slide(planes, g.h, g.w, g.oh * g.ow, g.ow, left, g.sw, g.kw, g.dw, 1, size)
     of_rows = _pixels(g.oh, g.kh, g.sh, g.dh, g.top, g.h)
     p, _ = np.nonzero(of_rows >= 0)
     i = of_rows[of_rows >= 0]
-    begin = np.concatenate(([0], np.cumsum(np.bincount(i, minlength=g.h))))
-    tables = Tables(begin, p[np.argsort(i, kind="stable")], *_divisors(spec, itemsize, padding_counts))
+    lists = _lists(np.bincount(i, minlength=g.h), p[np.argsort(i, kind="stable")])
+    tables = Tables(*lists, *_divisors(spec, itemsize, padding_counts))
     return plain(s), tuple(tables), size
 
 
@@ -107,12 +109,13 @@ def search(spec: ConvSpec, itemsize: int) -> tuple[tuple[Any, ...], tuple[Any, .
     """A `Search` and what is `Seen` in plain tuples, and the elements of scratch memory of a thread, both kinds."""
     g, lanes = window(spec), BYTES // itemsize
     chosen = round_up(g.ow, lanes)
-    pitch = max(round_up(g.w, lanes) + g.left, chosen * g.sw + (g.kw - 1) * g.dw + 1)
+    pitch = max(g.left + g.w + lanes, chosen * g.sw + (g.kw - 1) * g.dw + 1)
     of_rows = _pixels(g.oh, g.kh, g.sh, g.dh, g.top, g.h) >= 0
     of_columns = _pixels(g.ow, g.kw, g.sw, g.dw, g.left, g.w) >= 0
     count = of_rows.sum(axis=1)
     top = np.arange(g.oh) * g.sh + of_rows.argmax(axis=1) * g.dh - g.top
-    first = of_columns.argmax(axis=1).astype(f"i{itemsize}")  # as wide as x, so that both fill a vector
+    first = np.zeros(chosen, f"i{itemsize}")  # as wide as x, so that both fill a vector
+    first[: g.ow] = of_columns.argmax(axis=1)
     place = np.add.outer(np.arange(g.kh) * g.dh * g.w, np.arange(g.kw) * g.dw).ravel()
     size = int(count.max()) * pitch
     s = Search(
@@ -125,6 +128,14 @@ def _pixels(results: int, kernel: int, stride: int, dilation: int, padding: int,
     """[result, tap]: the pixel it reads, -1 if that is padding."""
     place = np.arange(results)[:, None] * stride + np.arange(kernel) * dilation - padding
     return np.where(place < size, np.maximum(place, -1), -1)
+
+
+def _lists(counts: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`begin`, `rows` and `again` of `Tables`, for the number of rows of each list, and the lists in a row."""
+    begin = np.concatenate(([0], np.cumsum(counts)))
+    own = [rows[a:b].tolist() for a, b in itertools.pairwise(begin.tolist())]
+    again = [False, *(one == before for before, one in itertools.pairwise(own))]
+    return begin, rows, np.array(again, np.int64)
 
 
 def _divisors(spec: ConvSpec, itemsize: int, padding_counts: bool) -> tuple[np.ndarray, np.ndarray]:

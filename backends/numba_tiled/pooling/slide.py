@@ -60,31 +60,52 @@ def every(row, i, stride):
     return load_every(row, i, stride, 0, lanes(row))
 
 
+@njit(nogil=True, error_model="numpy")
+def within(a, i, count, end):
+    """A vector of a[i : i + count], with anything beyond it; nothing is read from a[end] on."""
+    return load(a, i) if i + lanes(a) <= end else load_first(a, i, count)
+
+
+@njit(nogil=True, error_model="numpy")
+def settle(to, i, value, count, end):
+    """to[i : i + count] = value; up to `end` more may be written, as rows follow that overwrite it."""
+    if i + lanes(to) <= end:
+        store(to, i, value)
+    else:
+        store_first(to, i, value, count)
+
+
 def _sliding(combine: Any) -> tuple[Any, Any]:
     """The two compiled functions of a way to combine two vectors."""
 
     @njit(nogil=True, error_model="numpy")
-    def combine_rows(row, x, lists, p, s, start):
-        """Into the row in scratch memory: the rows of the plane x that row p of a result is made of."""
+    def combine_rows(row, x, room, lists, p, s, around):
+        """Into the row in scratch memory: the rows of a plane that row p of a result is made of, then `around`.
+
+        The array goes on for `room` elements from where the plane begins. Within it whole vectors are read, and what
+        does not belong to the row is overwritten: a masked store costs more than ten others with AVX2.
+        """
         n, first, after = lanes(x), get(lists.begin, p), get(lists.begin, p + 1)
-        whole = s.width - s.width % n
-        rest = s.width - whole
-        for j in range(0, whole, n):
-            found = start
-            for k in range(first, after):
-                found = combine(found, load(x, get(lists.rows, k) + j))
-            store(row, s.left + j, found)
-        if rest > 0:
-            found = start
-            for k in range(first, after):
-                found = combine(found, load_first(x, get(lists.rows, k) + whole, rest))
-            store_first(row, s.left + whole, found, rest)
+        i, last = get(lists.rows, first), get(lists.rows, after - 1)
+        if last + s.width + n <= room:
+            for j in range(0, s.width, n):
+                found = load(x, i + j)
+                for k in range(first + 1, after):
+                    found = combine(found, load(x, get(lists.rows, k) + j))
+                store(row, s.left + j, found)
+        else:
+            for j in range(0, s.width, n):
+                found = load_first(x, i + j, s.width - j)
+                for k in range(first + 1, after):
+                    found = combine(found, load_first(x, get(lists.rows, k) + j, s.width - j))
+                store(row, s.left + j, found)
+        store(row, s.left + s.width, around)
 
     @njit(nogil=True, error_model="numpy")
-    def combine_taps(row, q, s, start):
+    def combine_taps(row, q, s):
         """A vector of results, from result q on."""
-        found = start
-        for v in range(s.taps):
+        found = every(row, q * s.stride, s.stride)
+        for v in range(1, s.taps):
             found = combine(found, every(row, q * s.stride + v * s.apart, s.stride))
         return found
 
