@@ -11,6 +11,7 @@ from backends.numba_tiled.pooling.slide import (
     larger_rows,
     larger_taps,
     lists_of,
+    next_row,
     own_memory,
     settle,
     sum_rows,
@@ -29,11 +30,12 @@ def _max_share(t, threads, x, y, s, tables, buffer):
     n, around, rows = lanes(y), least(y), s.planes * s.height
     fill_all(row, s.size, around)
     begin, after = t * rows // threads, (t + 1) * rows // threads
+    p, plane = begin % s.height, begin // s.height * s.source
     for r in range(begin, after):
-        plane = r // s.height * s.source
-        larger_rows(row, moved(x, plane), size - plane, lists, r % s.height, s, around)
+        larger_rows(row, moved(x, plane), size - plane, lists, p, s, around)
         for q in range(0, s.results, n):
             settle(y, r * s.results + q, larger_taps(row, q, s), s.results - q, after * s.results)
+        p, plane = next_row(p, plane, s)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -44,13 +46,14 @@ def _mean_share(t, threads, x, y, s, tables, buffer):
     n, around, rows = lanes(y), zeros(y), s.planes * s.height
     fill_all(row, s.size, around)
     begin, after = t * rows // threads, (t + 1) * rows // threads
+    p, plane = begin % s.height, begin // s.height * s.source
     for r in range(begin, after):
-        plane, p = r // s.height * s.source, r % s.height
         sum_rows(row, moved(x, plane), size - plane, lists, p, s, around)
         high = fill(lists.down, p)
         for q in range(0, s.results, n):
             mean = divided(sum_taps(row, q, s), fma(high, load(lists.across, q), around))
             settle(y, r * s.results + q, mean, s.results - q, after * s.results)
+        p, plane = next_row(p, plane, s)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

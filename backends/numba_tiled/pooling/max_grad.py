@@ -48,7 +48,7 @@ def _share(t, threads, dy, x, dx, s, seen, memory):
     """Thread t's part of the planes."""
     rows, chosen = own_memory(memory[0], t, threads), own_memory(memory[1], t, threads)
     end, dy, x, dx = x.size, pointer(dy), pointer(x), pointer(dx)
-    top, counts, first, place = pointer(seen.top), pointer(seen.count), pointer(seen.first), pointer(seen.place)
+    top, counts, first, place = pointer(seen.top), pointer(seen.counts), pointer(seen.first), pointer(seen.place)
     fill_all(rows, s.size, least(rows))
     for plane in range(t * s.planes // threads, (t + 1) * s.planes // threads):
         own = plane * s.h * s.w

@@ -14,7 +14,7 @@ from numba import njit
 
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.pooling.plans import Slide, Tables
-from backends.numba_tiled.pooling.slide import fill_all, lists_of, own_memory, settle, sum_taps, within
+from backends.numba_tiled.pooling.slide import fill_all, lists_of, next_row, own_memory, settle, sum_taps, within
 from backends.numba_tiled.simd.pointers import get, moved, pointer, put
 from backends.numba_tiled.simd.vector import (
     divided,
@@ -66,23 +66,25 @@ def _lay_out(row, dy, room, lists, i, s):
 
 @njit(nogil=True, error_model="numpy")
 def _share(t, threads, dy, dx, s, tables, buffer):
-    """Thread t's part of the rows of dx. A row that is made of the same rows of dy as the last one is a copy of it."""
+    """Thread t's part of the rows of dx. One that is made of the same rows of dy as the last is a copy of it."""
     row, size, lists, again = own_memory(buffer, t, threads), dy.size, lists_of(tables), pointer(tables.again)
     dy, dx = pointer(dy), pointer(dx)
-    n, rows = lanes(dx), s.planes * s.height
-    fill_all(row, s.size, zeros(dx))
+    n, value, rows = lanes(dx), zeros(dx), s.planes * s.height
+    fill_all(row, s.size, value)
     begin, after = t * rows // threads, (t + 1) * rows // threads
     end = after * s.results
+    i, plane = begin % s.height, begin // s.height * s.source
     for r in range(begin, after):
-        to, plane, i = r * s.results, r // s.height * s.source, r % s.height
-        if r > begin and get(again, i) > 0:
-            for j in range(0, s.results, n):
-                row_before = within(dx, to - s.results + j, s.results - j, end)
-                settle(dx, to + j, row_before, s.results - j, end)
-        else:
+        to, is_again = r * s.results, r > begin and get(again, i) > 0
+        if not is_again:
             _lay_out(row, moved(dy, plane), size - plane, lists, i, s)
-            for j in range(0, s.results, n):
-                settle(dx, to + j, sum_taps(row, j, s), s.results - j, end)
+        for j in range(0, s.results, n):
+            if not is_again:
+                value = sum_taps(row, j, s)
+            elif s.results > n:  # of a shorter row, the only value is still there
+                value = within(dx, to - s.results + j, s.results - j, end)
+            settle(dx, to + j, value, s.results - j, end)
+        i, plane = next_row(i, plane, s)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -63,14 +63,14 @@ class Search(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What of the window is pixels: `count[p]` rows, of which `top[p]` is the first; `first[q]` is the first column.
+    """What of the window is pixels: `counts[p]` rows, of which `top[p]` is the first; `first[q]` is the first column.
 
     A tap has the number k * KW + v in row k of these, and lies `place[k * KW + v]` after the window's first pixel of
     column 0.
     """
 
     top: np.ndarray
-    count: np.ndarray
+    counts: np.ndarray
     first: np.ndarray
     place: np.ndarray
 

@@ -117,6 +117,12 @@ sum_rows, sum_taps = _sliding(operator.add)
 
 
 @njit(nogil=True, error_model="numpy")
+def next_row(p, plane, s):
+    """After row p of a result: the next, and where the plane begins that it is made from."""
+    return (p + 1, plane) if p + 1 < s.height else (0, plane + s.source)
+
+
+@njit(nogil=True, error_model="numpy")
 def own_memory(buffer, t, threads):
     """A thread's part of the scratch memory."""
     return moved(pointer(buffer), t * (buffer.size // threads))
