@@ -16,5 +16,6 @@ def info() -> dict[str, str]:
 
 
 def unsupported(op: Op, spec: ConvSpec, dtype: str) -> str | None:
-    """float32 and float64 on every geometry."""
-    return None if dtype in ("float32", "float64") else f"dtype {dtype} is not claimed"
+    """float32 and float64 on every geometry; maxima of whole numbers too, which are compared and not divided."""
+    claimed = ("float32", "float64", *(("int32", "int64") if op in ("max_pool2d", "max_pool2d_grad") else ()))
+    return None if dtype in claimed else f"dtype {dtype} is not claimed"

@@ -22,6 +22,11 @@ def int_of(value: int) -> ir.Constant:
     return ir.Constant(I64, value)
 
 
+def zero(vec: Vec) -> ir.Constant:
+    """A vector of zeros."""
+    return ir.Constant(vec.llvm, [0] * vec.lanes)
+
+
 def call(builder: Any, name: str, result: Any, arguments: list[Value]) -> Value:
     """Call one of LLVM's own functions."""
     kind = ir.FunctionType(result, [a.type for a in arguments])
@@ -100,8 +105,7 @@ def read_masked(builder: Any, vec: Vec, address: Value, mask: Value) -> Value:
     """Load the lanes of the mask; the others are zero, and their memory is not touched."""
     address = builder.bitcast(address, vec.llvm.as_pointer())
     align = ir.Constant(I32, vec.dtype.bitwidth // 8)
-    zero = ir.Constant(vec.llvm, [0.0] * vec.lanes)
-    return call(builder, f"llvm.masked.load.{vec.suffix}.p0", vec.llvm, [address, align, mask, zero])
+    return call(builder, f"llvm.masked.load.{vec.suffix}.p0", vec.llvm, [address, align, mask, zero(vec)])
 
 
 def write_first(builder: Any, vec: Vec, value: Value, address: Value, count: Value) -> None:

@@ -33,16 +33,19 @@ BYTES, REGISTERS = _width(_TRIPLE, _FEATURES.split(","))
 
 
 class Vec(types.Type):  # type: ignore[misc]
-    """As many elements of `dtype` (float32 or float64) as a register holds."""
+    """As many elements of `dtype` (a float or a whole number of 32 or 64 bits) as a register holds."""
 
-    def __init__(self, dtype: types.Float) -> None:
+    def __init__(self, dtype: types.Number) -> None:
         self.dtype = dtype
+        self.whole_numbers = isinstance(dtype, types.Integer)
         self.lanes = BYTES * 8 // dtype.bitwidth
         super().__init__(name=f"Vec({dtype} x {self.lanes})")
 
     @property
     def llvm(self) -> ir.VectorType:
         """The LLVM type."""
+        if self.whole_numbers:
+            return ir.VectorType(ir.IntType(self.dtype.bitwidth), self.lanes)
         return ir.VectorType(ir.FloatType() if self.dtype.bitwidth == 32 else ir.DoubleType(), self.lanes)
 
     @property
@@ -53,7 +56,7 @@ class Vec(types.Type):  # type: ignore[misc]
     @property
     def suffix(self) -> str:
         """What LLVM appends to the names of its functions for this type."""
-        return f"v{self.lanes}f{self.dtype.bitwidth}"
+        return f"v{self.lanes}{'i' if self.whole_numbers else 'f'}{self.dtype.bitwidth}"
 
 
 @register_model(Vec)

@@ -40,6 +40,7 @@ from backends.numba_tiled.simd.emit import (
     write,
     write_first,
     write_masked,
+    zero,
 )
 from backends.numba_tiled.simd.registers import BYTES, Vec
 
@@ -56,7 +57,7 @@ def lanes(typing: Any, a: Any) -> Any:
 def zeros(typing: Any, a: Any) -> Any:
     """A vector of zeros, of the type of `a`."""
     vec = Vec(a.dtype)
-    return vec(a), lambda context, builder, signature, arguments: ir.Constant(vec.llvm, [0.0] * vec.lanes)
+    return vec(a), lambda context, builder, signature, arguments: zero(vec)
 
 
 @intrinsic
@@ -121,9 +122,9 @@ def load_every(typing: Any, a: Any, i: Any, step: Any, low: Any, high: Any) -> A
         places = builder.add(everywhere(builder, wide, builder.ptrtoint(base, I64)), offsets)
         places = builder.inttoptr(places, ir.VectorType(base.type, vec.lanes))
         mask = between(builder, vec, arguments[3], arguments[4])
-        align, zero = ir.Constant(I32, vec.dtype.bitwidth // 8), ir.Constant(vec.llvm, [0.0] * vec.lanes)
+        align = ir.Constant(I32, vec.dtype.bitwidth // 8)
         name = f"llvm.masked.gather.{vec.suffix}.v{vec.lanes}p0"
-        return call(builder, name, vec.llvm, [places, align, mask, zero])
+        return call(builder, name, vec.llvm, [places, align, mask, zero(vec)])
 
     return vec(a, types.intp, types.intp, types.intp, types.intp), generate
 
@@ -199,6 +200,12 @@ def _add(v: Any, w: Any) -> Any:
 def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c."""
     return a(a, b, c), lambda context, builder, signature, arguments: multiply_add(builder, a, *arguments)
+
+
+@intrinsic
+def divided(typing: Any, v: Any, w: Any) -> Any:
+    """v / w."""
+    return v(v, w), lambda context, builder, signature, arguments: builder.fdiv(*arguments)
 
 
 @intrinsic

@@ -12,7 +12,8 @@ from harness.tests.helpers.imports import FILES, arrows
 
 _PACKAGE = "backends.numba_tiled"
 _GUIDE = (FILES[_PACKAGE].parent / "README.md").read_text(encoding="utf-8")
-ROOMS = ("simd", "launch", "layout", "product", "depthwise", "ops", "winograd")  # a room imports those before it
+# A room imports those before it.
+ROOMS = ("simd", "launch", "layout", "product", "depthwise", "pooling", "ops", "winograd")
 OUTSIDE = {_PACKAGE: ROOMS[:-1], f"{_PACKAGE}.claims": ("simd",)}  # what lies in no room, and the rooms it imports
 
 

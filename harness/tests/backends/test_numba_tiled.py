@@ -19,61 +19,34 @@ from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled.launch import stale_code  # noqa: E402
 from harness.calls.limits.threads import thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402
-from harness.geometry.spec import OPS, ConvSpec, Op  # noqa: E402
+from harness.geometry.spec import ALL_OPS, OPS, ConvSpec, Op  # noqa: E402
 from harness.oracle import data  # noqa: E402
-from harness.tests.helpers.numba_child import child, narrow_registers  # noqa: E402
+from harness.tests.helpers.numba_child import GUARDED_MEMORY, child, narrow_registers  # noqa: E402
 from harness.tests.helpers.numba_layers import IN_BANDS, SKIPPING, SPECS, TRANSPOSED  # noqa: E402
 
-# Every array, the scratch memory too, ends (or begins) at a page that must not be touched: doing so ends the process.
-_GUARDED = """
-import ctypes, gc, mmap, sys
-gc.disable()  # compiling makes so many objects that looking through them would be a tenth of the time
-import numpy as np
+_GUARDED = (
+    GUARDED_MEMORY
+    + """
 from backends import numba_tiled
 from backends.numba_tiled import winograd
-from backends.numba_tiled.launch import workspace
 from backends.numba_tiled.winograd import convolution, plan
 from harness.oracle import by_taps, data
 from harness.geometry.spec import OPS, ConvSpec
 
-PAGE, libc, kept = mmap.PAGESIZE, ctypes.CDLL(None), []
-at_end = sys.argv[1] == "end"
-
-def guarded(shape, dtype):
-    shape = shape if isinstance(shape, tuple) else (shape,)
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    pages = -(-size // PAGE) + 2
-    block = mmap.mmap(-1, pages * PAGE)
-    kept.append(block)
-    base = ctypes.addressof(ctypes.c_char.from_buffer(block))
-    for page in (0, pages - 1):
-        assert libc.mprotect(ctypes.c_void_p(base + page * PAGE), PAGE, 0) == 0
-    start = (pages - 1) * PAGE - size if at_end else PAGE
-    return np.frombuffer(block, dtype, int(np.prod(shape)), start).reshape(shape)
-
-class Numpy:
-    empty = staticmethod(guarded)
-    def __getattr__(self, name):
-        return getattr(np, name)
-
-workspace.np = Numpy()  # results and scratch alike
-workspace._ALIGN = 8  # no gap between the end and the page
 convolution.applies = plan.is_dense_3x3
 for text in sys.argv[3:]:
     spec = ConvSpec.parse(text)
     for op in OPS:
         workspace._kept.arrays.clear()
         print(op, text, flush=True)
-        arrays = []
-        for a in data.exact(op, spec, sys.argv[2], text):
-            arrays.append(guarded(a.shape, a.dtype))
-            arrays[-1][...] = a
+        arrays = copies(data.exact(op, spec, sys.argv[2], text))
         got = getattr(numba_tiled, op)(*arrays, spec)
         assert np.array_equal(got, by_taps.run(op, spec, *arrays)), "wrong"
         if convolution.applies(spec) and op in ("conv2d", "conv2d_input_grad"):
             assert np.array_equal(getattr(winograd, op)(*arrays, spec), got), "wrong by Winograd"
 print("all of it")
 """
+)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -236,4 +209,4 @@ def test_several_threads_may_call_and_a_slow_threading_layer_is_told(layer: str)
 
 
 def test_every_op_is_its_own() -> None:
-    assert registry.load("numba_tiled").native == frozenset(OPS)
+    assert registry.load("numba_tiled").native == frozenset(ALL_OPS)

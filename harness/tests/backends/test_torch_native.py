@@ -14,12 +14,14 @@ from backends.torch_native import TorchNative, TorchNativeCuda  # noqa: E402
 from harness import BackendUnavailable  # noqa: E402
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, arrange, representable  # noqa: E402
 from harness.contract import registry  # noqa: E402
-from harness.geometry.spec import OPS, ConvSpec, Op  # noqa: E402
+from harness.geometry.spec import ALL_OPS, OPS, POOL_OPS, ConvSpec, Op  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
+from harness.tests.helpers.pooled.cases import GEOMETRIES, arguments, right  # noqa: E402
 
 SPECS = {
     "all_distinct": "n2c6h9w11_f9kh3kw2_sh2sw3_pt1pb2pl3pr0_dh2dw1_g3",
     "no_padding": "n3c2h6w5_f4kh3kw2_sh1sw2",
+    "symmetric": "n2c2h5w4_f3kh2kw2_pt1pb1pl1pr1",
     "symmetric_and_unequal": "n2c2h5w4_f3kh3kw3_pt2pb2pl1pr1_dh1dw2",
     "symmetric_in_height_alone": "n2c2h5w4_f3kh2kw3_pt2pb2pl1pr0",
     "symmetric_in_width_alone": "n2c2h5w4_f3kh2kw3_pt0pb1pl2pr2",
@@ -92,6 +94,47 @@ def test_results_of_channels_last_tensors_are_contiguous_all_the_same(op: Op, te
     np.testing.assert_array_equal(got.numpy(), by_taps.run(op, spec, *arrays))
 
 
+# -- pooling ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("op", POOL_OPS)
+def test_pooling_is_exact_on_whole_numbers(op: Op, dtype: str) -> None:
+    backend, dilated = registry.load("torch_native"), 0
+    for text in GEOMETRIES:
+        spec = ConvSpec.parse(text)
+        if backend.unsupported(op, spec, dtype):
+            dilated += 1
+            assert spec.dilation != (1, 1)
+            continue
+        arrays = arguments(op, spec, dtype, "torch")
+        got = run(op, spec, *arrays)
+        np.testing.assert_array_equal(got, right(op, spec, *arrays), err_msg=text)
+        assert (got.dtype.name, got.shape, got.flags.c_contiguous) == (dtype, spec.output_shape(op), True)
+    assert dilated == (8 if op.startswith("avg") else 0)
+
+
+@pytest.mark.parametrize("op", ["max_pool2d", "avg_pool2d", "avg_pool2d_exclude_padding"])
+def test_what_is_not_finite_reaches_the_windows_that_hold_it(op: Op) -> None:
+    for text in GEOMETRIES:
+        spec = ConvSpec.parse(text)
+        if op != "max_pool2d" and spec.dilation != (1, 1):
+            continue
+        (x,), kind = arguments(op, spec, "float32", "spoilt"), data.generator(text).integers(0, 24, spec.x_shape)
+        x[kind == 0], x[kind == 1] = np.nan, -np.inf
+        np.testing.assert_array_equal(run(op, spec, x), right(op, spec, x), err_msg=text)
+
+
+@pytest.mark.parametrize("text", ["n2c3h6w7_f1kh3kw3_sh2sw2_pt1pb1pl1pr1", "n2c3h6w7_f1kh3kw3_sh2sw2_pt1pb0pl0pr1"])
+@pytest.mark.parametrize("op", POOL_OPS)
+def test_pooled_channels_last_tensors_are_contiguous_all_the_same(op: Op, text: str) -> None:
+    spec, arrays = ConvSpec.parse(text), arguments(op, ConvSpec.parse(text), "float32", "last")
+    given = [torch.from_numpy(a.copy()).contiguous(memory_format=torch.channels_last) for a in arrays]
+    got = getattr(torch_native.cpu(), op)(*given, spec)
+    assert got.is_contiguous()
+    np.testing.assert_array_equal(got.numpy(), right(op, spec, *arrays))
+
+
 # -- what it says of itself ----------------------------------------------------------------------------------------
 
 
@@ -100,14 +143,16 @@ def test_the_cpu_tells_its_version_and_threads(monkeypatch: pytest.MonkeyPatch) 
     assert torch_native.cpu().info() == {"device": "cpu", "torch": torch.__version__, "threads": "7"}
     backend = registry.load("torch_native")
     assert backend.numerics == "gemm"
-    assert backend.native == set(OPS)
+    assert backend.native == set(ALL_OPS)
     assert (backend.seconds, backend.ceilings) == (None, None)
 
 
 def test_what_is_claimed() -> None:
     backend = torch_native.cpu()
-    for op in OPS:
-        assert [backend.unsupported(op, _SPEC, d) for d in ("float32", "float64")] == [None, None]
+    for op in ALL_OPS:
+        refused = "torch averages no dilated window" if op.startswith("avg") else None
+        assert [backend.unsupported(op, _SPEC, d) for d in ("float32", "float64")] == [refused, refused]
+        assert backend.unsupported(op, ConvSpec.parse(SPECS["symmetric"]), "float32") is None
         for other in ("float16", "bfloat16", "int32", "int64"):
             assert backend.unsupported(op, _SPEC, other) == f"dtype {other} is not claimed"
 

@@ -1,4 +1,4 @@
-"""PyTorch's own `F.unfold`, `F.fold`, `F.conv2d` and the backward that autograd would call; CPU and CUDA.
+"""PyTorch's own `F.unfold`, `F.fold`, `F.conv2d`, pooling and the backward that autograd would call; CPU and CUDA.
 
 torch takes symmetric padding only, so asymmetric padding goes through an explicit `F.pad` first, and its cost is part
 of the time measured. On CUDA, cuDNN tries its algorithms on the first call of a shape and keeps the
@@ -15,6 +15,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from backends.torch_native.padding import crop, padded, symmetric
+from backends.torch_native.pooling import AVERAGES, Pooling
 from harness import BackendUnavailable, ConvSpec, Op
 
 _LEAD = 400_000  # clock cycles that the device spins before a timed call: 200 us at 2 GHz
@@ -24,7 +26,7 @@ _MATMUL_SIZE = 8192
 _SAMPLES = 9
 
 
-class TorchNative:
+class TorchNative(Pooling):
     """The contract on one torch device; as it is, the CPU."""
 
     numerics = "gemm"
@@ -37,8 +39,10 @@ class TorchNative:
         return {"device": "cpu", "torch": torch.__version__, "threads": str(torch.get_num_threads())}
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
-        """float32 and float64 on every geometry."""
-        return None if dtype in ("float32", "float64") else f"dtype {dtype} is not claimed"
+        """float32 and float64 on every geometry; but torch's mean of a window has no dilation."""
+        if dtype not in ("float32", "float64"):
+            return f"dtype {dtype} is not claimed"
+        return "torch averages no dilated window" if op in AVERAGES and spec.dilation != (1, 1) else None
 
     def from_numpy(self, a: np.ndarray) -> torch.Tensor:
         """torch takes neither negative strides nor read-only memory: such arrays are copied.
@@ -58,31 +62,31 @@ class TorchNative:
 
     def im2col(self, x: torch.Tensor, spec: ConvSpec) -> torch.Tensor:
         """F.unfold."""
-        x, padding = _padded(x, spec)
+        x, padding = padded(x, spec)
         return F.unfold(x, spec.kernel_size, spec.dilation, padding, spec.stride).reshape(spec.columns_shape)
 
     def col2im(self, columns: torch.Tensor, spec: ConvSpec) -> torch.Tensor:
         """F.fold, into the padded image and cropped where the padding is asymmetric."""
-        padding = _symmetric(spec)
+        padding = symmetric(spec)
         if padding is not None:
             return F.fold(columns, spec.input_size, spec.kernel_size, spec.dilation, padding, spec.stride)
-        return _crop(F.fold(columns, spec.padded_size, spec.kernel_size, spec.dilation, 0, spec.stride), spec)
+        return crop(F.fold(columns, spec.padded_size, spec.kernel_size, spec.dilation, 0, spec.stride), spec)
 
     def conv2d(self, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor | None, spec: ConvSpec) -> torch.Tensor:
         """F.conv2d."""
-        x, padding = _padded(x, spec)
+        x, padding = padded(x, spec)
         return F.conv2d(x, w, b, spec.stride, padding, spec.dilation, spec.groups).contiguous()
 
     def conv2d_input_grad(self, dy: torch.Tensor, w: torch.Tensor, spec: ConvSpec) -> torch.Tensor:
         """The input part of torch's convolution backward; the values of x do not enter it."""
-        symmetric = _symmetric(spec) is not None
-        size = (spec.batch, spec.in_channels, *(spec.input_size if symmetric else spec.padded_size))
+        padding_is_torchs = symmetric(spec) is not None
+        size = (spec.batch, spec.in_channels, *(spec.input_size if padding_is_torchs else spec.padded_size))
         dx = _backward(dy, w.new_empty(1).expand(size), w, spec, 0)
-        return (dx if symmetric else _crop(dx, spec)).contiguous()
+        return (dx if padding_is_torchs else crop(dx, spec)).contiguous()
 
     def conv2d_weight_grad(self, dy: torch.Tensor, x: torch.Tensor, spec: ConvSpec) -> torch.Tensor:
         """The weight part of torch's convolution backward; the values of w do not enter it."""
-        x, _ = _padded(x, spec)
+        x, _ = padded(x, spec)
         return _backward(dy, x, x.new_empty(1).expand(spec.w_shape), spec, 1).contiguous()
 
     def conv2d_bias_grad(self, dy: torch.Tensor, spec: ConvSpec) -> torch.Tensor:
@@ -226,30 +230,10 @@ def _on_cuda(mode: str) -> TorchNativeCuda:
     return TorchNativeCuda(mode)
 
 
-def _symmetric(spec: ConvSpec) -> tuple[int, int] | None:
-    """(height, width) padding if both sides agree, else None."""
-    top, bottom, left, right = spec.padding
-    return (top, left) if (top, left) == (bottom, right) else None
-
-
-def _padded(x: torch.Tensor, spec: ConvSpec) -> tuple[torch.Tensor, tuple[int, int]]:
-    """x, padded here if torch cannot, and the padding left to torch. F.pad takes left, right, top, bottom."""
-    padding = _symmetric(spec)
-    if padding is not None:
-        return x, padding
-    top, bottom, left, right = spec.padding
-    return F.pad(x, (left, right, top, bottom)), (0, 0)
-
-
-def _crop(padded: torch.Tensor, spec: ConvSpec) -> torch.Tensor:
-    (top, _, left, _), (h, w) = spec.padding, spec.input_size
-    return padded[:, :, top : top + h, left : left + w].contiguous()
-
-
 def _backward(dy: torch.Tensor, x: torch.Tensor, w: torch.Tensor, spec: ConvSpec, part: int) -> torch.Tensor:
     """One of (dx, dw) from aten's convolution_backward, the function behind autograd."""
     mask = [part == 0, part == 1, False]
     run: Callable[..., tuple[torch.Tensor, ...]] = torch.ops.aten.convolution_backward
     return run(
-        dy, x, w, None, spec.stride, _symmetric(spec) or (0, 0), spec.dilation, False, (0, 0), spec.groups, mask
+        dy, x, w, None, spec.stride, symmetric(spec) or (0, 0), spec.dilation, False, (0, 0), spec.groups, mask
     )[part]  # fmt: skip
