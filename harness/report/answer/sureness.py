@@ -18,6 +18,6 @@ def sureness(rows: Sequence[Row]) -> str:
     half = median(math.sqrt(ratio.high / ratio.low) - 1 for ratio in ratios)
     pairs = words.plural(round(median(ratio.pairs for ratio in ratios)), "pair")
     return (
-        f"How sure: on a single layer a ratio is the median of {pairs} of calls and known to about ±{100 * half:.0f} %; "
+        f"How sure: on a single layer a ratio is the median of {pairs} of calls, known to about ±{100 * half:.0f} %; "
         "a mean over layers hides how much they differ, which its cell tells on hover and the tables layer by layer."
     )

@@ -12,6 +12,6 @@ def test_the_middle_of_the_layers_is_told() -> None:
     rows = [make_row("mine", 1.0, f"net:{n}", ratio=ratio) for n, ratio in enumerate(ratios)]
     base = [make_row("torch_native", 1.0, ratio=(1, 1, 1))] * 9
     assert sureness([*rows, *base, make_row("lame", status="fail")]).startswith(
-        "How sure: on a single layer a ratio is the median of 11 pairs of calls and known to about ±20 %;"
+        "How sure: on a single layer a ratio is the median of 11 pairs of calls, known to about ±20 %;"
     )
     assert sureness(base) == ""
