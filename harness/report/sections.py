@@ -140,7 +140,8 @@ class _Writer:
         chart = overview_chart(self._rows, self._base, title, f"fastest-{self._config.slug}", self._looks)
         return Answer(
             sentence(found), [chart] if chart else [], sureness(self._rows),
-            fastest_table(found, list(self._over), self._config), layer_table(self._over, out, self._config), list(self._over),
+            fastest_table(found, list(self._over), self._config), layer_table(self._over, out, self._config),
+            list(self._over),
         )  # fmt: skip
 
     def _summary(self) -> Section:
