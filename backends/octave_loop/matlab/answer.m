@@ -31,7 +31,7 @@ function array = read_array(number, dims, precision)
   fseek(file, 0, 'bof');
   array = fread(file, prod(dims), [precision '=>' precision]);
   fclose(file);
-  array = reshape(cast(array, precision), [dims 1]);  % nothing read is a double
+  array = reshape(array, [dims 1]);  % a bias has one size only
 end
 
 function write_array(number, array, precision)

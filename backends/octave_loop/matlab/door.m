@@ -56,10 +56,10 @@ function counts = divisor(op, g)
   end
   counts = zeros(g.OH, g.OW);
   pixels = pad_image(ones(g.H, g.W, g.C), g);
+  [rows, cols] = read_by_taps(g);
   for v = 1:g.KW
     for u = 1:g.KH
-      [rows, cols] = read_by_tap(u, v, g);
-      counts = counts + pixels(rows, cols, 1);
+      counts = counts + pixels(rows(u, :), cols(v, :), 1);
     end
   end
 end

@@ -5,12 +5,12 @@ function [largest, tap] = first_largest(image, g)
   pixels = pad_image(ones(g.H, g.W, g.C), g) == 1;
   largest = -Inf(g.OH, g.OW, g.C, class(image));
   tap = zeros(g.OH, g.OW, g.C);
+  [rows, cols] = read_by_taps(g);
   for u = 1:g.KH
     for v = 1:g.KW
-      [rows, cols] = read_by_tap(u, v, g);
-      window = padded(rows, cols, :);
+      window = padded(rows(u, :), cols(v, :), :);
       better = tap == 0 | window > largest | (isnan(window) & ~isnan(largest));
-      better = better & pixels(rows, cols, :);
+      better = better & pixels(rows(u, :), cols(v, :), :);
       largest(better) = window(better);
       tap(better) = (u - 1) * g.KW + v;
     end
