@@ -39,7 +39,10 @@ class Octave:
     def __init__(self, program: str) -> None:
         """`program`: the path of octave-cli."""
         self._program = program
-        self._forget()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._files: list[IO[bytes]] = []
+        self._calls = 0
         atexit.register(self.close)
         os.register_at_fork(after_in_child=self._forget)  # two processes cannot share one pipe
 
@@ -85,10 +88,7 @@ class Octave:
 
     def _forget(self) -> None:
         """Begin anew; what another process has started is left to it."""
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._files: list[IO[bytes]] = []
-        self._calls = 0
+        self._lock, self._process, self._files = threading.Lock(), None, []
 
     def _open_files(self) -> list[IO[bytes]]:
         """Those of the running Octave: its inputs, then its output."""
