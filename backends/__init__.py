@@ -4,6 +4,7 @@ BUILTIN = {
     "naive_loops": "backends.naive_loops",
     "numpy_fancy": "backends.numpy_fancy",
     "matlab_loop": "backends.matlab_loop",
+    "octave_loop": "backends.octave_loop:octave_loop",
     "numba_loops": "backends.numba_loops",
     "numba_tiled": "backends.numba_tiled",
     "numba_winograd": "backends.numba_tiled.winograd",

@@ -28,6 +28,8 @@ def _skips() -> Skips:
         ("cupy_kernels is unavailable: no CUDA device", True),
         ("torch_native_cuda is unavailable: torch 2.13.0+cpu is built without CUDA", True),
         ("this CPU has no AVX2", True),
+        ("octave_loop is unavailable: no-such-program is not on PATH: apt-get install it", True),
+        ("octave_loop is unavailable: sh is not on PATH: apt-get install it", False),
         ("not today", False),
         ("", False),
     ],

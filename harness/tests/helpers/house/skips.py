@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pytest
 _MISSING_PACKAGE = re.compile(
     r"No module named '([\w.]+)'|could not import '([\w.]+)'|(?:the package )?([\w-]+) is (?:not installed|missing)"
 )
+_MISSING_PROGRAM = re.compile(r"([\w-]+) is not on PATH")
 # Reasons that speak of the machine and not of a package.
 _OF_THE_MACHINE = ("no CUDA device", "is built without CUDA", "not in a git checkout", "this CPU has no AVX2")
 _MODULES = {"cupy": "cupy", "mkdocs-material": "material", "pyyaml": "yaml"}
@@ -58,6 +60,9 @@ class Skips:
         found = _MISSING_PACKAGE.search(reason)
         if found:
             return self.missing(next(name for name in found.groups() if name))
+        program = _MISSING_PROGRAM.search(reason)
+        if program:
+            return shutil.which(program[1]) is None
         return any(text in reason for text in _OF_THE_MACHINE)
 
     def unexplained(self) -> list[str]:
