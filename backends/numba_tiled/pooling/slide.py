@@ -83,7 +83,7 @@ def _sliding(combine: Any) -> tuple[Any, Any]:
         """Into the row in scratch memory: the rows of a plane that row p of a result is made of, then `around`.
 
         The array goes on for `room` elements from where the plane begins. Within it whole vectors are read, and what
-        does not belong to the row is overwritten: a masked store costs more than ten others with AVX2.
+        does not belong to the row is overwritten: masked stores are slow with AVX2.
         """
         n, first, after = lanes(x), get(lists.begin, p), get(lists.begin, p + 1)
         i, last = get(lists.rows, first), get(lists.rows, after - 1)
