@@ -1,8 +1,9 @@
 """A bank of filters as two smaller convolutions, one after the other, by alternating least squares.
 
-First R filters of KH1 x KW1 over the C channels, then F filters over those R, so that KH1 + KH2 - 1 = KH. The kernel of
-both together is the full convolution of theirs, which is linear in each: with one fixed, im2col of it is the matrix of a least
-squares problem for the other. Every half-step solves its problem exactly, so the error can only fall.
+First R filters of KH1 x KW1 over the C channels, then F filters over those R, so that KH1 + KH2 - 1 = KH. The kernel
+of both together is the full convolution of theirs, which is linear in each: with one fixed, im2col of it is the
+matrix of a least squares problem for the other. Every half-step solves its problem exactly, so the error can only
+fall.
 """
 
 from __future__ import annotations

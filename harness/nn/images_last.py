@@ -37,7 +37,7 @@ def filters_to_hwcf(w: Array) -> Array:
 
 
 class ImagesLast(Layer):
-    """A layer of images whose input, output and their gradients are (H, W, C, N); its parameters stay (F, C, KH, KW)."""
+    """A layer whose input, output and their gradients are (H, W, C, N); its parameters stay (F, C, KH, KW)."""
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()

@@ -31,10 +31,13 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
 
 
 class SGD:
-    """Stochastic gradient descent with momentum: v = momentum * v - rate * gradient, then parameter + v."""
+    """Stochastic gradient descent with momentum: v = momentum * v - rate * gradient, then parameter + v.
+
+    `rate` may be changed between steps.
+    """
 
     def __init__(self, layers: Sequence[Layer], rate: float, momentum: float = 0.0) -> None:
-        self._layers, self._rate, self._momentum = layers, rate, momentum
+        self._layers, self.rate, self._momentum = layers, rate, momentum
         self._velocities = [{name: np.zeros_like(a) for name, a in layer.parameters.items()} for layer in layers]
 
     def step(self, gradients: Sequence[Gradients]) -> None:
@@ -49,5 +52,5 @@ class SGD:
                         f"the gradient of {name} of {layer.name} must have shape {parameter.shape}, got "
                         f"{found[name].shape}"
                     )
-                velocity[name] = self._momentum * velocity[name] - self._rate * found[name]
+                velocity[name] = self._momentum * velocity[name] - self.rate * found[name]
                 layer.parameters[name] = parameter + velocity[name]

@@ -23,11 +23,11 @@ class Design:
 
 
 def _small(rng: np.random.Generator, dtype: str) -> list[Layer]:
-    """For digits of 8x8 pixels."""
+    """For digits of 8x8 pixels; the windows of the mean overlap."""
     return [
         Conv2D(1, 8, 3, padding="same", rng=rng, dtype=dtype), ReLU(), MaxPool2D(2),
-        Conv2D(8, 16, 3, padding="same", rng=rng, dtype=dtype), ReLU(), AvgPool2D(2),
-        Flatten(), Dense(64, CLASSES, rng=rng, dtype=dtype),
+        Conv2D(8, 16, 3, padding="same", rng=rng, dtype=dtype), ReLU(), AvgPool2D(2, stride=1),
+        Flatten(), Dense(144, CLASSES, rng=rng, dtype=dtype),
     ]  # fmt: skip
 
 

@@ -32,10 +32,10 @@ from harness.results.writing import STDOUT
 from harness.telling import did_you_mean
 
 _EPOCHS, _QUICK_EPOCHS = 20, 2
-_BATCH, _QUICK_BATCH = 32, 20
-_QUICK_IMAGES = 120, 60  # to learn from, to be tested on
-_RATE, _MOMENTUM = 0.05, 0.9
-_BUDGET, _QUICK_BUDGET, _TIME_BUDGET = 600.0, 15.0, 5.0  # seconds a backend
+_BATCH, _QUICK_BATCH = 32, 10
+_QUICK_IMAGES = 60, 60  # to learn from, to be tested on
+_RATE, _MOMENTUM = 0.1, 0.9
+_BUDGET, _QUICK_BUDGET, _TIME_BUDGET = 600.0, 60.0, 5.0  # seconds a backend
 _PICTURES = (".png", ".svg")
 _MOST_SEED = 2**32 - 1
 

@@ -1,4 +1,4 @@
-"""Wrong on purpose: the gradient of the weights comes with the kernel turned by 180 degrees, as of a true convolution."""
+"""Wrong on purpose: the weight gradient comes with the kernel turned by 180 degrees, as of a true convolution."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
 """How far the losses of a right backend may be from the oracle's at every step of a training run.
 
-The oracle (im2col and col2im by taps, all else derived, float64) trains by the plan: losses R[k]. Then it trains again, and
-every result of every op is moved by its own error bound (`harness.oracle.comparing.allowance`), up or down by chance, in
-each element. What comes of these errors, through all later steps, is what rounding can do to this very run; no law of growth
-has to be guessed. The bound of step k is
+The oracle (im2col and col2im by taps, all else derived, float64) trains by the plan: losses R[k]. Then it trains
+again, and every result of every op is moved by its own error bound (`harness.oracle.comparing.allowance`), up or down
+by chance, in each element. What comes of these errors, through all later steps, is what rounding can do to this very
+run; no law of growth has to be guessed. The bound of step k is
 
     8 * (largest |P[i] - R[i]| of all steps i up to k and of two such runs) + gamma * R[k]
 
-The maximum over earlier steps is there because a difference may pass through zero. Eight is room for chance: the two runs
-may be lucky. A right backend needs little of it, as its real errors are smaller than their bounds, by the square root of the
-number of terms. The last term is the rounding of the loss itself, whose sum is ours and the same for all.
+The maximum over earlier steps is there because a difference may pass through zero. Eight is room for chance: the two
+runs may be lucky. A right backend needs little of it, as its real errors are smaller than their bounds, by the square
+root of the number of terms. The last term is the rounding of the loss itself, whose sum is ours and the same for all.
 """
 
 from __future__ import annotations

@@ -21,7 +21,10 @@ _WEIGHTS, _ORDER = 2, 3  # streams of random numbers, each of its own
 
 @dataclass(frozen=True)
 class Plan:
-    """What every backend does alike: the same weights to begin with, the same batches in the same order."""
+    """What every backend does alike: the same weights to begin with, the same batches in the same order.
+
+    The rate of learning falls from `rate` in equal steps, to end near 0: the last batches no longer shake the weights.
+    """
 
     design: Design
     epochs: int
@@ -64,14 +67,14 @@ class Training:
     def __init__(self, plan: Plan, ops: Ops, dtype: str = DTYPE) -> None:
         network = plan.network(ops, dtype)
         self.trained = Trained(network)
-        self._sgd = SGD(network.layers, plan.rate, plan.momentum)
+        self.sgd = SGD(network.layers, plan.rate, plan.momentum)
 
     def step(self, x: Array, labels: Array) -> float:
         """Forward, backward, update. The loss before the update. Raises `OpFailed` and `OpRefused`."""
         with np.errstate(all="ignore"):  # a wrong backend may send its weights to infinity: the losses show it
             forward = self.trained.network.forward(x)
             loss, slope = softmax_cross_entropy(forward.y, labels)
-            self._sgd.step(forward.backward(slope))
+            self.sgd.step(forward.backward(slope))
         return loss
 
 
@@ -80,10 +83,11 @@ def follow(plan: Plan, images: Images, ops: Ops) -> Iterator[Trained]:
 
     What is compiled or loaded at a first call is not in the seconds: a first step on the same weights is thrown away.
     """
-    training = Training(plan, ops)
+    training, steps = Training(plan, ops), plan.steps(len(images.x))
     for number, (x, labels) in enumerate(plan.batches(images)):
         if number == 0:
             Training(plan, ops).step(x, labels)
+        training.sgd.rate = plan.rate * (1 - number / steps)
         start = clock.now()
         loss = training.step(x, labels)
         trained = training.trained

@@ -1,6 +1,6 @@
 """Losses of a training run over its steps, and beside them how much of the bound each backend uses.
 
-On the left the curves of right backends lie on each other, which is what one wants to see; the right side tells them apart.
+On the left the curves of right backends lie on each other, as they should; the right side tells them apart.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _figure(report: TrainReport) -> Figure | None:
     rows = math.ceil((len(right) + len(wrong)) / drawing.KEYS)
     top = 0.55 + 0.2 * rows
     figure = Figure(figsize=(9.5, 3.6 + top))
-    width, height = figure.get_size_inches()
+    height = figure.get_figheight()
     grid = figure.add_gridspec(1, 2, left=0.075, right=0.985, top=1 - (top + 0.25) / height, bottom=0.72 / height,
                                wspace=0.22)  # fmt: skip
     losses: Any = figure.add_subplot(grid[0])

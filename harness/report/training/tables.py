@@ -29,9 +29,9 @@ def training_table(report: TrainReport) -> Table:
     """A row for each backend, those that are wrong on purpose last."""
     pairs = [(one, False) for one in report.backends] + [(one, True) for one in report.wrong_on_purpose]
     notes = [
-        f"{report.network}, {report.images:,} images, {words.plural(report.epochs, 'epoch')}, seed {report.seed}, float64, "
-        "the same weights and batches for all.",
-        "Difference: the largest of all steps from the loss of the oracle, in units of the bound; above 1 it has diverged.",
+        f"{report.network}, {report.images:,} images, {words.plural(report.epochs, 'epoch')}, seed {report.seed}, "
+        "float64, the same weights and batches for all.",
+        "Difference: the largest of all steps from the loss of the oracle, in units of the bound; above 1: diverged.",
     ]
     if report.partial:
         notes.append("The run was interrupted.")

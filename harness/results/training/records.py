@@ -20,8 +20,8 @@ from harness.telling import one_line
 class TrainedBackend(Struct, frozen=True, kw_only=True):
     """One backend: its losses, and what they say of it.
 
-    `share` is the largest difference from the oracle in units of the bound, `share_of_first` that from the first backend;
-    null where nothing was trained or a loss is no number. Steps are counted from 1.
+    `share` is the largest difference from the oracle in units of the bound, `share_of_first` that from the first
+    backend; null where nothing was trained or a loss is no number. Steps are counted from 1.
     """
 
     backend: str

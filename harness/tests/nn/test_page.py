@@ -78,8 +78,7 @@ def test_the_page_shows_a_run_of_its_machine(report: TrainReport, tmp_path: Path
     assert [chart.name for chart in section.charts] == ["training"]
 
 
-def test_the_page_has_no_such_section_without_a_run(report: TrainReport, tmp_path: Path) -> None:
-    assert _sections(tmp_path) == []
+def test_the_page_has_no_such_section_of_another_machine(report: TrainReport, tmp_path: Path) -> None:
     _written(tmp_path, replace(report, machine=replace(_MACHINE, name="another")))
     assert _sections(tmp_path) == []
 

@@ -103,7 +103,7 @@ OPTIONS = {
         Option("--epochs", "N", None, "passes over the images; 20 if not given, 2 with --quick"),
         Option("--seed", "N", 0, "draws weights, split and batches"),
         Option("--quick", None, False, "less data and fewer epochs: a minute, and too little for a good accuracy"),
-        Option("--budget", "S", None, "seconds of training of a backend, then it is stopped; 600 if not given, 15 with "
+        Option("--budget", "S", None, "seconds of training of a backend, then it is stopped; 600 if not given, 60 with "
                "--quick"),
         Option("--time", None, False, "also time an epoch of 60,000 images of 28x28, and hold published claims against "
                "it"),
