@@ -147,4 +147,4 @@ def _enough(w: Array, size: tuple[int, int]) -> int:
     """A rank that is always exact: one of the two kernels only moves planes, a plane for each of its taps."""
     f, c, kh, kw = w.shape
     second = (kh - size[0] + 1) * (kw - size[1] + 1)
-    return min(c * size[0] * size[1], f * second)
+    return int(min(c * size[0] * size[1], f * second))

@@ -144,8 +144,8 @@ def _timed(report: TrainReport, asked: list[Target]) -> TrainReport:
                 times, without = epoch_times.measure(there, _TIME_BUDGET, ticker.step)
     except KeyboardInterrupt:
         return replace(report, partial=True)
-    for name, reason in without.items():
-        terminal.say(f"{name} has no time: {reason}")
+    for name, why in without.items():
+        terminal.say(f"{name} has no time: {why}")
     return replace(report, times=times, claims=epoch_times.tested(times))
 
 

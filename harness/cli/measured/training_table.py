@@ -12,22 +12,36 @@ def show(report: TrainReport) -> None:
     epochs, steps = words.plural(report.epochs, "epoch"), words.plural(len(report.oracle), "step")
     title = f"{report.network}, {report.images:,} images, {epochs} = {steps}, float64, seed {report.seed}"
     if report.backends:
-        first = report.backends[0].backend
-        header = ("backend", "verdict", "test accuracy", "from oracle / bound", f"from {first} / bound", "an epoch")
-        terminal.table(title, header, [_row(one) for one in report.backends])
+        against = f"from {report.backends[0].backend} / bound"
+        terminal.table(
+            title,
+            ("backend", "verdict", "test accuracy", "from oracle / bound", against, "an epoch"),
+            [_row(one) for one in report.backends],
+        )
     for one in report.wrong_on_purpose:
         said = one.reason or "NOT SEEN: it stays within the bound, which is therefore too wide"
         terminal.show(f"wrong on purpose: {one.backend}: {said}")
     if report.times:
-        terminal.show("")
-        slowest = max(report.times, key=lambda one: one.seconds)
-        header = ("backend", "an epoch", f"against {slowest.backend}", "how")
-        rows = [[one.backend, words.duration(one.seconds), _times(slowest.seconds / one.seconds), _how(one)]
-                for one in report.times]  # fmt: skip
-        terminal.table("lenet5, 60,000 random images of 28x28, float32, 1 thread", header, rows)
-        terminal.show("")
-        header = ("claim", "compared here", "claimed", "measured", "verdict")
-        terminal.table("published claims, on this network and machine", header, [_claim(one) for one in report.claims])
+        _show_times(report)
+
+
+def _show_times(report: TrainReport) -> None:
+    slowest = max(report.times, key=lambda one: one.seconds)
+    terminal.show("")
+    terminal.table(
+        "lenet5, 60,000 random images of 28x28, float32, 1 thread",
+        ("backend", "an epoch", f"faster than {slowest.backend}", "how"),
+        [
+            [one.backend, words.duration(one.seconds), _times(slowest.seconds / one.seconds), _how(one)]
+            for one in report.times
+        ],
+    )
+    terminal.show("")
+    terminal.table(
+        "published claims, on this network and machine",
+        ("claim", "compared here", "claimed", "measured", "verdict"),
+        [_claim(one) for one in report.claims],
+    )
 
 
 def _row(one: TrainedBackend) -> list[str | terminal.Styled]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import matplotlib as mpl
@@ -21,6 +22,7 @@ from harness.results.training.records import TrainedBackend, TrainReport
 NAME = "training"
 _LEAST = 1e-6  # share of the bound, below which nobody cares
 _DASHES = ("--", ":")
+_POINTS = 100  # of a curve, at most
 
 
 def training_chart(report: TrainReport) -> Chart | None:
@@ -65,8 +67,11 @@ def _figure(report: TrainReport) -> Figure | None:
     _scale(losses, "loss of a step")
     _scale(shares, "difference from the oracle / bound")
     drawing.head(figure, f"{_title(report)}\n{report.machine.name}", _keys(right, wrong, looks))
-    notes = "dashed: wrong on purpose; on the right, what is above the line at 1 has left the bound"
-    drawing.foot(figure, [notes if wrong else notes.partition("; ")[2]])
+    notes = ["red: wrong on purpose"] if wrong else []
+    notes += ["on the right, what is above the line at 1 has left the bound"]
+    if (length := _block(report)) > 1:
+        notes += [f"a point is {length} steps: their mean on the left, the largest on the right"]
+    drawing.foot(figure, ["; ".join(notes)])
     return figure
 
 
@@ -84,14 +89,29 @@ def _keys(right: Sequence[TrainedBackend], wrong: Sequence[TrainedBackend], look
 
 
 def _draw(losses: Any, shares: Any, one: TrainedBackend, report: TrainReport, colour: str, dashes: str) -> None:
-    steps = range(1, len(one.losses) + 1)
     known = [math.nan if loss is None else loss for loss in one.losses]
-    losses.plot(steps, known, color=colour, linestyle=dashes, linewidth=1.1)
+    length = _block(report)
+    losses.plot(*_in_blocks(known, length, fmean), color=colour, linestyle=dashes, linewidth=1.1)
     used = [
         max(abs(loss - oracle) / most, _LEAST)
         for loss, oracle, most in zip(known, report.oracle, report.allowed, strict=False)
     ]
-    shares.plot(steps, used, color=colour, linestyle=dashes, linewidth=1.1)
+    shares.plot(*_in_blocks(used, length, max), color=colour, linestyle=dashes, linewidth=1.1)
+
+
+def _block(report: TrainReport) -> int:
+    """How many steps make a point of a curve."""
+    return math.ceil(len(report.oracle) / _POINTS)
+
+
+def _in_blocks(
+    values: Sequence[float], length: int, of_block: Callable[[Sequence[float]], float]
+) -> tuple[list[int], list[float]]:
+    """The last step of every block, and one number for it."""
+    starts = range(0, len(values), length)
+    return [min(start + length, len(values)) for start in starts], [
+        of_block(values[start : start + length]) for start in starts
+    ]
 
 
 def _scale(axes: Any, title: str) -> None:

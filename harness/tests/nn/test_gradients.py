@@ -15,7 +15,7 @@ from harness.nn.learning import softmax_cross_entropy
 from harness.nn.network import Network
 from harness.nn.networks import NETWORKS
 from harness.nn.ops import reference
-from harness.tests.helpers.nn import numbers, slopes
+from harness.tests.helpers.nn.small import numbers, slopes
 
 _RNG = np.random.default_rng(7)
 _CLOSE = 1e-7  # central differences with steps of 1e-5 are off by the third derivative times 1e-10, and by 1e-16 / 1e-5

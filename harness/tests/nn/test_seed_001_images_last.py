@@ -10,7 +10,7 @@ from harness.nn.errors import NetworkError
 from harness.nn.images_last import ImagesLast, filters_from_hwcf, filters_to_hwcf, from_hwcn, to_hwcn
 from harness.nn.layers import AvgPool2D, Conv2D
 from harness.nn.ops import reference
-from harness.tests.helpers.nn import numbers
+from harness.tests.helpers.nn.small import numbers
 
 _STRIDE, _PAD = 2, 1
 

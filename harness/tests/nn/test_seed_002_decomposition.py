@@ -14,7 +14,7 @@ from harness.nn.decomposition import compose, decompose, fold_back, separable
 from harness.nn.errors import NetworkError
 from harness.nn.layers import Conv2D
 from harness.nn.ops import reference
-from harness.tests.helpers.nn import numbers
+from harness.tests.helpers.nn.small import numbers
 
 _NOISE = 1e-12  # of an error relative to w, where it is zero but for rounding
 

@@ -9,7 +9,7 @@ from harness.contract import registry
 from harness.nn.images_last import ImagesLast
 from harness.nn.layers import AvgPool2D, MaxPool2D
 from harness.nn.ops import Ops, reference
-from harness.tests.helpers.nn import numbers
+from harness.tests.helpers.nn.small import numbers
 
 
 @pytest.fixture(params=["oracle", "numpy_fancy", "naive_loops"])

@@ -11,7 +11,7 @@ from harness.nn.layers import Conv2D, Padding
 from harness.nn.learning import SGD
 from harness.nn.network import summary
 from harness.nn.ops import Ops, reference
-from harness.tests.helpers.nn import numbers
+from harness.tests.helpers.nn.small import numbers
 
 
 def _layer(padding: Padding = "same", stride: int = 1) -> Conv2D:

@@ -14,7 +14,7 @@ from harness.nn.networks import NETWORKS
 from harness.nn.ops import reference
 from harness.nn.training import digits
 from harness.nn.training.run import Plan, follow
-from harness.tests.helpers.nn import numbers
+from harness.tests.helpers.nn.small import numbers
 
 
 def _matrix(x: Array, spec: ConvSpec) -> Array:

@@ -21,7 +21,7 @@ from harness.nn.ops import InThisProcess, opened, reference
 from harness.nn.training.bound import FACTOR, Bound, Moved, bound
 from harness.nn.training.compare import WRONG_ON_PURPOSE, Comparison
 from harness.nn.training.run import Plan, follow
-from harness.tests.helpers.nn import blobs, numbers, plan
+from harness.tests.helpers.nn.small import blobs, numbers, plan
 from harness.tests.helpers.plugins import GOOD, Write, edited
 
 _PLAN, _IMAGES = plan(NETWORKS["small"], epochs=3, batch=8), blobs(20)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.nn.training import compare, digits, epoch_times
+from harness.nn.training import bound, compare, digits, epoch_times
 from harness.tests.helpers.cli.running import Run
 from harness.tests.helpers.house.pages import page_named
-from harness.tests.helpers.nn import blobs
+from harness.tests.helpers.nn.small import blobs
 from harness.tests.helpers.plugins import GOOD, Write
 from harness.tests.helpers.program import stored
 from harness.timing import clock
@@ -49,7 +49,7 @@ def test_a_plugin_that_overwrites_diverges(run: Run, write: Write) -> None:
 
 
 def test_a_bound_that_sees_nothing_is_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare.Bound, "left_at", lambda self, losses: None)
+    monkeypatch.setattr(bound.Bound, "left_at", lambda self, losses: None)
     ran = run(*_FEW, "numpy_fancy")
     assert ran.code == 1
     assert "wrong on purpose: overwriting_col2im: NOT SEEN" in ran.out
