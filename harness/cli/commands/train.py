@@ -33,7 +33,7 @@ from harness.telling import did_you_mean
 
 _EPOCHS, _QUICK_EPOCHS = 20, 2
 _BATCH, _QUICK_BATCH = 32, 10
-_QUICK_IMAGES = 60, 60  # to learn from, to be tested on
+_QUICK_IMAGES = 40, 40  # to learn from, to be tested on
 _RATE, _MOMENTUM = 0.1, 0.9
 _BUDGET, _QUICK_BUDGET, _TIME_BUDGET = 600.0, 60.0, 5.0  # seconds a backend
 _PICTURES = (".png", ".svg")
