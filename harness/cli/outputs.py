@@ -43,7 +43,7 @@ def takes_stdout(files: Sequence[Path | None]) -> bool:
     return any(file is not None and stream_of(file) is stdout for file in files)
 
 
-def write(documents: Sequence[tuple[Path | None, Callable[[], str]]], code: int) -> int:
+def write(documents: Sequence[tuple[Path | None, Callable[[], str | bytes]]], code: int) -> int:
     """Write each document that has a file. The exit code: `code`, or that of a wrong call if only writing failed.
 
     Ctrl-C gives up the document at hand, which may wait for somebody to read its pipe, and no other.

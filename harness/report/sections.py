@@ -34,6 +34,10 @@ from harness.report.tables.summary import summary_table
 from harness.report.tables.table import Table
 from harness.report.tables.throughput import throughput_table, throughputs
 from harness.report.tables.times import times_table
+from harness.report.training import curves
+from harness.report.training import tables as training_tables
+from harness.results.training import records as training_records
+from harness.results.writing import ResultsError
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,8 @@ class _Writer:
                 self._summary(), self._networks(), *ops, self._throughput(), self._threads(), *self._sweeps(),
                 self._memory(), self._first_call(), self._accuracy(), self._speedups(), self._history(),
             ]  # fmt: skip
+        if self._config == self._data.most_measured():  # a training run is in float64, whatever was measured
+            sections.append(self._training())
         run = self._data.last_run(self._config)
         told = [section for section in sections if section.tables or section.charts or section.text]
         status, commands = standing.completeness(run), standing.commands(run)
@@ -206,6 +212,19 @@ class _Writer:
     def _accuracy(self) -> Section:
         table = accuracy_table(self._rows, self._config)
         return Section("How large is the numerical error?", table.name, [table] if table.rows else [])
+
+    def _training(self) -> Section:
+        """What `harness train --json results/train.json` has left, if it was on this machine."""
+        title = "Does a network learn the same on every backend?"
+        try:
+            found = training_records.read(self._data.results / "train.json") if self._data.results else None
+        except ResultsError as error:
+            return Section(title, curves.NAME, text=f"Left out: {error}.")
+        if found is None or found.machine.name != self._data.machine.name:
+            return Section(title, curves.NAME)
+        chart, table = curves.training_chart(found), training_tables.training_table(found)
+        tables = [table, training_tables.times_table(found)] if found.times else [table]
+        return Section(title, curves.NAME, tables, [chart] if chart else [])
 
     def _history(self) -> Section:
         """Of the times that asv has kept under these conditions; two commits are the fewest that are a history."""

@@ -15,7 +15,7 @@ from conformance.cases.case import CaseError, SelectionError
 from conformance.run.xfails import XfailsError
 from harness import __version__
 from harness.cli import terminal
-from harness.cli.commands import backends, bench, check, compare, diff, explain, faults, listing, report
+from harness.cli.commands import backends, bench, check, compare, diff, explain, faults, listing, report, train
 from harness.contract.targets import RegistryError
 from harness.geometry.layers import ShapesError
 from harness.geometry.spec import SpecError
@@ -31,7 +31,9 @@ _CALLER_ERRORS = (
 )  # fmt: skip
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
-for _command in (backends.backends, check.check, bench.bench, compare.compare, report.report, diff.diff, faults.faults):
+for _command in (
+    backends.backends, check.check, bench.bench, compare.compare, report.report, diff.diff, faults.faults, train.train,
+):  # fmt: skip
     app.command()(_command)
 app.command()(explain.explain)
 app.command("list")(listing.list_)

@@ -99,6 +99,20 @@ OPTIONS = {
         Option("--budget", "S", None, "seconds for the faults in all"),
         _JSON,
     ],
+    "train": [
+        _BACKENDS,
+        Option("--backend", "BACKEND", None, "the same as BACKEND; all: every registered one, as without any", True),
+        Option("--network", "NAME", "small", "small (8x8 pixels) or lenet5 (28x28)"),
+        Option("--epochs", "N", None, "passes over the images; 20 if not given, 2 with --quick"),
+        Option("--seed", "N", 0, "draws weights, split and batches"),
+        Option("--quick", None, False, "less data and fewer epochs: a minute, and too little for a good accuracy"),
+        Option("--budget", "S", None, "seconds of training of a backend, then it is stopped; 600 if not given, 60 with "
+               "--quick"),
+        Option("--time", None, False, "also time an epoch of 60,000 images of 28x28, and hold published claims against "
+               "it"),
+        _JSON,
+        Option("--figure", "FILE", None, "also draw the losses, as .svg or .png"),
+    ],
 }  # fmt: skip
 SAID = {
     "backends": "Every registered backend: available or why not, device, versions, claimed ops and dtypes.",
@@ -111,6 +125,8 @@ SAID = {
     "slower.",
     "faults": "How strong is the suite? Judges thousands of faulty implementations with it, and lists those that it "
     "misses.",
+    "train": "Does a network learn the same on every backend? Trains one on each from the same start; also times an "
+    "epoch.",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # From the ground up: a room imports those before it. `docs/architecture.md` draws this.
-HARNESS = ("geometry", "contract", "oracle", "calls", "results", "timing", "report", "explain", "cli")
+HARNESS = ("geometry", "contract", "oracle", "calls", "results", "timing", "report", "nn", "explain", "cli")
 CONFORMANCE = ("cases", "checks", "domain", "run", "diagnosis", "reports", "parallel", "power")
 FLOORS = [
     *(f"harness.{name}" for name in HARNESS[:-1]),

@@ -1,0 +1,1 @@
+"""Small data, plans and numerical gradients for layers and networks."""
