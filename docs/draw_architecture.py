@@ -29,7 +29,7 @@ _IDEAS = {
 _NOT_DRAWN = ("harness.benchmarks",)  # the asv suite: nobody imports it
 _COLOURS = {"harness": "#2f6690", "backends": "#b5651d", "conformance": "#3a7d44", CLI: "#6b4c9a", DOOR: "#2f6690"}
 
-_WIDTH, _STEP, _FLOOR, _LEFT, _TOP = 1240, 50, 56, 30, 92  # pixels
+_WIDTH, _STEP, _FLOOR, _LEFT, _TOP = 1340, 45, 56, 30, 92  # pixels
 _BOX = (150, 38)
 _MOST_LETTERS, _LETTER = 66, 6.6  # of a line of a room's idea, and their width
 
