@@ -21,6 +21,8 @@ def show(report: TrainReport) -> None:
     for one in report.wrong_on_purpose:
         said = one.reason or "NOT SEEN: it stays within the bound, which is therefore too wide"
         terminal.show(f"wrong on purpose: {one.backend}: {said}")
+    if report.quick and report.backends:
+        terminal.show(f"the accuracy says nothing yet: {steps} on so few images are too little to learn from")
     if report.times:
         _show_times(report)
 

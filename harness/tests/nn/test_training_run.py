@@ -16,6 +16,7 @@ from harness.contract.status import Verdict
 from harness.contract.targets import RegistryError
 from harness.geometry.spec import ConvSpec, Op
 from harness.nn.errors import OpFailed
+from harness.nn.learning import SGD
 from harness.nn.networks import NETWORKS
 from harness.nn.ops import InThisProcess, opened, reference
 from harness.nn.training.bound import FACTOR, Bound, Moved, bound
@@ -205,3 +206,10 @@ def test_a_target_that_is_no_backend_is_the_users_mistake(tmp_path: Path) -> Non
     (tmp_path / "empty.py").write_text("")
     with pytest.raises(RegistryError, match="has none of"), opened(targets.resolve(str(tmp_path / "empty.py"))):
         pass
+
+
+def test_the_rate_falls_in_equal_steps_to_nearly_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    monkeypatch.setattr(SGD, "step", lambda sgd, gradients: rates.append(sgd.rate))
+    assert len(list(follow(_PLAN, _IMAGES, reference()))) == 9
+    np.testing.assert_allclose(rates[1:], 0.05 * np.arange(9, 0, -1) / 9)  # the first step is thrown away
