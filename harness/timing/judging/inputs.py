@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.contract.protocol import Array
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import POOL_OPS, ConvSpec, Op
+from harness.geometry.windows import why_not_pooled
 from harness.oracle import data, dyadic
 from harness.timing.calling.held import digest
 
@@ -134,8 +135,11 @@ class InputSets:
 def make(op: Op, spec: ConvSpec, dtype: str, count: int = 0) -> InputSets:
     """So many sets, or as many as there is use and room for, with values that nobody can foretell.
 
-    Raises `DataError` where no sums are exact in the dtype, and `MemoryError`.
+    Raises `DataError` where no sums are exact in the dtype or pooling is not defined, and `MemoryError`.
     """
+    undefined = why_not_pooled(spec) if op in POOL_OPS else None
+    if undefined is not None:
+        raise data.DataError(undefined)
     shapes = spec.input_shapes(op)
     size = sum(map(math.prod, shapes)) * np.dtype(dtype).itemsize
     wanted = count or (_FEWER_SETS if size > _LARGE else _SETS)

@@ -158,3 +158,11 @@ def test_a_change_is_one_however_often_an_element_is_changed() -> None:
         before = made.digests(row % 4)
         made.apply(changes, row, row + 1)
         assert made.digests(row % 4) != before
+
+
+def test_where_pooling_is_not_defined_there_are_no_inputs() -> None:
+    """Before any backend is asked: nothing could be expected of it."""
+    empty = ConvSpec.parse("n1c1h2w2_f1kh2kw2_pt2")
+    with pytest.raises(DataError, match=r"^pooling needs a pixel in every window, and 1 of 3 see padding alone$"):
+        make("max_pool2d", empty, "float32")
+    assert make("im2col", empty, "float32").sets
