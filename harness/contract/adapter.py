@@ -47,14 +47,15 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     except ConventionError as error:
         raise AdapterError(str(error)) from None
     for member in _SIGNATURES:
-        _check_member(candidate, member, target)
+        if member not in POOL_OPS:
+            _check_member(candidate, member, target)
     given = [m for m in _PLUMBING if hasattr(candidate, m)]
     if given and len(given) < len(_PLUMBING):
         missing = ", ".join(m for m in _PLUMBING if m not in given)
         raise AdapterError(
             f"{target} defines {', '.join(given)} but not {missing}: give all of {', '.join(_PLUMBING)} or none"
         )
-    native = frozenset(op for op in ALL_OPS if hasattr(candidate, op))
+    native = frozenset(op for op in ALL_OPS if hasattr(candidate, op) and (op in OPS or _is_as_wanted(candidate, op)))
     if native.isdisjoint(OPS):
         raise AdapterError(f"{target} has no op; a backend needs one at least: {', '.join(_wanted(op) for op in OPS)}")
     from_numpy, to_numpy = getattr(candidate, "from_numpy", _identity), getattr(candidate, "to_numpy", _identity)
@@ -83,14 +84,24 @@ def _check_member(candidate: Any, member: str, target: str) -> None:
         return
     if not callable(function):
         raise AdapterError(f"{target}: {member} must be a function {wanted}, got {type(function).__name__}")
+    if not _is_as_wanted(candidate, member):
+        raise AdapterError(f"{target}: {member}{inspect.signature(function)} must take {wanted}")
+
+
+def _is_as_wanted(candidate: Any, member: str) -> bool:
+    """Whether a member can be called as the contract does: pooling of another signature is the user's own affair."""
+    function = getattr(candidate, member)
+    if not callable(function):
+        return False
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # compiled functions without a signature
-        return
+        return True
     try:
         signature.bind(*_SIGNATURES[member])
     except TypeError:
-        raise AdapterError(f"{target}: {member}{signature} must take {wanted}") from None
+        return False
+    return True
 
 
 def _one_of(allowed: tuple[str, ...], candidate: Any, member: str, usual: str, target: str) -> Any:

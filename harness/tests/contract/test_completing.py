@@ -289,3 +289,21 @@ def test_compiled_functions_that_hide_their_signature_are_taken_at_their_word() 
     own = Two()
     own.im2col = max  # type: ignore[method-assign, assignment]
     assert complete(own, "x", "x").native == {"im2col", "col2im"}
+
+
+def test_pooling_that_is_called_otherwise_is_the_plug_ins_own_affair() -> None:
+    """A module that had a `max_pool2d(x, k, s)` before pooling was in the contract stays what it was."""
+
+    class Older(Two):
+        avg_pool2d = 3
+
+        def max_pool2d(self, x: Any, k: int, s: int, p: int) -> Any:
+            raise AssertionError("called as if it were the contract's")
+
+        def max_pool2d_grad(self, dy: Any, x: Any, spec: ConvSpec) -> Any:
+            return "its own"
+
+    backend = complete(Older(), "older", "mine.py")
+    assert backend.native == {"im2col", "col2im", "max_pool2d_grad"}
+    assert set(backend.ops) == set(ALL_OPS)
+    assert backend.ops["max_pool2d_grad"](None, None, _SPEC) == "its own"
