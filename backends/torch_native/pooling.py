@@ -31,9 +31,15 @@ class Pooling:
 
     def max_pool2d_grad(self, dy: torch.Tensor, x: torch.Tensor, spec: ConvSpec) -> torch.Tensor:
         """The backward of max_pool2d, after its forward, which finds where the maxima are."""
-        x, padding = _bordered(x, spec)
+        pixels = x
+        x, padding = _bordered(pixels, spec)
         window = (spec.kernel_size, spec.stride, padding, spec.dilation, False)
-        _, places = torch.ops.aten.max_pool2d_with_indices(x, *window)
+        largest, places = torch.ops.aten.max_pool2d_with_indices(x, *window)
+        if x is not pixels and (nothing := torch.isneginf(largest)).any():
+            # All pixels there are -inf, as padding made here is: held up a little, the first of them is the maximum.
+            lifted, _ = _bordered(pixels.clamp(min=torch.finfo(x.dtype).min), spec)
+            _, of_lifted = torch.ops.aten.max_pool2d_with_indices(lifted, *window)
+            places = torch.where(nothing, of_lifted, places)
         dx = torch.ops.aten.max_pool2d_with_indices_backward(dy, x, *window, places)
         return _as_image(dx, spec)
 

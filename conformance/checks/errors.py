@@ -19,7 +19,7 @@ from conformance.checks.outcomes import Failed, Mistrusted
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest
 from harness.contract.protocol import ArgumentError, Array, validate
-from harness.geometry.spec import Op
+from harness.geometry.spec import OPS, Op
 from harness.oracle.comparing import mismatch
 
 Wrong = tuple[str, case_data.Arrays]  # what is wrong, and all arguments of the call
@@ -29,7 +29,7 @@ _IMAGES: dict[Op, tuple[int, ...]] = {"conv2d_weight_grad": (0, 1)}  # arguments
 _NO_EXCEPTION = ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException")
 
 
-@asks("errors.ndim", _SPECS, grade=None)
+@asks("errors.ndim", _SPECS, ops=OPS, grade=None)
 def ndim(subject: BackendUnderTest, case: Case) -> None:
     """The images of a batch stacked into one, and an axis too many."""
     refuses(subject, case, _ndim(case))
@@ -42,7 +42,7 @@ def _ndim(case: Case) -> Iterator[Wrong]:
         yield _replaced(case, number, a[None])
 
 
-@asks("errors.channels", _SPECS, grade=None)
+@asks("errors.channels", _SPECS, ops=OPS, grade=None)
 def channels(subject: BackendUnderTest, case: Case) -> None:
     """Twice the channels of x, filters of dy, or rows of columns."""
     refuses(subject, case, (_replaced(case, i, _doubled(_argument(case, i), 1)) for i in _images(case.op)))
@@ -77,7 +77,7 @@ def positions(subject: BackendUnderTest, case: Case) -> None:
     refuses(subject, case, (_replaced(case, 0, wrong) for wrong in (wider, a.swapaxes(-2, -1))))
 
 
-@asks("errors.dtype", _SPECS, grade=None)
+@asks("errors.dtype", _SPECS, ops=OPS, grade=None)
 def dtype(subject: BackendUnderTest, case: Case) -> None:
     """Complex numbers and dates in all arguments; another dtype in one of several."""
     refuses(subject, case, _dtypes(case))

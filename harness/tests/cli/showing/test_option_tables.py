@@ -113,6 +113,29 @@ OPTIONS = {
         _JSON,
         Option("--figure", "FILE", None, "also draw the losses, as .svg or .png"),
     ],
+    "explain": [
+        Option("", "CHECK|CASE-ID|SPEC|HxW", None, "a check, a case id, a spec such as n1c1h5w5_f1kh3kw3_pt1, or an "
+               "image such as 5x5 with --kernel"),
+        Option("--kernel", "K|KHxKW", None, "of an image HxW"),
+        Option("--stride", "S|SHxSW", None, "of an image HxW"),
+        Option("--padding", "P|PHxPW|T,B,L,R|NAME", None, "of an image HxW; names are same, valid, full"),
+        Option("--dilation", "D|DHxDW", None, "of an image HxW"),
+        Option("--images", "N", None, "of size HxW"),
+        Option("--channels", "N", None, "of an image HxW"),
+        Option("--filters", "N", None, "on an image HxW"),
+        Option("--layout", "NAME", "batched", "draw the columns in this layout: batched, matrix, batch_innermost, "
+               "rows, matlab"),
+        Option("--pool", None, False, "also the windows as pooling sees them"),
+        Option("--recognise", "FILE", None, "say in which layout the columns in this .npy file are: what your im2col "
+               "gave for x = 1, 2, 3, .. (or 0, 1, 2, ..) of this geometry"),
+        Option("--most", "N", 16, "rows, columns and lines that a table or picture has at most"),
+        Option("--markdown", "FILE", None, "also write it as Markdown"),
+        Option("--html", "FILE", None, "also write a page with a slider"),
+    ],
+    "list": [
+        Option("", "checks|shapes|backends|cases", None, "one of checks, shapes, backends, cases"),
+        Option("", "[GLOB]", None, "only those of this name, set or id"),
+    ],
 }  # fmt: skip
 SAID = {
     "backends": "Every registered backend: available or why not, device, versions, claimed ops and dtypes.",
@@ -127,6 +150,9 @@ SAID = {
     "misses.",
     "train": "Does a network learn the same on every backend? Trains one on each from the same start; also times an "
     "epoch.",
+    "explain": "What happens in a geometry, step by step; or what a check asks, why, and which public bugs it would "
+    "have seen.",
+    "list": "What there is: checks with what they ask, layers, backends (none is loaded), ids of the standing cases.",
 }
 
 

@@ -35,15 +35,15 @@ _THREADS = (
 _OWN = 'own, out = (getattr(b, name, lambda a: a) for name in ("from_numpy", "to_numpy"))'
 _FIELDS = [
     'Spec = collections.namedtuple("Spec", "batch in_channels input_size out_channels kernel_size stride padding '
-    'dilation groups reach "',
-    '    "padded_size output_size taps positions x_shape w_shape b_shape columns_shape y_shape pooled_shape macs")',
+    'dilation groups reach padded_size "',
+    '    "output_size left_over taps positions x_shape w_shape b_shape columns_shape y_shape pooled_shape macs")',
 ]
 _SPEC_TEXT = (
-    "Spec(2, 4, (8, 7), 6, (2, 3), (3, 2), (1, 2, 2, 1), (2, 3), 2, (3, 7), (11, 10), (3, 2), 6, 6, (2, 4, 8, 7), "
+    "Spec(2, 4, (8, 7), 6, (2, 3), (3, 2), (1, 2, 2, 1), (2, 3), 2, (3, 7), (11, 10), (3, 2), (2, 1), 6, 6, (2, 4, 8, 7), "
     "(6, 2, 2, 3), (6,), (2, 24, 6), (2, 6, 3, 2), (2, 4, 3, 2), 864)"
 )
 _ONE_TEXT = (
-    "Spec(1, 1, (1, 2), 1, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1), 1, (1, 1), (1, 2), (1, 2), 1, 2, (1, 1, 1, 2), "
+    "Spec(1, 1, (1, 2), 1, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1), 1, (1, 1), (1, 2), (1, 2), (0, 0), 1, 2, (1, 1, 1, 2), "
     "(1, 1, 1, 1), (1,), (1, 1, 2), (1, 1, 1, 2), (1, 1, 1, 2), 2)"
 )
 
