@@ -134,7 +134,7 @@ OPTIONS = {
     ],
     "list": [
         Option("", "checks|shapes|backends|cases", None, "one of checks, shapes, backends, cases"),
-        Option("", "[GLOB]", None, "only those of this name, set or id"),
+        Option("", "[GLOB]", "", "only those of this name, set or id"),
     ],
 }  # fmt: skip
 SAID = {
