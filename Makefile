@@ -38,19 +38,23 @@ test: install    ## lint, types and all tests but the CUDA kernels', in three pr
 	  NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" \
 	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -k 'not ($(LEFT))'
 
-# Our own backends on hundreds of geometries, all but one: `make test-full` has the others.
-LEFT = test_group and values.domain and not numba_tiled
+# Our own backends on hundreds of geometries, all but one; Octave, of which .ci/run asks a part; and pooling under a second
+# name or in a second dtype. `make test-full` has them.
+LEFT = test_group and (values.domain and not numba_tiled or octave_loop or pool2d and (numba_winograd or not float32))
 
 bytecode: install
 	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -q >/dev/null || true  # what is wrong there is told by the tests
 
-test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code, faults planted; four minutes
-	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m cuda -n 2 --dist loadfile
+test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to machine code; four minutes
+	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m cuda -n 2 --dist loadfile -k 'not $(PLANTED_CUDA)'
+
+PLANTED_CUDA = test_cupy_kernels_faults
 
 test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about two hours
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m pytest conformance -k '$(LEFT)'
+	$(BIN)/python -m pytest -m cuda -k '$(PLANTED_CUDA)'
 	$(BIN)/python -m conformance.diagnosis.compare_libraries --tier2-sample 200
 	$(MAKE) --no-print-directory planted
 	OMP_NUM_THREADS=1 $(BIN)/harness check numpy_fancy torch_native --tier 2 --jobs 2

@@ -33,5 +33,6 @@ def of_spec(spec: ConvSpec, asked: Asked | None = None) -> Document:
         return Document(str(spec), parts)
     parts += windows.pictures(shown, asked.most)
     parts += [columns.matrix(shown, asked.layout, asked.most), adding.steps(shown, asked.most)]
+    parts.append(adding.why(shown, asked.most))
     parts += [pooling.windows(shown, asked.most)] if asked.pool else []
     return Document(str(spec), parts, columns.film(shown, asked.most))

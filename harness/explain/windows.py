@@ -146,5 +146,9 @@ def _covered(spec: ConvSpec, most: int) -> Section:
     )  # fmt: skip
     return Section(
         "How many windows cover each pixel",
-        [f"The divisor: col2im(im2col(x)) = divisor * x. From {found.min()} to {found.max()}. {said}", picture],
+        [
+            f"The counts: col2im(im2col(x)) = counts * x; why, and when to divide, is told below. From {found.min()} to "
+            f"{found.max()}. {said}",
+            picture,
+        ],
     )

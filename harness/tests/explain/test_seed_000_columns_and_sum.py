@@ -70,8 +70,21 @@ def test_every_column_is_added_until_4_12_12() -> None:
     cropped = [row[1:4] for row in numbers(steps["add col 8"].grids[2])[1:4]]
     assert cropped == numbers(result)
     assert numbers(steps["the same: counts * x"].grids[2]) == numbers(result)
-    assert "is counts * x and not x" in texts(told)[-1]
-    assert "adjoint" in texts(told)[-1]
+
+
+def test_why_it_is_not_the_image_what_it_is_for_and_when_to_divide() -> None:
+    told = section(story.of_spec(_3X3), "Why col2im(im2col(x)) is not x")
+    why, what_for, when = texts(told)
+    assert "is counts * x and not x" in why
+    assert "adjoint" in why
+    assert "Do not divide" in what_for
+    assert "cannot be got back" in when
+    (divided,) = sums(told).values()
+    assert [numbers(grid) for grid in divided.grids] == [
+        [["4", "12", "12"], ["24", "45", "36"], ["28", "48", "36"]],
+        [["4", "6", "4"], ["6", "9", "6"], ["4", "6", "4"]],
+        [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]],
+    ]
 
 
 def test_it_looks_as_in_the_article() -> None:
