@@ -14,19 +14,20 @@ from harness.oracle import by_taps
 _NARROW = 8  # columns of a padded image, three of which fit beside each other
 
 _WHY = (
-    "A pixel that many windows cover was copied into as many columns, and col2im adds every copy: so col2im(im2col(x)) is "
-    "counts * x and not x. col2im is not the inverse of im2col but its adjoint (the transpose): for any x and columns c, "
-    "the sum of im2col(x) * c is the sum of x * col2im(c)."
+    "A pixel that many windows cover was copied into as many columns, and col2im adds every copy: so col2im(im2col(x)) "
+    "is counts * x and not x. col2im is not the inverse of im2col but its adjoint (the transpose): for any x and "
+    "columns c, the sum of im2col(x) * c is the sum of x * col2im(c)."
 )
 _WHAT_FOR = (
-    "It is there for backpropagation. The columns then hold gradients, W' @ dy (W transposed), each window's own share, and "
-    "the gradient of a pixel is the sum of all shares: with W and dy all ones and one filter, dx is exactly the counts. "
-    "Do not divide it by them."
+    "It is there for backpropagation. The columns then hold gradients, W' @ dy (W transposed), each window's own "
+    "share, and the gradient of a pixel is the sum of all shares: with W and dy all ones and one filter, dx is exactly "
+    "the counts. Do not divide it by them."
 )
 _WHEN_TO_DIVIDE = (
-    "Divide by the counts to get x back from its own columns, or to average patches that were changed where they overlap. "
-    "A pixel whose count is 0 is in no column, and cannot be got back."
+    "Divide by the counts to get x back from its own columns, or to average patches that were changed where they "
+    "overlap. A pixel whose count is 0 is in no column, and cannot be got back."
 )
+_CUT = "At the end the padding is cut off; gradients that lie there are dropped:"
 
 
 def steps(spec: ConvSpec, most: int) -> Section:
@@ -56,7 +57,7 @@ def steps(spec: ConvSpec, most: int) -> Section:
     result = by_taps.run("col2im", spec, columns, accumulate=np.int64)[0, 0]
     x, times = image(spec)[0, 0], counts(spec)
     blocks += [
-        "At the end the padding is cut off; gradients that lie there are dropped:" if any(spec.padding) else "There is no padding to be cut off:",
+        _CUT if any(spec.padding) else "There is no padding to be cut off:",
         _grid(result, set(), most, "col2im(im2col(x))"),
         Beside([_grid(times, set(), most), _grid(x, set(), most), _grid(times * x, set(), most)], ["*", "="],
                "the same: counts * x"),

@@ -147,8 +147,8 @@ def _covered(spec: ConvSpec, most: int) -> Section:
     return Section(
         "How many windows cover each pixel",
         [
-            f"The counts: col2im(im2col(x)) = counts * x; why, and when to divide, is told below. From {found.min()} to "
-            f"{found.max()}. {said}",
+            f"The counts: col2im(im2col(x)) = counts * x; why, and when to divide, is told below. From "
+            f"{found.min()} to {found.max()}. {said}",
             picture,
         ],
     )

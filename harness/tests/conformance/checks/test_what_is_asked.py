@@ -8,7 +8,7 @@ import conformance.run.plan  # noqa: F401  (registers every check)
 from conformance.cases.specs import ALL
 from conformance.checks.registration import CHECKS, Check, grade_of
 from harness.contract.status import Grade
-from harness.geometry.spec import ALL_OPS, POOL_OPS, ConvSpec, Op
+from harness.geometry.spec import ALL_OPS, OPS, POOL_OPS, ConvSpec, Op
 
 _DISTINCT = "distinct_g3 distinct_tall_kernel distinct_wide"
 _FIRST_TWO = "distinct_g3 distinct_tall_kernel"
@@ -86,6 +86,7 @@ OPS_OF: dict[str, tuple[Op, ...]] = {
     "law.shift": ("im2col", "conv2d"),
     "external.onnx": ("conv2d", "col2im"),
     "contract.large_index": ("im2col", "col2im"),
+    **dict.fromkeys(("errors.ndim", "errors.channels", "errors.dtype"), OPS),
     "errors.weight": ("conv2d", "conv2d_input_grad"),
     "errors.bias": ("conv2d",),
     "errors.positions": ("col2im", "conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"),
