@@ -70,6 +70,8 @@ class DomainReport(Struct, frozen=True, kw_only=True):
     pairs: int  # that can be expressed in the domain
 
     def __str__(self) -> str:
+        if not self.geometries:
+            return f"on its domain: {self.words} (of some op, no geometry asked is in it; take a higher --tier)"
         covered = f"{self.pairs_covered:,} of {self.pairs:,} pairs of settings that it can express"
         return f"on its domain: {self.words} ({self.geometries:,} geometries or more; {covered})"
 

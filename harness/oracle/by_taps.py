@@ -27,20 +27,20 @@ def absolute(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
     """The same sums over absolute values: S of the error bound."""
     if op == "max_pool2d":  # no sum, but one of the pixels
         return np.abs(run(op, spec, *arrays))
-    return run(op, spec, *_with_terms(op, arrays, lambda a: np.abs(a.astype(np.float64))))
+    return run(op, spec, *with_terms(op, arrays, lambda a: np.abs(a.astype(np.float64))))
 
 
 def term_count(op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
     """How many terms are summed into each element, bias included, padding excluded; to divide counts as one more."""
     if op == "max_pool2d":
         return np.ones(spec.output_shape(op))
-    ones = _with_terms(op, arrays, lambda a: np.ones(a.shape))
+    ones = with_terms(op, arrays, lambda a: np.ones(a.shape))
     if op in _SUMMED:
         return _SUMMED[op](spec, *ones) + 1
     return run(op, spec, *ones)
 
 
-def _with_terms(op: Op, arrays: Sequence[Array | None], change: Callable[[Array], Array]) -> list[Array | None]:
+def with_terms(op: Op, arrays: Sequence[Array | None], change: Callable[[Array], Array]) -> list[Array | None]:
     """The arguments with a change in those that sums are made of: x of max_pool2d_grad only says where dy goes."""
     kept = 1 if op == "max_pool2d_grad" else len(arrays)
     return [a if a is None or n >= kept else change(a) for n, a in enumerate(arrays)]

@@ -145,7 +145,7 @@ class _Writer:
         title = f"Time of each backend against {self._base}\n{self._title}"
         chart = overview_chart(self._rows, self._base, title, f"fastest-{self._config.slug}", self._looks)
         return Answer(
-            sentence(found), [chart] if chart else [], sureness(self._rows),
+            sentence(found), [chart] if chart else [], sureness(self._rows, self._base),
             fastest_table(found, list(self._over), self._config), layer_table(self._over, out, self._config),
             list(self._over),
         )  # fmt: skip
@@ -192,8 +192,9 @@ class _Writer:
         return Section(title, table.name, [table], [thread_chart(found, head, table.name, self._looks)])
 
     def _sweeps(self) -> list[Section]:
-        found = []
-        for number, sweep in enumerate(sweeps(self._rows)):
+        found, out = [], barred(self._rows, self._data)
+        right = [row for row in self._rows if (row.cell.op, row.cell.backend) not in out]
+        for number, sweep in enumerate(sweeps(right)):
             table = sweep_table(sweep, number, self._config)
             chart = sweep_chart(sweep, f"Along {sweep.axis}\n{self._title}", table.name, self._looks)
             found.append(Section(f"How does time grow with {sweep.axis}?", table.name, [table], [chart]))

@@ -23,7 +23,7 @@ _PACKAGES = ("numpy", "numba", "torch", "cupy", "scipy", "pandas", "asv", "asv_r
 def project_root() -> Path | None:
     """The git checkout that this code runs from, or None."""
     root = Path(__file__).resolve().parents[2]
-    return root if _git(root, "rev-parse", "--show-toplevel") == str(root) else None
+    return root if git_text(root, "rev-parse", "--show-toplevel") == str(root) else None
 
 
 def code() -> Code:
@@ -32,9 +32,9 @@ def code() -> Code:
     if root is None:
         return Code()
     elsewhere = ("--", ".", ":!results")
-    status = _git(root, "status", "--porcelain", *elsewhere)
-    changes = f"{zlib.crc32((status + _git(root, 'diff', 'HEAD', *elsewhere)).encode()):08x}" if status else ""
-    return Code(commit=_git(root, "rev-parse", "HEAD"), dirty=bool(status), changes=changes)
+    status = git_text(root, "status", "--porcelain", *elsewhere)
+    changes = f"{zlib.crc32((status + git_text(root, 'diff', 'HEAD', *elsewhere)).encode()):08x}" if status else ""
+    return Code(commit=git_text(root, "rev-parse", "HEAD"), dirty=bool(status), changes=changes)
 
 
 def facts() -> Machine:
@@ -75,12 +75,18 @@ def blas() -> list[Blas]:
     ]  # fmt: skip
 
 
-def _git(root: Path, *arguments: str) -> str:
+def git(root: Path, *arguments: str) -> bytes:
+    """What git says in a folder; nothing if it fails, or is not there."""
     try:
-        result = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
     except OSError:
-        return ""
-    return result.stdout.strip() if result.returncode == 0 else ""
+        return b""
+    return done.stdout if done.returncode == 0 else b""
+
+
+def git_text(root: Path, *arguments: str) -> str:
+    """The same as a text, without blanks around it."""
+    return git(root, *arguments).decode(errors="replace").strip()
 
 
 def _version(package: str) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import io
 import runpy
-import subprocess
+import shutil
 import tarfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 
@@ -39,7 +40,7 @@ def as_it_was(target: Target, commit: str) -> Target:
         raise typer.BadParameter("--since needs a git checkout of the harness, and this is none")
     if not target.is_builtin:
         raise typer.BadParameter(f"--since takes a backend of this checkout, got {target.text!r}")
-    full = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}").decode().strip()
+    full = machine.git_text(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
     if not full:
         raise typer.BadParameter(f"--since {commit!r} is no commit of {str(root)!r}")
     folder = root / "build" / "since" / full[:12]
@@ -60,19 +61,15 @@ def as_it_was(target: Target, commit: str) -> Target:
 
 def _unpack(root: Path, commit: str, folder: Path) -> None:
     """The package, unless it is there: what Numba has compiled of it stays with it."""
-    if (folder / _PACKAGE / "__init__.py").is_file():
+    if (folder / _PACKAGE).is_dir():
         return
-    archive = _git(root, "archive", commit, "--", _PACKAGE)
+    archive = machine.git(root, "archive", commit, "--", _PACKAGE)
     if not archive:
         raise typer.BadParameter(f"commit {commit[:12]} has no folder {_PACKAGE!r}")
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(folder, filter="data")
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder) as aside, tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(aside, filter="data")
+            shutil.move(Path(aside, _PACKAGE), folder / _PACKAGE)  # all of it or nothing, whenever it is interrupted
     except OSError as error:
         raise typer.BadParameter(f"--since cannot write {str(folder)!r}: {one_line(error)}") from error
-
-
-def _git(root: Path, *arguments: str) -> bytes:
-    """What git says; nothing if it fails."""
-    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else b""

@@ -28,6 +28,7 @@ from harness.nn.networks import CLASSES
 from harness.nn.ops import Ops, reference
 from harness.nn.training.digits import Images
 from harness.nn.training.run import DTYPE, Plan, follow
+from harness.oracle import by_taps
 from harness.oracle.comparing import UNIT, allowance
 
 FACTOR = 8.0
@@ -68,7 +69,7 @@ class Moved:
         exact = self._exact.run(op, spec, *arrays)
         if op in _EXACT:
             return exact
-        absolute = self._exact.run(op, spec, *_without_signs(op, arrays))
+        absolute = self._exact.run(op, spec, *by_taps.with_terms(op, arrays, np.abs))
         allowed = allowance(DTYPE, "gemm", exact, absolute, _terms(op, spec), op)
         return exact + np.where(self._rng.random(exact.shape) < 0.5, -allowed, allowed)
 
@@ -90,12 +91,6 @@ def _losses(plan: Plan, images: Images, ops: Ops, on_step: Callable[[], None]) -
         found = trained.losses
         on_step()
     return found
-
-
-def _without_signs(op: Op, arrays: tuple[Array | None, ...]) -> list[Array | None]:
-    """Absolute values of what is summed; x of the maximum's gradient only says where dy goes."""
-    summed = 1 if op == "max_pool2d_grad" else len(arrays)
-    return [a if a is None or place >= summed else np.abs(a) for place, a in enumerate(arrays)]
 
 
 @cache

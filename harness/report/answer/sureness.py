@@ -10,9 +10,9 @@ from harness.report.measured.rows import Row
 from harness.results import words
 
 
-def sureness(rows: Sequence[Row]) -> str:
+def sureness(rows: Sequence[Row], baseline: str) -> str:
     """The middle half-width of the intervals of single layers, and the number of pairs; empty without a ratio."""
-    ratios = [row.ratio for row in rows if row.ratio and (row.ratio.low, row.ratio.high) != (1, 1)]
+    ratios = [row.ratio for row in rows if row.ratio and row.cell.backend != baseline]
     if not ratios:
         return ""
     half = median(math.sqrt(ratio.high / ratio.low) - 1 for ratio in ratios)

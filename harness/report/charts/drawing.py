@@ -6,6 +6,7 @@ Everything is drawn on `Figure` objects; `pyplot`, whose global state leaks betw
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ _WORDS = {
 _MARKERS = "osD^vPX*<>ph"
 SMALL, NORMAL, LARGE = 8, 9, 11  # pt
 KEYS = 5  # in a row of the legend
+PANELS = 3  # in a row of a figure
 _MOST_BYTES = 200_000
 _SOFTWARE = "im2col-harness"  # what a picture says of who drew it
 
@@ -86,6 +88,18 @@ def axes_with_margins(figure: Figure, left: float, right: float, top: float, bot
     axes = figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height))
     plain(axes)
     return axes
+
+
+def panels(count: int, keys: int, below: float) -> tuple[Figure, list[Any]]:
+    """A figure of so many axes, with room for a head of so many keys and `below` inches for the foot."""
+    rows, legend = math.ceil(count / PANELS), 0.2 * math.ceil(keys / KEYS)
+    height = 2.1 * rows + 0.65 + below + legend
+    figure = Figure(figsize=(9.5, height))
+    grid = figure.add_gridspec(
+        rows, PANELS, left=0.085, right=0.985, top=1 - (0.75 + legend) / height, bottom=below / height, wspace=0.28,
+        hspace=0.35,
+    )  # fmt: skip
+    return figure, [figure.add_subplot(grid[divmod(index, PANELS)]) for index in range(count)]
 
 
 def plain(axes: Any) -> None:

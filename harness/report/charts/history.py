@@ -6,15 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from harness.geometry.spec import ALL_OPS
 from harness.report.charts import drawing
 from harness.report.charts.drawing import INK, LINE, NORMAL, SMALL, SOFT, Chart, Looks
 from harness.results import words
 from harness.results.history import Point, Series
 
-_COLUMNS = 3
 _MOST_LABELS = 6  # of commits below a panel
 
 
@@ -30,20 +27,12 @@ def history_chart(series: Sequence[Series], title: str, name: str, looks: Looks)
     commits = sorted(points.values(), key=lambda point: (point.made, point.commit))
     places = {point.commit: place for place, point in enumerate(commits)}
     backends = list(dict.fromkeys(one.backend for one in series))
-    rows = math.ceil(len(ops) / _COLUMNS)
-    legend = 0.2 * math.ceil(len(backends) / drawing.KEYS)
-    height = 2.1 * rows + 1.4 + legend
-    figure = Figure(figsize=(9.5, height))
-    grid = figure.add_gridspec(
-        rows, _COLUMNS, left=0.085, right=0.985, top=1 - (0.75 + legend) / height, bottom=0.75 / height, wspace=0.28,
-        hspace=0.3,
-    )  # fmt: skip
-    for index, op in enumerate(ops):
-        axes: Any = figure.add_subplot(grid[divmod(index, _COLUMNS)])
+    figure, panels = drawing.panels(len(ops), len(backends), below=0.75)
+    for index, (op, axes) in enumerate(zip(ops, panels, strict=True)):
         for one in series:
             if one.op == op:
                 _draw(axes, one, places, looks[one.backend])
-        _scale(axes, op, commits, labelled=index + _COLUMNS >= len(ops))
+        _scale(axes, op, commits, labelled=index + drawing.PANELS >= len(ops))
     drawing.head(figure, title, [drawing.key(backend, looks[backend]) for backend in backends])
     layers = sorted({len(one.layers) for one in series})
     count = words.plural(layers[0], "layer") if len(layers) == 1 else f"{layers[0]} to {layers[-1]} layers"

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
-
-from matplotlib.figure import Figure
 
 from harness.report.charts import drawing
 from harness.report.charts.drawing import INK, LINE, NORMAL, SMALL, SOFT, Chart, Looks
 from harness.report.scaling.sweeps import Sweep
 
-_COLUMNS = 3
-
 
 def sweep_chart(sweep: Sweep, title: str, name: str, looks: Looks) -> Chart:
     """Median times of a call; `title` has two lines."""
     ops, backends = list(sweep.times), list(dict.fromkeys(b for of_op in sweep.times.values() for b in of_op))
-    rows = math.ceil(len(ops) / _COLUMNS)
-    legend = 0.2 * math.ceil(len(backends) / drawing.KEYS)
-    height = 2.1 * rows + 1.3 + legend
-    figure = Figure(figsize=(9.5, height))
-    grid = figure.add_gridspec(
-        rows, _COLUMNS, left=0.085, right=0.985, top=1 - (0.75 + legend) / height, bottom=0.6 / height, wspace=0.28,
-        hspace=0.35,
-    )  # fmt: skip
-    for index, op in enumerate(ops):
-        axes: Any = figure.add_subplot(grid[divmod(index, _COLUMNS)])
+    figure, panels = drawing.panels(len(ops), len(backends), below=0.6)
+    for op, axes in zip(ops, panels, strict=True):
         for backend, times in sweep.times[op].items():
             look, values = looks[backend], sorted(times)
             axes.plot(values, [times[v] for v in values], color=look.colour, marker=look.marker, markersize=4,

@@ -68,10 +68,11 @@ def sweep_table(sweep: Sweep, number: int, config: Config) -> Table:
         ]  # fmt: skip
         winners = {name: times[name] for name in dict.fromkeys(best.values()) if name}
         notes += [
-            f"{op}: {one.before} is the faster up to {sweep.axis} = {one.last}, {one.after} from {one.first} on."
+            f"{op}: {one.before} is the faster, by 5 % at least, up to {sweep.axis} = {one.last}, {one.after} from "
+            f"{one.first} on."
             for one in crossovers(winners)
         ]
-    told = f"The fastest of each op at each {sweep.axis}; all else as in {sweep.shared}. Nearer than 5 % is no order."
+    told = f"The fastest of each op at each {sweep.axis}; all else as in {sweep.shared}."
     name = f"sweep-{sweep.axis}{number or ''}-{config.slug}"
     return Table(name, f"Along {sweep.axis}", ["op", *map(str, values)], shown, records, [told, *notes])
 

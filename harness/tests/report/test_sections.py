@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from msgspec.structs import replace
 
+from harness.geometry import sweeps
 from harness.report.measured.load import Config, Data, load
 from harness.report.sections import Part, part
 from harness.results.records import Code
@@ -78,6 +79,28 @@ def test_what_was_measured_beside_speed_has_its_places(tmp_path: Path, figures: 
     assert told["What does it cost in memory?"] == ([f"measured-memory-{end}", f"memory-{end}"], [])
     assert told["How large is the numerical error?"] == ([f"accuracy-{end}"], [])
     assert told["Did a commit change anything?"] == ([], [f"history-{end}"])
+
+
+def test_a_sweep_is_drawn_without_who_is_never_called_the_fastest(tmp_path: Path, figures: list[Figure]) -> None:
+    """`sick` is the fastest by far where it has a time, and wrong elsewhere."""
+    layers = sweeps.read("sweep:H", list)[:3]
+    times = {"torch_native": [1e-3, 2e-3, 9e-3], "mine": [2e-3, 3e-3, 4e-3], "sick": [1e-9, 1e-9]}
+    cells = [
+        make_cell(name, [seconds] * 3, layer.name, spec=str(layer.spec))
+        for name, own in times.items() for layer, seconds in zip(layers, own, strict=False)
+    ]  # fmt: skip
+    cells.append(make_cell("sick", layer=layers[2].name, spec=str(layers[2].spec), status="fail", reason="wrong"))
+    write_run(tmp_path, _FIRST, cells)
+    found = _of(load(tmp_path))
+    (section,) = (one for one in found.sections if one.title == "How does time grow with H?")
+    (table,), (chart,) = section.tables, section.charts
+    assert [[cell.text for cell in row] for row in table.rows] == [["conv2d", "torch_native", "torch_native", "mine"]]
+    assert table.notes[1:] == ["conv2d: torch_native is the faster, by 5 % at least, up to H = 14, mine from 28 on."]
+    assert chart.name == table.name == "sweep-H-float32-t1-steady"
+    (figure,) = (
+        f for f in figures if [(axes.get_title(), axes.get_xscale()) for axes in f.axes] == [("conv2d", "log")]
+    )
+    assert [list(line.get_xdata()) for line in figure.axes[0].lines] == [[7, 14, 28]] * 2
 
 
 def test_the_answer_comes_first(tmp_path: Path, figures: list[Figure]) -> None:
