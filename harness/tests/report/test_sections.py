@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -98,7 +99,7 @@ def test_a_sweep_is_drawn_without_who_is_never_called_the_fastest(tmp_path: Path
     assert table.notes[1:] == ["conv2d: torch_native is the faster, by 5 % at least, up to H = 14, mine from 28 on."]
     assert chart.name == table.name == "sweep-H-float32-t1-steady"
     (figure,) = (figure for figure in figures if figure.texts[0].get_text() == "Along H")
-    assert [list(line.get_xdata()) for line in figure.axes[0].lines] == [[7, 14, 28]] * 2
+    assert [np.asarray(line.get_xdata()).tolist() for line in figure.axes[0].lines] == [[7, 14, 28]] * 2
 
 
 def test_the_answer_comes_first(tmp_path: Path, figures: list[Figure]) -> None:
