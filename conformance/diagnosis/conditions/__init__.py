@@ -1,0 +1,1 @@
+"""The condition that separates the geometries that fail from those that pass: found, sharpened, foretold."""
