@@ -15,7 +15,7 @@ Digest = tuple[Shape, bytes]
 
 
 class Kind(StrEnum):
-    """How a call fails. Each is told by itself: a crash on an odd geometry must not hide a wrong value on a plain one."""
+    """How a call fails. Each is told by itself: a crash on an odd geometry must not hide wrong values."""
 
     VALUE = "value"
     SHAPE = "shape"

@@ -108,4 +108,4 @@ def run(given: Given, rows: Array | None = None, columns: Array | None = None, f
 
 def _hot(where: Array, size: int) -> Array:
     """(size, K, O): 1 where tap u of window p reads index i."""
-    return (np.arange(size)[:, None, None] == where[None]).astype(np.float64)
+    return np.asarray((np.arange(size)[:, None, None] == where[None]).astype(np.float64))
