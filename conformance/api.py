@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,9 @@ from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.diagnosis.libraries import witnesses
 from conformance.opening import opened
 from conformance.reports import junit, page, summary
+from conformance.reports.causes import of_runs
 from conformance.run import versions, xfails
-from conformance.run.records import BackendReport, CheckReport
+from conformance.run.records import BackendReport, CheckReport, FailureReport
 from conformance.run.suite_run import Options
 from harness.contract.protocol import DTYPES
 from harness.contract.status import Grade, Verdict
@@ -116,18 +118,26 @@ def check(
     budget: float | None = None,
     isolate: bool = True,
     seed: int = 0,
+    diagnose: bool = True,
 ) -> Report:
     """Run the suite on a target (a name, `file.py[:Attr]`, `module:Attr`) or a live object, class or module.
 
     Raises `RegistryError` or `AdapterError` if it is no backend, `SelectionError` if the options select nothing, and
-    `XfailsError` if a known failure has no reason. What the backend does wrong is in the report.
+    `XfailsError` if a known failure has no reason. What the backend does wrong is in the report, by cause
+    unless `diagnose` is false.
     """
     choice = Choice(tier=tier, ops=ops, dtypes=dtypes, check=check, xfails=xfails, as_of=as_of, budget=budget,
                     isolate=isolate, seed=seed)  # fmt: skip
+    start = time.monotonic()
     with opened(backend, choice.options()) as suite_run:
         suite_run.run()
-        (record,) = summary.reports(suite_run, witnesses.at_hand())
-        return Report(record if suite_run.backends[0].target.text else _without_commands(record))
+        (run,) = suite_run.backends
+        reports = summary.reports(suite_run, witnesses.at_hand())
+        if diagnose:
+            end = of_runs.until(start, suite_run.options.budget)
+            reports = of_runs.diagnosed(reports, [run.target], [of_runs.usable_caller(run)], suite_run.options, end)
+        (record,) = reports
+        return Report(record if run.target.text else _without_commands(record))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,13 +192,15 @@ def _among(what: str, words: Sequence[str] | str, allowed: Sequence[Any]) -> lis
 def _without_commands(record: BackendReport) -> BackendReport:
     """For a backend that no shell could name: the call in Python instead of each command, and no script."""
 
+    def failure_without(failure: FailureReport) -> FailureReport:
+        repro = f"conformance.check({record.backend}, check={failure.case!r})"
+        return structs.replace(failure, repro=repro, pytest="", script="")
+
     def group_without(group: CheckReport) -> CheckReport:
-        failures = [
-            structs.replace(
-                failure, repro=f"conformance.check({record.backend}, check={failure.case!r})", pytest="", script=""
-            )
-            for failure in group.failures
-        ]
+        failures = [failure_without(failure) for failure in group.failures]
         return structs.replace(group, failures=failures, repro=failures[0].repro if group.repro else "")
 
-    return structs.replace(record, checks=[group_without(group) for group in record.checks])
+    causes = [
+        structs.replace(cause, failure=cause.failure and failure_without(cause.failure)) for cause in record.causes
+    ]
+    return structs.replace(record, checks=[group_without(group) for group in record.checks], causes=causes)

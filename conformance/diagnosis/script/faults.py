@@ -163,7 +163,7 @@ def _at_once(calls: Sequence[RecordedCall], numerics: Numerics) -> list[Proof]:
 def _comparisons(
     call: RecordedCall, mask: Array, numerics: Numerics, got: str, calls: Sequence[RecordedCall]
 ) -> list[list[str]]:
-    """Lines that compare `got` with the definition, then shorter ones that have the values as data."""
+    """Lines that compare `got` with the definition and show both, then shorter ones that have the values as data."""
     known = expected(call, numerics)
     if known is None or call.outcome.result is None:
         raise ValueError("a call without a right or without any result")
@@ -172,7 +172,9 @@ def _comparisons(
         over = np.where(mask, np.abs(call.outcome.result.astype(right.dtype) - right) - allowed, -1)
         at = tuple(int(i) for i in np.unravel_index(int(over.argmax()), over.shape))
         one = f"float({got}[{', '.join(map(str, at))}])"
-        return [[f"assert abs({one} - {float(right[at])!r}) <= {float(allowed[at])!r}, {one}"]]
-    check = f'assert np.array_equal({got}, want), f"wrong at {{np.argwhere({got} != want)[:3].tolist()}}, ..."'
+        said = f'f"got {{{one}!r}}, expected {float(right[at])!r}; all of it:\\n{{{got}}}"'
+        return [[f"assert abs({one} - {float(right[at])!r}) <= {float(allowed[at])!r}, {said}"]]
+    both = f"expected\\n{{want}}\\ngot\\n{{{got}}}"
+    check = f'assert np.array_equal({got}, want), f"wrong at {{np.argwhere({got} != want)[:3].tolist()}}, ...; {both}"'
     values = [f"want = {literal(right)}", check]
     return [values] if right.size <= MOST_LITERALS else [[*definition(call, calls), check], values]
