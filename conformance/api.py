@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,18 @@ from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.diagnosis.libraries import witnesses
 from conformance.opening import opened
 from conformance.reports import junit, page, summary
-from conformance.reports.causes import of_runs
+from conformance.reports.causes import in_words, of_runs
 from conformance.run import versions, xfails
 from conformance.run.records import BackendReport, CheckReport, FailureReport
 from conformance.run.suite_run import Options
 from harness.contract.protocol import DTYPES
 from harness.contract.status import Grade, Verdict
 from harness.geometry.spec import ALL_OPS, Op
+from harness.results.writing import ResultsError
 
 KnownFailures = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
 _SHOWN = 5  # failures in the text of an error
+_FRAME = "width: 100%; height: 40rem; border: 1px solid #8888"
 
 
 class ConformanceError(AssertionError):
@@ -67,11 +70,7 @@ class Report:
     @property
     def failures(self) -> list[str]:
         """The first failures of every check, op and dtype, each with the command that runs it alone."""
-        return [
-            f"{failure.status} {failure.case}: {failure.text}\n  repro: {failure.repro}"
-            for group in self.record.checks if not group.optional
-            for failure in group.failures if failure.status.is_bad
-        ]  # fmt: skip
+        return _told(self.record.checks)
 
     def to_json(self) -> dict[str, Any]:
         """The object of `harness check --json`."""
@@ -85,13 +84,24 @@ class Report:
         """JUnit XML."""
         return junit.junit([self.record])
 
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the page in a frame of its own, as its style is that of a whole page."""
+        try:
+            return f'<iframe title="conformance" style="{_FRAME}" srcdoc="{escape(self.html())}"></iframe>'
+        except ResultsError:  # jinja2 is missing
+            return f"<pre>{escape(self.text())}</pre>"
+
     def text(self) -> str:
-        """Verdict, counts, reason and the first failures, for people."""
-        record, failures = self.record, self.failures
+        """Verdict, counts, reason, the causes of what failed, and the first failures that none explains, for people."""
+        record, failures = self.record, _told(self.record.unexplained)
         counts = ", ".join(f"{n} {status}" for status, n in record.counts.items() if n)
         executed = f"{record.executed} of {record.planned} planned cases executed ({counts})"
         lines = [f"{record.backend}: {record.verdict}, {executed}"]
         lines += [record.reason] if record.reason else []
+        lines += in_words.lines(record)
         lines += failures[:_SHOWN]
         return "\n".join([*lines, f"and {len(failures) - _SHOWN} more"] if len(failures) > _SHOWN else lines)
 
@@ -167,6 +177,15 @@ class Choice:
             suite=versions.require(self.as_of),
         )  # fmt: skip
         return Options(selection, budget, isolate=self.isolate, known=known_failures(self.xfails))
+
+
+def _told(groups: Sequence[CheckReport]) -> list[str]:
+    """The first failures of those that are part of the verdict."""
+    return [
+        f"{failure.status} {failure.case}: {failure.text}\n  repro: {failure.repro}"
+        for group in groups if not group.optional
+        for failure in group.failures if failure.status.is_bad
+    ]  # fmt: skip
 
 
 def known_failures(source: KnownFailures) -> list[xfails.KnownFailure]:

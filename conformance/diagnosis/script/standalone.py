@@ -36,7 +36,8 @@ def standalone(
     backend = loading(target)
     if not backend or any(a is not None and type(a) is not np.ndarray for call in calls for a in call.arrays):
         return ""
-    title = [f"# {' '.join(part.split())}"[:_MOST_CHARACTERS] for part in (mistake, case_id, text) if part]
+    said = [*([mistake] if mistake else []), case_id, text]
+    title = [f"# {' '.join(part.split())}"[:_MOST_CHARACTERS] for part in said]
     threads = next((call.conditions.threads for call in reversed(calls) if call.conditions.threads), 0)
     for made, proof in proofs(calls, case_id, numerics):
         every = itertools.product((False, True), (conditions(threads), conditions(threads)[:-1]))
