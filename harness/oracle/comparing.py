@@ -6,7 +6,7 @@ derived from how many terms were summed into it; there is no rtol anywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +20,7 @@ UNIT = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
 _GROWTH: dict[Numerics, float] = {"direct": 1.0, "gemm": 1.0, "tf32": 4.0, "winograd": 16.0, "fft": 24.0}
 _TF32_UNIT = 2.0**-10  # of an operand that is truncated, not rounded, to TF32's 10 bits after the leading one
 _MOST_DIGITS = 18  # of a float64, which 17 tell apart
+_MOST_WHOLE = 1e15  # of a number that is written out
 _PRODUCTS = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 _AVERAGES = ("avg_pool2d", "avg_pool2d_grad", "avg_pool2d_exclude_padding", "avg_pool2d_exclude_padding_grad")
 
@@ -38,7 +39,7 @@ class Mismatch:
     got: float
     expected: float
     allowed: float
-    error: float = float("nan")
+    error: float = field(default=float("nan"), compare=False)
 
     def __str__(self) -> str:
         got, expected = differing(self.got, self.expected)
@@ -57,12 +58,20 @@ def differing(a: float, b: float, least: int = 6) -> tuple[str, str]:
 
     >>> differing(0.5, 0.25), differing(1.00000012, 1.0), differing(1.0, 1.0)
     (('0.5', '0.25'), ('1.0000001', '1'), ('1', '1'))
+    >>> differing(12345678.0, 0.12345678)
+    ('12345678', '0.123457')
     """
     for digits in range(least, _MOST_DIGITS):
-        texts = f"{a:.{digits}g}", f"{b:.{digits}g}"
+        texts = in_digits(a, digits), in_digits(b, digits)
         if texts[0] != texts[1]:
             return texts
-    return f"{a:.{least}g}", f"{b:.{least}g}"
+    return in_digits(a, least), in_digits(b, least)
+
+
+def in_digits(value: float, digits: int) -> str:
+    """A number with so many digits, a whole one with all that it has."""
+    is_whole = abs(value) < _MOST_WHOLE and value == round(value)
+    return f"{value:.0f}" if is_whole else f"{value:.{digits}g}"
 
 
 def _times(share: float) -> str:

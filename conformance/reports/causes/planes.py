@@ -13,7 +13,7 @@ from conformance.run.results import CaseResult
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.geometry.windows import place
-from harness.oracle.comparing import differing
+from harness.oracle.comparing import differing, in_digits
 
 _ROWS, _COLUMNS = 12, 12  # of a plane at most
 
@@ -56,7 +56,7 @@ def _of_values(call: RecordedCall, right: Array, got: Array, mask: Array) -> lis
 def _whole(name: str, a: Array) -> PlaneReport:
     """The first plane of an array of the wrong shape, or of the right one beside it."""
     first = np.atleast_2d(a[(0,) * (a.ndim - 2)]) if a.size else np.zeros((0, 0))
-    cells = [[f"{value:.4g}" for value in row[:_COLUMNS]] for row in first[:_ROWS]]
+    cells = [[in_digits(float(value), 4) for value in row[:_COLUMNS]] for row in first[:_ROWS]]
     return PlaneReport(title=f"{name}, of shape {a.shape}", cells=cells, marks=["." * len(row) for row in cells])
 
 
@@ -126,7 +126,7 @@ def _padded(
     cells, marks = [], []
     for i in range(*cut[0].indices(values.shape[0])):
         columns = range(*cut[1].indices(values.shape[1]))
-        cells.append([f"{values[i, j]:.4g}" for j in columns])
+        cells.append([in_digits(float(values[i, j]), 4) for j in columns])
         marks.append("".join(_mark((i - t, j - l), (h, w), read, one) for j in columns))
     return PlaneReport(title=title, cells=cells, marks=marks)
 
@@ -154,7 +154,7 @@ def _added(spec: ConvSpec, columns: Array | None, index: tuple[int, ...]) -> Pla
     first = np.argwhere(hits)[0] if hits.any() else (0, 0)
     cut = _around((int(first[0]), int(first[1])), values.shape)
     title = f"columns, image {n}, channel {c}: what is added up in row {i}, column {j}"
-    cells = [[f"{value:.4g}" for value in row] for row in values[cut]]
+    cells = [[in_digits(float(value), 4) for value in row] for row in values[cut]]
     return PlaneReport(title=title, cells=cells, marks=["".join(".o"[int(hit)] for hit in row) for row in hits[cut]])
 
 
