@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,8 +65,7 @@ class Diagnosis:
             with self.waiting(f"the diagnosis of {op} of {report.backend}"):
                 found += self._of_op(op, dtypes)
         found = _joined(found)
-        told = [self._with_what_it_explains(cause, found, report) for cause in found]
-        return structs.replace(report, causes=told)
+        return structs.replace(report, causes=[self._with_what_it_explains(cause, report) for cause in found])
 
     # -- the causes of an op -------------------------------------------------------------------------------------------
 
@@ -129,24 +128,22 @@ class Diagnosis:
 
     # -- what it explains ----------------------------------------------------------------------------------------------
 
-    def _with_what_it_explains(
-        self, cause: CauseReport, every: Sequence[CauseReport], report: BackendReport
-    ) -> CauseReport:
-        ops = [cause.op, *cause.same]
-        made_of = {group.op: sources(group.op, self.caller.native) for group in report.checks}
-        bad = [group for group in report.checks if group.status is Status.FAIL and not group.optional]
-        groups = [group for group in bad if self._explains(cause, ops, made_of[group.op], group)]
-        doubted = [group for group in report.checks if _is_of_partner(group, ops, made_of)]
-        derived = dict.fromkeys(group.op for group in groups if group.op not in self.caller.native)
+    def _with_what_it_explains(self, cause: CauseReport, report: BackendReport) -> CauseReport:
+        ops, native = [cause.op, *cause.same], self.caller.native
+        groups = [group for group in report.checks if self._explains(cause, ops, group)]
+        doubted = [group for group in report.checks if _is_of_partner(group, ops, native)]
+        derived = dict.fromkeys(group.op for group in groups if group.op not in native)
         failure = cause.failure or _plainest_failure(groups)
         return structs.replace(
             cause, explains=[group.key for group in (*groups, *doubted)], derived=list(derived), failure=failure
         )
 
-    def _explains(self, cause: CauseReport, ops: Sequence[Op], made_of: Sequence[Op], group: CheckReport) -> bool:
-        mine = [op for op in made_of if op in ops]
+    def _explains(self, cause: CauseReport, ops: Sequence[Op], group: CheckReport) -> bool:
+        if group.status is not Status.FAIL or group.optional or group.dtype not in cause.dtypes:
+            return False
+        mine = [op for op in sources(group.op, self.caller.native) if op in ops]
         of_values = group.grade is Grade.VALUES
-        if not mine or group.dtype not in cause.dtypes:
+        if not mine:
             return False
         if cause.kind in _BEYOND_PLAIN:
             return of_values
@@ -157,15 +154,13 @@ class Diagnosis:
         return bool(specs) and all(any(shows(op, group.dtype, spec) for op in mine) for spec in specs)
 
 
-def _is_of_partner(group: CheckReport, ops: Sequence[Op], made_of: dict[Op, tuple[Op, ...]]) -> bool:
+def _is_of_partner(group: CheckReport, ops: Sequence[Op], native: Collection[Op]) -> bool:
     """Whether a law could not judge this op, as one of `ops` on its other side is wrong."""
     if group.status is not Status.MISTRUSTED or group.optional:
         return False
     texts = [one.text for one in group.failures if one.status is Status.MISTRUSTED]
     partners: list[Any] = [_PARTNER.findall(text) for text in texts]
-    return bool(texts) and all(
-        any(source in ops for op in said for source in made_of.get(op, (op,))) for said in partners
-    )
+    return bool(texts) and all(any(source in ops for op in said for source in sources(op, native)) for said in partners)
 
 
 def _plainest_failure(groups: Sequence[CheckReport]) -> FailureReport | None:

@@ -39,7 +39,10 @@ def test_first_and_worst_are_told_apart() -> None:
     allowed = np.array([[0.0, 0.25, 9.0], [9.5, 0.0, 2.0]])
     found = mismatch(got, expected, allowed)
     assert found == Mismatch(3, 6, (0, 1), (1, 2), 3.0, 6.0, 2.0)
-    assert str(found) == "3 of 6 elements differ, first at [0, 1], worst at [1, 2]: got 3, expected 6, allowed 2: 1.5 times the bound"
+    assert (
+        str(found)
+        == "3 of 6 elements differ, first at [0, 1], worst at [1, 2]: got 3, expected 6, allowed 2: 1.5 times the bound"
+    )
     assert mismatch(got, expected) == Mismatch(3, 6, (0, 1), (1, 0), 14.0, 4.0, 0.0)
 
 

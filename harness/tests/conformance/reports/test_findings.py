@@ -120,7 +120,11 @@ def test_causes_come_before_the_failures_that_they_do_not_explain() -> None:
         PlaneReport(title="x", cells=[["3", "4", "5", "6"]], marks=["-o@."]),
     ]
     cause = a_cause_report(
-        explains=[explained.key], derived=["conv2d"], same=["col2im"], planes=planes, failure=_failure(3, "", "import x")
+        explains=[explained.key],
+        derived=["conv2d"],
+        same=["col2im"],
+        planes=planes,
+        failure=_failure(3, "", "import x"),
     )
     page = read(render([structs.replace(_report(explained, other), causes=[cause])]))
     first, second = page.all("article", "finding")

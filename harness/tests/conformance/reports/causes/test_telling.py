@@ -98,9 +98,7 @@ def test_where_the_plainest_geometry_passes_the_smallest_case_of_the_run_stands_
 
 
 @pytest.mark.parametrize("kind", ["numbers", "later call"])
-def test_what_plain_calls_do_not_show_explains_the_checks_of_values(
-    monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_what_plain_calls_do_not_show_explains_the_checks_of_values(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     groups = [failing("values.real", _DENSE), failing("contract.repeatable", _DENSE),
               failing("contract.uninitialised", _DENSE, grade=Grade.SAFETY)]  # fmt: skip
     (cause,) = told(monkeypatch, groups, a_cause(kind=kind, plainest=_DENSE)).causes
@@ -173,7 +171,9 @@ def test_a_fault_of_the_diagnosis_is_told_and_costs_no_verdict(monkeypatch: pyte
 
     monkeypatch.setattr(engine, "diagnose", broken)
     report, said = a_report(checks=[failing("values.exact", _STRIDED)]), list[str]()
-    found = diagnosed([report], [called("mine.py")], [FakeCaller(native=_TWO)], Options(), float("inf"), say=said.append)
+    found = diagnosed(
+        [report], [called("mine.py")], [FakeCaller(native=_TWO)], Options(), float("inf"), say=said.append
+    )
     assert found == [report]
     assert said == ["harness: the diagnosis of im2col in float32 failed: KeyError: 'lost'; please report it"]
 
@@ -223,7 +223,9 @@ def test_what_is_right_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.M
     assert diagnosed(reports, targets, [None, None], Options(), float("inf")) == reports
 
 
-def test_a_backend_that_cannot_be_opened_again_keeps_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_that_cannot_be_opened_again_keeps_its_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     report, said = a_report(checks=[failing("values.exact", _STRIDED)]), list[str]()
     found = diagnosed([report], [called("gone.py")], [None], Options(), float("inf"), say=said.append)
@@ -231,7 +233,9 @@ def test_a_backend_that_cannot_be_opened_again_keeps_its_report(tmp_path: Path, 
     assert said[0].startswith("harness: gone.py cannot be diagnosed: RegistryError: ")
 
 
-def test_a_caller_whose_calls_died_is_not_used_again(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_whose_calls_died_is_not_used_again(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a few of these it answers without calling."""
     monkeypatch.chdir(tmp_path)
     write("mine.py", GOOD.replace("def im2col(x, spec):\n", "def im2col(x, spec):\n    import os\n    os._exit(1)\n"))
