@@ -179,18 +179,8 @@ def unseen(experiment: Experiment) -> list[ConvSpec]:
     return [spec for spec in fresh if spec not in experiment.observed and spec.macs <= _CHEAP]
 
 
-def plainest(experiment: Experiment) -> ConvSpec:
-    """The plainest geometry that fails in the way in focus, made plainer while it does."""
-
-    def fails(spec: ConvSpec) -> bool:
-        seen = experiment.run(spec)
-        return seen is not None and not seen.ok and experiment.focus in (None, seen.kind)
-
-    return nearby.shrunk(experiment.failing()[0].spec, fails)
-
-
 def _under_condition(experiment: Experiment, model: Model) -> Name | None:
-    condition = condition_of(experiment, plainest(experiment), lambda spec: experiment.differs(model, spec))
+    condition = condition_of(experiment, experiment.failing()[0].spec, lambda spec: experiment.differs(model, spec))
     if condition is None or not _true_of_all(experiment, [model]):
         return None
     passing = [one for one in experiment.passing() if experiment.differs(model, one.spec)]

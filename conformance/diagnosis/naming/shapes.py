@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from conformance.diagnosis.conditions.foretell import Condition, condition_of
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.models.tables import axes
 from conformance.diagnosis.naming import sizes
-from conformance.diagnosis.naming.names import plainest, unseen
+from conformance.diagnosis.naming.names import unseen
 from conformance.diagnosis.naming.sizes import Formula
 from harness.geometry.spec import ConvSpec, Op, Shape
 
@@ -59,7 +59,7 @@ def shape_of(experiment: Experiment) -> Shown | None:
         foretold = len(experiment.observed) - before
         return Shown(everywhere[0], None, len(experiment.failing()), len(experiment.passing()), foretold)
     for hint in fitting[:3]:
-        condition = condition_of(experiment, plainest(experiment), lambda spec, hint=hint: _shows(experiment, hint, spec))  # type: ignore[misc]
+        condition = condition_of(experiment, experiment.failing()[0].spec, partial(_shows, experiment, hint))
         if condition is not None and _fits(experiment, hint):
             telling = [one for one in experiment.passing() if _shows(experiment, hint, one.spec)]
             return Shown(hint, condition, len(experiment.failing()), len(telling), condition.unseen)
