@@ -52,9 +52,11 @@ def _absolute_clamped(axis: Axis, other: Axis) -> Array:
 
 def _reflected(axis: Axis, other: Axis) -> Array:
     """NumPy's mode reflect: the border pixel is the mirror."""
-    period = max(2 * axis.size - 2, 1)
+    if axis.size == 1:
+        return np.zeros((axis.kernel, axis.output), int)
+    period = 2 * axis.size - 2
     at: Array = unbounded(axis) % period
-    return np.asarray(np.minimum(at, period - at)) if axis.size > 1 else np.zeros_like(at)
+    return np.asarray(np.minimum(at, period - at))
 
 
 def _reflected_once(axis: Axis, other: Axis) -> Array:

@@ -168,10 +168,9 @@ def _taps(change: Callable[[Axis], Axis], given: Given) -> Array:
 def _along(number: int, words: Words) -> Iterator[Model]:
     said = {name: getattr(words, name) for name in Words.__slots__}
     key, says, along, seen = _SLICES[number]
-    yield Model(
-        f"crop/{key}/{words.id}", says.format(**said), _MEND, SCATTERING, partial(_gives, partial(_cut, along, words.id)),
-        1.05 + number / 1000 + (0 if words.id == "both" else 0.05), seen,
-    )  # fmt: skip
+    gives = partial(_gives, partial(_cut, along, words.id))
+    cost = 1.05 + number / 1000 + (0 if words.id == "both" else 0.05)
+    yield Model(f"crop/{key}/{words.id}", says.format(**said), _MEND, SCATTERING, gives, cost, seen)
 
 
 def _all() -> Iterator[Model]:
