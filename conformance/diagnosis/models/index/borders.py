@@ -62,7 +62,7 @@ def _reflected(axis: Axis, other: Axis) -> Array:
 def _reflected_once(axis: Axis, other: Axis) -> Array:
     """Mirrored at both borders, and clamped where that is not enough."""
     last = axis.size - 1
-    return np.clip(last - np.abs(last - np.abs(unbounded(axis))), 0, last)
+    return np.asarray(np.clip(last - np.abs(last - np.abs(unbounded(axis))), 0, last))
 
 
 def _symmetric(axis: Axis, other: Axis) -> Array:
