@@ -76,9 +76,13 @@ def gather(spec: ConvSpec, x: Array, rows: Array, columns: Array) -> Array:
 
 def scatter(spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
     """(N, C, H, W): everything added where the tables say; what falls outside is dropped."""
-    h, w = spec.input_size
-    wide = np.tensordot(columns6, _hot(columns, w), axes=((3, 5), (1, 2)))  # N C KH OH W
-    return np.ascontiguousarray(np.tensordot(wide, _hot(rows, h), axes=((2, 3), (1, 2))).transpose(0, 1, 3, 2))
+    return scattered(columns6, rows, columns, spec.input_size)
+
+
+def scattered(columns6: Array, rows: Array, columns: Array, size: tuple[int, int]) -> Array:
+    """The same into images of any size."""
+    wide = np.tensordot(columns6, _hot(columns, size[1]), axes=((3, 5), (1, 2)))  # N C KH OH W
+    return np.ascontiguousarray(np.tensordot(wide, _hot(rows, size[0]), axes=((2, 3), (1, 2))).transpose(0, 1, 3, 2))
 
 
 def run(

@@ -47,26 +47,28 @@ def _absolute(axis: Axis, other: Axis) -> Array:
 
 
 def _absolute_clamped(axis: Axis, other: Axis) -> Array:
-    return np.minimum(np.abs(unbounded(axis)), axis.size - 1)
+    return np.asarray(np.minimum(np.abs(unbounded(axis)), axis.size - 1))
 
 
 def _reflected(axis: Axis, other: Axis) -> Array:
     """NumPy's mode reflect: the border pixel is the mirror."""
-    period = max(2 * axis.size - 2, 1)
+    if axis.size == 1:
+        return np.zeros((axis.kernel, axis.output), int)
+    period = 2 * axis.size - 2
     at: Array = unbounded(axis) % period
-    return np.minimum(at, period - at) if axis.size > 1 else np.zeros_like(at)
+    return np.asarray(np.minimum(at, period - at))
 
 
 def _reflected_once(axis: Axis, other: Axis) -> Array:
     """Mirrored at both borders, and clamped where that is not enough."""
     last = axis.size - 1
-    return np.clip(last - np.abs(last - np.abs(unbounded(axis))), 0, last)
+    return np.asarray(np.clip(last - np.abs(last - np.abs(unbounded(axis))), 0, last))
 
 
 def _symmetric(axis: Axis, other: Axis) -> Array:
     """NumPy's mode symmetric: the border itself is the mirror."""
     at: Array = unbounded(axis) % (2 * axis.size)
-    return np.minimum(at, 2 * axis.size - 1 - at)
+    return np.asarray(np.minimum(at, 2 * axis.size - 1 - at))
 
 
 def _below_only(axis: Axis, other: Axis) -> Array:

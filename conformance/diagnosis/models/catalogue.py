@@ -1,0 +1,27 @@
+"""All models of an op, the plainest first."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from conformance.diagnosis.models import bias, folding, numbers
+from conformance.diagnosis.models.index import borders, flat, loops, padding, parameters
+from conformance.diagnosis.models.model import Model
+from conformance.diagnosis.models.sizes import counts, crops, misread
+from harness.geometry.spec import Op
+
+_FAMILIES = (
+    parameters, padding, borders, loops, flat, misread, counts, crops, folding, bias, numbers,
+)  # fmt: skip
+
+
+@cache
+def every() -> tuple[Model, ...]:
+    """Of all ops, by family."""
+    return tuple(model for family in _FAMILIES for model in family.MODELS)
+
+
+@cache
+def of(op: Op) -> tuple[Model, ...]:
+    """Those of one op, by cost: of models that give the same, the first is told."""
+    return tuple(sorted((model for model in every() if op in model.ops), key=lambda model: model.cost))
