@@ -8,7 +8,7 @@ from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.experiment.observed import Kind, Observed
 from conformance.diagnosis.naming.later_calls import Later
 from conformance.diagnosis.naming.names import Name
-from conformance.diagnosis.naming.probes import Number
+from conformance.diagnosis.naming.probes import Probed
 from conformance.diagnosis.naming.shapes import Shown
 from harness.geometry.spec import ConvSpec
 from harness.results.words import plural
@@ -47,7 +47,7 @@ def of_name(experiment: Experiment, name: Name) -> Cause:
     return _cause(experiment, "name", model.id, says, why, sentence(model.mend), model.seen)
 
 
-def of_number(experiment: Experiment, number: Number) -> Cause:
+def of_number(experiment: Experiment, number: Probed) -> Cause:
     """Rounding, clipping, accumulators."""
     model = number.model
     return _cause(

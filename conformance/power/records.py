@@ -46,6 +46,22 @@ class FaultReport(Struct, frozen=True, kw_only=True):
         return self.killed_by is None and not self.equivalent
 
 
+class DiagnosedKind(Struct, frozen=True, kw_only=True):
+    """Of one kind: of how many the diagnosis saw something, and what its first sentence was worth."""
+
+    seen: int
+    right: int  # named, and the name gives what the fault gives, with its condition
+    wrong: int  # named, and it does not
+    silent: int  # no name
+    exact: int  # conditions that hold where the fault shows, and nowhere else
+    off: int
+    blind: int  # diagnosed again without the models that are the fault's own
+    blind_right: int
+    blind_wrong: int
+    median: float  # seconds
+    worst: float
+
+
 class KindReport(Struct, frozen=True, kw_only=True):
     """Of one kind: how many faults, how many of them are none, and how many were seen by the end of a tier."""
 
@@ -83,3 +99,4 @@ class PowerReport(Struct, frozen=True, kw_only=True):
     seconds: float
     kinds: dict[str, KindReport]
     matrix: list[FaultReport] = field(default_factory=list)
+    diagnosed: dict[str, DiagnosedKind] = field(default_factory=dict)  # by kind, and "all"; only if it was asked for

@@ -21,7 +21,9 @@ _SEVERAL = 12  # elements of a result that tells most models apart, and is quick
 _ROUNDS = 12  # geometries made to tell rivals apart
 _UNSEEN = 40  # geometries that a name must foretell
 _CHEAP = 1_000_000  # multiply-adds of a geometry on which models are compared
-_CONDITIONED = 4  # models that are tried with a condition
+_CONDITIONED = 3  # models that are tried with a condition
+_COMPARED = 40  # models that give every failing result, the plainest
+_PLAIN = 2.0  # cost of a condition that no other model will be plainer with
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,14 @@ def conditional_name_of(experiment: Experiment, models: Sequence[Model]) -> Name
     if len(_told(experiment)) < _FEWEST:
         _look_around(experiment)
     found: list[tuple[float, Name]] = []
-    for model in _true_of_all(experiment, left)[:_CONDITIONED]:
+    for model in _distinct(experiment, _true_of_all(experiment, left))[:_CONDITIONED]:
         if experiment.exhausted or not _rests_on_enough(experiment):
             break
         name = _under_condition(experiment, model)
         if name is not None and name.condition is not None:
             found.append((model.cost + name.condition.cost, name))
+            if name.condition.cost <= _PLAIN:
+                break
     still = [(cost, name) for cost, name in found if _true_of_all(experiment, [name.model])]
     return min(still, key=lambda one: one[0])[1] if still else None
 
@@ -177,6 +181,15 @@ def unseen(experiment: Experiment) -> list[ConvSpec]:
     several = [spec for pair in zip(plan.pool()[200:320], plan.pool()[640:760], strict=True) for spec in pair]
     fresh = experiment.bent(several)
     return [spec for spec in fresh if spec not in experiment.observed and spec.macs <= _CHEAP]
+
+
+def _distinct(experiment: Experiment, models: Sequence[Model]) -> list[Model]:
+    """The plainest of those that give the same on all that passes."""
+    found: dict[tuple[object, ...], Model] = {}
+    passing = [one.spec for one in experiment.passing()]
+    for model in models[:_COMPARED]:
+        found.setdefault(tuple(experiment.foretold(model, spec) for spec in passing), model)
+    return list(found.values())
 
 
 def _under_condition(experiment: Experiment, model: Model) -> Name | None:

@@ -13,10 +13,11 @@ from functools import partial
 import numpy as np
 
 from conformance.diagnosis.experiment.experiment import Experiment
+from conformance.diagnosis.experiment.observed import Kind
 from conformance.diagnosis.models import tables
 from conformance.diagnosis.models.model import Given, Model
-from conformance.diagnosis.naming import copies, roundings
-from conformance.diagnosis.naming.roundings import Rounding
+from conformance.diagnosis.models.numbers import NUMBERS, SPECIAL, Number
+from conformance.diagnosis.naming import copies, limits
 from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec
 from harness.oracle import by_taps
@@ -25,35 +26,80 @@ _NEAR = {"float16": 1e-3, "float32": 1.2e-7, "float64": 2.3e-16}  # relative: wh
 _SCALES = (1.0, 2.0**-8, 2.0**6, 2.0**12, 2.0**-20, 2.0**20)  # of the numbers of sums, until a rounding shows
 _TERMS = 4  # at least so many in a sum of a probe
 _CHEAP = 2_000_000
+_FEWEST = 2  # numbers that have to be other than they were
+_COARSE = 0.02  # of the largest result: how far off sums may be that are formed too coarsely
+_SUMS = "number/sums in"
 _ENOUGH = 3  # geometries on which what is said of sums must come true
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class Probed:
     """What is done to numbers, as a model of the op, and how that was seen."""
 
     model: Model
     why: str
 
 
-def number_of(experiment: Experiment) -> Number | None:
+def number_of(experiment: Experiment) -> Probed | None:
     """What the op does to numbers. None if nothing, or nothing that is known; not asked of dtypes of whole numbers."""
     if experiment.dtype not in _NEAR or not experiment.passing():
         return None
-    found: dict[int, Rounding] = {}
+    found: dict[int, Number] = {}
     shown = 0
     for carrier in copies.carriers(experiment.op):
-        for values, kind, alone in _questions(experiment.dtype):
-            rounding, count = _asked(experiment, carrier, values, kind, alone)
-            if rounding is not None:
-                found[carrier], shown = rounding, shown + count
-                break
-    if not found:
-        return _accumulator(experiment)
-    return _told(experiment, found, shown)
+        number, count = _of_carrier(experiment, carrier)
+        if number is not None:
+            found[carrier], shown = number, shown + count
+    told = _told(experiment, found, shown) if found else _accumulator(experiment)
+    return told if told is not None and _is_true_of_whole_numbers(experiment, told) else None
 
 
-def without_bias(experiment: Experiment) -> Number | None:
+def _of_carrier(experiment: Experiment, carrier: int) -> tuple[Number | None, int]:
+    """What becomes of the numbers of one argument, and of how many that was seen."""
+    kept: list[Array] = []  # that came through as they are
+    for values, kind, alone in _questions(experiment.dtype):
+        made = copies.copying(experiment, carrier, alone)
+        pair = None if made is None else copies.seen(experiment, made, values)
+        if pair is None or not pair[0].size:
+            continue
+        given, got = pair
+        if _same(got, given, experiment.dtype):
+            kept.append(given)
+            continue
+        if (got != given).sum() < _FEWEST:
+            return None, 0  # one element is wrong: that fits too much
+        dtype = experiment.dtype
+        fitting = (one for one in _candidates(given, got, kind, dtype) if _fits(one, given, got, kept, dtype))
+        return next(fitting, None), len(got)
+    return None, 0
+
+
+def _fits(number: Number, given: Array, got: Array, kept: Sequence[Array], dtype: str) -> bool:
+    with np.errstate(all="ignore"):
+        if not np.array_equal(_cast(number.of(given), dtype), got, equal_nan=True):
+            return False
+        return all(np.array_equal(number.of(values), values, equal_nan=True) for values in kept)
+
+
+def _is_true_of_whole_numbers(experiment: Experiment, told: Probed) -> bool:
+    """Whether what fails on whole numbers is what it gives there, and what passes too."""
+    failing = [one for one in experiment.failing() if one.kind is Kind.VALUE]
+    if told.model.id.startswith(_SUMS):  # whose order is not known
+        return all(_is_nearly_right(experiment, one.spec) for one in failing[:_ENOUGH])
+    return all(experiment.foretold(told.model, one.spec) == one.digest for one in failing) and not any(
+        experiment.differs(told.model, one.spec) for one in experiment.passing()
+    )
+
+
+def _is_nearly_right(experiment: Experiment, spec: ConvSpec) -> bool:
+    got, right = experiment.raw(spec, experiment.given(spec).arrays), experiment.right(spec)
+    if isinstance(got, str) or got.shape != right.shape:
+        return False
+    with np.errstate(all="ignore"):
+        return bool((np.abs(got - right) <= _COARSE * np.abs(right).max(initial=1)).all())
+
+
+def without_bias(experiment: Experiment) -> Probed | None:
     """What conv2d does where no bias is given, if that is wrong."""
     if experiment.op != "conv2d":
         return None
@@ -73,10 +119,10 @@ def without_bias(experiment: Experiment) -> Number | None:
     return _no_bias("is wrong where no bias is given", wrong[0][0], len(asked), lambda given: tables.run(given))
 
 
-def _no_bias(says: str, spec: ConvSpec, asked: int, gives: Callable[[Given], Array]) -> Number:
+def _no_bias(says: str, spec: ConvSpec, asked: int, gives: Callable[[Given], Array]) -> Probed:
     mend = "a bias of None means that nothing is added"
-    model = Model("numbers/without a bias", says, mend, ("conv2d",), gives)
-    return Number(model, f"With a bias all is right; without one {spec} is wrong, the plainest of {asked}.")
+    model = Model("number/without a bias", says, mend, ("conv2d",), gives)
+    return Probed(model, f"With a bias all is right; without one {spec} is wrong, the plainest of {asked}.")
 
 
 def _one_for_none(given: Given) -> Array:
@@ -118,85 +164,56 @@ def _cast(values: Array, dtype: str) -> Array:
     return values.astype(dtype).astype(np.float64)
 
 
-def _asked(
-    experiment: Experiment, carrier: int, values: Array, kind: str, alone: bool
-) -> tuple[Rounding | None, int]:
-    """What becomes of these numbers in this argument, and how many were seen."""
-    made = copies.copying(experiment, carrier, alone)
-    pair = None if made is None else copies.seen(experiment, made, values)
-    if pair is None or not pair[0].size:
-        return None, 0
-    given, got = pair
-    if _same(got, given, experiment.dtype):
-        return None, 0
-    if (got != given).sum() < 2 and kind != "special":
-        return None, 0  # one element is wrong: that fits too much
-    for rounding in _candidates(given, got, kind, experiment.dtype):
-        with np.errstate(all="ignore"):
-            if np.array_equal(got, _cast(rounding.make(given), experiment.dtype), equal_nan=True):
-                return rounding, len(got)
-    return None, 0
-
-
 def _same(got: Array, given: Array, dtype: str) -> bool:
     with np.errstate(all="ignore"):
         return bool(np.allclose(got, given, rtol=_NEAR[dtype], atol=0, equal_nan=True))
 
 
-def _candidates(given: Array, got: Array, kind: str, dtype: str) -> Iterator[Rounding]:
+def _candidates(given: Array, got: Array, kind: str, dtype: str) -> Iterator[Number]:
+    """What could have become of them, the plainest first."""
     if kind == "special":
-        yield from roundings.of_special()
-        large = roundings.large_for_infinite(given, got)
-        yield from () if large is None else (large,)
-        return
-    if kind == "numbers":
-        yield from roundings.of_numbers()
-        cut = roundings.clipped(given, got)
-        yield from () if cut is None else (cut,)
-        ratio = got[given != 0] / given[given != 0]
-        if np.ptp(ratio) <= 4 * _NEAR[dtype] * abs(ratio[0]):
-            yield roundings.multiplied(float(ratio[0]))
-    if kind == "subnormal":
-        yield roundings.flushed(float(np.finfo(np.dtype(dtype)).tiny))
-    gone = roundings.dropped(given, got)
-    yield from () if gone is None else (gone,)
+        yield from SPECIAL
+        found = [limits.large_for_infinite(given, got)]
+    elif kind == "subnormal":
+        yield from (one for one in SPECIAL if one.key == f"subnormal to 0 ({dtype})")
+        found = []
+    else:
+        yield from NUMBERS
+        near = 4 * _NEAR[dtype]
+        found = [limits.clipped(given, got), limits.multiplied(given, got, near), limits.dropped(given, got)]
+    yield from (one for one in found if one is not None)
 
 
 # -- inputs or results ----------------------------------------------------------------------------------------------
 
 
-def _told(experiment: Experiment, found: dict[int, Rounding], shown: int) -> Number | None:
+def _told(experiment: Experiment, found: dict[int, Number], shown: int) -> Probed | None:
     """Where the rounding is: in one argument, in all, or in the result; None if sums speak against all of these."""
     names, several = ARGUMENTS[experiment.op], list(copies.carriers(experiment.op))
     rounding = next(iter(found.values()))
-    if len({one.id for one in found.values()}) > 1:
+    if len({one.key for one in found.values()}) > 1:
         return None
-    possible: list[tuple[str, str, Callable[[Given], Array]]] = []
-    numbers = sorted(found)
-    if len(found) == len(several) or (experiment.op == "conv2d" and numbers == [0, 1]):
-        every = "the inputs" if len(several) > 1 else names[0]
-        possible.append(("inputs", every, partial(_of_inputs, rounding, tuple(several))))
-        possible.append(("result", "the results", partial(_of_result, rounding)))
-        possible.append(("columns and kernel", every, partial(_of_inputs, rounding, (0, 1))))
-    else:
-        said = " and ".join(names[n] for n in numbers)
-        possible.append((said, said, partial(_of_inputs, rounding, tuple(numbers))))
+    carried = tuple(sorted(found))
+    said = "the inputs" if len(several) > 1 and len(found) == len(several) else " and ".join(names[n] for n in carried)
+    possible = [(said, said, partial(_of_inputs, rounding, carried))]
+    if len(found) == len(several):  # or else the result has them all
+        possible.append(("results", "the results", partial(_of_result, rounding)))
     left, tried = _by_sums(experiment, [one[2] for one in possible], rounding)
     if not left:
         return None
     place, what, gives = possible[left[0]]
-    both_fit = len(left) > 1 and place == "inputs" and left[1] == 1
-    what = "numbers" if both_fit else what
+    cannot_tell = len(left) > 1
+    what = "numbers" if cannot_tell else what
     model = Model(
-        f"numbers/{rounding.id}/{place}", rounding.says.format(what=what), rounding.mend, (experiment.op,), gives
+        f"number/{place} {rounding.key}", rounding.says.format(what=what), rounding.mend, (experiment.op,), gives
     )
     why = f"In results that are copies of one input, all {shown} numbers that were given came back exactly so"
-    why += f", and {tried} results of sums are what this gives." if tried and not both_fit else "."
-    return Number(model, why)
+    why += f", and {tried} results of sums are what this gives." if tried and not cannot_tell else "."
+    return Probed(model, why)
 
 
 def _by_sums(
-    experiment: Experiment, possible: Sequence[Callable[[Given], Array]], rounding: Rounding
+    experiment: Experiment, possible: Sequence[Callable[[Given], Array]], rounding: Number
 ) -> tuple[list[int], int]:
     """Which of them give the results of sums of numbers on which the rounding shows, and of how many."""
     left, tried = list(range(len(possible))), 0
@@ -250,13 +267,13 @@ def _almost(got: Array, made: Array, dtype: str) -> bool:
         return bool((np.abs(got - made) <= 8 * _NEAR[dtype] * largest).all()) or np.array_equal(got, made)
 
 
-def _of_inputs(rounding: Rounding, numbers: Sequence[int], given: Given) -> Array:
-    arrays = tuple(a if a is None or n not in numbers else rounding.make(a) for n, a in enumerate(given.arrays))
+def _of_inputs(rounding: Number, numbers: Sequence[int], given: Given) -> Array:
+    arrays = tuple(a if a is None or n not in numbers else rounding.of(a) for n, a in enumerate(given.arrays))
     return tables.run(given._replace(arrays=arrays))
 
 
-def _of_result(rounding: Rounding, given: Given) -> Array:
-    return rounding.make(tables.run(given))
+def _of_result(rounding: Number, given: Given) -> Array:
+    return rounding.of(tables.run(given))
 
 
 # -- sums -------------------------------------------------------------------------------------------------------------
@@ -267,7 +284,7 @@ _ACCUMULATORS = (
 )  # fmt: skip
 
 
-def _accumulator(experiment: Experiment) -> Number | None:
+def _accumulator(experiment: Experiment) -> Probed | None:
     """Sums of whole numbers of which each alone is kept: too coarse a sum loses the last bits."""
     if experiment.op == "im2col":
         return None
@@ -278,10 +295,10 @@ def _accumulator(experiment: Experiment) -> Number | None:
         wrong = [off for off in seen if off > 0]
         if len(wrong) >= 2 and max(wrong) < most:
             model = Model(
-                f"numbers/sums in {kind}", f"forms its sums in {words}", f"accumulate in {wider}", (experiment.op,),
+                f"number/sums in {kind}", f"forms its sums in {words}", f"accumulate in {wider}", (experiment.op,),
                 partial(_summed, np.float16 if kind == "half" else np.float32),
             )  # fmt: skip
-            return Number(model, f"Single numbers come through exactly, but sums of numbers up to {top} that {wider} "
+            return Probed(model, f"Single numbers come through exactly, but sums of numbers up to {top} that {wider} "
                           f"holds are off by up to {max(wrong):.1e} of themselves.")  # fmt: skip
     return None
 

@@ -138,9 +138,9 @@ def _numbers(unseen: Unseen, model: Model) -> Truth:
             if isinstance(got, str):
                 return "wrong"
             judged += 1
-            if model.id.startswith("numbers/sums in") and not _is_coarse(got, model):
+            if model.id.startswith("number/sums in") and not _is_coarse(got, model):
                 return "wrong"
-            if not model.id.startswith("numbers/sums in") and not _agrees(got, model, Given(e.op, spec, arrays), e.dtype):
+            if not model.id.startswith("number/sums in") and not _agrees(got, model, Given(e.op, spec, arrays), e.dtype):
                 return "wrong"
     return "right" if judged else "silent"
 
