@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from conformance.diagnosis.models import bias, folding, numbers
+from conformance.diagnosis.models.arrays import along, arrangements, blocks, decoded, groups, orders, sums, terms
 from conformance.diagnosis.models.index import borders, flat, loops, padding, parameters
 from conformance.diagnosis.models.model import Model
 from conformance.diagnosis.models.sizes import counts, crops, misread
@@ -13,12 +14,14 @@ from harness.geometry.spec import Op
 _FAMILIES = (
     parameters, padding, borders, loops, flat, misread, counts, crops, folding, bias, numbers,
 )  # fmt: skip
+_GENERATED = (orders, along, groups, arrangements, sums, blocks, terms, decoded)
 
 
 @cache
 def every() -> tuple[Model, ...]:
     """Of all ops, by family."""
-    return tuple(model for family in _FAMILIES for model in family.MODELS)
+    made = (model for family in _GENERATED for model in family.models())
+    return (*(model for family in _FAMILIES for model in family.MODELS), *made)
 
 
 @cache

@@ -198,3 +198,4 @@ def _values() -> Iterator[Model]:
 
 
 MODELS: tuple[Model, ...] = (*models("border", _BORDERS), *_values())
+FORMULAS: tuple[Formula, ...] = _BORDERS

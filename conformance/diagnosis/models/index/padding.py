@@ -208,3 +208,4 @@ _STARTS = (
 )  # fmt: skip
 
 MODELS: tuple[Model, ...] = tuple(models("index", (*_PADDING, *_STARTS)))
+FORMULAS: tuple[Formula, ...] = (*_PADDING, *_STARTS)

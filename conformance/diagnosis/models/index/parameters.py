@@ -128,3 +128,4 @@ _DILATION = (
 )  # fmt: skip
 
 MODELS: tuple[Model, ...] = tuple(models("index", (*_STRIDE, *_DILATION)))
+FORMULAS: tuple[Formula, ...] = (*_STRIDE, *_DILATION)
