@@ -17,6 +17,8 @@ from conformance.diagnosis.models.tables import right, run
 from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import OPS, ConvSpec, Op
 
+_MOST_RESULT = 65504  # whole numbers that are tried: results, and what is only copied or added
+_MOST_FACTOR = 10  # what is multiplied
 _TWO_ARGUMENTS: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
 
@@ -29,7 +31,7 @@ class Number:
     mend: str
     of: Callable[[Array], Array]
     cost: float = 1.4
-    whole: bool = False  # it shows on small whole numbers
+    shows: float = np.inf  # on whole numbers from this size on
     seen: str = ""
 
 
@@ -128,18 +130,18 @@ _TF32 = 'switch TF32 off, or declare `numerics = "tf32"`'
 def _clips() -> Iterator[Number]:
     for limit in (1, 5, 6, 8, 10, 50, 100, 127, 128, 255, 256, 500, 1000, 1024, 10000, 32767, 65504, 2**24, 2**31):
         yield Number(f"clipped at {limit}", f"clips {{what}} at +-{limit}", _NO_CLIP, partial(_clipped, -limit, limit),
-                     1.4, limit <= 65504)  # fmt: skip
+                     1.4, limit)  # fmt: skip
     for low, high, name in (
         (-128, 127, "signed byte"), (0, 255, "unsigned byte"), (-32768, 32767, "16-bit integer"), (0, 6, "ReLU6"),
         (0, 1, "probability"),
     ):  # fmt: skip
         mend = "leave the activation out" if name == "ReLU6" else _NO_CLIP
         says = f"clips {{what}} to {low} .. {high}, as for a {name}"
-        yield Number(f"clipped as a {name}", says, mend, partial(_clipped, low, high), 1.4, True)
+        yield Number(f"clipped as a {name}", says, mend, partial(_clipped, low, high), 1.4, high if low else 0)
     for low, high, name in ((-128, 127, "signed byte"), (0, 255, "unsigned byte"), (-32768, 32767, "16-bit integer")):
         yield Number(
             f"wrapped as a {name}", f"wraps {{what}} round to {low} .. {high}, as a {name} does", _ALLOCATE,
-            partial(_wrapped, low, high), 1.5, True, "dtype-integer-accumulator-wraps",
+            partial(_wrapped, low, high), 1.5, high if low else 0, "dtype-integer-accumulator-wraps",
         )  # fmt: skip
 
 
@@ -162,13 +164,13 @@ NUMBERS: tuple[Number, ...] = (
     Number("ceiling", "rounds {what} up to whole numbers", "no ceiling: " + _ALLOCATE, np.ceil, 1.5),
     *(Number(f"{digits} decimals", f"rounds {{what}} to {digits} decimals", "no rounding", partial(_decimals, digits),
              1.45) for digits in (1, 2, 3, 4, 5, 6, 7, 8)),
-    Number("absolute", "drops the sign of {what}", "no abs()", np.abs, 1.4, True),
+    Number("absolute", "drops the sign of {what}", "no abs()", np.abs, 1.4, 0),
     Number("negative to 0", "takes 0 for negative {what} (a ReLU is built in)", "leave the activation out",
-           lambda v: np.maximum(v, 0), 1.4, True),
+           lambda v: np.maximum(v, 0), 1.4, 0),
     Number("positive to 0", "takes 0 for positive {what}", "leave them as they are", lambda v: np.minimum(v, 0), 1.5,
-           True),
-    Number("sign", "keeps only the sign of {what}", "leave them as they are", np.sign, 1.5, True),
-    Number("squared", "squares {what}", "leave them as they are", np.square, 1.5, True),
+           0),
+    Number("sign", "keeps only the sign of {what}", "leave them as they are", np.sign, 1.5),
+    Number("squared", "squares {what}", "leave them as they are", np.square, 1.5, 1),
     *_clips(),
     *(Number(f"below {limit:g} to 0", f"takes 0 for {{what}} below {limit:g} in size", "do not skip small values",
              partial(_above, limit)) for limit in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12,
@@ -210,23 +212,26 @@ def _models() -> Iterator[Model]:
     for number, (key, says, mend, factor) in enumerate(_FACTORS):
         yield Model(f"factor/{key}", says, mend, OPS, partial(_times, factor), 1.3 + number / 1000)
     for one in NUMBERS:
-        if not one.whole:
+        if one.shows > _MOST_RESULT:
             continue
         says, cost = one.says, one.cost
         yield Model(
             f"number/results {one.key}", says.format(what="results"), one.mend, OPS, partial(_of_result, one.of), cost,
             one.seen,
         )  # fmt: skip
-        yield Model(
-            f"number/arguments {one.key}", says.format(what="arguments"), one.mend, _TWO_ARGUMENTS,
-            partial(_of_arguments, one.of, (0, 1, 2)), cost + 0.1, one.seen,
-        )  # fmt: skip
+        if one.shows <= _MOST_FACTOR:
+            yield Model(
+                f"number/arguments {one.key}", says.format(what="arguments"), one.mend, _TWO_ARGUMENTS,
+                partial(_of_arguments, one.of, (0, 1, 2)), cost + 0.1, one.seen,
+            )  # fmt: skip
         yield from _of_one_argument(one)
 
 
 def _of_one_argument(one: Number) -> Iterator[Model]:
-    """An argument that has a name of its own in each op."""
-    for op in OPS:
+    """An argument that has a name of its own in each op. Of im2col it is the same as of the result."""
+    for op in OPS[1:]:
+        if one.shows > (_MOST_FACTOR if op in _TWO_ARGUMENTS else _MOST_RESULT):
+            continue
         for number, name in enumerate(ARGUMENTS[op]):
             yield Model(
                 f"number/{name} {one.key}, {op}", one.says.format(what=f"`{name}`"), one.mend, (op,),

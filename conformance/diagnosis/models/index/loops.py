@@ -14,7 +14,6 @@ from conformance.diagnosis.models.tables import Axis, table
 from harness.contract.protocol import Array
 
 _Order = Callable[[int], Array]  # of a size: which is done in place of each; -1 is none
-_BLOCKS = (2, 4, 8, 16, 32)
 
 
 class _Loop(NamedTuple):
@@ -25,10 +24,11 @@ class _Loop(NamedTuple):
     one: str
     several: str
     size: str
+    blocks: tuple[int, ...]
 
 
-_TAPS = _Loop(0, "taps", "kernel {line}", "kernel {lines}", "{kernel}")
-_WINDOWS = _Loop(1, "windows", "output {line}", "output {lines}", "{output}")
+_TAPS = _Loop(0, "taps", "kernel {line}", "kernel {lines}", "{kernel}", (2, 4, 8, 16))
+_WINDOWS = _Loop(1, "windows", "output {line}", "output {lines}", "{output}", (2, 4, 8, 16, 32, 64))
 
 
 class _Way(NamedTuple):
@@ -105,7 +105,7 @@ def _backwards(loop: _Loop) -> _Way:
 def _formulas(loop: _Loop) -> Iterator[Formula]:
     for way in (_backwards(loop), *_WAYS):
         yield _formula(loop, way)
-    for block in _BLOCKS:
+    for block in loop.blocks:
         yield _formula(loop, _Way(
             f"rest of {block} missing", f"does the {{several}} in blocks of {block} and leaves the rest out",
             "add the rest after the loop over whole blocks", partial(_whole_blocks, block), 1.5 + block / 1000,

@@ -27,6 +27,7 @@ class _Count(NamedTuple):
     both: str = ""
     mend: str = ""
     seen: str = ""
+    more: bool = False  # never fewer windows than there should be
 
 
 def _padded(a: Axis) -> int:
@@ -46,11 +47,11 @@ _COUNTS = (
     _Count("one too few", "leaves out the + 1 in {output}: the last window is missing", lambda a, b: a.output - 1,
            mend="`{output} = ({size} + {before} + {after} - reach) // stride + 1`: the + 1 is the first window",
            seen="im2col-off-by-one-slides"),
-    _Count("one too many", "counts one window too many in {output}", lambda a, b: a.output + 1),
+    _Count("one too many", "counts one window too many in {output}", lambda a, b: a.output + 1, more=True),
     _Count("padding left out", "leaves the padding out of {output}", lambda a, b: _windows(a, a.size)),
     _Count("padding twice", "counts the padding twice in {output}",
            lambda a, b: _windows(a, _padded(a) + a.before + a.after),
-           mend="the size of the padded image already holds the padding: do not add it again"),
+           mend="the size of the padded image already holds the padding: do not add it again", more=True),
     _Count("padding of the beginning", "counts only the {before} padding in {output}",
            lambda a, b: _windows(a, a.size + a.before)),
     _Count("padding of the end", "counts only the {after} padding in {output}",
@@ -64,13 +65,13 @@ _COUNTS = (
            both="exchanges the paddings of both axes in the size"),
     _Count("dilation left out", "leaves the dilation out of {output}: it counts with {kernel} taps, not their reach",
            lambda a, b: _windows(a, reach=a.kernel),
-           mend="count with the reach (K - 1) * dilation + 1", seen="im2col-outsize-missing-dilation"),
+           mend="count with the reach (K - 1) * dilation + 1", seen="im2col-outsize-missing-dilation", more=True),
     _Count("reach K * dilation", "takes K * dilation for the reach of the kernel in {output}",
            lambda a, b: _windows(a, reach=a.kernel * a.dilation), mend="the reach is (K - 1) * dilation + 1"),
     _Count("reach K + dilation - 1", "takes K + dilation - 1 for the reach of the kernel in {output}",
            lambda a, b: _windows(a, reach=a.kernel + a.dilation - 1), mend="the reach is (K - 1) * dilation + 1"),
     _Count("reach one too small", "takes (K - 1) * dilation for the reach of the kernel in {output}",
-           lambda a, b: _windows(a, reach=_reach(a) - 1), mend="the reach is (K - 1) * dilation + 1"),
+           lambda a, b: _windows(a, reach=_reach(a) - 1), mend="the reach is (K - 1) * dilation + 1", more=True),
     _Count("kernel of the other axis", "counts with the kernel of the {other} in {output}",
            lambda a, b: _windows(a, reach=(b.kernel - 1) * a.dilation + 1), both="exchanges KH and KW in the size",
            seen="validation-uses-other-axis (CS231n im2col.py)"),
@@ -79,10 +80,10 @@ _COUNTS = (
            both="exchanges the dilations in the size"),
     _Count("rounded up", "rounds {output} up: it counts a window that does not fit",
            lambda a, b: -(-(_padded(a) - _reach(a)) // a.stride) + 1,
-           mend="round down: `{output} = ({size} + {before} + {after} - reach) // stride + 1`"),
+           mend="round down: `{output} = ({size} + {before} + {after} - reach) // stride + 1`", more=True),
     _Count("rounded", "rounds {output} to the nearest: it may count a window that does not fit",
            lambda a, b: round((_padded(a) - _reach(a)) / a.stride) + 1,
-           mend="round down: `{output} = ({size} + {before} + {after} - reach) // stride + 1`"),
+           mend="round down: `{output} = ({size} + {before} + {after} - reach) // stride + 1`", more=True),
     _Count("rounded up, no + 1", "rounds up and leaves out the + 1 in {output}",
            lambda a, b: -(-(_padded(a) - _reach(a)) // a.stride)),
     _Count("size by stride", "takes size / stride for {output}, as with padding `same`",
@@ -92,7 +93,7 @@ _COUNTS = (
     _Count("size", "makes {output} as large as the image", lambda a, b: a.size,
            seen="conv-output-size-from-configured-shape"),
     _Count("stride left out", "leaves the stride out of {output}", lambda a, b: _windows(a, stride=1),
-           mend="divide by the stride: `{output} = ({size} + {before} + {after} - reach) // stride + 1`"),
+           mend="divide by the stride: `{output} = ({size} + {before} + {after} - reach) // stride + 1`", more=True),
     _Count("stride of the other axis", "divides by the stride of the {other} in {output}",
            lambda a, b: _windows(a, stride=b.stride), both="exchanges the strides in the size"),
     _Count("of the other axis", "takes the output size of the {other} for {output}", lambda a, b: b.output,
@@ -132,7 +133,8 @@ def _all() -> Iterator[Model]:
             mend = _FORMULA_OF_BOTH if whole and "`{output} =" in formula else formula.format(**said)
             cost = 1.06 + number / 1000 + (0 if whole else _ONE_AXIS)
             change = partial(_changed, one.windows, words.id)
-            yield from models(Misread(f"size/{one.key}/{words.id}", says, mend, change, cost, one.seen))
+            flat = whole or (words.id == "width" and not one.more)  # whole rows that are too many are cut anyhow
+            yield from models(Misread(f"size/{one.key}/{words.id}", says, mend, change, cost, one.seen, not one.more, flat))
     yield Model(
         "size/misaligned/both", "rounds the output size up and passes over windows that do not fit without a gap: "
         "all after the first row stand in the wrong place", _FORMULA_OF_BOTH, SHAPED, _misaligned, 1.2,

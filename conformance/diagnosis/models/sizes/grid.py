@@ -28,6 +28,8 @@ class Misread(NamedTuple):
     change: Both
     cost: float
     seen: str = ""
+    fitted: bool = True  # without it there are never fewer windows than there should be
+    flat: bool = True  # without it the number of columns of windows is right
 
 
 def counted(axis: Axis, **changed: int) -> Axis:
@@ -42,12 +44,14 @@ def models(misread: Misread) -> Iterator[Model]:
 
     The last two are of backends that make the result by the right size: what is too much is cut, the rest is 0.
     """
-    id, says, mend, change, cost, seen = misread
+    id, says, mend, change, cost, seen = misread[:6]
     yield Model(f"{id}/size", says, mend, SHAPED, partial(_sized, change), cost, seen)
-    fitted = f"{says}, in a result of the right size"
-    yield Model(f"{id}/fitted", fitted, mend, WINDOWED, partial(_fitted, change), cost + 0.2, seen)
-    flat = f"{says}, and puts the windows one after the other into a result of the right size"
-    yield Model(f"{id}/flat", flat, mend, WINDOWED, partial(_flat, change), cost + 0.4, seen)
+    if misread.fitted:
+        fitted = f"{says}, in a result of the right size"
+        yield Model(f"{id}/fitted", fitted, mend, WINDOWED, partial(_fitted, change), cost + 0.2, seen)
+    if misread.flat:
+        flat = f"{says}, and puts the windows one after the other into a result of the right size"
+        yield Model(f"{id}/flat", flat, mend, WINDOWED, partial(_flat, change), cost + 0.4, seen)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -18,11 +18,15 @@ _EACH_SIDE = "each side's padding counts by itself: `OH = (H + top + bottom - re
 
 
 class _Pads(NamedTuple):
+    """Paddings as they are read; the last three as in `Misread`."""
+
     key: str
     says: str
     read: Callable[[int, int, int, int], Padding]
     mend: str = _PADDING_IS
     seen: str = ""
+    fitted: bool = True
+    flat: bool = True
 
 
 _PADS = (
@@ -35,11 +39,10 @@ _PADS = (
     _Pads("begin for both", "uses the padding before the image after it too", lambda t, b, l, r: (t, t, l, l),
           seen="im2col-pad-begin-doubled"),
     _Pads("end for both", "uses the padding after the image before it too", lambda t, b, l, r: (b, b, r, r)),
-    _Pads("begin and end exchanged", "exchanges the padding before and after the image",
-          lambda t, b, l, r: (b, t, r, l), seen="im2col-pad-begin-end-swapped"),
     _Pads("axes exchanged", "exchanges the paddings of height and width", lambda t, b, l, r: (l, r, t, b)),
     _Pads("height for both", "uses the paddings of the height for the width too", lambda t, b, l, r: (t, b, t, b)),
-    _Pads("width for both", "uses the paddings of the width for the height too", lambda t, b, l, r: (l, r, l, r)),
+    _Pads("width for both", "uses the paddings of the width for the height too", lambda t, b, l, r: (l, r, l, r),
+          flat=False),
     _Pads("top for all", "uses the top padding on all four sides", lambda t, b, l, r: (t, t, t, t)),
     _Pads("left for all", "uses the left padding on all four sides", lambda t, b, l, r: (l, l, l, l)),
     _Pads("largest for all", "uses the largest padding on all four sides", lambda t, b, l, r: (max(t, b, l, r),) * 4),
@@ -50,19 +53,13 @@ _PADS = (
     _Pads("read as (height, width)", "reads the first two of the padding as (height, width)",
           lambda t, b, l, r: (t, t, b, b)),
     _Pads("twice", "pads the image twice", lambda t, b, l, r: (2 * t, 2 * b, 2 * l, 2 * r),
-          "pad the image, or count the padding in the index, not both"),
+          "pad the image, or count the padding in the index, not both", fitted=False),
     _Pads("one more", "pads by one more on every side", lambda t, b, l, r: (t + 1, b + 1, l + 1, r + 1),
-          "pad by what is given"),
+          "pad by what is given", fitted=False),
     _Pads("one less", "pads by one less on every side",
           lambda t, b, l, r: (max(t - 1, 0), max(b - 1, 0), max(l - 1, 0), max(r - 1, 0)), "pad by what is given"),
     _Pads("always 1", "pads by 1 on every side, whatever is given", lambda t, b, l, r: (1, 1, 1, 1),
           "pad by what is given"),
-    _Pads("mean", "shares the padding of an axis evenly between its ends",
-          lambda t, b, l, r: ((t + b) // 2, t + b - (t + b) // 2, (l + r) // 2, l + r - (l + r) // 2)),
-    _Pads("all at the beginning", "puts the padding of both ends before the image",
-          lambda t, b, l, r: (t + b, 0, l + r, 0), seen="im2col-pad-begin-end-swapped"),
-    _Pads("all at the end", "puts the padding of both ends after the image",
-          lambda t, b, l, r: (0, t + b, 0, l + r), seen="im2col-pad-begin-end-swapped"),
 )  # fmt: skip
 
 
@@ -72,13 +69,15 @@ def _padded(read: Callable[[int, int, int, int], Padding], high: Axis, wide: Axi
 
 
 class _Steps(NamedTuple):
-    """Strides (height, width) and dilations (height, width) as they are read; of an axis without its padding."""
+    """Both axes as they are read; the last three as in `Misread`."""
 
     key: str
     says: str
     mend: str
     change: Callable[[Axis, Axis], tuple[Axis, Axis]]
     seen: str = ""
+    fitted: bool = True
+    flat: bool = True
 
 
 def _each(change: Callable[[Axis], Axis]) -> Callable[[Axis, Axis], tuple[Axis, Axis]]:
@@ -94,12 +93,6 @@ def _same(axis: Axis, lower: bool = False, stride: int = 0, reach: int = 0) -> A
     return counted(axis, before=large if lower else small, after=small if lower else large)
 
 
-def _rounded_up(axis: Axis) -> Axis:
-    reach = (axis.kernel - 1) * axis.dilation + 1
-    over = -(axis.size + axis.before + axis.after - reach) % axis.stride
-    return counted(axis, after=axis.after + over)
-
-
 _STEPS = (
     _Steps("stride axes exchanged", "exchanges the strides of height and width", _STRIDE_IS,
            lambda h, w: (counted(h, stride=w.stride), counted(w, stride=h.stride)),
@@ -107,37 +100,35 @@ _STEPS = (
     _Steps("stride of the height", "uses the stride of the height for the width too", _STRIDE_IS,
            lambda h, w: (h, counted(w, stride=h.stride)), "conv-stride-from-wrong-tuple-slot"),
     _Steps("stride of the width", "uses the stride of the width for the height too", _STRIDE_IS,
-           lambda h, w: (counted(h, stride=w.stride), w)),
+           lambda h, w: (counted(h, stride=w.stride), w), flat=False),
     _Steps("stride 1", "ignores the stride, in the size too",
            "divide by the stride in the size, multiply by it in the index", _each(lambda a: counted(a, stride=1)),
-           "conv-stride-from-wrong-tuple-slot"),
+           "conv-stride-from-wrong-tuple-slot", fitted=False),
     _Steps("stride of the kernel", "steps windows by the kernel's size, in the size too",
            "step by the stride that is given, whatever the kernel", _each(lambda a: counted(a, stride=a.kernel)),
            "pool-stride-unused"),
     _Steps("stride one larger", "steps by stride + 1, in the size too", "step by the stride itself",
            _each(lambda a: counted(a, stride=a.stride + 1))),
     _Steps("stride one smaller", "steps by stride - 1, in the size too", "step by the stride itself",
-           _each(lambda a: counted(a, stride=max(a.stride - 1, 1)))),
+           _each(lambda a: counted(a, stride=max(a.stride - 1, 1))), fitted=False),
     _Steps("dilation axes exchanged", "exchanges the dilations of height and width", _DILATION_IS,
            lambda h, w: (counted(h, dilation=w.dilation), counted(w, dilation=h.dilation)),
            "im2col-dilation-axes-swapped"),
     _Steps("dilation of the height", "uses the dilation of the height for the width too", _DILATION_IS,
            lambda h, w: (h, counted(w, dilation=h.dilation))),
     _Steps("dilation of the width", "uses the dilation of the width for the height too", _DILATION_IS,
-           lambda h, w: (counted(h, dilation=w.dilation), w)),
+           lambda h, w: (counted(h, dilation=w.dilation), w), flat=False),
     _Steps("dilation 1", "ignores the dilation, in the size too",
            "multiply the tap by the dilation, and count with the reach (K - 1) * dilation + 1",
-           _each(lambda a: counted(a, dilation=1)), "im2col-dilation-ignored"),
+           _each(lambda a: counted(a, dilation=1)), "im2col-dilation-ignored", fitted=False),
     _Steps("dilation one larger", "takes the dilation for the gap between taps: it steps by dilation + 1",
            "dilation 1 is dense: taps step by the dilation", _each(lambda a: counted(a, dilation=a.dilation + 1))),
     _Steps("dilation one smaller", "steps taps by dilation - 1, in the size too",
            "dilation 1 is dense: taps step by the dilation",
-           _each(lambda a: counted(a, dilation=max(a.dilation - 1, 1)))),
+           _each(lambda a: counted(a, dilation=max(a.dilation - 1, 1))), fitted=False),
     _Steps("stride and dilation exchanged", "exchanges stride and dilation, in the size too",
            "stride steps windows, dilation steps the taps inside one",
            _each(lambda a: counted(a, stride=a.dilation, dilation=a.stride)), "dx-stride-dilation-swapped"),
-    _Steps("rounded up", "rounds the output size up: a last window hangs over the end",
-           "round down: `OH = (H + top + bottom - reach) // stride + 1`", _each(_rounded_up)),
     _Steps("same", "pads as `same` would, whatever padding is given", "use the padding that is given", _each(_same)),
     _Steps("same, lower", "pads as `same_lower` would, whatever padding is given", "use the padding that is given",
            _each(partial(_same, lower=True))),
@@ -159,10 +150,11 @@ _STEPS = (
 def _all() -> Iterator[Model]:
     for number, one in enumerate(_PADS):
         cost = 1.05 + number / 1000
-        yield from models(Misread(f"misread/{one.key}", one.says, one.mend, partial(_padded, one.read), cost, one.seen))
+        change, (seen, fitted, flat) = partial(_padded, one.read), one[4:]
+        yield from models(Misread(f"misread/{one.key}", one.says, one.mend, change, cost, seen, fitted, flat))
     for number, step in enumerate(_STEPS):
         cost = 1.05 + number / 1000
-        yield from models(Misread(f"misread/{step.key}", step.says, step.mend, step.change, cost, step.seen))
+        yield from models(Misread(f"misread/{step.key}", *step[1:4], cost, *step[4:]))
 
 
 MODELS: tuple[Model, ...] = tuple(_all())
