@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 from conformance.cases.fields import Fields, spec_of
 from conformance.domain.pool import Draw
@@ -31,9 +30,10 @@ def wide(count: int, seed: int) -> list[ConvSpec]:
 
 
 def _distinct(count: int, drawn: Iterator[ConvSpec]) -> list[ConvSpec]:
-    found: set[ConvSpec] = set()
-    first_times = (spec for spec in drawn if not (spec in found or found.add(spec)))  # type: ignore[func-returns-value]
-    return list(islice(first_times, count))
+    found: dict[ConvSpec, None] = {}
+    while len(found) < count:
+        found[next(drawn)] = None
+    return list(found)
 
 
 def _drawn(seed: int, wide: bool) -> Iterator[ConvSpec]:

@@ -231,8 +231,7 @@ class Experiment:
             return Observed(spec, Kind.SHAPE, digest(one.result), one.result.shape)
         right, got = self.right(spec), self._settled(spec, one.result)
         wrong = int(np.count_nonzero(got != right))
-        seen = digest(got) if wrong else self.right_digest(spec)
-        return Observed(spec, Kind.VALUE if wrong else None, seen, got.shape, wrong)
+        return Observed(spec, Kind.VALUE if wrong else None, digest(got), got.shape, wrong)
 
     def _settled(self, spec: ConvSpec, result: Array) -> Array:
         """Where whole numbers need not come out exact: what is as near as it must be is the whole number itself.

@@ -20,8 +20,9 @@ _LEAST = {
 
 def neighbours(spec: ConvSpec) -> list[ConvSpec]:
     """Geometries that differ in one number or in two that belong together; each once, not this one."""
-    found = dict.fromkeys(made for d in _changed(fields_of(spec)) if (made := spec_of(d)) is not None)
-    return [other for other in found if other != spec]
+    own = fields_of(spec)
+    different = {tuple(d.values()): d for d in _changed(own)}  # before specs are made of them, which takes longer
+    return [made for d in different.values() if d != own and (made := spec_of(d)) is not None]
 
 
 def _changed(own: Fields) -> Iterator[Fields]:
@@ -46,30 +47,31 @@ def _changed(own: Fields) -> Iterator[Fields]:
 
 def shrunk(spec: ConvSpec, fails: Callable[[ConvSpec], bool], most: int = 70) -> ConvSpec:
     """A plainer geometry that fails too, found by at most so many questions; `spec` itself must fail."""
-    asked = 0
-    again = True
-    while again:
-        again = False
+    left, before = most, None
+    while spec != before and left > 0:
+        before = spec
         for name in _LEAST:
-            for smaller in _smaller(spec, name):
-                if asked == most:
-                    return spec
-                asked += 1
-                if fails(smaller):
-                    spec, again = smaller, True
-                    break
+            spec, left = _shrunk_in(name, spec, fails, left)
     return spec
 
 
-def _smaller(spec: ConvSpec, name: str) -> Iterator[ConvSpec]:
-    """With one number as small as it can be, half way there, and one less."""
-    own, least = fields_of(spec), _LEAST[name]
-    value = own[name]
-    for other in dict.fromkeys((least, (least + value) // 2, value - 1)):
-        if least <= other < value:
-            d = {**own, name: other}
-            if name == "g":  # as many channels a group
-                d |= {"c": own["c"] // value * other, "f": own["f"] // value * other}
-            made = spec_of(d)
-            if made is not None:
-                yield made
+def _shrunk_in(name: str, spec: ConvSpec, fails: Callable[[ConvSpec], bool], left: int) -> tuple[ConvSpec, int]:
+    """With one number made smaller, and how many questions are left."""
+    step = fields_of(spec)[name] - _LEAST[name]
+    while step > 0 and left > 0:
+        smaller = _less(spec, name, step)
+        left -= smaller is not None
+        if smaller is not None and fails(smaller):
+            spec = smaller
+            step = min(step, fields_of(spec)[name] - _LEAST[name])
+        else:
+            step //= 2
+    return spec, left
+
+
+def _less(spec: ConvSpec, name: str, step: int) -> ConvSpec | None:
+    own = fields_of(spec)
+    d = {**own, name: own[name] - step}
+    if name == "g":  # as many channels a group
+        d |= {other: own[other] // own["g"] * d["g"] for other in ("c", "f")}
+    return spec_of(d)

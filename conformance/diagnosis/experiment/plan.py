@@ -13,7 +13,7 @@ from conformance.diagnosis.experiment import draw
 from harness.geometry.spec import ConvSpec
 
 _SMALL, _WIDE = 75, 260  # random ones
-_POOL_SMALL, _POOL_WIDE = 500, 900
+POOL_SMALL, _POOL_WIDE = 500, 900
 
 # One thing after another, each where nothing else is special; then several together.
 _PLAIN = """
@@ -79,8 +79,8 @@ def larger() -> tuple[ConvSpec, ...]:
 
 @cache
 def pool() -> tuple[ConvSpec, ...]:
-    """Never run as a whole: from it are taken those on which explanations differ, and those that are foretold."""
-    return tuple(dict.fromkeys((*draw.small(_POOL_SMALL, seed=3), *draw.wide(_POOL_WIDE, seed=4))))
+    """The first `POOL_SMALL` are small. Never run as a whole: explanations are compared on it, and foretell some."""
+    return tuple(dict.fromkeys((*draw.small(POOL_SMALL, seed=3), *draw.wide(_POOL_WIDE, seed=4))))
 
 
 def _stress() -> Iterator[ConvSpec]:
