@@ -74,7 +74,7 @@ _COUNTS = (
            lambda a, b: _windows(a, reach=_reach(a) - 1), mend="the reach is (K - 1) * dilation + 1", more=True),
     _Count("kernel of the other axis", "counts with the kernel of the {other} in {output}",
            lambda a, b: _windows(a, reach=(b.kernel - 1) * a.dilation + 1), both="exchanges KH and KW in the size",
-           seen="validation-uses-other-axis (CS231n im2col.py)"),
+           seen="CS231n im2col.py, as printed on Stack Overflow"),
     _Count("dilation of the other axis", "counts with the dilation of the {other} in {output}",
            lambda a, b: _windows(a, reach=(a.kernel - 1) * b.dilation + 1),
            both="exchanges the dilations in the size"),

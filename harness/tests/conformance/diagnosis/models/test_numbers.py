@@ -35,7 +35,7 @@ def of(key: str, *values: float) -> Array:
         ("clipped at 100", (-200, 50, 101), (-100, 50, 100)),
         ("clipped as a signed byte", (-200, 200), (-128, 127)),
         ("clipped as a ReLU6", (-2, 3, 7), (0, 3, 6)),
-        ("wrapped as a unsigned byte", (300, -1, 255), (44, 255, 255)),
+        ("wrapped as an unsigned byte", (300, -1, 255), (44, 255, 255)),
         ("wrapped as a signed byte", (128, -129, 5), (-128, 127, 5)),
         ("below 0.001 to 0", (1e-3, 9e-4, -9e-4), (1e-3, 0, 0)),
         ("NaN to 0", (_NAN, _INF, 2), (0, _INF, 2)),
