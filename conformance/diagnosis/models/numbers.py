@@ -132,15 +132,17 @@ def _clips() -> Iterator[Number]:
         yield Number(f"clipped at {limit}", f"clips {{what}} at +-{limit}", _NO_CLIP, partial(_clipped, -limit, limit),
                      1.4, limit)  # fmt: skip
     for low, high, name in (
-        (-128, 127, "signed byte"), (0, 255, "unsigned byte"), (-32768, 32767, "16-bit integer"), (0, 6, "ReLU6"),
-        (0, 1, "probability"),
+        (-128, 127, "a signed byte"), (0, 255, "an unsigned byte"), (-32768, 32767, "a 16-bit integer"),
+        (0, 6, "a ReLU6"), (0, 1, "a probability"),
     ):  # fmt: skip
-        mend = "leave the activation out" if name == "ReLU6" else _NO_CLIP
-        says = f"clips {{what}} to {low} .. {high}, as for a {name}"
-        yield Number(f"clipped as a {name}", says, mend, partial(_clipped, low, high), 1.4, high if low else 0)
-    for low, high, name in ((-128, 127, "signed byte"), (0, 255, "unsigned byte"), (-32768, 32767, "16-bit integer")):
+        mend = "leave the activation out" if name == "a ReLU6" else _NO_CLIP
+        says = f"clips {{what}} to {low} .. {high}, as for {name}"
+        yield Number(f"clipped as {name}", says, mend, partial(_clipped, low, high), 1.4, high if low else 0)
+    for low, high, name in (
+        (-128, 127, "a signed byte"), (0, 255, "an unsigned byte"), (-32768, 32767, "a 16-bit integer"),
+    ):  # fmt: skip
         yield Number(
-            f"wrapped as a {name}", f"wraps {{what}} round to {low} .. {high}, as a {name} does", _ALLOCATE,
+            f"wrapped as {name}", f"wraps {{what}} round to {low} .. {high}, as {name} does", _ALLOCATE,
             partial(_wrapped, low, high), 1.5, high if low else 0, "dtype-integer-accumulator-wraps",
         )  # fmt: skip
 

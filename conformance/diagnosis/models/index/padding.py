@@ -137,6 +137,11 @@ _PADDING = (
         reads(before=lambda a, b: (a.kernel - 1) * a.dilation - a.before), cost=1.2,
     ),
     Formula(
+        "padding full", "shifts by reach - 1{where}, as padding `full` does, whatever is given",
+        "subtract the {before} padding that is given: {formula}",
+        reads(before=lambda a, b: (a.kernel - 1) * a.dilation), cost=1.2,
+    ),
+    Formula(
         "padding same", "shifts by the padding that `same` would give{where}, whatever is given",
         "subtract the {before} padding that is given: {formula}", reads(before=lambda a, b: _same_total(a) // 2),
         cost=1.2,

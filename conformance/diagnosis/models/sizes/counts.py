@@ -74,7 +74,7 @@ _COUNTS = (
            lambda a, b: _windows(a, reach=_reach(a) - 1), mend="the reach is (K - 1) * dilation + 1", more=True),
     _Count("kernel of the other axis", "counts with the kernel of the {other} in {output}",
            lambda a, b: _windows(a, reach=(b.kernel - 1) * a.dilation + 1), both="exchanges KH and KW in the size",
-           seen="validation-uses-other-axis (CS231n im2col.py)"),
+           seen="CS231n im2col.py, as printed on Stack Overflow"),
     _Count("dilation of the other axis", "counts with the dilation of the {other} in {output}",
            lambda a, b: _windows(a, reach=(a.kernel - 1) * b.dilation + 1),
            both="exchanges the dilations in the size"),
@@ -133,8 +133,10 @@ def _all() -> Iterator[Model]:
             mend = _FORMULA_OF_BOTH if whole and "`{output} =" in formula else formula.format(**said)
             cost = 1.06 + number / 1000 + (0 if whole else _ONE_AXIS)
             change = partial(_changed, one.windows, words.id)
-            flat = whole or (words.id == "width" and not one.more)  # whole rows that are too many are cut anyhow
-            yield from models(Misread(f"size/{one.key}/{words.id}", says, mend, change, cost, one.seen, not one.more, flat))
+            fitted, flat = not one.more, whole or (words.id == "width" and not one.more)
+            yield from models(
+                Misread(f"size/{one.key}/{words.id}", says, mend, change, cost, one.seen, fitted, flat)
+            )
     yield Model(
         "size/misaligned/both", "rounds the output size up and passes over windows that do not fit without a gap: "
         "all after the first row stand in the wrong place", _FORMULA_OF_BOTH, SHAPED, _misaligned, 1.2,

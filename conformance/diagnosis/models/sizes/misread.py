@@ -93,6 +93,11 @@ def _same(axis: Axis, lower: bool = False, stride: int = 0, reach: int = 0) -> A
     return counted(axis, before=large if lower else small, after=small if lower else large)
 
 
+def _full(axis: Axis) -> Axis:
+    whole = (axis.kernel - 1) * axis.dilation
+    return counted(axis, before=whole, after=whole)
+
+
 _STEPS = (
     _Steps("stride axes exchanged", "exchanges the strides of height and width", _STRIDE_IS,
            lambda h, w: (counted(h, stride=w.stride), counted(w, stride=h.stride)),
@@ -134,6 +139,7 @@ _STEPS = (
            _each(partial(_same, lower=True))),
     _Steps("same, stride 1", "pads as `same` would for stride 1, whatever padding is given",
            "use the padding that is given", _each(partial(_same, stride=1)), "vtjeng/MIPVerify.jl PR #23"),
+    _Steps("full", "pads as `full` would, whatever padding is given", "use the padding that is given", _each(_full)),
     _Steps("half the kernel", "pads by half the kernel on every side, whatever padding is given",
            "use the padding that is given",
            _each(lambda a: counted(a, before=a.kernel // 2, after=a.kernel // 2)), "jamesmullenbach/caml-mimic #3"),
