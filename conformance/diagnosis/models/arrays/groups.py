@@ -31,14 +31,17 @@ def models() -> Iterator[Model]:
         ops=_OPS,
         gives=_by_all_groups,
         cost=1.2,
-        seen="ml-explore/mlx PR #2495",
+        seen="dx-groups-treated-dense",
     )
 
 
-def by_channels(reads: Reads, given: Given) -> Array:
-    """The op where filters read these channels: a dense one, its kernel spread over all channels, or gathered."""
+def by_channels(reads: Reads, given: Given, *, alone: bool = False) -> Array:
+    """The op where filters read these channels: a dense one, its kernel spread over all channels, or gathered.
+
+    With one group it is right, unless `alone`.
+    """
     op, spec, arrays = given
-    if spec.groups == 1:
+    if spec.groups == 1 and not alone:
         return right(given)
     g, f, c = spec.groups, spec.out_channels, spec.in_channels
     filters = np.arange(f)[:, None]
@@ -84,7 +87,7 @@ _READS: dict[str, tuple[str, str, float, str, Reads]] = {
         "uses the channels of the first group for every group: with one group nothing shows",
         "channels of group g start at g * (C // G)",
         1.2,
-        "ml-explore/mlx PR #2495",
+        "dx-groups-treated-dense",
         lambda f, j, g, channels, filters: j,
     ),
     "last group for all": (

@@ -76,7 +76,9 @@ _FILTER, _FILTER_IN = View("filter", "filters", 1, 3), View("filter of a group",
 VIEWS: dict[Kind, tuple[View, ...]] = {
     "columns": (
         _IMAGE,
+        _GROUP,
         _CHANNEL,
+        _CHANNEL_IN,
         View("kernel row", "kernel rows", 3, 4),
         View("kernel column", "kernel columns", 4, 5),
         View("tap", "taps", 3, 5),
@@ -113,7 +115,11 @@ VIEWS: dict[Kind, tuple[View, ...]] = {
         View("output column", "output columns", 4, 5),
         View("position", "positions", 3, 5),
     ),
-    "bias": (View("filter", "filters", 0, 2), View("filter of a group", "filters of each group", 1, 2)),
+    "bias": (
+        View("group", "groups", 0, 1),
+        View("filter", "filters", 0, 2),
+        View("filter of a group", "filters of each group", 1, 2),
+    ),
 }
 
 

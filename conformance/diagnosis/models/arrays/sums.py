@@ -1,4 +1,4 @@
-"""Sums over too little, and sums that are not set back to 0: over images, along axes of the result, over other axes."""
+"""Sums over too little, and sums that are not set back to 0: over images, along axes of the result, at its edges."""
 
 from __future__ import annotations
 
@@ -33,13 +33,20 @@ def models() -> Iterator[Model]:
     """All of them."""
     yield from _over_images()
     yield from _running()
-    yield from _over_other_axes()
     yield from _corners()
 
 
 def _over_images() -> Iterator[Model]:
     images = VIEWS["output"][0]
     for name, at in (("first", 0), ("last", -1)):
+        yield Model(
+            id=f"sums/{name} image for all",
+            says=f"counts the {name} image in place of every image",
+            mend="index with the image of the loop",
+            ops=_OVER_IMAGES,
+            gives=partial(_weighted_images, at),
+            cost=1.3,
+        )
         yield Model(
             id=f"sums/{name} image only",
             says=f"sums over the {name} image only",
@@ -73,29 +80,6 @@ def _running() -> Iterator[Model]:
             )
 
 
-def _over_other_axes() -> Iterator[Model]:
-    """Of the bias gradient: a shape that only agrees where sizes happen to."""
-    seen = "deeplearning4j/deeplearning4j #8280; NumPy layers published with calls of col2im"
-    for axes, layout in (((0, 1, 2), "channels last"), ((0, 1, 3), "images last")):
-        yield Model(
-            id=f"sums/other axes/{layout}",
-            says=f"sums dy over the axes {axes}, as if its layout were {layout}",
-            mend="dy is (N, F, OH, OW): sum over the axes (0, 2, 3)",
-            ops=("conv2d_bias_grad",),
-            gives=partial(_summed_over, axes),
-            cost=1.1,
-            seen=seen,
-        )
-    yield Model(
-        id="sums/other axes/positions only",
-        says="sums dy over positions and not over images, and returns an array (N, F)",
-        mend="sum over the axes (0, 2, 3)",
-        ops=("conv2d_bias_grad",),
-        gives=partial(_summed_over, (2, 3)),
-        cost=1.2,
-    )
-
-
 def _corners() -> Iterator[Model]:
     """The first or last output row that the first or last kernel row does not see."""
     axes = (("row", VIEWS["output"][4], VIEWS["kernel"][4]), ("column", VIEWS["output"][5], VIEWS["kernel"][5]))
@@ -108,7 +92,7 @@ def _corners() -> Iterator[Model]:
                 ops=("conv2d_weight_grad",),
                 gives=partial(_without_the_edge, at, of_output, of_kernel),
                 cost=1.6,
-                seen="pytorch/pytorch #50042; uxlfoundation/oneDNN #4124" if (name, word) == ("last", "row") else "",
+                seen="dw-depthwise-last-row-missing" if (name, word) == ("last", "row") else "",
             )
 
 
@@ -116,6 +100,13 @@ def _only(at: int, v: Array) -> Array:
     kept = np.zeros_like(v)
     kept[:, at] = v[:, at]
     return kept
+
+
+def _weighted_images(at: int, given: Given) -> Array:
+    dy = argument(given, "output")
+    if dy is None:
+        return right(given)
+    return with_argument(given, "output", _only(at, dy.reshape(1, len(dy), -1)).reshape(dy.shape) * len(dy))
 
 
 def _total(v: Array) -> Array:
@@ -130,12 +121,6 @@ def _without_bias(kind: Kind, view: View, change: Change, given: Given) -> Array
         return result
     changed = np.asarray(change(along(view, kind, given.spec, result))).reshape(result.shape)
     return changed if bias is None else np.asarray(changed + bias[:, None, None])
-
-
-def _summed_over(axes: tuple[int, ...], given: Given) -> Array:
-    dy = given.arrays[0]
-    assert dy is not None
-    return np.asarray(dy.sum(axes))
 
 
 def _without_the_edge(at: int, of_output: View, of_kernel: View, given: Given) -> Array:

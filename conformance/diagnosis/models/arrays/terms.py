@@ -186,7 +186,7 @@ _WAYS: dict[str, tuple[Weights, str, str, float, bool]] = {
 }
 _SEEN = {
     "channels of a group/only the last block of": "pytorch/pytorch #173068",
-    "channels of a group/tail of": "modular/modular #6248",
+    "channels of a group/tail of": "conv-channel-tile-remainder",
 }
 
 
