@@ -77,10 +77,8 @@ def of_shape(experiment: Experiment, shown: Shown) -> Cause:
 
 def of_later(experiment: Experiment, later: Later) -> Cause:
     """What goes wrong on a later call."""
-    cause = _cause(
-        experiment, "later call", later.id, _says(experiment, later.says), later.why, sentence(later.mend), "", later.spec
-    )
-    return cause
+    says = _says(experiment, later.says)
+    return _cause(experiment, "later call", later.id, says, later.why, sentence(later.mend), "", later.spec)
 
 
 def of_condition(experiment: Experiment, condition: Condition, where: str) -> Cause:
@@ -139,6 +137,10 @@ def said_by(crash: Observed) -> str:
     """What was raised, in a line that is not too long."""
     text = crash.error
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _geometries(count: int) -> str:
+    return plural(count, "geometry", "geometries")
 
 
 def _mend_of(crash: Observed) -> str:

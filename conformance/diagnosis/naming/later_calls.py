@@ -1,54 +1,55 @@
-"""What a call finds of those before it: caches with a field missing, data kept, sums not reset, every n-th call wrong.
+"""What a call finds of those before it: data that are kept, caches with a field missing, every n-th call wrong.
 
-Each question is asked on geometries that were never used, so that what is kept of earlier calls is known. Nothing of
-this is kept among what was observed: another call would give another result.
+Each question is asked on geometries that were never called, so that what can be kept of earlier calls is known. Nothing
+of this is kept among what was observed: another call would give another result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-
-import numpy as np
+from typing import NamedTuple
 
 from conformance.cases.fields import Fields, spec_of
 from conformance.diagnosis.experiment.experiment import Experiment
-from harness.contract.protocol import ARGUMENTS, Array
+from conformance.diagnosis.naming.kept_data import Later, kept_of, same
 from harness.geometry.spec import ConvSpec
+
+__all__ = ["Later", "later_of"]
 
 _CALLS = 24  # of one geometry in a row
 _TRIES = 3  # geometries that are tried until the first call of one is right
 _BASE: Fields = {"n": 2, "c": 2, "f": 2, "g": 1, "h": 7, "w": 7, "kh": 2, "kw": 2, "sh": 1, "sw": 1, "pt": 0, "pb": 0,
                  "pl": 0, "pr": 0, "dh": 1, "dw": 1}  # fmt: skip
+_OFTEN = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth"}
 
-# What a key may lack: the numbers by which two geometries differ, in words, and how the spec names them.
-_LACKING: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (("sh",), "the stride in the height", "spec.stride[0]"), (("sw",), "the stride in the width", "spec.stride[1]"),
-    (("dh",), "the dilation in the height", "spec.dilation[0]"),
-    (("dw",), "the dilation in the width", "spec.dilation[1]"),
-    (("pt",), "the top padding", "spec.padding[0]"), (("pb",), "the bottom padding", "spec.padding[1]"),
-    (("pl",), "the left padding", "spec.padding[2]"), (("pr",), "the right padding", "spec.padding[3]"),
-    (("kh",), "the height of the kernel", "spec.kernel_size[0]"),
-    (("kw",), "the width of the kernel", "spec.kernel_size[1]"),
-    (("h",), "the height of the image", "spec.input_size[0]"), (("w",), "the width of the image", "spec.input_size[1]"),
-    (("n",), "the number of images", "spec.batch"), (("c",), "the number of channels", "spec.in_channels"),
-    (("f",), "the number of filters", "spec.out_channels"), (("g",), "the groups", "spec.groups"),
-    (("sh", "sw"), "the stride", "spec.stride"), (("dh", "dw"), "the dilation", "spec.dilation"),
-    (("pt", "pb", "pl", "pr"), "the padding", "spec.padding"), (("kh", "kw"), "the kernel", "spec.kernel_size"),
-    (("h", "w"), "the size of the image", "spec.input_size"),
+
+class _Lack(NamedTuple):
+    """What a key may lack: numbers in which two geometries differ, in words, and how the spec names them."""
+
+    names: tuple[str, ...]
+    words: str
+    key: str
+
+
+_LACKING = (
+    _Lack(("sh",), "the stride in the height", "spec.stride[0]"),
+    _Lack(("sw",), "the stride in the width", "spec.stride[1]"),
+    _Lack(("dh",), "the dilation in the height", "spec.dilation[0]"),
+    _Lack(("dw",), "the dilation in the width", "spec.dilation[1]"),
+    _Lack(("pt",), "the top padding", "spec.padding[0]"), _Lack(("pb",), "the bottom padding", "spec.padding[1]"),
+    _Lack(("pl",), "the left padding", "spec.padding[2]"), _Lack(("pr",), "the right padding", "spec.padding[3]"),
+    _Lack(("kh",), "the height of the kernel", "spec.kernel_size[0]"),
+    _Lack(("kw",), "the width of the kernel", "spec.kernel_size[1]"),
+    _Lack(("h",), "the height of the image", "spec.input_size[0]"),
+    _Lack(("w",), "the width of the image", "spec.input_size[1]"),
+    _Lack(("n",), "the number of images", "spec.batch"), _Lack(("c",), "the number of channels", "spec.in_channels"),
+    _Lack(("f",), "the number of filters", "spec.out_channels"), _Lack(("g",), "the groups", "spec.groups"),
+    _Lack(("sh", "sw"), "the stride", "spec.stride"), _Lack(("dh", "dw"), "the dilation", "spec.dilation"),
+    _Lack(("pt", "pb", "pl", "pr"), "the padding", "spec.padding"),
+    _Lack(("kh", "kw"), "the kernel", "spec.kernel_size"),
+    _Lack(("h", "w"), "the size of the image", "spec.input_size"),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """A mistake that shows only on a later call; `says` follows "Your im2col", `why` is how that was seen."""
-
-    id: str
-    says: str
-    why: str
-    mend: str
-    spec: ConvSpec
 
 
 def later_of(experiment: Experiment) -> Later | None:
@@ -58,7 +59,7 @@ def later_of(experiment: Experiment) -> Later | None:
 
 
 class _Fresh:
-    """Geometries that were never called, each one of a series that no two share: of images or of channels."""
+    """Geometries that were never called: no two have the same image, or the same channels."""
 
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
@@ -79,166 +80,64 @@ class _Fresh:
 
 
 def _is_right(experiment: Experiment, spec: ConvSpec) -> bool:
-    return _equal(experiment.raw(spec, experiment.given(spec).arrays), experiment.right(spec))
-
-
-def _equal(got: Array | str, want: Array) -> bool:
-    return not isinstance(got, str) and np.array_equal(got, want)
-
-
-# -- data ---------------------------------------------------------------------------------------------------------
+    return same(experiment.raw(spec, experiment.given(spec).arrays), experiment.right(spec))
 
 
 def _by_data(experiment: Experiment, fresh: _Fresh) -> Later | None:
-    """The same geometry with other data."""
     for _ in range(_TRIES):
         spec = fresh.spec()
-        if spec is None:
-            return None
-        sets = [_other_data(experiment.given(spec).arrays, turn) for turn in range(3)]
-        rights = [_right(experiment, spec, arrays) for arrays in sets]
-        got = [experiment.raw(spec, arrays) for arrays in sets]
-        if _equal(got[0], rights[0]) and not any(np.array_equal(a, b) for a, b in pairwise(rights)):
-            return _told_by_data(experiment, spec, sets, rights, got)
+        later = None if spec is None else kept_of(experiment, spec)
+        if later is not None:
+            return later
     return None
 
 
-def _told_by_data(
-    experiment: Experiment,
-    spec: ConvSpec,
-    sets: Sequence[tuple[Array | None, ...]],
-    rights: Sequence[Array],
-    got: Sequence[Array | str],
-) -> Later | None:
-    three = f"Three calls of {spec} with other data each"
-    if _equal(got[1], rights[0]) and _equal(got[2], rights[0]):
-        return Later("later/result by geometry", "gives the result of the first call of a geometry again, whatever the "
-                     "data are", f"{three}: all gave the result of the first.",
-                     "Keep no results, or put the data into the key.", spec)  # fmt: skip
-    if _equal(got[1], rights[0]) and _equal(got[2], rights[1]):
-        return Later("later/result before", "gives the result of the call before",
-                     f"{three}: the second gave the result of the first, the third that of the second.",
-                     "Return what this call has computed: copy it, and write before you return.", spec)  # fmt: skip
-    second, third = got[1], got[2]
-    if not isinstance(second, str) and not isinstance(third, str):
-        if np.array_equal(second, rights[0] + rights[1]) and np.array_equal(third, rights[2] + second):
-            return Later("later/sum not reset", "does not set its sums to 0 before a call: each begins where the last "
-                         "one ended", f"{three}: the second gave the sum of the first two right results, the third of "
-                         "all three.", "Allocate the result with zeros in each call.", spec)  # fmt: skip
-    if len(sets[0]) > 1 and sets[0][1] is not None:
-        mixed = _right(experiment, spec, (sets[1][0], sets[0][1], *sets[1][2:]))
-        if _equal(second, mixed) and not np.array_equal(mixed, rights[1]):
-            name = ARGUMENTS[experiment.op][1]
-            return Later(f"later/{name} kept", f"keeps {name} of the first call of its shape, and uses it for all later "
-                         "ones", f"{three}: the second gave what its own data give with {name} of the first.",
-                         f"Use {name} as it is given, or keep it under a key that holds its numbers.", spec)  # fmt: skip
-    if not _equal(second, rights[1]) or not _equal(third, rights[2]):
-        return None
-    return _by_part_of_data(experiment, spec, sets[0], rights[0]) or _overwritten(experiment, spec)
-
-
-def _by_part_of_data(
-    experiment: Experiment, spec: ConvSpec, first: tuple[Array | None, ...], result: Array
-) -> Later | None:
-    """Other data with the same first element, or the same sum, as in a key that is quick to make."""
-    for what, arrays in (("first element", _same_first(first)), ("sum", _same_sum(first))):
-        right = _right(experiment, spec, arrays)
-        if not np.array_equal(right, result) and _equal(experiment.raw(spec, arrays), result):
-            return Later(f"later/result by {what}", "gives the result of an earlier call again, where the data have the "
-                         f"same {what}", f"Two calls of {spec} with data of the same {what} gave the same result.",
-                         "Keep no results, or put all of the data into the key.", spec)  # fmt: skip
-    return None
-
-
-def _overwritten(experiment: Experiment, spec: ConvSpec) -> Later | None:
-    """Whether a result that was returned changes with a later call."""
-    for turn in (3, 4, 5):
-        arrays = [None if a is None else a.astype(experiment.dtype)
-                  for a in _other_data(experiment.given(spec).arrays, turn)]  # fmt: skip
-        facts = experiment.caller.call(experiment.op, spec, arrays)
-        if facts.previous_changed:
-            return Later("later/overwritten", "returns memory that its next call writes into: results that were kept "
-                         "change", f"The result of a call of {spec} was another after the next call.",
-                         "Return fresh memory: `out.copy()`, or allocate in each call.", spec)  # fmt: skip
-    return None
-
-
-def _other_data(arrays: Sequence[Array | None], turn: int) -> tuple[Array | None, ...]:
-    """Whole numbers of the same size in other places, with another first element and another sum."""
-    return tuple(None if a is None else _turned(a, turn) for a in arrays)
-
-
-def _turned(a: Array, turn: int) -> Array:
-    if turn == 0 or not a.size:
-        return a
-    moved = np.roll(a.ravel(), turn) * (-1) ** turn
-    moved[0] = a.flat[0] + turn if a.flat[0] + turn else turn
-    return moved.reshape(a.shape)
-
-
-def _same_first(arrays: Sequence[Array | None]) -> tuple[Array | None, ...]:
-    def made(a: Array) -> Array:
-        other = -np.array(a)
-        other.flat[0] = a.flat[0]
-        return other
-
-    return tuple(a if a is None or not a.size else made(a) for a in arrays)
-
-
-def _same_sum(arrays: Sequence[Array | None]) -> tuple[Array | None, ...]:
-    return tuple(a if a is None else np.ascontiguousarray(a.ravel()[::-1].reshape(a.shape)) for a in arrays)
-
-
-def _right(experiment: Experiment, spec: ConvSpec, arrays: Sequence[Array | None]) -> Array:
-    from harness.oracle import by_taps
-
-    return by_taps.run(experiment.op, spec, *arrays)
-
-
-# -- geometries -----------------------------------------------------------------------------------------------------
+# -- caches -----------------------------------------------------------------------------------------------------------
 
 
 def _by_geometry(experiment: Experiment, fresh: _Fresh) -> Later | None:
     """Caches whose key lacks something: of two geometries that differ in it alone the second is wrong."""
-    lacking: list[tuple[tuple[str, ...], str, str]] = []
+    lacking: list[_Lack] = []
     shown: list[ConvSpec] = []
     last_alone = True
-    for names, words, key in _LACKING:
-        if len(names) > 1 and any({name} == set(one) for name in names for one, _, _ in lacking):
-            continue  # known by its parts
-        second = _wrong_after_another(experiment, fresh, names)
-        if second is not None and _wrong_after_another(experiment, fresh, names) is not None:
-            lacking.append((names, words, key))
+    for lack in _LACKING:
+        if len(lack.names) > 1 and any(one.names[0] in lack.names for one in lacking):
+            continue  # its parts say it
+        second = _wrong_after_another(experiment, fresh, lack.names)
+        if second is None:
+            continue
+        last_alone = last_alone and _is_right_after_a_third(experiment, fresh, second)
+        if _wrong_after_another(experiment, fresh, lack.names) is not None:  # once more
+            lacking.append(lack)
             shown.append(second)
-            last_alone = last_alone and _is_right_after_a_third(experiment, fresh, second)
     if not lacking:
         return None
     keeps = "keeps what it made for the geometry before" if last_alone else "keeps something of earlier calls"
-    lack = _listed([words for _, words, _ in _joined(lacking)])
+    several = _joined(lacking)
+    keys = _listed([f"`{one.key}`" for one in several])
     return Later(
-        "later/cache without " + "+".join(name for names, _, _ in lacking for name in names),
-        f"{keeps} under a key that lacks {lack}",
-        f"Of two geometries that differ in that alone, the second was wrong each time, and right where it came first, "
-        f"as in {shown[0]}.",
-        f"Put {_listed([f'`{key}`' for _, _, key in _joined(lacking)])} into the key; a `spec` is hashable: it can be the "
-        "key itself.", shown[0],
+        "later/cache without " + "+".join(name for one in lacking for name in one.names),
+        f"{keeps} under a key that lacks {_listed([one.words for one in several])}",
+        "Of two geometries that differ in that alone, the second was wrong each time, and right where nothing like it "
+        f"came before; {shown[0]} is one.",
+        f"Put {keys} into the key; a `spec` is hashable: it can be the key itself.", shown[0],
     )  # fmt: skip
 
 
-def _joined(lacking: Sequence[tuple[tuple[str, ...], str, str]]) -> list[tuple[tuple[str, ...], str, str]]:
+def _joined(lacking: Sequence[_Lack]) -> list[_Lack]:
     """Both axes in one word."""
-    found = {name for names, _, _ in lacking for name in names}
-    whole = [one for one in _LACKING if len(one[0]) > 1 and found >= set(one[0])]
-    covered = {name for names, _, _ in whole for name in names}
-    return [*whole, *(one for one in lacking if not covered >= set(one[0]))]
+    found = {name for one in lacking for name in one.names}
+    whole = [one for one in _LACKING if len(one.names) > 1 and found >= set(one.names)]
+    covered = {name for one in whole for name in one.names}
+    return [*whole, *(one for one in lacking if not covered >= set(one.names))]
 
 
-def _wrong_after_another(experiment: Experiment, fresh: _Fresh, names: Sequence[str]) -> ConvSpec | None:
+def _wrong_after_another(experiment: Experiment, fresh: _Fresh, names: tuple[str, ...]) -> ConvSpec | None:
     """A geometry that is wrong after one that differs in these numbers alone, where it is right without."""
     by_channels = bool({"h", "w"} & set(names))
     for _ in range(_TRIES):
-        alone, pair = _changed(fresh.base(by_channels), names), fresh.base(by_channels)
-        first, second = spec_of(pair), _changed(pair, names)
+        alone, base = _changed(fresh.base(by_channels), names), fresh.base(by_channels)
+        first, second = spec_of(base), _changed(base, names)
         if first is None or alone is None or second is None:
             return None
         if not all(experiment.takes(spec) and spec not in experiment.observed for spec in (alone, first, second)):
@@ -248,7 +147,7 @@ def _wrong_after_another(experiment: Experiment, fresh: _Fresh, names: Sequence[
     return None
 
 
-def _changed(base: Fields, names: Sequence[str]) -> ConvSpec | None:
+def _changed(base: Fields, names: tuple[str, ...]) -> ConvSpec | None:
     if names == ("g",):
         return spec_of({**base, "g": 2})
     return spec_of({**base, **{name: base[name] + 1 for name in names}})
@@ -272,36 +171,46 @@ def _listed(words: Sequence[str]) -> str:
 
 def _by_number(experiment: Experiment) -> Later | None:
     """The same call again and again: which are wrong?"""
-    for one in _asked_again(experiment):
-        right = [_is_right(experiment, one) for _ in range(_CALLS)]
-        wrong = [number for number, ok in enumerate(right, 1) if not ok]
-        was_right = experiment.observed[one].ok
-        if not wrong and was_right:
+    for spec in _asked_again(experiment):
+        right = [_is_right(experiment, spec) for _ in range(_CALLS)]
+        was_right = experiment.observed[spec].ok
+        if all(ok == was_right for ok in right):
             continue
-        steps = {b - a for a, b in pairwise(wrong)}
-        if wrong and len(wrong) < _CALLS and len(wrong) > 2 and len(steps) == 1:
-            step = steps.pop()
-            often = {1: "", 2: "every second call", 3: "every third call", 5: "every fifth call"}
-            said = often.get(step, f"every {step}th call")
-            if said:
-                return Later("later/every n-th call", f"is wrong at {said}",
-                             f"Of {_CALLS} equal calls of {one}, {len(wrong)} were wrong: one in {step}.",
-                             "Find what is kept between calls, and keep nothing.", one)  # fmt: skip
-        if was_right and not any(right):
-            return Later("later/after some calls", "is right at first, and wrong after some number of calls",
-                         f"The first call of {one} was right; {_CALLS} equal calls later on were all wrong.",
-                         "Find what is kept between calls, and keep nothing.", one)  # fmt: skip
-        if all(right) or (0 < len(wrong) < _CALLS):
-            first = "right" if was_right else "wrong"
-            return Later("later/changes", "gives another result where the same call is made again",
-                         f"The first call of {one} was {first}; of {_CALLS} equal calls later on {len(wrong)} were "
-                         "wrong.", "Find what is kept between calls, and keep nothing; memory that is not written first "
-                         "holds anything: use zeros in place of empty.", one)  # fmt: skip
+        wrong = [number for number, ok in enumerate(right) if not ok]
+        return _every(spec, wrong) or _changing(spec, was_right, len(wrong))
     return None
+
+
+def _every(spec: ConvSpec, wrong: Sequence[int]) -> Later | None:
+    """Every n-th call."""
+    steps = {b - a for a, b in pairwise(wrong)}
+    step = steps.pop() if len(steps) == 1 else 0
+    if len(wrong) < 3 or step not in _OFTEN:
+        return None
+    return Later(
+        "later/every n-th call", f"is wrong at every {_OFTEN[step]} call",
+        f"Of {_CALLS} equal calls of {spec}, {len(wrong)} were wrong, each {step} calls after the one before.",
+        "Find what is kept between calls, and keep nothing.", spec,
+    )  # fmt: skip
+
+
+def _changing(spec: ConvSpec, was_right: bool, wrong: int) -> Later:
+    if was_right and wrong == _CALLS:
+        return Later(
+            "later/after some calls", "is right at first, and wrong after some number of calls",
+            f"The first call of {spec} was right; {_CALLS} equal calls later on were all wrong.",
+            "Find what is kept between calls, and keep nothing.", spec,
+        )  # fmt: skip
+    return Later(
+        "later/changes", "gives another result where the same call is made again",
+        f"The first call of {spec} was {'right' if was_right else 'wrong'}; of {_CALLS} equal calls later on {wrong} "
+        "were wrong.",
+        "Find what is kept between calls, and keep nothing; memory that was not written to holds anything: allocate with "
+        "zeros.", spec,
+    )  # fmt: skip
 
 
 def _asked_again(experiment: Experiment) -> Iterator[ConvSpec]:
     """A few that failed and a few that passed, with an element at least."""
     for several in (experiment.failing(), experiment.passing()):
-        specs = [one.spec for one in several if experiment.right(one.spec).size]
-        yield from specs[:2]
+        yield from [one.spec for one in several if experiment.right(one.spec).size][:2]

@@ -46,7 +46,8 @@ def multiplied(given: Array, got: Array, near: float) -> Number | None:
     if not ratio.size or got[given == 0].any() or np.ptp(ratio) > near * abs(ratio[0]) or ratio[0] in (0, 1):
         return None
     factor = float(np.median(ratio))
-    return Number(f"times {factor:.6g}", f"multiplies {{what}} by {factor:.9g}", "drop the factor", partial(_times, factor))
+    says = f"multiplies {{what}} by {factor:.9g}"
+    return Number(f"times {factor:.6g}", says, "drop the factor", partial(_times, factor))
 
 
 def large_for_infinite(given: Array, got: Array) -> Number | None:

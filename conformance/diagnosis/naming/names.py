@@ -20,6 +20,7 @@ _FEWEST = 3  # failing geometries that a name rests on
 _SEVERAL = 12  # elements of a result that tells most models apart, and is quickly made
 _ROUNDS = 12  # geometries made to tell rivals apart
 _UNSEEN = 40  # geometries that a name must foretell
+_FEWEST_UNSEEN = 5  # where the backend takes no more than that
 _CHEAP = 1_000_000  # multiply-adds of a geometry on which models are compared
 _CONDITIONED = 3  # models that are tried with a condition
 _COMPARED = 40  # models that give every failing result, the plainest
@@ -52,12 +53,12 @@ def name_of(experiment: Experiment, models: Sequence[Model]) -> Name | None:
     free = _told_apart(experiment, free)
     before = len(experiment.observed)
     free = _foretelling(experiment, free)
-    if not free or not _rests_on_enough(experiment):
+    foretold = len(experiment.observed) - before
+    if not free or experiment.exhausted or foretold < _FEWEST_UNSEEN or not _rests_on_enough(experiment):
         return None
     best = min(free, key=lambda model: model.cost)
     return Name(
-        best, None, len(_told(experiment)), len(_relevant(experiment, best)), len(experiment.observed) - before,
-        len(free) - 1,
+        best, None, len(_told(experiment)), len(_relevant(experiment, best)), foretold, len(free) - 1,
     )  # fmt: skip
 
 

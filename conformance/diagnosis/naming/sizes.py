@@ -60,7 +60,8 @@ def outputs() -> Iterator[Formula]:
     yield Formula("one too many", "gives one position too many in the {axis}", f"{_RIGHT}.",
                   lambda a, b: a.output + 1)  # fmt: skip
     yield Formula("rounded up", "rounds the output size up in the {axis}: one position too many where the stride "
-                  "leaves a rest", "Use `//`: what does not fill a stride is left over.", lambda a, b: _up(a) + 1)  # fmt: skip
+                  "leaves a rest", "Use `//`: what does not fill a stride is left over.",
+                  lambda a, b: _up(a) + 1)  # fmt: skip
     yield Formula("short where it tiles", "gives one position too few in the {axis} where the stride leaves no rest",
                   f"{_RIGHT}: the `+ 1` counts the first window.", lambda a, b: _up(a))  # fmt: skip
     yield Formula("one inside the division", "adds the 1 of the output size in the {axis} before it divides",
@@ -77,9 +78,11 @@ def outputs() -> Iterator[Formula]:
     yield Formula("only the padding after", "counts the {after} padding alone in the output size",
                   f"Add both sides: {_RIGHT}.", lambda a, b: _right(a, before=0))  # fmt: skip
     yield Formula("padding before doubled", "takes twice the {before} padding for that of both sides",
-                  "Padding is (top, bottom, left, right): add both.", lambda a, b: _right(a, after=a.before))  # fmt: skip
+                  "Padding is (top, bottom, left, right): add both.",
+                  lambda a, b: _right(a, after=a.before))  # fmt: skip
     yield Formula("padding after doubled", "takes twice the {after} padding for that of both sides",
-                  "Padding is (top, bottom, left, right): add both.", lambda a, b: _right(a, before=a.after))  # fmt: skip
+                  "Padding is (top, bottom, left, right): add both.",
+                  lambda a, b: _right(a, before=a.after))  # fmt: skip
     yield Formula("padding of the other axis", "takes the padding of the {other} for the output size in the {axis}",
                   "Padding is (top, bottom, left, right).",
                   lambda a, b: _right(a, before=b.before, after=b.after))  # fmt: skip

@@ -1,1 +1,1 @@
-"""How good is the diagnosis? Faults of which everything is known are diagnosed, and what it says is compared with them."""
+"""How good is the diagnosis? Faults are diagnosed of which everything is known, and what it says is compared."""

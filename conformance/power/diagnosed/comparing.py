@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -14,6 +14,7 @@ from conformance.diagnosis.experiment import draw
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.experiment.observed import Kind, Observed
 from conformance.diagnosis.models.model import Given, Model
+from conformance.diagnosis.naming.sums import SUMS
 from conformance.power.fault import Fault, Implementation, load
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
@@ -138,9 +139,9 @@ def _numbers(unseen: Unseen, model: Model) -> Truth:
             if isinstance(got, str):
                 return "wrong"
             judged += 1
-            if model.id.startswith("number/sums in") and not _is_coarse(got, model):
-                return "wrong"
-            if not model.id.startswith("number/sums in") and not _agrees(got, model, Given(e.op, spec, arrays), e.dtype):
+            given = Given(e.op, spec, arrays)
+            coarse = model.id.startswith(SUMS)
+            if not (_is_coarse(got, model) if coarse else _agrees(got, model, given, e.dtype)):
                 return "wrong"
     return "right" if judged else "silent"
 
@@ -193,6 +194,3 @@ def _later(unseen: Unseen, name: str) -> Truth:
     return "right" if any(found.cause.id == name for found in findings(again, ())) else "wrong"
 
 
-def seen_by(unseen: Unseen) -> Iterator[ConvSpec]:
-    """The geometries that show the fault."""
-    yield from (one.spec for one in unseen.shows())

@@ -25,7 +25,8 @@ def _counted(several: Sequence[Diagnosed]) -> DiagnosedKind:
     times = [one.seconds for one in several]
     return DiagnosedKind(
         seen=len(several), right=_number(one.truth == "right" for one in several),
-        wrong=_number(one.truth == "wrong" for one in several), silent=_number(one.truth == "silent" for one in several),
+        wrong=_number(one.truth == "wrong" for one in several),
+        silent=_number(one.truth == "silent" for one in several),
         exact=_number(one.condition == "exact" for one in several),
         off=_number(one.condition == "off" for one in several), blind=len(blind),
         blind_right=_number(truth == "right" for truth in blind),

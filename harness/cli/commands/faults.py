@@ -106,7 +106,9 @@ def _show(report: PowerReport) -> None:
 def _show_diagnosed(kinds: Mapping[str, DiagnosedKind]) -> None:
     """Of what was seen: whether the name is right, and the condition, and what is said if the mistake is not known."""
     terminal.show("")
-    heads = ("diagnosed", "seen", "right", "wrong", "silent", "exactly when", "off", "unknown", "wrong", "median", "worst")
+    heads = (
+        "diagnosed", "seen", "right", "wrong", "silent", "exactly when", "off", "unknown", "wrong", "median", "worst",
+    )  # fmt: skip
     rows = [
         [kind, *(f"{n:,}" for n in (one.seen, one.right, one.wrong, one.silent, one.exact, one.off, one.blind,
                                     one.blind_wrong)), f"{one.median:.2f} s", f"{one.worst:.1f} s"]
