@@ -29,18 +29,18 @@ def of_name(experiment: Experiment, name: Name) -> Cause:
     model, condition = name.model, name.condition
     if condition is not None:
         why = (
-            f"All {plural(condition.failing, 'geometry', 'geometries')} with this fail, with exactly the numbers that the "
-            f"mistake gives; {name.passing} without it pass, on which it would show; {condition.unseen} of them were "
+            f"All {_geometries(condition.failing)} with this fail, with exactly the numbers that the mistake gives; "
+            f"{name.passing} without it pass, on which it would show; {condition.unseen} of them were "
             "foretold."
         )
     elif name.passing:
         why = (
-            f"All {plural(name.failing, 'geometry', 'geometries')} on which this shows fail, with exactly its numbers; all "
+            f"All {_geometries(name.failing)} on which this shows fail, with exactly its numbers; all "
             f"{name.passing} others pass; {name.foretold} of them were foretold."
         )
     else:
         why = (
-            f"All {plural(name.failing, 'geometry', 'geometries')} fail, with exactly the numbers that this gives; "
+            f"All {_geometries(name.failing)} fail, with exactly the numbers that this gives; "
             f"{name.foretold} of them were foretold."
         )
     says = _says(experiment, model.says, condition)
@@ -92,8 +92,8 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
     }[first.kind]
     says = f"Your {experiment.op} {what} if and only if {condition.text}."
     why = (
-        f"All {condition.failing} geometries with this fail, all {condition.passing} others pass; {condition.unseen} of "
-        f"them were foretold."
+        f"All {condition.failing} geometries with this fail, all {condition.passing} others pass; {condition.unseen} "
+        f"of them were foretold."
     )
     mend = f"If this is a limit and not a fault, declare it in `unsupported`: `{condition.declare}`."
     kind = "condition"
@@ -110,7 +110,7 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
 def of_place(experiment: Experiment, where: str) -> Cause:
     """That it fails, and where."""
     failing, first = experiment.failing(), _first(experiment)
-    of_all = f"{len(failing)} of {plural(len(failing) + len(experiment.passing()), 'geometry', 'geometries')}"
+    of_all = f"{len(failing)} of {_geometries(len(failing) + len(experiment.passing()))}"
     stopped = f" The time was up after {experiment.calls} calls." if experiment.exhausted else ""
     if first.kind is Kind.CRASH:
         says = f"Your {experiment.op} raises {said_by(first)}, on {of_all}."

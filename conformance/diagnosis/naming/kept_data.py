@@ -80,7 +80,7 @@ def _sum(three: _Three) -> Later | None:
     second, third = three.got[1:]
     if isinstance(second, str) or isinstance(third, str) or second.shape != three.right[1].shape != third.shape:
         return None
-    if not np.array_equal(second, three.right[0] + three.right[1]) or not np.array_equal(third, three.right[2] + second):
+    if not same(second, three.right[0] + three.right[1]) or not same(third, three.right[2] + second):
         return None
     return Later(
         "later/sum not reset", "does not set its sums to 0 before a call: each begins where the last one ended",
@@ -110,7 +110,8 @@ def _by_part(experiment: Experiment, spec: ConvSpec, first: _Arrays, result: Arr
         right = by_taps.run(experiment.op, spec, *arrays)
         if not np.array_equal(right, result) and same(experiment.raw(spec, arrays), result):
             return Later(
-                f"later/result by {what}", f"gives the result of an earlier call again where the data have the same {what}",
+                f"later/result by {what}",
+                f"gives the result of an earlier call again where the data have the same {what}",
                 f"Two calls of {spec} with data of the same {what} gave the same result.",
                 "Keep no results, or put all of the data into the key.", spec,
             )  # fmt: skip

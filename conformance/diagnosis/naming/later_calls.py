@@ -205,8 +205,8 @@ def _changing(spec: ConvSpec, was_right: bool, wrong: int) -> Later:
         "later/changes", "gives another result where the same call is made again",
         f"The first call of {spec} was {'right' if was_right else 'wrong'}; of {_CALLS} equal calls later on {wrong} "
         "were wrong.",
-        "Find what is kept between calls, and keep nothing; memory that was not written to holds anything: allocate with "
-        "zeros.", spec,
+        "Find what is kept between calls, and keep nothing; memory that was not written to holds anything: allocate "
+        "with zeros.", spec,
     )  # fmt: skip
 
 

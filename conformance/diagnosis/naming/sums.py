@@ -50,7 +50,7 @@ def which(experiment: Experiment, possible: Sequence[Callable[[Given], Array]]) 
 
 
 def accumulator(experiment: Experiment) -> tuple[Model, str] | None:
-    """Sums of whole numbers of which each alone is kept: too coarse a sum loses the last bits. And how that was seen."""
+    """Too coarse a sum of whole numbers, of which each alone is kept, loses the last bits. And how that was seen."""
     if experiment.op == "im2col" or experiment.dtype == "float16":
         return None
     for kind, words, wider, dtype, top, most in _ACCUMULATORS:

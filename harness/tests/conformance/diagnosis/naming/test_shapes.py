@@ -55,6 +55,10 @@ def _cropped_of_images(spec: ConvSpec, columns: Array) -> Array:
     return _not_cropped(spec, columns)[p:-p, p:-p]
 
 
+def _channels_last(spec: ConvSpec, *arrays: Array) -> Array:
+    return by_taps.run("conv2d", spec, *arrays).transpose(0, 2, 3, 1)
+
+
 @pytest.mark.parametrize(
     ("op", "gives", "words", "mend"),
     [
@@ -63,7 +67,7 @@ def _cropped_of_images(spec: ConvSpec, columns: Array) -> Array:
         ("col2im", _not_cropped, "does not crop the padding", "top:top + H"),
         ("col2im", _cropped_by_slices, "[p:-p]", "[p:p + H]"),
         ("col2im", _cropped_of_images, "images and channels are cropped", "axes 2 and 3"),
-        ("conv2d", lambda s, x, w, b: by_taps.run("conv2d", s, x, w, b).transpose(0, 2, 3, 1), "channels are last", "F"),
+        ("conv2d", _channels_last, "channels are last", "(N, F, OH, OW)"),
         ("conv2d_bias_grad", lambda s, dy: by_taps.run("conv2d_bias_grad", s, dy)[None], "(1, F)", "(0, 2, 3)"),
     ],
 )  # fmt: skip
