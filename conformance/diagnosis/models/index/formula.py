@@ -105,7 +105,7 @@ def _gives(change: Change, axis: str, given: Given, fold: Fold = scatter) -> Arr
     return run(given, rows, columns, fold)
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def _changed(change: Change, axis: Axis, other: Axis) -> Array:
     """The table, kept: three models and five ops ask for it."""
     return change(axis, other)

@@ -54,7 +54,7 @@ def models(misread: Misread) -> Iterator[Model]:
         yield Model(f"{id}/flat", flat, mend, WINDOWED, partial(_flat, change), cost + 0.4, seen)
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def _tables(change: Both, spec: ConvSpec) -> tuple[Array, Array]:
     high, wide = change(*axes(spec))
     return table(high), table(wide)

@@ -32,7 +32,7 @@ _GEOMETRIES = [
         "n1c1h9w9_f1kh3kw3_sh3sw3_dh3dw3_pt2pb2pl2pr2", "n1c1h4w4_f1kh3kw3_sh4sw4_pt4pb0pl0pr4",
     )
 ]  # fmt: skip
-_SMALL, _LARGE = 9, 100_000  # factors of a product, and numbers that are copied or added
+_SMALL, _LARGE = 1_000, 100_000  # factors of a product, and numbers that are copied or added
 
 
 @cache
