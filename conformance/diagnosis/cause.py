@@ -1,4 +1,4 @@
-"""One root cause of failures, as it is told: what is wrong, how that is known, and what to change."""
+"""What is told of one op: one root cause, in words for the one who wrote it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from harness.geometry.spec import ConvSpec, Op
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Of one op, in one dtype. What is not known is an empty text."""
+    """Why an op fails in one way: sentences, and the counts that they rest on.
+
+    `kind` is how much is known: "name" (a mistake by its name), "condition" (exactly when it fails), "shape", "crash",
+    "numbers" (rounding, clipping), "later call" (the first call is right), or "located" (no more than that it fails).
+    """
 
     op: Op
     dtype: str
-    kind: str  # name, condition, shape, crash, numbers, later call or located
-    id: str  # of the model, if it has a name
-    says: str  # one sentence: "Your im2col ignores the stride in the height."
-    why: str  # one sentence: how it is known
-    mend: str  # what to change, or the line of `unsupported` that would declare the limit
-    seen: str  # the public place where it was seen
-    failing: int  # geometries that were run
+    kind: str
+    id: str  # of the model, "" if it has no name
+    says: str  # what the mistake is
+    why: str  # how we know
+    mend: str  # what to change, or the line of `unsupported` that would declare the limit; may be ""
+    seen: str  # the public place where it was seen; may be ""
+    failing: int  # geometries that fail in this way
     passing: int
-    calls: int
-    plainest: ConvSpec  # the plainest failing geometry
+    calls: int  # geometries that were run in all
+    plainest: ConvSpec  # of those that fail

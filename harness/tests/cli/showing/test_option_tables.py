@@ -100,6 +100,7 @@ OPTIONS = {
         Option("--seed", "N", 0, "draws the random faults, and the sample"),
         Option("--tier", "0|1|3", 1, "0 discriminating, 1 standing, 3 random search as well"),
         Option("--jobs", "N", 1, "processes that share the faults; no more than cores"),
+        Option("--diagnose", None, False, "also diagnose each that is seen, and compare what is said with the fault"),
         Option("--budget", "S", None, "seconds for the faults in all"),
         _JSON,
     ],
