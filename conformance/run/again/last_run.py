@@ -56,7 +56,7 @@ def remember(targets: Sequence[Target], reports: Sequence[BackendReport], select
     """Write what failed now. What this run did not ask for, or did not get to, stays as it was."""
     before = read()
     failed = dict(before.failed)
-    for target, report in zip(targets, reports, strict=True):
+    for target, report in zip(targets, reports, strict=False):
         is_short = bool(report.counts.get(Status.NOT_RUN))
         old = [one for one in failed.pop(target.text, []) if is_short or not _asks(selection, one)]
         now = list(dict.fromkeys([*report.failed, *old]))

@@ -102,7 +102,7 @@ def test_a_backend_that_fails_everything_is_far_below_a_megabyte() -> None:
     plane = PlaneReport(title="got", cells=[["-123.45"] * 12] * 12, marks=["#.o." * 3] * 12)
     causes = [
         a_cause_report(says=f"It is wrong in way {n}.", planes=[plane] * 4, failure=_failure(n, "", "x = 1\n" * 3400))
-        for n in range(20)
+        for n in range(40)
     ]
     text = render([structs.replace(_report(*groups), causes=causes)])
     assert len(text) < 1_000_000

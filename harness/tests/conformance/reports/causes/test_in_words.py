@@ -8,13 +8,14 @@ from harness.tests.helpers.cli.reports import a_failure, a_report
 from harness.tests.helpers.suite.causes import a_cause_report
 
 _SPEC = "n1c1h3w3_f1kh1kw1_sh2sw2"
+_ADDRESS = "https://example.org/an/address/that/is/longer/than/a/line/and/must/stay/whole/or/nobody/can/click/it"
 _REPRO = f"harness check ./a/path/that/is/long/mine.py --check values.exact/im2col/float32/{_SPEC}"
 
 
 def test_all_that_is_known() -> None:
     failure = a_failure(picture=["..#", "#.."], repro=_REPRO)
     cause = a_cause_report(
-        seen="https://example.org/an/address/that/is/longer/than/a/line/and/must/stay/whole/or/nobody/can/click/it",
+        seen=_ADDRESS,
         dtypes=["float32", "int32"], same=["col2im"], derived=["conv2d", "conv2d_input_grad", "conv2d_weight_grad"],
         explains=["a", "b"], failure=failure, plainest=_SPEC,
     )  # fmt: skip
@@ -23,11 +24,10 @@ def test_all_that_is_known() -> None:
         "   How we know: All 37 geometries with a stride > 1 fail exactly so, all 65",
         "   others pass.",
         "   What to change: Multiply the window's number by the stride.",
-        "   Seen in public:",
-        "   https://example.org/an/address/that/is/longer/than/a/line/and/must/stay/whole/or/nobody/can/click/it",
+        f"   Seen in public: {_ADDRESS}",
         "   col2im: the same mistake.",
-        "   conv2d and its gradients: derived from your im2col and col2im, wrong for that",
-        "   reason.",
+        "   conv2d and its gradients: derived from your im2col and col2im, wrong for",
+        "   that reason.",
         "   Seen in float32, int32; explains 2 groups of cases (a check, an op, a dtype",
         "   each).",
         f"   Wrong elements (#) of one plane, on {_SPEC}:",
