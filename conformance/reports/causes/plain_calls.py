@@ -38,11 +38,6 @@ class PlainCalls:
         except NotRun:  # for want of memory
             return False
 
-    def raises(self, op: Op, dtype: str, spec: ConvSpec) -> bool:
-        """Whether the call was made and gave no result."""
-        call = self.made(op, dtype, spec)
-        return call is not None and bool(call.outcome.error)
-
     def is_alike(self, op: Op, one: str, other: str, spec: ConvSpec) -> bool:
         """Whether both dtypes are wrong in the same way: the same numbers, as far as both have them, or exception."""
         if not (self.is_wrong(op, one, spec) and self.is_wrong(op, other, spec)):

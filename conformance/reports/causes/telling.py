@@ -1,18 +1,15 @@
 """The causes of what failed, as they are told: each diagnosed op once, equal mistakes together, with what is explained.
 
-A cause explains a failed case if a plain call on its geometry is wrong too: what needs more than that to go wrong has
-another cause. Memory and the form of results are another matter, unless the call raises. Rounding, and what only a
-later call shows, are not seen by plain calls on whole numbers: these explain every check of values.
+A failed case is explained if it passes once the numbers that plain calls give wrongly are put right (`mended`). What
+only a later call shows no plain call has: such a cause explains every check of values of its op.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from msgspec import structs
@@ -22,6 +19,7 @@ from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest
 from conformance.diagnosis.cause import Cause
 from conformance.reports.causes import planes
+from conformance.reports.causes.mended import Mended
 from conformance.reports.causes.plain_calls import PlainCalls
 from conformance.reports.causes.suspects import sources, suspects
 from conformance.reports.summary import failure_report
@@ -36,10 +34,10 @@ from harness.oracle.data import DataError
 from harness.telling import named
 
 _SECONDS = 5.0  # for the diagnosis of an op in a dtype
-_BEYOND_PLAIN = ("numbers", "later call")  # kinds of causes that plain calls on whole numbers do not show
+_AGAIN_SECONDS = 15.0  # for failed cases that are run again
+_LATER = "later call"
+_BEYOND_PLAIN = ("numbers", _LATER)  # kinds of causes that plain calls on whole numbers do not show
 _SHOWING = ("values.exact", "values.real")  # checks that may show a cause on its plainest geometry
-_OF_TWO_CALLS = "contract.repeatable"  # compares a backend with itself: wrong numbers do not fail it
-_PARTNER = re.compile(r"(\w+) is at fault, not ")
 Waiting = Callable[[str], AbstractContextManager[object]]
 
 
@@ -65,7 +63,9 @@ class Diagnosis:
             with self.waiting(f"the diagnosis of {op} of {report.backend}"):
                 found += self._of_op(op, dtypes)
         found = _joined(found)
-        return structs.replace(report, causes=[self._with_what_it_explains(cause, report) for cause in found])
+        explained = self._explained(found, report) if found else {}
+        told = [self._with_what_it_explains(cause, explained, report) for cause in found]
+        return structs.replace(report, causes=told)
 
     # -- the causes of an op -------------------------------------------------------------------------------------------
 
@@ -128,39 +128,63 @@ class Diagnosis:
 
     # -- what it explains ----------------------------------------------------------------------------------------------
 
-    def _with_what_it_explains(self, cause: CauseReport, report: BackendReport) -> CauseReport:
-        ops, native = [cause.op, *cause.same], self.caller.native
-        groups = [group for group in report.checks if self._explains(cause, ops, group)]
-        doubted = [group for group in report.checks if _is_of_partner(group, ops, native)]
-        derived = dict.fromkeys(group.op for group in groups if group.op not in native)
+    def _explained(self, causes: Sequence[CauseReport], report: BackendReport) -> dict[str, set[Op]]:
+        """Of each failed or doubted group of cases, the backend's own ops whose mistakes are the reason."""
+        native = self.caller.native
+        known = {(op, dtype) for one in causes if one.kind != _LATER for op in _ops(one) for dtype in one.dtypes}
+        later = {(op, dtype) for one in causes if one.kind == _LATER for op in _ops(one) for dtype in one.dtypes}
+        mended = Mended(self.caller, lambda op, dtype: any((one, dtype) in known for one in sources(op, native)))
+        end, found = time.monotonic() + _AGAIN_SECONDS, {}
+        for group in report.checks:
+            if group.optional or group.status not in (Status.FAIL, Status.MISTRUSTED):
+                continue
+            made_of = sources(group.op, native)
+            reasons = {op for op in made_of if (op, group.dtype) in later and group.grade is Grade.VALUES}
+            if known:
+                again = self._reasons if time.monotonic() < end else self._likely_reasons
+                reasons |= again(group, mended)
+            if reasons:
+                found[group.key] = reasons
+        return found
+
+    def _reasons(self, group: CheckReport, mended: Mended) -> set[Op]:
+        """By running its failures again with the known mistakes put right: these, if all of them pass."""
+        mended.touched.clear()
+        subject = BackendUnderTest(mended)
+        for failure in group.failures:
+            result = CaseResult(Case.parse(failure.case))
+            try:
+                judge(subject, result)
+            except DataError:
+                return set()
+            if result.status is not Status.PASS or result.wrong_numbers:
+                return set()
+        return {source for op in mended.touched for source in sources(op, self.caller.native)}
+
+    def _likely_reasons(self, group: CheckReport, mended: Mended) -> set[Op]:
+        """Where too much failed to be run again: by plain calls on the same geometries, of what judges numbers."""
+        if group.grade is not Grade.VALUES or group.status is not Status.FAIL:
+            return set()
+        specs = [Case.parse(failure.case).spec for failure in group.failures]
+        made_of = [op for op in sources(group.op, self.caller.native) if mended.is_known(op, group.dtype)]
+        is_wrong = self._plain.is_wrong
+        return {op for op in made_of if all(is_wrong(op, group.dtype, spec) for spec in specs)}
+
+    def _with_what_it_explains(
+        self, cause: CauseReport, explained: Mapping[str, set[Op]], report: BackendReport
+    ) -> CauseReport:
+        ops, native = set(_ops(cause)), self.caller.native
+        groups = [
+            group for group in report.checks if group.dtype in cause.dtypes and ops & explained.get(group.key, set())
+        ]
+        of_ops = dict.fromkeys(group.op for group in groups if group.op not in native)
+        derived = [op for op in of_ops if ops.intersection(sources(op, native))]
         failure = cause.failure or _plainest_failure(groups)
-        return structs.replace(
-            cause, explains=[group.key for group in (*groups, *doubted)], derived=list(derived), failure=failure
-        )
-
-    def _explains(self, cause: CauseReport, ops: Sequence[Op], group: CheckReport) -> bool:
-        if group.status is not Status.FAIL or group.optional or group.dtype not in cause.dtypes:
-            return False
-        mine = [op for op in sources(group.op, self.caller.native) if op in ops]
-        of_values = group.grade is Grade.VALUES
-        if not mine:
-            return False
-        if cause.kind in _BEYOND_PLAIN:
-            return of_values
-        if group.id == _OF_TWO_CALLS:
-            return False
-        shows = self._plain.is_wrong if of_values else self._plain.raises
-        specs = [Case.parse(one.case).spec for one in group.failures if one.status is Status.FAIL]
-        return bool(specs) and all(any(shows(op, group.dtype, spec) for op in mine) for spec in specs)
+        return structs.replace(cause, explains=[group.key for group in groups], derived=derived, failure=failure)
 
 
-def _is_of_partner(group: CheckReport, ops: Sequence[Op], native: Collection[Op]) -> bool:
-    """Whether a law could not judge this op, as one of `ops` on its other side is wrong."""
-    if group.status is not Status.MISTRUSTED or group.optional:
-        return False
-    texts = [one.text for one in group.failures if one.status is Status.MISTRUSTED]
-    partners: list[Any] = [_PARTNER.findall(text) for text in texts]
-    return bool(texts) and all(any(source in ops for op in said for source in sources(op, native)) for said in partners)
+def _ops(cause: CauseReport) -> list[Op]:
+    return [cause.op, *cause.same]
 
 
 def _plainest_failure(groups: Sequence[CheckReport]) -> FailureReport | None:
