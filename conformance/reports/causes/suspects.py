@@ -29,13 +29,13 @@ def failing(report: BackendReport) -> list[CheckReport]:
     ]
 
 
-def suspects(report: BackendReport, native: Collection[Op]) -> dict[Op, list[str]]:
-    """The ops to diagnose, im2col and col2im first, each with its dtypes: float32 first, else the first float.
+def suspects(groups: Iterable[CheckReport], native: Collection[Op]) -> dict[Op, list[str]]:
+    """The ops to diagnose for these groups of cases, im2col and col2im first; each with its dtypes, floats first.
 
     Pooling has no models of mistakes, so a backend's own is not diagnosed.
     """
     found: dict[Op, list[str]] = {}
-    for group in failing(report):
+    for group in groups:
         for op in sources(group.op, native):
             found.setdefault(op, []).append(group.dtype)
     return {op: _floats_first(found[op]) for op in OPS if op in found}

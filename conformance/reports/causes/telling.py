@@ -21,7 +21,7 @@ from conformance.diagnosis.cause import Cause
 from conformance.reports.causes import planes
 from conformance.reports.causes.mended import Mended
 from conformance.reports.causes.plain_calls import PlainCalls
-from conformance.reports.causes.suspects import sources, suspects
+from conformance.reports.causes.suspects import failing, sources, suspects
 from conformance.reports.summary import failure_report
 from conformance.run.engine import judge
 from conformance.run.records import BackendReport, CauseReport, CheckReport, FailureReport
@@ -29,12 +29,13 @@ from conformance.run.results import CaseResult
 from harness.calls.caller import Caller
 from harness.contract.status import Grade, Status
 from harness.contract.targets import Target
-from harness.geometry.spec import Op
+from harness.geometry.spec import OPS, Op
 from harness.oracle.data import DataError
 from harness.telling import named
 
 _SECONDS = 5.0  # for the diagnosis of an op in a dtype
 _AGAIN_SECONDS = 15.0  # for failed cases that are run again
+_PLAIN = ("values.", "law.")  # checks that look at numbers in plain calls
 _LATER = "later call"
 _BEYOND_PLAIN = ("numbers", _LATER)  # kinds of causes that plain calls on whole numbers do not show
 _SHOWING = ("values.exact", "values.real")  # checks that may show a cause on its plainest geometry
@@ -57,15 +58,25 @@ class Diagnosis:
 
     def told(self, report: BackendReport) -> BackendReport:
         """The report with the causes of what failed, the plainest first."""
-        native = self.caller.native
-        found: list[CauseReport] = []
-        for op, dtypes in suspects(report, native).items():
-            with self.waiting(f"the diagnosis of {op} of {report.backend}"):
-                found += self._of_op(op, dtypes)
-        found = _joined(found)
-        explained = self._explained(found, report) if found else {}
-        told = [self._with_what_it_explains(cause, explained, report) for cause in found]
+        bad = failing(report)
+        plainly = suspects([group for group in bad if group.id.startswith(_PLAIN)], self.caller.native)
+        found = self._of_ops(plainly, report.backend)
+        explained = self._explained(found, report)
+        # What fails in state, threads or memory alone may be the fault of another op that the check calls.
+        left = suspects([group for group in bad if group.key not in explained], self.caller.native)
+        more = self._of_ops({op: dtypes for op, dtypes in left.items() if op not in plainly}, report.backend)
+        if more:
+            found = sorted([*found, *more], key=lambda cause: OPS.index(cause.op))
+            explained = self._explained(found, report)
+        told = [self._with_what_it_explains(cause, explained, report) for cause in _joined(found)]
         return structs.replace(report, causes=told)
+
+    def _of_ops(self, asked: Mapping[Op, Sequence[str]], backend: str) -> list[CauseReport]:
+        found: list[CauseReport] = []
+        for op, dtypes in asked.items():
+            with self.waiting(f"the diagnosis of {op} of {backend}"):
+                found += self._of_op(op, dtypes)
+        return found
 
     # -- the causes of an op -------------------------------------------------------------------------------------------
 
@@ -130,6 +141,8 @@ class Diagnosis:
 
     def _explained(self, causes: Sequence[CauseReport], report: BackendReport) -> dict[str, set[Op]]:
         """Of each failed or doubted group of cases, the backend's own ops whose mistakes are the reason."""
+        if not causes:
+            return {}
         native = self.caller.native
         known = {(op, dtype) for one in causes if one.kind != _LATER for op in _ops(one) for dtype in one.dtypes}
         later = {(op, dtype) for one in causes if one.kind == _LATER for op in _ops(one) for dtype in one.dtypes}

@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from conformance.cases.selection import Selection
+from conformance.cases.specs import DISTINCT
 from conformance.diagnosis import diagnose as engine
 from conformance.diagnosis.cause import Cause
 from conformance.reports import summary
@@ -191,6 +192,26 @@ def test_the_same_mistake_in_two_ops_is_one_cause(monkeypatch: pytest.MonkeyPatc
     ).causes
     assert (cause.op, cause.same, cause.derived) == ("im2col", ["col2im"], ["conv2d_input_grad"])
     assert len(cause.explains) == 3
+
+
+def test_an_op_that_fails_for_another_one_alone_is_not_diagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """contract.concurrent asks other ops too."""
+
+    def always(op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions) -> CallResult:
+        made = right(op, spec, arrays, conditions)
+        made.result += op == "im2col"
+        return made
+
+    asked: list[tuple[Op, str]] = []
+    monkeypatch.setattr(engine, "diagnose", answering(a_cause(plainest=_STRIDED), asked=asked))
+    groups = [failing("values.exact", _STRIDED), failing("contract.concurrent", DISTINCT[0], op="col2im")]
+    caller = FakeCaller(native=_TWO, answers=always)
+    report = Diagnosis(caller, called("mine.py")).told(a_report(checks=groups))
+    assert asked == [("im2col", "float32")]
+    assert report.unexplained == []
+    asked.clear()
+    Diagnosis(caller, called("mine.py")).told(a_report(checks=groups[1:]))
+    assert asked == [("col2im", "float32")]
 
 
 def test_other_mistakes_are_other_causes_im2col_first(monkeypatch: pytest.MonkeyPatch) -> None:

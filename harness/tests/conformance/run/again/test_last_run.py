@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -28,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def failing(*ids: str, **more: object) -> BackendReport:
+def failing(*ids: str, **more: Any) -> BackendReport:
     """A report in which these failed."""
     return a_report(verdict=Verdict.FAIL, failed=list(ids), **more)
 
