@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-cuda test-full planted faults peers goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
+.PHONY: help install report test test-cuda test-full planted faults peers goals pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -97,6 +97,20 @@ goals: install   ## measure what backends/numba_tiled/README.md claims; 15 minut
 	done
 	$(BIN)/harness compare numba_tiled torch_native --dtype float64 --shapes core --threads 1 --json results/goals/float64-core-1.json
 	$(BIN)/python -m harness.report.goals
+
+POOLINGS = max_pool2d,max_pool2d_grad,avg_pool2d,avg_pool2d_grad,avg_pool2d_exclude_padding,avg_pool2d_exclude_padding_grad
+pooling: install ## measure what backends/numba_tiled/README.md claims of pooling; ten minutes, alone on the machine
+	for threads in 1 2; do \
+	  $(BIN)/harness compare numba_tiled torch_native --dtype float32 --shapes pools --ops $(POOLINGS) --threads $$threads \
+	    --json results/pooling/pools-$$threads.json || exit $$?; \
+	done
+	$(BIN)/python -m harness.report.goals results/pooling backends/numba_tiled/README.md
+
+# The plain loops would take three quarters of an hour, so they are stopped after two minutes, which is exit code 3; their time
+# of an epoch is predicted from a slice.
+LEARNING = naive_loops matlab_loop numpy_fancy numba_loops numba_tiled numba_winograd torch_native
+training: install ## train a network on every backend, time an epoch, into results/train.json; ten minutes, alone on the machine
+	$(BIN)/harness train $(LEARNING) --budget 120 --time --json results/train.json; code=$$?; [ $$code -eq 3 ]
 
 # On a machine with an NVIDIA card. Nothing is installed: GPU_PYTHON is any Python from 3.11 on that has what pyproject.toml
 # asks for, CuPy and torch. Results go to GPU_DIR, comparisons under names of their own in each run, the table of goals to

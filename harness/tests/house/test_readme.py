@@ -78,6 +78,7 @@ def test_goals_stand_beside_what_the_committed_comparisons_say() -> None:
     from harness.report import goals
 
     assert list((_ROOT / "results/goals").glob("*.json")), "nothing to compare with"
-    for results, backend in (("results/goals", "numba_tiled"), ("results/gpu", "cupy_kernels")):
+    for results, backend in (("goals", "numba_tiled"), ("pooling", "numba_tiled"), ("gpu", "cupy_kernels")):
         guide = (_ROOT / "backends" / backend / "README.md").read_text(encoding="utf-8")
-        assert goals.MARKS.replaced(guide, goals.markdown(_ROOT / results)) == guide
+        folder = _ROOT / "results" / results
+        assert goals.marks(folder).replaced(guide, goals.markdown(folder)) == guide
