@@ -13,6 +13,8 @@ import pytest
 from harness.geometry.layers import read_layers
 from harness.tests.helpers.committed import committed
 
+pytestmark = pytest.mark.heavy
+
 _ROOT = Path(__file__).resolve().parents[3]
 _README = (_ROOT / "README.md").read_text(encoding="utf-8")
 
