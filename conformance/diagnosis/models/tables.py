@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
 
 Fold = Callable[[ConvSpec, Array, Array, Array], Array]  # columns (N, C, KH, KW, OH, OW) and both tables to an image
+Unfold = Callable[[ConvSpec, Array, Array, Array], Array]  # an image and both tables to columns
+_MOST_KEPT = 512  # right results
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Axis:
     after: int  # padding: bottom or right
 
 
+@lru_cache(maxsize=8192)
 def axes(spec: ConvSpec) -> tuple[Axis, Axis]:
     """Of the height and of the width."""
     t, b, l, r = spec.padding
@@ -72,14 +76,23 @@ def gather(spec: ConvSpec, x: Array, rows: Array, columns: Array) -> Array:
 
 def scatter(spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
     """(N, C, H, W): everything added where the tables say; what falls outside is dropped."""
-    h, w = spec.input_size
-    wide = np.tensordot(columns6, _hot(columns, w), axes=((3, 5), (1, 2)))  # N C KH OH W
-    return np.ascontiguousarray(np.tensordot(wide, _hot(rows, h), axes=((2, 3), (1, 2))).transpose(0, 1, 3, 2))
+    return scattered(columns6, rows, columns, spec.input_size)
 
 
-def run(given: Given, rows: Array | None = None, columns: Array | None = None, fold: Fold = scatter) -> Array:
+def scattered(columns6: Array, rows: Array, columns: Array, size: tuple[int, int]) -> Array:
+    """The same into images of any size."""
+    wide = np.tensordot(columns6, _hot(columns, size[1]), axes=((3, 5), (1, 2)))  # N C KH OH W
+    return np.ascontiguousarray(np.tensordot(wide, _hot(rows, size[0]), axes=((2, 3), (1, 2))).transpose(0, 1, 3, 2))
+
+
+def run(
+    given: Given, rows: Array | None = None, columns: Array | None = None, fold: Fold = scatter, unfold: Unfold = gather
+) -> Array:
     """The result of the op by these tables (None: the right ones), where windows meet put together by `fold`."""
     op, spec, arrays = given
+    if op == "conv2d_bias_grad":
+        assert arrays[0] is not None
+        return np.asarray(arrays[0].sum((0, 2, 3)))
     if rows is None or columns is None:
         high, wide = axes(spec)
         rows = table(high) if rows is None else rows
@@ -89,21 +102,35 @@ def run(given: Given, rows: Array | None = None, columns: Array | None = None, f
     depth, filters = spec.in_channels // g * spec.taps, f // g
     opened = (n, spec.in_channels, *spec.kernel_size, *spec.output_size)
     if op == "im2col":
-        return gather(spec, a[0], rows, columns).reshape(spec.columns_shape)
+        return unfold(spec, a[0], rows, columns).reshape(spec.columns_shape)
     if op == "col2im":
         return fold(spec, a[0].reshape(opened), rows, columns)
     if op == "conv2d":
-        seen = gather(spec, a[0], rows, columns).reshape(n, g, depth, spec.positions)
+        seen = unfold(spec, a[0], rows, columns).reshape(n, g, depth, spec.positions)
         y: Array = (a[1].reshape(g, filters, depth) @ seen).reshape(spec.y_shape)
         return y if a[2] is None else np.asarray(y + a[2][:, None, None])
     if op == "conv2d_input_grad":
         spread = a[1].reshape(g, filters, depth).swapaxes(1, 2) @ a[0].reshape(n, g, filters, spec.positions)
         return fold(spec, spread.reshape(opened), rows, columns)
-    if op == "conv2d_weight_grad":
-        seen = gather(spec, a[1], rows, columns).reshape(n, g, depth, spec.positions)
-        dw = a[0].reshape(n, g, filters, spec.positions) @ seen.swapaxes(2, 3)
-        return np.asarray(dw.sum(0).reshape(spec.w_shape))
-    return np.asarray(a[0].sum((0, 2, 3)))
+    seen = unfold(spec, a[1], rows, columns).reshape(n, g, depth, spec.positions)
+    dw = a[0].reshape(n, g, filters, spec.positions) @ seen.swapaxes(2, 3)
+    return np.asarray(dw.sum(0).reshape(spec.w_shape))
+
+
+_kept: dict[int, tuple[Given, Array]] = {}
+
+
+def right(given: Given) -> Array:
+    """The right result, kept for as long as this very call is asked about: nobody may write into it."""
+    found = _kept.get(id(given))
+    if found is not None and found[0] is given:
+        return found[1]
+    result = run(given)
+    result.flags.writeable = False
+    if len(_kept) >= _MOST_KEPT:
+        _kept.clear()
+    _kept[id(given)] = given, result
+    return result
 
 
 def _hot(where: Array, size: int) -> Array:

@@ -1,0 +1,114 @@
+"""The ops with another number of windows than the geometry has, and what is done with those that are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import numpy as np
+
+from conformance.diagnosis.models.index.formula import WINDOWED
+from conformance.diagnosis.models.model import Given, Model
+from conformance.diagnosis.models.tables import Axis, axes, gather, run, scattered, table
+from harness.contract.protocol import Array
+from harness.geometry.spec import ConvSpec, Op
+
+Both = Callable[[Axis, Axis], tuple[Axis, Axis]]  # the height and the width, to what is computed in their place
+SHAPED: tuple[Op, ...] = ("im2col", "conv2d")  # their results have the shape of the windows
+
+
+class Misread(NamedTuple):
+    """A mistake that changes the number of windows, in words; "seen" as in `Model`."""
+
+    id: str
+    says: str
+    mend: str
+    change: Both
+    cost: float
+    seen: str = ""
+    fitted: bool = True  # without it there are never fewer windows than there should be
+    flat: bool = True  # without it the number of columns of windows is right
+
+
+def counted(axis: Axis, **changed: int) -> Axis:
+    """With other numbers and as many windows as follow from them."""
+    a = replace(axis, **changed)
+    reach = (a.kernel - 1) * a.dilation + 1
+    return replace(a, output=max((a.size + a.before + a.after - reach) // a.stride + 1, 0))
+
+
+def models(misread: Misread) -> Iterator[Model]:
+    """In the shape that follows from it; in the right one, grid into grid; and position after position.
+
+    The last two are of backends that make the result by the right size: what is too much is cut, the rest is 0.
+    """
+    id, says, mend, change, cost, seen = misread[:6]
+    yield Model(f"{id}/size", says, mend, SHAPED, partial(_sized, change), cost, seen)
+    if misread.fitted:
+        fitted = f"{says}, in a result of the right size"
+        yield Model(f"{id}/fitted", fitted, mend, WINDOWED, partial(_fitted, change), cost + 0.2, seen)
+    if misread.flat:
+        flat = f"{says}, and puts the windows one after the other into a result of the right size"
+        yield Model(f"{id}/flat", flat, mend, WINDOWED, partial(_flat, change), cost + 0.4, seen)
+
+
+@lru_cache(maxsize=1 << 12)
+def _tables(change: Both, spec: ConvSpec) -> tuple[Array, Array]:
+    high, wide = change(*axes(spec))
+    return table(high), table(wide)
+
+
+def _sized(change: Both, given: Given) -> Array:
+    """Of im2col and conv2d, with windows and taps as many as there are."""
+    op, spec, arrays = given
+    rows, columns = _tables(change, spec)
+    x, n, g = np.asarray(arrays[0]), spec.batch, spec.groups
+    seen = gather(spec, x, rows, columns)
+    windows = rows.shape[1] * columns.shape[1]
+    if op == "im2col":
+        return seen.reshape(n, spec.in_channels * len(rows) * len(columns), windows)
+    w, b = np.asarray(arrays[1]), arrays[2]
+    depth = spec.in_channels // g * spec.taps
+    y = w.reshape(g, spec.out_channels // g, depth) @ seen.reshape(n, g, depth, windows)
+    y = y.reshape(n, spec.out_channels, rows.shape[1], columns.shape[1])
+    return np.asarray(y if b is None else y + b[:, None, None])
+
+
+def _fitted(change: Both, given: Given) -> Array:
+    rows, columns = _tables(change, given.spec)
+    (oh, ow), (h, w) = given.spec.output_size, given.spec.input_size
+    return run(given, _cut(rows, oh, h), _cut(columns, ow, w))
+
+
+def _flat(change: Both, given: Given) -> Array:
+    rows, columns = _tables(change, given.spec)
+    return run(given, rows, columns, _fold_flat, _unfold_flat)
+
+
+def _cut(made: Array, windows: int, outside: int) -> Array:
+    """(K, windows): those that are missing read 0."""
+    result = np.full((len(made), windows), outside)
+    most = min(windows, made.shape[1])
+    result[:, :most] = made[:, :most]
+    return result
+
+
+def _unfold_flat(spec: ConvSpec, x: Array, rows: Array, columns: Array) -> Array:
+    seen = gather(spec, x, rows, columns)
+    return _positions(seen, rows.shape[1] * columns.shape[1], spec.output_size)
+
+
+def _fold_flat(spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
+    made = (rows.shape[1], columns.shape[1])
+    return scattered(_positions(columns6, spec.positions, made), rows, columns, spec.input_size)
+
+
+def _positions(columns6: Array, there: int, wanted: tuple[int, int]) -> Array:
+    """The last two axes, which are `there` positions, cut or filled with zeros to the windows that are wanted."""
+    lead, count = columns6.shape[:4], wanted[0] * wanted[1]
+    result = np.zeros((*lead, count))
+    most = min(there, count)
+    result[..., :most] = columns6.reshape(*lead, there)[..., :most]
+    return result.reshape(*lead, *wanted)
