@@ -8,7 +8,9 @@ from typing import Any
 from conformance.diagnosis.cause import Cause
 from conformance.run.records import CauseReport
 from harness.calls.caller import Caller
+from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec, Op
+from harness.tests.helpers.cli.reports import a_failure, a_group
 
 Diagnose = Callable[..., list[Cause]]
 
@@ -43,3 +45,11 @@ def answering(*causes: Cause, asked: list[tuple[Op, str]] | None = None) -> Diag
         return [cause for cause in causes if (cause.op, cause.dtype) == (op, dtype)]
 
     return diagnose
+
+
+def failing(check: str, spec: ConvSpec, op: Op = "im2col", dtype: str = "float32", **more: object) -> object:
+    """A group in which one case failed."""
+    case = f"{check}/{op}/{dtype}/{spec}{more.pop('more', '')}"
+    status = more.pop("status", Status.FAIL)
+    failure = a_failure(case=case, status=status, text=more.pop("text", "differs"))
+    return a_group(status, id=check, op=op, dtype=dtype, failures=[failure], **more)  # type: ignore[arg-type]

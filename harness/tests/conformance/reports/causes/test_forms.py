@@ -1,0 +1,53 @@
+"""Results in another dtype are one cause, beside wrong numbers or alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from conformance.diagnosis import diagnose as engine
+from conformance.reports.causes.telling import Diagnosis
+from harness.calls.caller import Arrays, CallResult, Conditions
+from harness.geometry.spec import ConvSpec, Op
+from harness.tests.helpers.cli.reports import a_report
+from harness.tests.helpers.plugins import called
+from harness.tests.helpers.suite.causes import a_cause, answering, failing
+from harness.tests.helpers.suite.fakes import FakeCaller, right
+
+_STRIDED = ConvSpec.parse("n1c1h3w3_f1kh1kw1_sh2sw2")
+_TWO: list[Op] = ["im2col", "col2im"]
+
+
+def in_float64(op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions) -> CallResult:
+    """Right, in float64 whatever was asked for; of im2col alone."""
+    made = right(op, spec, arrays, conditions)
+    made.result = made.result.astype(np.float64) if op in ("im2col", "conv2d") else made.result
+    return made
+
+
+def test_another_dtype_is_one_cause_and_needs_no_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Op, str]] = []
+    monkeypatch.setattr(engine, "diagnose", answering(asked=asked))
+    groups = [
+        failing(check, _STRIDED, op, text=f"{op} returned dtype float64 for float32 input")
+        for check in ("contract.dtype", "values.exact", "values.real") for op in ("im2col", "conv2d")
+    ]  # fmt: skip
+    caller = FakeCaller(native=_TWO, answers=in_float64)
+    report = Diagnosis(caller, called("mine.py")).told(a_report(checks=groups))
+    (cause,) = report.causes
+    assert (cause.says, cause.derived) == ("Your im2col returns float64 for float32 input.", ["conv2d"])
+    assert (report.unexplained, asked) == ([], [])
+
+
+def test_wrong_numbers_in_another_dtype_are_two_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def both(op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions) -> CallResult:
+        made = in_float64(op, spec, arrays, conditions)
+        made.result += op == "im2col"
+        return made
+
+    groups = [failing("values.exact", _STRIDED, text="im2col returned dtype float64 for float32 input")]
+    caller = FakeCaller(native=_TWO, answers=both)
+    monkeypatch.setattr(engine, "diagnose", answering(a_cause(plainest=_STRIDED)))
+    report = Diagnosis(caller, called("mine.py")).told(a_report(checks=groups))
+    assert [cause.kind for cause in report.causes] == ["name", "form"]
+    assert report.unexplained == []
