@@ -38,11 +38,9 @@ def put(by: Map, v: Array) -> Array:
 def added(by: Map, v: Array) -> Array:
     """Element i is added at by[i]."""
     at, outside = _kept(by, v.shape[1])
+    there = slice(None) if outside is None else ~outside
     total = np.zeros_like(v)
-    if outside is None:
-        np.add.at(total, (slice(None), at), v)
-    else:
-        np.add.at(total, (slice(None), at[~outside]), v[:, ~outside])
+    np.add.at(total.swapaxes(0, 1), at[there], v[:, there].swapaxes(0, 1))
     return total
 
 

@@ -24,9 +24,7 @@ def gives(model_id: str, op: Op, line: str, *arrays: Any) -> list[Any]:
     """What the model gives on these arrays, each of the shape that the geometry has."""
     spec = ConvSpec.parse(line)
     shapes = spec.input_shapes(op)
-    shaped = [
-        None if a is None else np.array(a, float).reshape(shape) for a, shape in zip(arrays, shapes, strict=True)
-    ]
+    shaped = [None if a is None else np.array(a, float).reshape(shape) for a, shape in zip(arrays, shapes, strict=True)]
     model = models()[model_id]
     assert op in model.ops
     result: list[Any] = model.gives(Given(op, spec, tuple(shaped))).tolist()
