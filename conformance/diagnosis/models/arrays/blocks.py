@@ -42,8 +42,8 @@ _GROWS = 1 / 5000  # with the size of a block
 _MOST = {
     "image": 64,
     "group": 64,
-    "kernel row": 16,
-    "kernel column": 16,
+    "kernel row": 32,
+    "kernel column": 32,
     "tap": 64,
     "output row": 512,
     "row": 512,

@@ -114,9 +114,9 @@ def second_half_repeats(n: int) -> Array:
 
 
 def first_half(n: int) -> Array:
-    """n // 2 of them, one alone if there is no more."""
+    """n // 2 of them, so that one alone is left out."""
     i = np.arange(n)
-    return np.where(i < max(n // 2, 1), i, -1)
+    return np.where(i < n // 2, i, -1)
 
 
 def every_second(n: int) -> Array:
