@@ -192,5 +192,3 @@ def _later(unseen: Unseen, name: str) -> Truth:
     caller = unseen.experiment.caller
     again = Experiment(caller, unseen.experiment.op, unseen.experiment.dtype, seconds=20.0)
     return "right" if any(found.cause.id == name for found in findings(again, ())) else "wrong"
-
-

@@ -34,13 +34,15 @@ def _change(what: str) -> Change:
 def test_a_key_that_lacks_something_is_told_with_what_it_lacks(lacks: str, words: str) -> None:
     cause = _of(_change(f"a cache, its key without {lacks}"))
     assert cause is not None
-    assert cause.kind == "later call" and cause.says.endswith(f"under a key that lacks {words}.")
+    assert cause.kind == "later call"
+    assert cause.says.endswith(f"under a key that lacks {words}.")
     assert "spec" in cause.mend
 
 
 def test_what_is_kept_of_the_geometry_before_alone_is_told_apart() -> None:
     cause = _of(_change("the last geometry alone is kept, its key without strides"))
-    assert cause is not None and "keeps what it made for the geometry before" in cause.says
+    assert cause is not None
+    assert "keeps what it made for the geometry before" in cause.says
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,9 @@ def test_what_is_kept_of_the_geometry_before_alone_is_told_apart() -> None:
 )  # fmt: skip
 def test_what_is_kept_of_data_is_told(what: str, words: str) -> None:
     cause = _of(_change(what))
-    assert cause is not None and cause.kind == "later call" and words in cause.says
+    assert cause is not None
+    assert cause.kind == "later call"
+    assert words in cause.says
 
 
 def test_every_fifth_call_wrong_is_counted() -> None:

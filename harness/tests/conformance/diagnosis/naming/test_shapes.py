@@ -81,7 +81,8 @@ def test_a_shape_says_which_formula_it_was(op: Op, gives: Callable[..., Array], 
 def test_a_layout_is_told_by_its_name_and_the_line_that_plugs_it_in(layout: str) -> None:
     cause = _one("im2col", lambda spec, x: convert(by_taps.run("im2col", spec, x), spec, "batched", layout))
     assert f'`layout = "{layout}"`' in cause.mend
-    assert cause.id == f"layout/{layout}" and "a layout, not a fault" in cause.mend
+    assert cause.id == f"layout/{layout}"
+    assert "a layout, not a fault" in cause.mend
 
 
 def test_a_wrong_shape_under_a_condition_is_told_with_it() -> None:
@@ -90,7 +91,8 @@ def test_a_wrong_shape_under_a_condition_is_told_with_it() -> None:
         return _not_cropped(spec, columns) if spec.stride[0] > 1 else whole
 
     cause = _one("col2im", gives)
-    assert "does not crop the padding" in cause.says and "where stride in height > 1" in cause.says
+    assert "does not crop the padding" in cause.says
+    assert "where stride in height > 1" in cause.says
 
 
 def test_a_shape_that_follows_no_rule_is_shown() -> None:
