@@ -49,7 +49,7 @@ def test_what_is_kept_of_the_geometry_before_alone_is_told_apart() -> None:
     ("what", "words"),
     [("results cached by shapes", "the first call of a geometry again"),
      ("results cached by shapes and the first element", "same first element"),
-     ("results cached by the sum of the data", "same sum"), ("the second argument kept by its shape", "keeps w"),
+     ("results cached by the sum of the data", "same sum"), ("the second argument kept by its shape", "keeps `w`"),
      ("sums begin where the last call ended", "does not set its sums to 0"),
      ("the result of the call before", "the result of the call before"),
      ("one buffer for all results of a shape", "memory that its next call writes into")],
