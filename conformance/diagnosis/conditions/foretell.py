@@ -98,7 +98,7 @@ class _Search:
             passing = universe.passing()
             found = separating(universe.predicates, universe.failing(), passing) if passing else []
             asked = self._asked(universe, found) if found and self.votes < _VOTES else []
-            if not asked:
+            if not asked or self.experiment.exhausted:
                 return found[0] if found else None
             universe.run(asked)
             self.votes += len(asked)
