@@ -150,7 +150,7 @@ class _Search:
         failing = [universe.specs[place] for place in universe.failing()]
         passing = [universe.specs[place] for place in universe.passing()]
         near, more = [self.start], list[ConvSpec]()
-        for spec, between in edges(joined, failing, passing, lambda spec: universe.fails(spec) is False):
+        for spec, between in edges(joined, self.start, failing, passing, lambda s: universe.fails(s) is False):
             near.append(spec)
             more += between
         v = features(failing)

@@ -51,8 +51,7 @@ PLANTED: dict[str, Holds] = {
         s.groups == 1 and s.padding[0] > 0 and s.kernel_size == (3, 3)
     ),
     "positions OH*OW > 256": lambda s: s.positions > 256,
-    "N > 3": lambda s: s.batch > 3,
-    "channels a group > 64": lambda s: s.in_channels // s.groups > 64,
+    "N*OH*OW <= 138": lambda s: s.batch * s.positions < 139,
 }
 
 
