@@ -38,7 +38,7 @@ def edges(
             continue
         nearest = passing[int(np.argmin(np.where(excluded, _distance(atom, on_passing), np.inf)))]
         if atom.sign == "<=":  # the plainest that is excluded lies at the limit
-            nearest = shrunk(nearest, lambda s, a=atom: passes(s) and _is_excluded(a, joined, s), _QUESTIONS)
+            nearest = _plainest(nearest, atom, joined, passes)
         yield nearest, list(_between(atom.left, plain, fails, nearest))
 
 
@@ -56,8 +56,13 @@ def _excluded_by(atom: Atom, joined: Joined, v: Features) -> Array:
     return excluded
 
 
-def _is_excluded(atom: Atom, joined: Joined, spec: ConvSpec) -> bool:
-    return bool(_excluded_by(atom, joined, features([spec]))[0])
+def _plainest(spec: ConvSpec, atom: Atom, joined: Joined, passes: Passes) -> ConvSpec:
+    """Of the passing geometries that this atom alone excludes."""
+
+    def still(smaller: ConvSpec) -> bool:
+        return bool(_excluded_by(atom, joined, features([smaller]))[0]) and passes(smaller)
+
+    return shrunk(spec, still, _QUESTIONS)
 
 
 def _between(name: str, plain: ConvSpec, one: ConvSpec, other: ConvSpec) -> Iterator[ConvSpec]:
