@@ -150,4 +150,4 @@ def _in_order(along: int, order: _Order, axis: Axis, other: Axis) -> Array:
 
 
 MODELS: tuple[Model, ...] = tuple(models("loop", (*_formulas(_TAPS), *_formulas(_WINDOWS))))
-FORMULAS: tuple[Formula, ...] = tuple((*_formulas(_TAPS), *_formulas(_WINDOWS)))
+FORMULAS: tuple[Formula, ...] = (*_formulas(_TAPS), *_formulas(_WINDOWS))

@@ -92,7 +92,8 @@ def test_images(id: str, text: str, columns: Any, x: Any) -> None:
     ("id", "y"),
     [
         ("bias/left out", 11), ("bias/twice", 31), ("bias/per tap", 31), ("bias/subtracted", 1),
-        ("bias/multiplied", 110), ("loop/taps reversed/both", 20), ("factor/1/2", 10.5), ("number/w clipped at 1, conv2d", 13),
+        ("bias/multiplied", 110), ("loop/taps reversed/both", 20), ("factor/1/2", 10.5),
+        ("number/w clipped at 1, conv2d", 13),
     ],
 )  # fmt: skip
 def test_a_convolution_of_two_pixels(id: str, y: float) -> None:
