@@ -1,4 +1,4 @@
-"""Along one axis of a result or argument: reversed, shifted, the first for all, the last left out, sums that run on."""
+"""Along one axis of a result or argument: reversed, shifted, the first for all, the last left out, counted twice."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from conformance.diagnosis.models.arrays import maps
+from conformance.diagnosis.models.arrays.maps import Map
 from conformance.diagnosis.models.arrays.opened import (
     OF_ARGUMENT,
     OF_RESULT,
     VIEWS,
     Change,
+    Kind,
+    View,
     argument_along,
     kinds_of_arguments,
     kinds_of_results,
@@ -20,8 +24,10 @@ from conformance.diagnosis.models.arrays.opened import (
 )
 from conformance.diagnosis.models.model import Model
 from harness.contract.protocol import Array
+from harness.geometry.spec import Op
 
 _RESULT_COST, _ARGUMENT_COST = 1.6, 1.7
+_SUMMED: tuple[Kind, ...] = ("image", "output", "kernel", "bias")  # results to which more than one term is added
 
 
 class Told(NamedTuple):
@@ -33,141 +39,99 @@ class Told(NamedTuple):
     dearer: float = 0.0
 
 
-def _reversed(v: Array) -> Array:
-    return v[:, ::-1]
+class Mapped(NamedTuple):
+    """A map by which arrays are read; `moves` if nothing is lost, so that a sum over the axis stays what it is."""
+
+    by: Map
+    told: Told
+    moves: bool = False
 
 
-def _rolled(by: int, v: Array) -> Array:
-    return np.concatenate((v[:, -by:], v[:, :-by]), axis=1)
-
-
-def _shifted(by: int, v: Array) -> Array:
-    """Without the wrap: zeros come in."""
-    moved = np.zeros_like(v)
-    if by > 0:
-        moved[:, by:] = v[:, :-by]
-    else:
-        moved[:, :by] = v[:, -by:]
-    return moved
-
-
-def _for_all(at: int, v: Array) -> Array:
-    return np.broadcast_to(v[:, at, None], v.shape)
-
-
-def _scaled(at: int, factor: int, v: Array) -> Array:
-    changed = v.copy()
-    changed[:, at] *= factor
-    return changed
-
-
-def _alone(at: int, v: Array) -> Array:
-    changed = np.zeros_like(v)
-    changed[:, at] = v[:, at]
-    return changed
-
-
-def _last_two_exchanged(v: Array) -> Array:
-    changed = v.copy()
-    changed[:, -2:] = v[:, -2:][:, ::-1]
-    return changed
-
-
-def _last_repeats(v: Array) -> Array:
-    changed = v.copy()
-    changed[:, -1:] = v[:, -2:-1] if v.shape[1] > 1 else v
-    return changed
-
-
-def _half_repeats(v: Array) -> Array:
-    changed, half = v.copy(), v.shape[1] // 2
-    changed[:, v.shape[1] - half :] = v[:, :half]
-    return changed
-
-
-def _every_second(v: Array) -> Array:
-    changed = v.copy()
-    changed[:, 1::2] = 0
-    return changed
-
-
-def _halved(v: Array) -> Array:
-    return v[:, np.arange(v.shape[1]) // 2]
-
-
-_CHANGES: dict[str, tuple[Change, Told]] = {
-    "reversed": (
-        _reversed,
+_MAPS: dict[str, Mapped] = {
+    "reversed": Mapped(
+        maps.backwards,
         Told(
-            "gives the {many} of {what} in reverse", "reads the {many} of {what} in reverse", "run forwards over {many}"
+            "gives the {many} of {what} in reverse", "reads the {many} of {what} in reverse", "run over {many} forwards"
         ),
+        moves=True,
     ),
-    "rolled": (
-        partial(_rolled, 1),
+    "rolled": Mapped(
+        partial(maps.rolled, -1),
         Told(
-            "gives the {many} of {what} shifted by one: {one} i holds {one} i - 1, the first holds the last",
-            "reads {one} i - 1 of {what} in place of {one} i, the last in place of the first",
-            "use the index {one} i, not i - 1",
+            "gives {one} i - 1 of {what} in place of {one} i, and the last in place of the first",
+            "reads {one} i - 1 of {what} in place of {one} i, and the last in place of the first",
+            "index with i, not with i - 1: Python counts -1 from the end",
         ),
+        moves=True,
     ),
-    "rolled back": (
-        partial(_rolled, -1),
+    "rolled back": Mapped(
+        partial(maps.rolled, 1),
         Told(
-            "gives the {many} of {what} shifted by one: {one} i holds {one} i + 1, the last holds the first",
-            "reads {one} i + 1 of {what} in place of {one} i, the first in place of the last",
-            "use the index {one} i, not i + 1",
+            "gives {one} i + 1 of {what} in place of {one} i, and the first in place of the last",
+            "reads {one} i + 1 of {what} in place of {one} i, and the first in place of the last",
+            "index with i, not with i + 1",
         ),
+        moves=True,
     ),
-    "shifted": (
-        partial(_shifted, 1),
+    "shifted": Mapped(
+        partial(maps.shifted, -1),
         Told(
-            "gives the {many} of {what} one too late, and 0 as the first",
+            "puts each {one} of {what} one place too late, and 0 in the first",
             "reads {one} i - 1 of {what} in place of {one} i, and 0 in place of the first",
-            "use the index {one} i, not i - 1",
+            "index with i: the first {one} is number 0",
         ),
     ),
-    "shifted back": (
-        partial(_shifted, -1),
+    "shifted back": Mapped(
+        partial(maps.shifted, 1),
         Told(
-            "gives the {many} of {what} one too early, and 0 as the last",
+            "puts each {one} of {what} one place too early, and 0 in the last",
             "reads {one} i + 1 of {what} in place of {one} i, and 0 in place of the last",
-            "use the index {one} i, not i + 1",
+            "index with i: the first {one} is number 0",
         ),
     ),
-    "first for all": (
-        partial(_for_all, 0),
+    "first for all": Mapped(
+        partial(maps.constant, 0),
         Told(
             "gives the first {one} of {what} in place of all {many}",
             "reads the first {one} of {what} in place of all {many}",
             "index with the {one} of the loop, not with 0",
         ),
     ),
-    "last for all": (
-        partial(_for_all, -1),
+    "last for all": Mapped(
+        partial(maps.constant, -1),
         Told(
             "gives the last {one} of {what} in place of all {many}",
             "reads the last {one} of {what} in place of all {many}",
             "make a new array for each {one}, and index with the {one} of the loop",
         ),
     ),
-    "first zero": (
-        partial(_scaled, 0, 0),
+    "first zero": Mapped(
+        partial(maps.without, 0),
         Told(
             "leaves the first {one} of {what} at 0",
             "leaves out the first {one} of {what}",
             "start the loop over {many} at 0",
         ),
     ),
-    "last zero": (
-        partial(_scaled, -1, 0),
+    "second zero": Mapped(
+        partial(maps.without, 1),
+        Told(
+            "leaves the second {one} of {what} at 0",
+            "leaves out the second {one} of {what}",
+            "let the loop over {many} take every one",
+            0.1,
+        ),
+    ),
+    "last zero": Mapped(
+        partial(maps.without, -1),
         Told(
             "leaves the last {one} of {what} at 0",
             "leaves out the last {one} of {what}",
             "let the loop over {many} reach the last",
         ),
     ),
-    "first alone": (
-        partial(_alone, 0),
+    "first alone": Mapped(
+        partial(maps.alone, 0),
         Told(
             "does the first {one} of {what} and leaves all others at 0",
             "uses the first {one} of {what} and leaves out all others",
@@ -175,8 +139,8 @@ _CHANGES: dict[str, tuple[Change, Told]] = {
             -0.05,
         ),
     ),
-    "last alone": (
-        partial(_alone, -1),
+    "last alone": Mapped(
+        partial(maps.alone, -1),
         Told(
             "keeps the last {one} of {what} and leaves all others at 0",
             "uses the last {one} of {what} and leaves out all others",
@@ -184,56 +148,58 @@ _CHANGES: dict[str, tuple[Change, Told]] = {
             -0.05,
         ),
     ),
-    "first doubled": (
-        partial(_scaled, 0, 2),
+    "first half": Mapped(
+        maps.first_half,
         Told(
-            "counts the first {one} of {what} twice",
-            "counts the first {one} of {what} twice",
-            "handle the first {one} once",
+            "does n // 2 of the n {many} of {what} and leaves the others at 0",
+            "uses n // 2 of the n {many} of {what} and leaves out the others",
+            "loop over all {many}",
         ),
     ),
-    "last doubled": (
-        partial(_scaled, -1, 2),
-        Told(
-            "counts the last {one} of {what} twice",
-            "counts the last {one} of {what} twice",
-            "handle the last {one} once",
-        ),
-    ),
-    "last two exchanged": (
-        _last_two_exchanged,
+    "last two exchanged": Mapped(
+        maps.last_two_exchanged,
         Told(
             "exchanges the last two {many} of {what}",
             "exchanges the last two {many} of {what}",
             "keep the {many} in order",
         ),
+        moves=True,
     ),
-    "last repeats": (
-        _last_repeats,
+    "last repeats": Mapped(
+        maps.last_repeats,
         Told(
             "gives the {one} before the last of {what} again in place of the last",
             "reads the {one} before the last of {what} again in place of the last",
             "let the loop over {many} reach the last",
         ),
     ),
-    "half repeats": (
-        _half_repeats,
+    "one before the last": Mapped(
+        maps.one_before_the_last,
+        Told(
+            "gives the {one} before the last of {what} in place of the last, and 0 if there is one alone",
+            "reads the {one} before the last of {what} in place of the last, and 0 if there is one alone",
+            "the last of n {many} is number n - 1",
+            0.1,
+        ),
+    ),
+    "second half repeats": Mapped(
+        maps.second_half_repeats,
         Told(
             "gives the first half of the {many} of {what} again as the second half",
             "reads the first half of the {many} of {what} again in place of the second half",
             "start the second half at its own first {one}, not at 0",
         ),
     ),
-    "every second zero": (
-        _every_second,
+    "every second": Mapped(
+        maps.every_second,
         Told(
             "leaves every second {one} of {what} at 0",
             "leaves out every second {one} of {what}",
             "step over {many} by 1",
         ),
     ),
-    "halved index": (
-        _halved,
+    "index halved": Mapped(
+        maps.halved,
         Told(
             "gives {one} i // 2 of {what} in place of {one} i",
             "reads {one} i // 2 of {what} in place of {one} i",
@@ -241,41 +207,118 @@ _CHANGES: dict[str, tuple[Change, Told]] = {
             0.2,
         ),
     ),
+    "index doubled": Mapped(
+        maps.doubled,
+        Told(
+            "gives {one} 2 * i of {what} in place of {one} i",
+            "reads {one} 2 * i of {what} in place of {one} i",
+            "index with i, not with 2 * i",
+            0.2,
+        ),
+    ),
+}
+# Results of which several fall on one place, or none: replaced there, or added.
+_PUT: dict[str, tuple[Map, str, str]] = {
+    "first": (
+        partial(maps.constant, 0),
+        "the place of the first",
+        "write to the {one} of the loop, not to number 0",
+    ),
+    "one before the last": (
+        maps.one_before_the_last,
+        "its place, but the last in that of the one before (nowhere if there is no other)",
+        "the last of n {many} is number n - 1",
+    ),
+    "doubled": (maps.doubled, "place 2 * i", "write {one} i to place i, not to 2 * i"),
+    "halved": (maps.halved, "place i // 2", "write {one} i to place i, not to i // 2"),
 }
 _SEEN = {
-    "along/argument half repeats/output image": "ROCm/rocm-libraries #10627",
-    "along/result half repeats/output image": "ROCm/rocm-libraries #10627",
-    "along/result last zero/output position": "apple/coremltools #2515",
+    "along/argument second half repeats/output image": "ROCm/rocm-libraries #10627",
+    "along/result second half repeats/image image": "ROCm/rocm-libraries #10627",
+    "along/result last zero/output position": "conv-last-row-column-wrong",
 }
 
 
 def models() -> Iterator[Model]:
-    """All of them, some 1,100."""
+    """All of them, some 1,400."""
     for kind, ops in kinds_of_results():
         for view in VIEWS[kind]:
-            for name, (change, told) in _CHANGES.items():
-                words = {"one": view.one, "many": view.many, "what": OF_RESULT[kind]}
-                model_id = f"along/result {name}/{kind} {view.one}"
-                yield Model(
-                    model_id,
-                    told.result.format(**words),
-                    told.mend.format(**words),
-                    ops,
-                    result_along(kind, view, change),
-                    _RESULT_COST + told.dearer,
-                    _SEEN.get(model_id, ""),
-                )
+            words = {"one": view.one, "many": view.many, "what": OF_RESULT[kind]}
+            yield from _results(kind, view, ops, words)
+            yield from _placed(kind, view, ops, words)
     for kind, ops in kinds_of_arguments():
         for view in VIEWS[kind]:
-            for name, (change, told) in _CHANGES.items():
-                words = {"one": view.one, "many": view.many, "what": OF_ARGUMENT[kind]}
-                model_id = f"along/argument {name}/{kind} {view.one}"
-                yield Model(
-                    model_id,
-                    told.argument.format(**words),
-                    told.mend.format(**words),
-                    ops,
-                    argument_along(kind, view, change),
-                    _ARGUMENT_COST + told.dearer,
-                    _SEEN.get(model_id, ""),
-                )
+            yield from _arguments(kind, view, ops)
+
+
+def _results(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) -> Iterator[Model]:
+    for name, (by, told, _) in _MAPS.items():
+        model_id = f"along/result {name}/{kind} {view.one}"
+        yield Model(
+            model_id,
+            told.result.format(**words),
+            told.mend.format(**words),
+            ops,
+            result_along(kind, view, partial(maps.read, by)),
+            _RESULT_COST + told.dearer,
+            _SEEN.get(model_id, ""),
+        )
+    for which, change in _TWICE.items():
+        yield Model(
+            f"along/result {which} twice/{kind} {view.one}",
+            "counts the {which} {one} of {what} twice".format(which=which, **words),
+            f"handle the {which} {view.one} once",
+            ops,
+            result_along(kind, view, change),
+            _RESULT_COST,
+        )
+
+
+def _placed(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) -> Iterator[Model]:
+    for name, (by, where, mend) in _PUT.items():
+        for way, change, verb in (("put", maps.put, "writes"), ("added", maps.added, "adds")):
+            if way == "added" and kind not in _SUMMED:
+                continue
+            yield Model(
+                f"along/result {way} at {name}/{kind} {view.one}",
+                f"{verb} each {view.one} of {words['what']} to {where}",
+                mend.format(**words),
+                ops,
+                result_along(kind, view, partial(change, by)),
+                _RESULT_COST + (0.1 if way == "put" else 0.15),
+            )
+
+
+def _arguments(kind: Kind, view: View, ops: tuple[Op, ...]) -> Iterator[Model]:
+    words = {"one": view.one, "many": view.many, "what": OF_ARGUMENT[kind]}
+    summed = kind == "output" and view.one not in ("group", "filter", "filter of a group")
+    for name, (by, told, moves) in _MAPS.items():
+        model_id = f"along/argument {name}/{kind} {view.one}"
+        seen_by = tuple(op for op in ops if not (op == "conv2d_bias_grad" and summed and moves))
+        yield Model(
+            model_id,
+            told.argument.format(**words),
+            told.mend.format(**words),
+            seen_by,
+            argument_along(kind, view, partial(maps.read, by)),
+            _ARGUMENT_COST + told.dearer,
+            _SEEN.get(model_id, ""),
+        )
+    for which, change in _TWICE.items():
+        yield Model(
+            f"along/argument {which} twice/{kind} {view.one}",
+            "counts the {which} {one} of {what} twice".format(which=which, **words),
+            f"handle the {which} {view.one} once",
+            ops,
+            argument_along(kind, view, change),
+            _ARGUMENT_COST,
+        )
+
+
+def _twice(at: int, v: Array) -> Array:
+    changed = np.array(v)
+    changed[:, at] *= 2
+    return changed
+
+
+_TWICE: dict[str, Change] = {"first": partial(_twice, 0), "last": partial(_twice, -1)}

@@ -77,7 +77,7 @@ _OF: tuple[tuple[str, Kind, int], ...] = (
     ("filters", "kernel", 0),
     ("filters", "bias", 0),
 )
-_SEEN = {"first group for all/bias": "OAID/Tengine PR #5; robertknight/rten PR #1408"}
+_SEEN = {"first group for all/bias": "conv-bias-first-group-only"}
 
 
 def _arranged() -> Iterator[Model]:

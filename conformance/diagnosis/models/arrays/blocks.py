@@ -1,4 +1,4 @@
-"""Blocks of the result: vector tails, tiles that are not done, what lies beyond a fixed size.
+"""Blocks along an axis: vector tails, tiles that are not done, what lies beyond a fixed size, numbers of blocks lost.
 
 An axis of n is done in n // V full blocks, and a rest of n % V.
 """
@@ -6,17 +6,21 @@ An axis of n is done in n // V full blocks, and a rest of n % V.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
+from conformance.diagnosis.models.arrays import maps
 from conformance.diagnosis.models.arrays.opened import (
+    OF_ARGUMENT,
     VIEWS,
     Change,
     Gives,
     Kind,
     View,
+    argument_along,
+    kinds_of_arguments,
     kinds_of_results,
     result_along,
     result_as,
@@ -30,24 +34,40 @@ Span = Callable[[int, int], tuple[int, int] | None]  # n and V -> from where to 
 
 POWERS = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 OTHERS = (3, 5, 6, 7, 9, 10, 12, 24, 48, 96, 100, 1000)
-_COMMON = 256  # larger blocks have a rest or an end, and nothing more refined
+COMMON = 256  # larger blocks have a rest or an end, and nothing more refined
 _LANES = 16  # at most, of a register whose order is turned
-_COST, _NO_POWER = 1.7, 0.1
+_COST, _NO_POWER, _ARGUMENT = 1.7, 0.1, 0.1
 _GROWS = 1 / 5000  # with the size of a block
-
-
-class Told(NamedTuple):
-    """Words with {one}, {many}, {V} and {effect}; the cost above other blocks; whether for sizes of all kinds."""
-
-    says: str
-    mend: str
-    dearer: float = 0.0
-    any_size: bool = False
+# Axes that are never long.
+_MOST = {
+    "image": 64,
+    "group": 64,
+    "kernel row": 32,
+    "kernel column": 32,
+    "tap": 64,
+    "output row": 512,
+    "row": 512,
+    "output column": 1024,
+    "column": 1024,
+}
 
 
 def cost_of(size: int) -> float:
     """Dearer with rarer sizes."""
     return _COST + size * _GROWS + (0 if size in POWERS else _NO_POWER)
+
+
+# ---- which part is wrong
+
+
+class Part(NamedTuple):
+    """Where, in words with {many} and {V}, what to do; the cost above that of others; whether for all sizes."""
+
+    span: Span
+    words: str
+    mend: str
+    dearer: float = 0.0
+    any_size: bool = False
 
 
 def _rest(n: int, size: int) -> tuple[int, int] | None:
@@ -68,51 +88,59 @@ def _last_full(n: int, size: int) -> tuple[int, int] | None:
 
 
 def _last(n: int, size: int) -> tuple[int, int] | None:
-    """The last block, full or not."""
     return ((n - 1) // size * size, n) if n > size else None
 
 
 def _full_one(number: int, n: int, size: int) -> tuple[int, int] | None:
-    """Full block number 0, 1, 2 ..., with another one beside it."""
+    """Number 0, 1, 2 ..., where there is another one beside it."""
     return (number * size, (number + 1) * size) if n // size > max(number, 1) else None
 
 
 def _full_ones(n: int, size: int) -> tuple[int, int] | None:
-    """All but the rest."""
     return (0, n // size * size) if n > size and n % size else None
 
 
-_IN_BLOCKS = "does the {many} of its result in blocks of {V} and leaves "
 _TAIL = "do the n % {V} {many} that are left in a loop after the blocked one"
 _REACH = "let the loop over blocks of {V} {many} reach every block"
-_SPANS: dict[str, tuple[Span, Told]] = {
-    "rest": (_rest, Told(_IN_BLOCKS + "the rest after the last full block {effect}", _TAIL, any_size=True)),
-    "rest alone": (_rest_alone, Told(_IN_BLOCKS + "what does not fill a block {effect}", _TAIL, 0.01, True)),
-    "beyond": (_beyond, Told("leaves all {many} beyond the first {V} {effect}", "loop over all {many}", any_size=True)),
-    "last full": (_last_full, Told(_IN_BLOCKS + "the last full block {effect}", _REACH)),
-    "last": (_last, Told(_IN_BLOCKS + "the last block, full or not, {effect}", _REACH)),
-    "first": (partial(_full_one, 0), Told(_IN_BLOCKS + "the first block {effect}", _REACH)),
-    "second": (partial(_full_one, 1), Told(_IN_BLOCKS + "the second block {effect}", _REACH)),
-    "third": (partial(_full_one, 2), Told(_IN_BLOCKS + "the third block {effect}", _REACH)),
-    "fourth": (partial(_full_one, 3), Told(_IN_BLOCKS + "the fourth block {effect}", _REACH)),
-    "full ones": (_full_ones, Told("does only the rest of the {many} after the last full block of {V}", _REACH)),
+_PARTS: dict[str, Part] = {
+    "rest": Part(_rest, "the rest of the {many} after the last full block of {V}", _TAIL, any_size=True),
+    "rest alone": Part(_rest_alone, "the {many} that do not fill a block of {V}", _TAIL, 0.01, True),
+    "beyond": Part(_beyond, "all {many} beyond the first {V}", "loop over all {many}", any_size=True),
+    "last full": Part(_last_full, "the last full block of {V} {many}", _REACH),
+    "last": Part(_last, "the last block of {V} {many}, full or not,", _REACH),
+    "first": Part(partial(_full_one, 0), "the first block of {V} {many}", _REACH),
+    "second": Part(partial(_full_one, 1), "the second block of {V} {many}", _REACH),
+    "third": Part(partial(_full_one, 2), "the third block of {V} {many}", _REACH),
+    "fourth": Part(partial(_full_one, 3), "the fourth block of {V} {many}", _REACH),
+    "full ones": Part(_full_ones, "all full blocks of {V} {many}, with a rest after them,", _REACH),
 }
+
+
+# ---- what is wrong with it
+
+
+class Effect(NamedTuple):
+    """What is done to the part, in words with {part} and {one}, to which parts, and its further cost."""
+
+    change: Callable[[int, int, int, Array], None]
+    words: str
+    parts: tuple[str, ...]
+    dearer: float = 0.0
 
 
 def _zero(start: int, stop: int, size: int, v: Array) -> None:
     v[:, start:stop] = 0
 
 
-def _as_first(start: int, stop: int, size: int, v: Array) -> None:
+def _as_the_first(start: int, stop: int, size: int, v: Array) -> None:
     v[:, start:stop] = v[:, :1]
 
 
-def _as_last_done(start: int, stop: int, size: int, v: Array) -> None:
-    """All of them repeat the one before."""
+def _as_the_one_before(start: int, stop: int, size: int, v: Array) -> None:
     v[:, start:stop] = v[:, start - 1 : start]
 
 
-def _as_block_before(start: int, stop: int, size: int, v: Array) -> None:
+def _as_the_block_before(start: int, stop: int, size: int, v: Array) -> None:
     v[:, start:stop] = v[:, start - size : stop - size].copy()
 
 
@@ -120,43 +148,46 @@ def _twice(start: int, stop: int, size: int, v: Array) -> None:
     v[:, start:stop] *= 2
 
 
-_Effect = Callable[[int, int, int, Array], None]
-_EFFECTS: dict[str, tuple[_Effect, tuple[str, ...], float]] = {
-    "at 0": (_zero, tuple(_SPANS), 0.0),
-    "with the value of the first {one}": (_as_first, ("rest", "beyond"), 0.05),
-    "with the value of the {one} before": (_as_last_done, ("rest", "beyond"), 0.1),
-    "with the values of the block before": (_as_block_before, ("rest", "second"), 0.1),
-    "counted twice": (_twice, ("rest", "last"), 0.1),
-}
-_SEEN = {
-    "blocks/rest of 16 at 0/image channel": "fujitsu/oneDNN #43",
-    "blocks/rest of 16 at 0/image channel of a group": "fujitsu/oneDNN #43",
+_EFFECTS: dict[str, Effect] = {
+    "at 0": Effect(_zero, "leaves {part} at 0", tuple(_PARTS)),
+    "as the first": Effect(_as_the_first, "gives {part} the value of the first {one}", ("rest", "beyond"), 0.05),
+    "as the one before": Effect(
+        _as_the_one_before, "gives {part} the value of the {one} before", ("rest", "beyond"), 0.1
+    ),
+    "as the block before": Effect(
+        _as_the_block_before, "gives {part} the values of the block before", ("rest", "second"), 0.1
+    ),
+    "twice": Effect(_twice, "counts {part} twice", ("rest", "last"), 0.1),
 }
 
 
-def _in_span(span: Span, effect: _Effect, size: int, v: Array) -> Array:
+def _in_part(span: Span, effect: Callable[[int, int, int, Array], None], size: int, v: Array) -> Array:
     at = span(v.shape[1], size)
     if at is None:
         return v
-    changed = v.copy()
+    changed = np.array(v)
     effect(*at, size, changed)
     return changed
 
 
-# ---- what is done to all blocks
+# ---- what is wrong with all blocks
 
 
-def _wrapped(size: int, v: Array) -> Array:
-    """The number of the block is lost."""
-    return v if v.shape[1] <= size else v[:, np.arange(v.shape[1]) % size]
+def _wrapped(change: Callable[[maps.Map, Array], Array], size: int, v: Array) -> Array:
+    return v if v.shape[1] <= size else change(_number_lost(size), v)
+
+
+@cache
+def _number_lost(size: int) -> maps.Map:
+    """One object a size, by which maps are kept."""
+    return partial(maps.wrapped, size)
 
 
 def _overlapping(size: int, v: Array) -> Array:
-    """The last block is moved back, so that it ends in time, and what it meets is counted twice."""
     n = v.shape[1]
     if n <= size or not n % size:
         return v
-    changed = v.copy()
+    changed = np.array(v)
     changed[:, n - size : n // size * size] *= 2
     return changed
 
@@ -165,28 +196,39 @@ def _lanes_reversed(size: int, v: Array) -> Array:
     full = v.shape[1] // size * size
     if not full:
         return v
-    changed = v.copy()
-    changed[:, :full] = v[:, :full].reshape(len(v), -1, size, v.shape[2])[:, :, ::-1].reshape(len(v), full, v.shape[2])
+    changed = np.array(v)
+    lanes = (v.shape[0], full // size, size, v.shape[2])
+    changed[:, :full] = v[:, :full].reshape(lanes)[:, :, ::-1].reshape(v.shape[0], full, v.shape[2])
     return changed
 
 
-_WHOLE: dict[str, tuple[Callable[[int, Array], Array], Told]] = {
-    "wrapped": (
-        _wrapped,
-        Told("repeats the first {V} {many} of its result after every {V}", "add block * {V} to the index", 0.05),
+_BLOCK_LOST = "add the block's number times {V} to the index"
+# Of results: the change, its words, the mend and its further cost.
+_ALL: dict[str, tuple[Callable[[int, Array], Array], str, str, float]] = {
+    "wrapped": (partial(_wrapped, maps.read), "gives the first {V} {many} again after every {V}", _BLOCK_LOST, 0.05),
+    "wrapped, put": (
+        partial(_wrapped, maps.put),
+        "writes {one} i to place i % {V}, where a later one replaces an earlier one",
+        _BLOCK_LOST,
+        0.1,
     ),
+    "wrapped, added": (partial(_wrapped, maps.added), "adds {one} i to place i % {V}", _BLOCK_LOST, 0.1),
     "overlapping": (
         _overlapping,
-        Told(
-            "moves the last block of {V} {many} back to end in time, and counts those that it meets twice",
-            "where blocks overlap, assign; or do the n % {V} {many} that are left one by one",
-            0.1,
-        ),
+        "moves the last block of {V} {many} back to end in time, and counts those that it meets twice",
+        "where blocks overlap, assign; or do the n % {V} {many} that are left one by one",
+        0.1,
     ),
     "lanes reversed": (
         _lanes_reversed,
-        Told("reverses the {many} of its result inside blocks of {V}", "store lanes in order", 0.1),
+        "reverses the {many} inside blocks of {V}",
+        "store the {V} {many} of a register in order",
+        0.1,
     ),
+}
+_SEEN = {
+    "blocks/rest of 16 at 0/image channel": "dx-narrow-width-tail",
+    "blocks/rest of 16 at 0/image channel of a group": "dx-narrow-width-tail",
 }
 
 
@@ -194,56 +236,83 @@ _WHOLE: dict[str, tuple[Callable[[int, Array], Array], Told]] = {
 
 
 def models() -> Iterator[Model]:
-    """All of them, some 4,000."""
+    """All of them, some 7,000."""
     for kind, ops in kinds_of_results():
-        for one, many, of in _views(kind):
-            for size in (*POWERS, *OTHERS):
-                yield from _of_size(size, (one, many), f"{kind} {one}", ops, of)
+        for one, many, gives in _views(kind):
+            for size in sizes_for(one):
+                yield from _of_result(size, (one, many), f"{kind} {one}", ops, gives)
+    for kind, ops in kinds_of_arguments():
+        for view in VIEWS[kind]:
+            for size in sizes_for(view.one):
+                yield from _of_argument(size, view, kind, ops)
+
+
+def sizes_for(one: str) -> Iterator[int]:
+    """Of blocks along an axis of that name."""
+    return (size for size in (*POWERS, *OTHERS) if size <= _MOST.get(one, POWERS[-1]))
 
 
 def _views(kind: Kind) -> Iterator[tuple[str, str, Callable[[Change], Gives]]]:
     """Every axis in words, and what makes a model of a change along it."""
     for view in (*VIEWS[kind], whole(kind)):
-        if view.one != "group":
-            yield view.one, view.many, partial(_along, kind, view)
+        yield view.one, view.many, partial(result_along, kind, view)
     if kind in ("columns", "output"):
         yield "position of all images (n, oh, ow)", "positions of all images (n, oh, ow)", partial(_across, kind)
 
 
-def _of_size(
+def _of_result(
     size: int, words: tuple[str, str], of: str, ops: tuple[Op, ...], gives: Callable[[Change], Gives]
 ) -> Iterator[Model]:
-    filled = {"one": words[0], "many": words[1], "V": size}
-    common = size in POWERS and size <= _COMMON
-    for name, (span, told) in _SPANS.items():
-        if not told.any_size and not common:
-            continue
-        for effect, (function, spans, dearer) in _EFFECTS.items():
-            if name in spans and (common or effect == "at 0"):
-                model_id = f"blocks/{name} of {size} {effect.replace('{one}', 'one')}/{of}"
-                yield Model(
-                    model_id,
-                    told.says.replace("{effect}", effect).format(**filled),
-                    told.mend.format(**filled),
-                    ops,
-                    gives(partial(_in_span, span, function, size)),
-                    cost_of(size) + told.dearer + dearer,
-                    _SEEN.get(model_id, ""),
-                )
-    for name, (change, told) in _WHOLE.items():
+    filled = {"one": words[0], "many": f"{words[1]} of its result", "V": size}
+    common = size in POWERS and size <= COMMON
+    for name, part in _PARTS.items():
+        for how, effect in _EFFECTS.items():
+            if name not in effect.parts or not (common or (part.any_size and how == "at 0")):
+                continue
+            model_id = f"blocks/{name} of {size} {how}/{of}"
+            yield Model(
+                model_id,
+                effect.words.format(part=part.words.format(**filled), one=words[0]),
+                part.mend.format(many=words[1], V=size),
+                ops,
+                gives(partial(_in_part, part.span, effect.change, size)),
+                cost_of(size) + part.dearer + effect.dearer,
+                _SEEN.get(model_id, ""),
+            )
+    for name, (change, says, mend, dearer) in _ALL.items():
         if common and (name != "lanes reversed" or size <= _LANES):
             yield Model(
                 f"blocks/{name} of {size}/{of}",
-                told.says.format(**filled),
-                told.mend.format(**filled),
+                says.format(**filled),
+                mend.format(many=words[1], V=size),
                 ops,
                 gives(partial(change, size)),
-                cost_of(size) + told.dearer,
+                cost_of(size) + dearer,
             )
 
 
-def _along(kind: Kind, view: View, change: Change) -> Gives:
-    return result_along(kind, view, change)
+def _of_argument(size: int, view: View, kind: Kind, ops: tuple[Op, ...]) -> Iterator[Model]:
+    """Parts that are not read, and the number of the block lost."""
+    filled = {"many": f"{view.many} of {OF_ARGUMENT[kind]}", "V": size}
+    for name in ("rest", "rest alone", "beyond"):
+        part = _PARTS[name]
+        yield Model(
+            f"blocks/argument {name} of {size}/{kind} {view.one}",
+            "leaves out " + part.words.format(**filled),
+            part.mend.format(many=view.many, V=size),
+            ops,
+            argument_along(kind, view, partial(_in_part, part.span, _zero, size)),
+            cost_of(size) + part.dearer + _ARGUMENT,
+        )
+    if size in POWERS and size <= COMMON:
+        yield Model(
+            f"blocks/argument wrapped of {size}/{kind} {view.one}",
+            "reads the first {V} {many} again after every {V}".format(**filled),
+            _BLOCK_LOST.format(V=size),
+            ops,
+            argument_along(kind, view, partial(_wrapped, maps.read, size)),
+            cost_of(size) + 0.05 + _ARGUMENT,
+        )
 
 
 def _across(kind: Kind, change: Change) -> Gives:

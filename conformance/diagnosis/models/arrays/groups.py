@@ -8,8 +8,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from conformance.diagnosis.models import tables
-from conformance.diagnosis.models.arrays.opened import right, right_tables
+from conformance.diagnosis.models.arrays.opened import right, run
 from conformance.diagnosis.models.model import Given, Model
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
@@ -31,14 +30,17 @@ def models() -> Iterator[Model]:
         ops=_OPS,
         gives=_by_all_groups,
         cost=1.2,
-        seen="ml-explore/mlx PR #2495",
+        seen="dx-groups-treated-dense",
     )
 
 
-def by_channels(reads: Reads, given: Given) -> Array:
-    """The op where filters read these channels: a dense one, its kernel spread over all channels, or gathered."""
+def by_channels(reads: Reads, given: Given, *, alone: bool = False) -> Array:
+    """The op where filters read these channels: a dense one, its kernel spread over all channels, or gathered.
+
+    With one group it is right, unless `alone`.
+    """
     op, spec, arrays = given
-    if spec.groups == 1:
+    if spec.groups == 1 and not alone:
         return right(given)
     g, f, c = spec.groups, spec.out_channels, spec.in_channels
     filters = np.arange(f)[:, None]
@@ -65,7 +67,7 @@ def _by_all_groups(given: Given) -> Array:
 
 def _dense(given: Given, arrays: tuple[Array | None, ...]) -> Array:
     """The right op with one group."""
-    return tables.run(Given(given.op, _ungrouped(given.spec), arrays), *right_tables(given.spec))
+    return run(Given(given.op, _ungrouped(given.spec), arrays))
 
 
 @lru_cache(maxsize=512)
@@ -84,7 +86,7 @@ _READS: dict[str, tuple[str, str, float, str, Reads]] = {
         "uses the channels of the first group for every group: with one group nothing shows",
         "channels of group g start at g * (C // G)",
         1.2,
-        "ml-explore/mlx PR #2495",
+        "dx-groups-treated-dense",
         lambda f, j, g, channels, filters: j,
     ),
     "last group for all": (

@@ -24,6 +24,7 @@ Gives = Callable[[Given], Array]
 Change = Callable[[Array], Array]  # of (before, n, after) along the middle axis; the array given is not written to
 Rearrange = Callable[[Array, ConvSpec], Array]  # of an array opened by `shape`; any shape of as many elements
 
+_LARGE = 20_000  # elements of the matrices that add up an image
 KINDS: tuple[Kind, ...] = ("columns", "image", "kernel", "output", "bias")
 RESULT: dict[Op, Kind] = {
     "im2col": "columns",
@@ -76,7 +77,9 @@ _FILTER, _FILTER_IN = View("filter", "filters", 1, 3), View("filter of a group",
 VIEWS: dict[Kind, tuple[View, ...]] = {
     "columns": (
         _IMAGE,
+        _GROUP,
         _CHANNEL,
+        _CHANNEL_IN,
         View("kernel row", "kernel rows", 3, 4),
         View("kernel column", "kernel columns", 4, 5),
         View("tap", "taps", 3, 5),
@@ -113,7 +116,11 @@ VIEWS: dict[Kind, tuple[View, ...]] = {
         View("output column", "output columns", 4, 5),
         View("position", "positions", 3, 5),
     ),
-    "bias": (View("filter", "filters", 0, 2), View("filter of a group", "filters of each group", 1, 2)),
+    "bias": (
+        View("group", "groups", 0, 1),
+        View("filter", "filters", 0, 2),
+        View("filter of a group", "filters of each group", 1, 2),
+    ),
 }
 
 
@@ -171,7 +178,7 @@ class _Right:
         kept = self._kept
         if kept is not None and kept[0] is given:
             return kept[1]
-        result = tables.run(given, *right_tables(given.spec))
+        result = run(given)
         result.setflags(write=False)
         self._kept = given, result
         return result
@@ -187,9 +194,28 @@ def right_tables(spec: ConvSpec) -> tuple[Array, Array]:
     return tables.table(high), tables.table(wide)
 
 
+def run(given: Given) -> Array:
+    """The right op, by tables that are kept."""
+    return tables.run(given, *right_tables(given.spec), fold=_added)
+
+
 def rerun(given: Given, *arrays: Array | None) -> Array:
     """The right op on other arrays."""
-    return tables.run(Given(given.op, given.spec, arrays), *right_tables(given.spec))
+    return run(Given(given.op, given.spec, arrays))
+
+
+def _added(spec: ConvSpec, columns: Array, rows: Array, across: Array) -> Array:
+    """(N, C, H, W) of (N, C, KH, KW, OH, OW): tap by tap where images are large, which matrices are too large for.
+
+    A tap falls on each pixel once; what is outside falls on the frame, and which of it stays there does not matter.
+    """
+    h, w = spec.input_size
+    if rows.size * h + across.size * w < _LARGE:
+        return tables.scatter(spec, columns, rows, across)
+    framed = np.zeros((*columns.shape[:2], h + 1, w + 1))
+    for u, v in np.ndindex(spec.kernel_size):
+        framed[:, :, rows[u][:, None], across[v]] += columns[:, :, u, v]
+    return np.ascontiguousarray(framed[:, :, :h, :w])
 
 
 def with_argument(given: Given, kind: Kind, a: Array) -> Array:

@@ -43,7 +43,8 @@ def models() -> Iterator[Model]:
             yield from _of_result(kind, order, ops)
     for kind, ops in kinds_of_arguments():
         for order in orders(len(LETTERS[kind])):
-            yield from _of_argument(kind, order, ops)
+            planes = kind == "output" and order == (0, 1, 3, 2)
+            yield from _of_argument(kind, order, _without_the_bias(ops) if planes else ops)
     yield from _inside()
     yield from _turned()
     yield from _mixed()
@@ -53,6 +54,11 @@ def orders(axes: int) -> Iterator[Order]:
     """All permutations of so many axes but the right one."""
     right = tuple(range(axes))
     return (order for order in permutations(right) if order != right)
+
+
+def _without_the_bias(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    """The bias gradient sums over images and positions: it does not see their order."""
+    return tuple(op for op in ops if op != "conv2d_bias_grad")
 
 
 def written(order: Order, a: Array, _: ConvSpec) -> Array:
@@ -72,7 +78,7 @@ def _of_result(kind: Kind, order: Order, ops: tuple[Op, ...]) -> Iterator[Model]
     back = ", ".join(str(k) for k in np.argsort(order))
     yield Model(
         id=f"order/result written as {short}/{kind}",
-        says=f"holds {known.words}" if known else f"gives the memory of ({letters}) the shape of ({canonical})",
+        says=f"returns {known.words if known else f'({letters}) in the shape of ({canonical})'}",
         mend=known.mend if known else f"`.transpose({back})` to ({canonical}) before the last reshape",
         ops=ops,
         gives=result_as(kind, partial(written, order)),
@@ -94,9 +100,7 @@ def _of_argument(kind: Kind, order: Order, ops: tuple[Op, ...]) -> Iterator[Mode
     known, what = LAYOUTS[kind].get(order), OF_ARGUMENT[kind]
     yield Model(
         id=f"order/{kind} read as {short}",
-        says=f"reads {what} as if in memory there were {known.words}"
-        if known
-        else f"reads the memory of {what} as ({letters})",
+        says=f"takes {what} to hold {known.words}" if known else f"reads the memory of {what} as ({letters})",
         mend=f"the memory of {what} is ({canonical}): reshape to that, then transpose",
         ops=ops,
         gives=argument_as(kind, partial(read, order)),
@@ -177,7 +181,7 @@ def _turned() -> Iterator[Model]:
         ops=("conv2d",),
         gives=argument_as(kernel, partial(_flipped, (2, 3))),
         cost=1.0,
-        seen="FluxML/NNlib.jl #208; astrorama/SourceXtractorPlusPlus PR #72",
+        seen="conv-kernel-flipped",
     )
     yield Model(
         id="order/kernel flipped/conv2d_input_grad",
@@ -186,7 +190,7 @@ def _turned() -> Iterator[Model]:
         ops=("conv2d_input_grad",),
         gives=argument_as(kernel, partial(_flipped, (2, 3))),
         cost=1.0,
-        seen="3outeille/CNNumpy (its formula); rasmusbergpalm/DeepLearnToolbox #169",
+        seen="dx-kernel-not-rotated",
     )
     yield Model(
         id="order/result turned/kernel",
@@ -198,7 +202,7 @@ def _turned() -> Iterator[Model]:
     )
     for turns in (1, 3):
         way = "90 degrees" if turns == 1 else "270 degrees"
-        seen = "mlpack/mlpack PR #3376; amsukdu/SimplePythonCNN #6"
+        seen = "dx-rotation-transposes-kernel"
         yield Model(
             id=f"order/kernel turned by {way}",
             says=f"turns each kernel by {way}",
@@ -235,7 +239,7 @@ def _turned() -> Iterator[Model]:
                     id=f"order/{kind} turned, {name}",
                     says=f"turns {word} of {OF_ARGUMENT[kind]} by 180 degrees",
                     mend=_FLIP,
-                    ops=ops,
+                    ops=_without_the_bias(ops),
                     gives=argument_as(kind, partial(_flipped, axes)),
                     cost=1.6,
                 )
@@ -262,7 +266,7 @@ def _quarter(turns: int, a: Array, _: ConvSpec) -> Array:
 
 
 def _mixed() -> Iterator[Model]:
-    seen = "CS231n im2col.py, as printed on Stack Overflow against 3outeille/CNNumpy"
+    seen = "im2col-batch-vs-spatial-columns"
     for kind in ("columns", "output"):
         rows: str = "rows" if kind == "columns" else "F"
         inner, outer = f"({rows}, L, N)", f"({rows}, N, L)"
@@ -276,7 +280,7 @@ def _mixed() -> Iterator[Model]:
                     id=f"order/{place} mixed, {letters}/{kind}",
                     says=says if place == "result" else f"{says} ({OF_ARGUMENT[kind]})",
                     mend=mend,
-                    ops=ops,
+                    ops=_without_the_bias(ops),
                     gives=(result_as if place == "result" else argument_as)(kind, way),
                     cost=1.3 if way is _images_inside else 1.4,
                     seen=seen,

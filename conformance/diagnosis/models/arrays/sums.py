@@ -1,4 +1,4 @@
-"""Sums over too little, and sums that are not set back to 0: over images, along axes of the result, over other axes."""
+"""Sums over too little, and sums that are not set back to 0: over images, along axes of the result, at its edges."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from conformance.diagnosis.models.arrays import maps
+from conformance.diagnosis.models.arrays.maps import Map
 from conformance.diagnosis.models.arrays.opened import (
     VIEWS,
     Change,
@@ -27,13 +29,25 @@ from harness.geometry.spec import Op
 
 _SUMMED: tuple[Kind, ...] = ("image", "output", "kernel", "bias")  # the results that are sums
 _OVER_IMAGES: tuple[Op, ...] = ("conv2d_weight_grad", "conv2d_bias_grad")
+_IMAGES: dict[str, tuple[str, Map]] = {
+    "first for all": ("takes the first image in place of each", partial(maps.constant, 0)),
+    "last for all": ("takes the last image in place of each", partial(maps.constant, -1)),
+    "one before the last": (
+        "takes the image before the last in place of the last, and none if there is one alone",
+        maps.one_before_the_last,
+    ),
+    "halved": ("takes image i // 2 in place of image i", maps.halved),
+    **{
+        f"again after {size}": (f"takes image i % {size} in place of image i", partial(maps.wrapped, size))
+        for size in (2, 4, 8, 16, 32, 64)
+    },
+}
 
 
 def models() -> Iterator[Model]:
     """All of them."""
     yield from _over_images()
     yield from _running()
-    yield from _over_other_axes()
     yield from _corners()
 
 
@@ -47,6 +61,16 @@ def _over_images() -> Iterator[Model]:
             ops=_OVER_IMAGES,
             gives=argument_along("output", images, partial(_only, at)),
             cost=1.1,
+        )
+
+    for name, (says, by) in _IMAGES.items():
+        yield Model(
+            id=f"sums/images, {name}",
+            says=says,
+            mend="the sum over images takes each of them once: index with the image of the loop",
+            ops=_OVER_IMAGES,
+            gives=partial(_both_by, by),
+            cost=1.4,
         )
 
 
@@ -73,29 +97,6 @@ def _running() -> Iterator[Model]:
             )
 
 
-def _over_other_axes() -> Iterator[Model]:
-    """Of the bias gradient: a shape that only agrees where sizes happen to."""
-    seen = "deeplearning4j/deeplearning4j #8280; NumPy layers published with calls of col2im"
-    for axes, layout in (((0, 1, 2), "channels last"), ((0, 1, 3), "images last")):
-        yield Model(
-            id=f"sums/other axes/{layout}",
-            says=f"sums dy over the axes {axes}, as if its layout were {layout}",
-            mend="dy is (N, F, OH, OW): sum over the axes (0, 2, 3)",
-            ops=("conv2d_bias_grad",),
-            gives=partial(_summed_over, axes),
-            cost=1.1,
-            seen=seen,
-        )
-    yield Model(
-        id="sums/other axes/positions only",
-        says="sums dy over positions and not over images, and returns an array (N, F)",
-        mend="sum over the axes (0, 2, 3)",
-        ops=("conv2d_bias_grad",),
-        gives=partial(_summed_over, (2, 3)),
-        cost=1.2,
-    )
-
-
 def _corners() -> Iterator[Model]:
     """The first or last output row that the first or last kernel row does not see."""
     axes = (("row", VIEWS["output"][4], VIEWS["kernel"][4]), ("column", VIEWS["output"][5], VIEWS["kernel"][5]))
@@ -108,7 +109,7 @@ def _corners() -> Iterator[Model]:
                 ops=("conv2d_weight_grad",),
                 gives=partial(_without_the_edge, at, of_output, of_kernel),
                 cost=1.6,
-                seen="pytorch/pytorch #50042; uxlfoundation/oneDNN #4124" if (name, word) == ("last", "row") else "",
+                seen="dw-depthwise-last-row-missing" if (name, word) == ("last", "row") else "",
             )
 
 
@@ -116,6 +117,14 @@ def _only(at: int, v: Array) -> Array:
     kept = np.zeros_like(v)
     kept[:, at] = v[:, at]
     return kept
+
+
+def _both_by(by: Map, given: Given) -> Array:
+    """dy and the image read at by[i] in place of image i."""
+    if argument(given, "output") is None:
+        return right(given)
+    arrays = (None if a is None else maps.read(by, a.reshape(1, len(a), -1)).reshape(a.shape) for a in given.arrays)
+    return rerun(given, *arrays)
 
 
 def _total(v: Array) -> Array:
@@ -130,12 +139,6 @@ def _without_bias(kind: Kind, view: View, change: Change, given: Given) -> Array
         return result
     changed = np.asarray(change(along(view, kind, given.spec, result))).reshape(result.shape)
     return changed if bias is None else np.asarray(changed + bias[:, None, None])
-
-
-def _summed_over(axes: tuple[int, ...], given: Given) -> Array:
-    dy = given.arrays[0]
-    assert dy is not None
-    return np.asarray(dy.sum(axes))
 
 
 def _without_the_edge(at: int, of_output: View, of_kernel: View, given: Given) -> Array:
