@@ -212,5 +212,5 @@ _STARTS = (
     ),
 )  # fmt: skip
 
-MODELS: tuple[Model, ...] = tuple(models("index", (*_PADDING, *_STARTS)))
 FORMULAS: tuple[Formula, ...] = (*_PADDING, *_STARTS)
+MODELS: tuple[Model, ...] = tuple(models("index", FORMULAS))

@@ -134,7 +134,9 @@ def _all() -> Iterator[Model]:
             cost = 1.06 + number / 1000 + (0 if whole else _ONE_AXIS)
             change = partial(_changed, one.windows, words.id)
             fitted, flat = not one.more, whole or (words.id == "width" and not one.more)
-            yield from models(Misread(f"size/{one.key}/{words.id}", says, mend, change, cost, one.seen, fitted, flat))
+            yield from models(
+                Misread(f"size/{one.key}/{words.id}", says, mend, change, cost, one.seen, True, fitted, flat)
+            )
     yield Model(
         "size/misaligned/both", "rounds the output size up and passes over windows that do not fit without a gap: "
         "all after the first row stand in the wrong place", _FORMULA_OF_BOTH, SHAPED, _misaligned, 1.2,

@@ -157,10 +157,10 @@ def _all() -> Iterator[Model]:
     for number, one in enumerate(_PADS):
         cost = 1.05 + number / 1000
         change, (seen, fitted, flat) = partial(_padded, one.read), one[4:]
-        yield from models(Misread(f"misread/{one.key}", one.says, one.mend, change, cost, seen, fitted, flat))
+        yield from models(Misread(f"misread/{one.key}", one.says, one.mend, change, cost, seen, True, fitted, flat))
     for number, step in enumerate(_STEPS):
         cost = 1.05 + number / 1000
-        yield from models(Misread(f"misread/{step.key}", *step[1:4], cost, *step[4:]))
+        yield from models(Misread(f"misread/{step.key}", *step[1:4], cost, step.seen, True, *step[5:]))
 
 
 MODELS: tuple[Model, ...] = tuple(_all())

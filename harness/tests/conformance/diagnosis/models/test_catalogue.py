@@ -59,7 +59,7 @@ def own(op: Op) -> list[Model]:
 
 
 _FAMILIES = (
-    "index", "border", "loop", "flat", "misread", "size", "crop", "folding", "bias", "bias gradient", "factor",
+    "index", "border", "loop", "flat", "misread", "size", "field", "crop", "folding", "bias", "bias gradient", "factor",
     "number",
 )  # fmt: skip
 
@@ -86,7 +86,7 @@ def test_every_model_is_right_somewhere(op: Op) -> None:
 
 _PLAIN_TO_SEE = (
     "size/one too few", "size/one too many", "misread/one more/size", "crop/one short", "crop/one late",
-    "crop/images and channels, unguarded", "bias gradient/",
+    "crop/images and channels, unguarded", "bias gradient/", "field/size doubled", "field/before one more",
 )  # fmt: skip
 
 
