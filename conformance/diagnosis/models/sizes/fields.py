@@ -41,8 +41,8 @@ def _steps(name: str, words: str, least: int, larger_is_more: bool) -> Iterator[
         found: int = getattr(a, name)
         return found
 
-    yield _Way("one more", f"{words} + 1", lambda a, b: value(a) + 1, more)
-    yield _Way("one less", f"{words} - 1", lambda a, b: max(value(a) - 1, least), less)
+    yield _Way("one more", f"1 more than {words}", lambda a, b: value(a) + 1, more)
+    yield _Way("one less", f"1 less than {words}", lambda a, b: max(value(a) - 1, least), less)
     yield _Way("doubled", f"twice {words}", lambda a, b: 2 * value(a), more)
     yield _Way("halved", f"half {words}", lambda a, b: max(value(a) // 2, least), less)
     if name != "size":
@@ -61,24 +61,24 @@ _FIELDS = (
     )),
     _Field("before", "the {before} padding", (
         *_steps("before", "the {before} padding", 0, True),
-        _Way("of the other axis", "the padding before the {other}", lambda a, b: b.before,
+        _Way("of the other axis", "the {other_before} padding for the {before} one", lambda a, b: b.before,
              both="the top and the left padding exchanged"),
         _Way("of the other end", "the {after} padding for the {before} one", lambda a, b: a.after),
     )),
     _Field("after", "the {after} padding", (
         *_steps("after", "the {after} padding", 0, True),
-        _Way("of the other axis", "the padding after the {other}", lambda a, b: b.after,
+        _Way("of the other axis", "the {other_after} padding for the {after} one", lambda a, b: b.after,
              both="the bottom and the right padding exchanged"),
         _Way("of the other end", "the {before} padding for the {after} one", lambda a, b: a.before),
     )),
     _Field("kernel", "{kernel}", (
         *_steps("kernel", "{kernel}", 1, False),
-        _Way("of the other axis", "the kernel's size in the {other}", lambda a, b: b.kernel,
+        _Way("of the other axis", "{other_kernel} for {kernel}", lambda a, b: b.kernel,
              both="KH and KW exchanged"),
     )),
     _Field("size", "{size}", (
         *_steps("size", "{size}", 1, True),
-        _Way("of the other axis", "the image's size in the {other}", lambda a, b: b.size, both="H and W exchanged"),
+        _Way("of the other axis", "{other_size} for {size}", lambda a, b: b.size, both="H and W exchanged"),
     )),
 )  # fmt: skip
 
@@ -97,10 +97,11 @@ def _misread(field: _Field, way: _Way, words: Words, in_size_alone: bool, cost: 
     value = (way.both if way.both and words.id == "both" else way.words).format(**said)
     if in_size_alone:
         key, says = "in the size", f"counts {words.output} with {value}"
-        mend = f"count with {field.words.format(**said)} as it is given"
+        mend = f"count with {field.words.format(**said)} as given"
     else:
-        key, says = "throughout", f"works with {value}{words.where}, in the size and in the index"
-        mend = f"use {field.words.format(**said)} as it is given, in the size and in the index"
+        where = words.where if field.name in ("stride", "dilation") else ""
+        key, says = "throughout", f"works with {value}{where}, in the size and in the index"
+        mend = f"use {field.words.format(**said)} as given, in the size and in the index"
     taps = field.name == "kernel" and not in_size_alone
     return Misread(
         f"field/{field.name} {way.key}, {key}/{words.id}", says, mend,
