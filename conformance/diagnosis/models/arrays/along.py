@@ -151,8 +151,8 @@ _MAPS: dict[str, Mapped] = {
     "first half": Mapped(
         maps.first_half,
         Told(
-            "does the first half of the {many} of {what} and leaves the others at 0",
-            "uses the first half of the {many} of {what} and leaves out the others",
+            "does n // 2 of the n {many} of {what} and leaves the others at 0",
+            "uses n // 2 of the n {many} of {what} and leaves out the others",
             "loop over all {many}",
         ),
     ),

@@ -6,7 +6,7 @@ An axis of n is done in n // V full blocks, and a rest of n % V.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -34,12 +34,22 @@ Span = Callable[[int, int], tuple[int, int] | None]  # n and V -> from where to 
 
 POWERS = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 OTHERS = (3, 5, 6, 7, 9, 10, 12, 24, 48, 96, 100, 1000)
-_COMMON = 256  # larger blocks have a rest or an end, and nothing more refined
+COMMON = 256  # larger blocks have a rest or an end, and nothing more refined
 _LANES = 16  # at most, of a register whose order is turned
 _COST, _NO_POWER, _ARGUMENT = 1.7, 0.1, 0.1
 _GROWS = 1 / 5000  # with the size of a block
 # Axes that are never long.
-_MOST = {"image": 64, "group": 64, "kernel row": 16, "kernel column": 16, "tap": 64, "output row": 512, "row": 512}
+_MOST = {
+    "image": 64,
+    "group": 64,
+    "kernel row": 32,
+    "kernel column": 32,
+    "tap": 64,
+    "output row": 512,
+    "row": 512,
+    "output column": 1024,
+    "column": 1024,
+}
 
 
 def cost_of(size: int) -> float:
@@ -140,7 +150,7 @@ def _twice(start: int, stop: int, size: int, v: Array) -> None:
 
 _EFFECTS: dict[str, Effect] = {
     "at 0": Effect(_zero, "leaves {part} at 0", tuple(_PARTS)),
-    "as the first": Effect(_as_the_first, "gives {part} the value of the first", ("rest", "beyond"), 0.05),
+    "as the first": Effect(_as_the_first, "gives {part} the value of the first {one}", ("rest", "beyond"), 0.05),
     "as the one before": Effect(
         _as_the_one_before, "gives {part} the value of the {one} before", ("rest", "beyond"), 0.1
     ),
@@ -164,7 +174,13 @@ def _in_part(span: Span, effect: Callable[[int, int, int, Array], None], size: i
 
 
 def _wrapped(change: Callable[[maps.Map, Array], Array], size: int, v: Array) -> Array:
-    return v if v.shape[1] <= size else change(partial(maps.wrapped, size), v)
+    return v if v.shape[1] <= size else change(_number_lost(size), v)
+
+
+@cache
+def _number_lost(size: int) -> maps.Map:
+    """One object a size, by which maps are kept."""
+    return partial(maps.wrapped, size)
 
 
 def _overlapping(size: int, v: Array) -> Array:
@@ -223,15 +239,16 @@ def models() -> Iterator[Model]:
     """All of them, some 7,000."""
     for kind, ops in kinds_of_results():
         for one, many, gives in _views(kind):
-            for size in _sizes(one):
+            for size in sizes_for(one):
                 yield from _of_result(size, (one, many), f"{kind} {one}", ops, gives)
     for kind, ops in kinds_of_arguments():
         for view in VIEWS[kind]:
-            for size in _sizes(view.one):
+            for size in sizes_for(view.one):
                 yield from _of_argument(size, view, kind, ops)
 
 
-def _sizes(one: str) -> Iterator[int]:
+def sizes_for(one: str) -> Iterator[int]:
+    """Of blocks along an axis of that name."""
     return (size for size in (*POWERS, *OTHERS) if size <= _MOST.get(one, POWERS[-1]))
 
 
@@ -247,7 +264,7 @@ def _of_result(
     size: int, words: tuple[str, str], of: str, ops: tuple[Op, ...], gives: Callable[[Change], Gives]
 ) -> Iterator[Model]:
     filled = {"one": words[0], "many": f"{words[1]} of its result", "V": size}
-    common = size in POWERS and size <= _COMMON
+    common = size in POWERS and size <= COMMON
     for name, part in _PARTS.items():
         for how, effect in _EFFECTS.items():
             if name not in effect.parts or not (common or (part.any_size and how == "at 0")):
@@ -287,7 +304,7 @@ def _of_argument(size: int, view: View, kind: Kind, ops: tuple[Op, ...]) -> Iter
             argument_along(kind, view, partial(_in_part, part.span, _zero, size)),
             cost_of(size) + part.dearer + _ARGUMENT,
         )
-    if size in POWERS and size <= _COMMON:
+    if size in POWERS and size <= COMMON:
         yield Model(
             f"blocks/argument wrapped of {size}/{kind} {view.one}",
             "reads the first {V} {many} again after every {V}".format(**filled),

@@ -24,6 +24,7 @@ Gives = Callable[[Given], Array]
 Change = Callable[[Array], Array]  # of (before, n, after) along the middle axis; the array given is not written to
 Rearrange = Callable[[Array, ConvSpec], Array]  # of an array opened by `shape`; any shape of as many elements
 
+_LARGE = 20_000  # elements of the matrices that add up an image
 KINDS: tuple[Kind, ...] = ("columns", "image", "kernel", "output", "bias")
 RESULT: dict[Op, Kind] = {
     "im2col": "columns",
@@ -177,7 +178,7 @@ class _Right:
         kept = self._kept
         if kept is not None and kept[0] is given:
             return kept[1]
-        result = tables.run(given, *right_tables(given.spec))
+        result = run(given)
         result.setflags(write=False)
         self._kept = given, result
         return result
@@ -193,9 +194,28 @@ def right_tables(spec: ConvSpec) -> tuple[Array, Array]:
     return tables.table(high), tables.table(wide)
 
 
+def run(given: Given) -> Array:
+    """The right op, by tables that are kept."""
+    return tables.run(given, *right_tables(given.spec), fold=_added)
+
+
 def rerun(given: Given, *arrays: Array | None) -> Array:
     """The right op on other arrays."""
-    return tables.run(Given(given.op, given.spec, arrays), *right_tables(given.spec))
+    return run(Given(given.op, given.spec, arrays))
+
+
+def _added(spec: ConvSpec, columns: Array, rows: Array, across: Array) -> Array:
+    """(N, C, H, W) of (N, C, KH, KW, OH, OW): tap by tap where images are large, which matrices are too large for.
+
+    A tap falls on each pixel once; what is outside falls on the frame, and which of it stays there does not matter.
+    """
+    h, w = spec.input_size
+    if rows.size * h + across.size * w < _LARGE:
+        return tables.scatter(spec, columns, rows, across)
+    framed = np.zeros((*columns.shape[:2], h + 1, w + 1))
+    for u, v in np.ndindex(spec.kernel_size):
+        framed[:, :, rows[u][:, None], across[v]] += columns[:, :, u, v]
+    return np.ascontiguousarray(framed[:, :, :h, :w])
 
 
 def with_argument(given: Given, kind: Kind, a: Array) -> Array:
