@@ -23,9 +23,13 @@ from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec
 from harness.oracle import by_taps
 
+# Ranges of numbers, and how many. Half precision holds the first alone: what overflows to infinity spoils sums with 0.
+_MIDDLE = ((0.3, 3, 16), (5, 90, 8), (130, 2000, 8), (4e4, 6e4, 4), (1e-4, 9e-3, 4), (1e-7, 3e-5, 8))
+_LARGE = ((7e4, 9e6, 8), (2e7, 9e8, 8), (3e9, 9e9, 8))
 _FEWEST = 2  # numbers that have to be other than they were
 _ASKED = 16  # geometries that are called without a bias
-_CHEAP = 2_000_000  # multiply-adds
+_CHEAP = 50_000  # multiply-adds
+_MOST = 30  # failing geometries on which it is asked whether they are that
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,9 @@ def _of_carrier(experiment: Experiment, carrier: int) -> tuple[Number | None, in
     """What becomes of the numbers of one argument, and of how many that was seen."""
     kept: list[Array] = []  # that came through as they are
     dtype = experiment.dtype
+    plain = copies.copying(experiment, carrier)
     for values, kind, alone in _questions(dtype):
-        made = copies.copying(experiment, carrier, alone)
+        made = copies.copying(experiment, carrier, alone=True) if alone else plain
         pair = None if made is None else copies.seen(experiment, made, values)
         if pair is None or not pair[0].size:
             continue
@@ -76,7 +81,9 @@ def _of_carrier(experiment: Experiment, carrier: int) -> tuple[Number | None, in
 
 def _questions(dtype: str) -> Iterator[tuple[Array, str, bool]]:
     """Numbers, what is asked about them, and whether they may stand in no sum."""
-    yield cast(_reals(dtype), dtype), "numbers", False
+    yield cast(_reals(_MIDDLE), dtype), "numbers", False
+    if dtype != "float16":
+        yield cast(_reals(_LARGE), dtype), "numbers", False
     yield cast(_ladder(dtype), dtype), "small", False
     info = np.finfo(np.dtype(dtype))
     tiny, least = float(info.tiny), float(info.smallest_subnormal)
@@ -84,12 +91,10 @@ def _questions(dtype: str) -> Iterator[tuple[Array, str, bool]]:
     yield np.array([1.5, np.nan, 2.0, np.inf, -3.0, -np.inf, 4.0, 5.0]), "special", True
 
 
-def _reals(dtype: str) -> Array:
+def _reals(ranges: Sequence[tuple[float, float, int]]) -> Array:
     """Of many sizes, with digits to the last bit."""
     rng = np.random.default_rng(5)
-    ranges = ((0.3, 3, 16), (5, 90, 8), (130, 2000, 8), (4e4, 6e4, 4), (7e4, 9e6, 4), (2e7, 9e8, 4), (3e9, 9e9, 4))
-    drawn = [rng.uniform(low, high, count) for low, high, count in ranges if dtype != "float16" or high < 7e4]
-    values: Array = np.concatenate(drawn)
+    values: Array = np.concatenate([rng.uniform(low, high, count) for low, high, count in ranges])
     return np.asarray(values * rng.choice([-1, 1], values.size))
 
 
@@ -159,8 +164,9 @@ def _of_result(number: Number, given: Given) -> Array:
 def _is_true_of_whole_numbers(experiment: Experiment, model: Model) -> bool:
     """Whether what fails on whole numbers is what it gives there, and what passes too."""
     failing = [one for one in experiment.failing() if one.kind is Kind.VALUE]
-    return all(experiment.foretold(model, one.spec) == one.digest for one in failing) and not any(
-        experiment.differs(model, one.spec) for one in experiment.passing()
+    cheap = [one.spec for one in experiment.passing() if one.spec.macs <= _CHEAP]
+    return all(experiment.foretold(model, one.spec) == one.digest for one in failing[:_MOST]) and not any(
+        experiment.differs(model, spec) for spec in cheap
     )
 
 

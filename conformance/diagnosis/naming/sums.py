@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -18,7 +19,7 @@ NEAR = {"float16": 1e-3, "float32": 1.2e-7, "float64": 2.3e-16}  # relative: wha
 
 _SCALES = (1.0, 2.0**-8, 2.0**6, 2.0**12, 2.0**-20, 2.0**20)  # of the numbers of sums, until a rounding shows
 _TERMS = 4  # at least so many in a sum that is looked at
-_CHEAP = 2_000_000  # multiply-adds
+_CHEAP = 100_000  # multiply-adds
 _GEOMETRIES = 6
 _ENOUGH = 3  # results of sums that have to come true
 _COARSE = 0.02  # of the largest result: how far off sums may be that are formed too coarsely
@@ -37,7 +38,7 @@ def which(experiment: Experiment, possible: Sequence[Callable[[Given], Array]]) 
             with np.errstate(all="ignore"):
                 made = [cast(gives(given), experiment.dtype) for gives in possible]
                 right = cast(by_taps.run(experiment.op, spec, *given.arrays), experiment.dtype)
-            if all(np.array_equal(one, right) for one in made):
+            if all(np.array_equal(one, right) for one in made) or not all(np.isfinite(one).all() for one in made):
                 continue
             got = experiment.raw(spec, given.arrays)
             if isinstance(got, str) or got.shape != right.shape:
@@ -77,9 +78,10 @@ def cast(values: Array, dtype: str) -> Array:
 
 
 def _with_terms(experiment: Experiment, least: int) -> list[ConvSpec]:
-    """Geometries that are right, the cheapest with so many terms in a sum first."""
+    """The plainest geometries that are right and have so many terms in a sum, or any that are right."""
     specs = [one.spec for one in experiment.passing() if one.spec.macs <= _CHEAP and experiment.right(one.spec).size]
-    return sorted(specs, key=lambda spec: (_depth(experiment, spec) < least, spec.macs))[:_GEOMETRIES]
+    deep = islice((spec for spec in specs if _depth(experiment, spec) >= least), _GEOMETRIES)
+    return list(deep) or specs[:_GEOMETRIES]
 
 
 def _depth(experiment: Experiment, spec: ConvSpec) -> int:
