@@ -6,7 +6,8 @@ geometries that nobody has looked at. A wrong name is worse than none: in doubt 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,6 +21,7 @@ from harness.geometry.spec import ConvSpec
 
 _FEWEST = 3  # failing geometries that a name rests on
 _SEVERAL = 12  # elements of a result that tells most models apart, and is quickly made
+_SECONDS = 3.0  # of computing, for one pass over all models
 _HANDY = 30_000  # multiply-adds, and elements, of a geometry on which thousands of models are tried
 _PLAINEST = 40  # passing geometries by which most of them are struck out, where none such fails
 _ROUNDS = 12  # geometries made to tell rivals apart
@@ -116,18 +118,29 @@ def _is_laborious(experiment: Experiment) -> bool:
 
 def _not_contradicted(experiment: Experiment, models: Sequence[Model]) -> list[Model]:
     """Those that give the right result on the plainest geometries that pass, which are small."""
-    left = list(models)
+    left, end = list(models), time.process_time() + _SECONDS
     for one in experiment.passing()[:_PLAINEST]:
-        left = [model for model in left if not experiment.differs(model, one.spec)]
+        left = _in_time(left, end, lambda model, spec=one.spec: not experiment.differs(model, spec))
     return left
 
 
 def _true_of_all(experiment: Experiment, models: Iterable[Model]) -> list[Model]:
-    left = list(models)
+    left, end = list(models), time.process_time() + _SECONDS
     for one in sorted(_told(experiment), key=lambda one: _handy(experiment, one)):
-        left = [model for model in left if experiment.foretold(model, one.spec) == one.digest]
+        left = _in_time(left, end, lambda model, one=one: experiment.foretold(model, one.spec) == one.digest)
         if not left:
             break
+    return left
+
+
+def _in_time(models: Sequence[Model], end: float, stays: Callable[[Model], bool]) -> list[Model]:
+    """Those that stay; none once the time is up: no name, rather than one that was not compared with all others."""
+    left: list[Model] = []
+    for model in models:
+        if time.process_time() > end:
+            return []
+        if stays(model):
+            left.append(model)
     return left
 
 

@@ -45,9 +45,23 @@ def which(experiment: Experiment, possible: Sequence[Callable[[Given], Array]]) 
                 continue
             tried += 1
             left = [n for n in left if _almost(got.astype(np.float64), made[n], experiment.dtype)]
-        if tried >= _ENOUGH:
-            break
     return left, tried
+
+
+def held_in(experiment: Experiment, key: str) -> tuple[Model, str] | None:
+    """Whether every result of a sum is a number of float16 or float32, as the key says, and nearly right."""
+    row = next((row for row in _ACCUMULATORS if row[3].__name__ == key), None)
+    if row is None:
+        return None
+    kind, words, wider, dtype, _, most = row
+    for spec in _with_terms(experiment, _TERMS):
+        arrays = _dyadic(experiment, spec, 1.0)
+        got, right = experiment.raw(spec, arrays), by_taps.run(experiment.op, spec, *arrays)
+        if isinstance(got, str) or got.shape != right.shape or not np.array_equal(got, got.astype(dtype)):
+            return None
+        if not (np.abs(got - right) <= most * np.abs(right).max(initial=1)).all():
+            return None
+    return _coarse(experiment, kind, words, wider, dtype), f"Every result, of sums too, is a number of {words}."
 
 
 def accumulator(experiment: Experiment) -> tuple[Model, str] | None:
@@ -61,15 +75,16 @@ def accumulator(experiment: Experiment) -> tuple[Model, str] | None:
         wrong = [one for one in off if one]
         if len(wrong) < 2 or max(wrong) > most or not _nearly_right(experiment):
             continue
-        model = Model(
-            f"{SUMS} {kind}", f"forms its sums in {words}", f"accumulate in {wider}", (experiment.op,),
-            partial(_summed, dtype),
-        )  # fmt: skip
-        return model, (
+        return _coarse(experiment, kind, words, wider, dtype), (
             f"Single numbers come through exactly, but sums of whole numbers up to {top} are off by up to "
             f"{max(wrong):.1e} of themselves."
         )
     return None
+
+
+def _coarse(experiment: Experiment, kind: str, words: str, wider: str, dtype: type) -> Model:
+    says, mend = f"forms its sums in {words}", f"accumulate in {wider}"
+    return Model(f"{SUMS} {kind}", says, mend, (experiment.op,), partial(_summed, dtype))
 
 
 def cast(values: Array, dtype: str) -> Array:

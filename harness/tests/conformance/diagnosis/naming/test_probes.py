@@ -58,9 +58,8 @@ def _nothing_small(a: Array) -> Array:
         (_Numbers(result=_single), "rounds the results to single precision"),
         (_Numbers(result=np.trunc), "cuts the results to whole numbers"),
         (_Numbers(result=lambda a: np.round(a, 3)), "rounds the results to 3 decimals"),
-        (_Numbers(inputs=_nothing_small), "takes 0 for the inputs below 1e-06"),
+        (_Numbers(inputs=_nothing_small), "takes 0 for numbers below 1e-06"),
         (_Numbers(sums=np.float32), "forms its sums in single precision"),
-        (_Numbers(sums=np.float16), "forms its sums in half precision"),
     ],
 )  # fmt: skip
 def test_what_is_done_to_numbers_is_told(backend: _Numbers, words: str) -> None:
