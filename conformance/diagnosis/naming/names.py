@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from conformance.cases.fields import NAMES, Fields, fields_of, spec_of
@@ -120,17 +121,25 @@ def _not_contradicted(experiment: Experiment, models: Sequence[Model]) -> list[M
     """Those that give the right result on the plainest geometries that pass, which are small."""
     left, end = list(models), time.process_time() + _SECONDS
     for one in experiment.passing()[:_PLAINEST]:
-        left = _in_time(left, end, lambda model, spec=one.spec: not experiment.differs(model, spec))
+        left = _in_time(left, end, partial(_is_right_on, experiment, one.spec))
     return left
 
 
 def _true_of_all(experiment: Experiment, models: Iterable[Model]) -> list[Model]:
     left, end = list(models), time.process_time() + _SECONDS
     for one in sorted(_told(experiment), key=lambda one: _handy(experiment, one)):
-        left = _in_time(left, end, lambda model, one=one: experiment.foretold(model, one.spec) == one.digest)
+        left = _in_time(left, end, partial(_gives, experiment, one))
         if not left:
             break
     return left
+
+
+def _is_right_on(experiment: Experiment, spec: ConvSpec, model: Model) -> bool:
+    return not experiment.differs(model, spec)
+
+
+def _gives(experiment: Experiment, one: Observed, model: Model) -> bool:
+    return experiment.foretold(model, one.spec) == one.digest
 
 
 def _in_time(models: Sequence[Model], end: float, stays: Callable[[Model], bool]) -> list[Model]:
