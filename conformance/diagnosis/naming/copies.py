@@ -63,7 +63,7 @@ def copying(experiment: Experiment, carrier: int, alone: bool = False) -> Copyin
     largest = sorted(cheap, key=lambda spec: -experiment.right(spec).size)
     best: Copying | None = None
     for spec in largest if alone else largest[:_TRIED]:
-        made = _made(experiment.op, spec, carrier) if experiment.right(spec).size else None
+        made = _made(experiment.op, spec, carrier) if spec.batch and experiment.right(spec).size else None
         if made is None or (alone and not _stands_alone(experiment.op, made)):
             continue
         if best is None or made.count.sum() > best.count.sum():

@@ -33,7 +33,7 @@ class _Numbers(Planted):
 
 
 def _told(backend: _Numbers, op: Op = "conv2d", dtype: str = "float64") -> Cause | None:
-    causes = diagnose(planted(backend), op, dtype)
+    causes = diagnose(planted(backend), op, dtype, seconds=60.0)
     return causes[0] if causes else None
 
 
@@ -96,5 +96,5 @@ def test_a_bias_that_is_not_given_is_asked_about() -> None:
                 arrays = (*arrays[:2], np.ones(spec.b_shape))
             return np.asarray(super().run(op, spec, *arrays))
 
-    (cause,) = diagnose(planted(One("conv2d", lambda spec: False)), "conv2d", "float64")
+    (cause,) = diagnose(planted(One("conv2d", lambda spec: False)), "conv2d", "float64", seconds=60.0)
     assert "adds a bias of 1 where none is given" in cause.says
