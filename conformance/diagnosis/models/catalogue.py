@@ -8,11 +8,11 @@ from conformance.diagnosis.models import bias, folding, numbers
 from conformance.diagnosis.models.arrays import along, arrangements, blocks, counted, groups, orders, sums, terms
 from conformance.diagnosis.models.index import borders, flat, loops, padding, parameters
 from conformance.diagnosis.models.model import Model
-from conformance.diagnosis.models.sizes import counts, crops, misread
+from conformance.diagnosis.models.sizes import counts, crops, fields, misread
 from harness.geometry.spec import Op
 
 _FAMILIES = (
-    parameters, padding, borders, loops, flat, misread, counts, crops, folding, bias, numbers,
+    parameters, padding, borders, loops, flat, misread, counts, fields, crops, folding, bias, numbers,
 )  # fmt: skip
 _GENERATED = (orders, along, groups, arrangements, sums, blocks, terms, counted)
 

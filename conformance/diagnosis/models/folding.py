@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,11 @@ from harness.geometry.spec import ConvSpec
 
 _ADD = "write `+=`, not `=`"
 _ADJOINT = "do not divide: col2im is not the inverse of im2col but its adjoint, which adds"
-_AT = "use `np.add.at(image, index, columns)`, or add one tap after the other"
+# One function, whichever of the two was written.
+_EACH_TAP = (
+    "write `+=`, not `=`, for one tap after the other; `image[:, :, i, j] += columns` adds a repeated index only once, "
+    "`np.add.at(image, index, columns)` each time"
+)
 Write = Callable[[Array, tuple[Array, Array], Array], None]  # framed image, where, what comes there
 
 
@@ -53,21 +58,16 @@ def _halve_sum(framed: Array, at: tuple[Array, Array], new: Array) -> None:
     framed[:, :, *at] = np.where(there == 0, new, (there + new) / 2)
 
 
-def _ordered(indices: Iterable[tuple[int, ...]], reverse: bool) -> list[tuple[int, ...]]:
-    there = list(indices)
-    return there[::-1] if reverse else there
-
-
-def _by_taps(write: Write, reverse: bool, spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
+def _by_taps(write: Write, spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
     framed = _framed(spec, columns6)
-    for u, v in _ordered(np.ndindex(*spec.kernel_size), reverse):
+    for u, v in np.ndindex(*spec.kernel_size):
         write(framed, (rows[u][:, None], columns[v]), columns6[:, :, u, v])
     return _image(spec, framed)
 
 
-def _by_windows(write: Write, reverse: bool, spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
+def _by_windows(write: Write, spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
     framed = _framed(spec, columns6)
-    for p, q in _ordered(np.ndindex(*spec.output_size), reverse):
+    for p, q in np.ndindex(*spec.output_size):
         write(framed, (rows[:, p][:, None], columns[:, q]), columns6[:, :, :, :, p, q])
     return _image(spec, framed)
 
@@ -79,12 +79,6 @@ def _averaged(spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> A
 
 def _divided(by: Callable[[ConvSpec], float], spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
     return scatter(spec, columns6, rows, columns) / by(spec)
-
-
-def _all_at_once(spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
-    framed = _framed(spec, columns6)
-    _add(framed, (rows[:, None, :, None], columns[None, :, None, :]), columns6)
-    return _image(spec, framed)
 
 
 def _kernel_rows_at_once(spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
@@ -101,13 +95,6 @@ def _kernel_columns_at_once(spec: ConvSpec, columns6: Array, rows: Array, column
     return _image(spec, framed)
 
 
-def _windows_rows_at_once(spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
-    framed = _framed(spec, columns6)
-    for p in range(spec.output_size[0]):  # (KH, KW, OW) at once
-        _add(framed, (rows[:, p][:, None, None], columns), columns6[:, :, :, :, p])
-    return _image(spec, framed)
-
-
 def _one_overwrites(which: tuple[int, int], spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
     """Tap `which`, negative from the end, is assigned in its turn, all others are added."""
     framed, (kh, kw) = _framed(spec, columns6), spec.kernel_size
@@ -118,22 +105,21 @@ def _one_overwrites(which: tuple[int, int], spec: ConvSpec, columns6: Array, row
     return _image(spec, framed)
 
 
-def _strips(axis: int, by_windows: bool, spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
-    """Along one axis (0 the height) what comes later overwrites, along the other it is added."""
+def _strips(axis: int, spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
+    """Along one axis (0 the height) the later window overwrites, along the other they are added."""
     if axis == 1:
-        turned = ConvSpec(
-            batch=spec.batch, in_channels=spec.in_channels, out_channels=spec.out_channels, groups=spec.groups,
-            input_size=spec.input_size[::-1], kernel_size=spec.kernel_size[::-1], stride=spec.stride[::-1],
+        turned = replace(
+            spec, input_size=spec.input_size[::-1], kernel_size=spec.kernel_size[::-1], stride=spec.stride[::-1],
             dilation=spec.dilation[::-1], padding=(*spec.padding[2:], *spec.padding[:2]),
         )  # fmt: skip
-        swapped = _strips(0, by_windows, turned, columns6.transpose(0, 1, 3, 2, 5, 4), columns, rows)
+        swapped = _strips(0, turned, columns6.transpose(0, 1, 3, 2, 5, 4), columns, rows)
         return np.ascontiguousarray(swapped.swapaxes(2, 3))
     (h, w), image = spec.input_size, columns6.shape[:2]
     hot = (np.arange(w)[:, None, None] == columns[None]).astype(np.float64)
     wide = np.tensordot(columns6, hot, axes=((3, 5), (1, 2)))  # (N, C, KH, OH, W)
     framed = np.zeros((*image, h + 1, w))
-    for k in range(rows.shape[by_windows]):
-        framed[:, :, rows[:, k] if by_windows else rows[k]] = wide[:, :, :, k] if by_windows else wide[:, :, k]
+    for p in range(rows.shape[1]):
+        framed[:, :, rows[:, p]] = wide[:, :, :, p]
     return np.ascontiguousarray(framed[:, :, :h])
 
 
@@ -150,29 +136,23 @@ _ONCE = "col2im-fancy-iadd"
 _DIVIDED = "col2im-normalised-by-overlap"
 # Plainest first.
 _FOLDS: tuple[tuple[str, str, str, Fold, str], ...] = (
-    ("last tap overwrites", "overwrites where windows overlap instead of adding: the last tap stays", _ADD,
-     partial(_by_taps, _assign, False), _ASSIGNED),
-    ("last window overwrites", "overwrites where windows overlap instead of adding: the last window stays", _ADD,
-     partial(_by_windows, _assign, False), _ASSIGNED),
+    ("last tap overwrites", "keeps only the last tap where windows overlap, instead of adding them all", _EACH_TAP,
+     partial(_by_taps, _assign), _ASSIGNED),
+    ("last window overwrites", "keeps only the last window where windows overlap, instead of adding them all", _ADD,
+     partial(_by_windows, _assign), _ASSIGNED),
     ("averaged", "divides by the number of windows that overlap", _ADJOINT, _averaged, _DIVIDED),
-    ("added once", "adds a pixel once where the index repeats it: `image[:, :, i, j] += columns`", _AT, _all_at_once,
-     _ONCE),
     ("divided by taps", "divides by the number of taps KH * KW", _ADJOINT, partial(_divided, lambda s: s.taps),
      _DIVIDED),
-    ("first tap stays", "keeps the first tap where windows overlap instead of adding", _ADD,
-     partial(_by_taps, _assign, True), _ASSIGNED),
-    ("first window stays", "keeps the first window where windows overlap instead of adding", _ADD,
-     partial(_by_windows, _assign, True), _ASSIGNED),
     ("largest", "keeps the largest value where windows overlap instead of the sum", _ADD,
-     partial(_by_taps, _larger, False), ""),
+     partial(_by_taps, _larger), ""),
     ("largest in size", "keeps the value of the largest size where windows overlap instead of the sum", _ADD,
-     partial(_by_taps, _larger_size, False), ""),
-    ("added once a kernel row", "adds a pixel once a kernel row: `+=` over all taps of a row at once", _AT,
+     partial(_by_taps, _larger_size), ""),
+    ("added once a kernel row", "keeps only one tap of each kernel row where they meet, instead of adding all",
+     _EACH_TAP,
      _kernel_rows_at_once, _ONCE),
-    ("added once a kernel column", "adds a pixel once a kernel column: `+=` over all taps of a column at once", _AT,
+    ("added once a kernel column", "keeps only one tap of each kernel column where they meet, instead of adding all",
+     _EACH_TAP,
      _kernel_columns_at_once, _ONCE),
-    ("added once an output row", "adds a pixel once an output row: `+=` over all windows of a row at once", _AT,
-     _windows_rows_at_once, _ONCE),
     ("padding to the first pixel", "adds what falls into the padding to the first pixel",
      "drop what falls outside of the image: test `0 <= row < H and 0 <= column < W`", partial(_padding_to, 0),
      "col2im-padding-scattered-to-zero"),
@@ -186,15 +166,11 @@ _FOLDS: tuple[tuple[str, str, str, Fold, str], ...] = (
     ("last tap of the first row overwrites", "overwrites at the last tap of the first kernel row what it added before",
      _ADD + ", for every tap", partial(_one_overwrites, (0, -1)), _ASSIGNED),
     ("rows of windows overwrite", "overwrites where output rows overlap, and adds only along the width", _ADD,
-     partial(_strips, 0, True), _ASSIGNED),
+     partial(_strips, 0), _ASSIGNED),
     ("columns of windows overwrite", "overwrites where output columns overlap, and adds only along the height", _ADD,
-     partial(_strips, 1, True), _ASSIGNED),
-    ("kernel rows overwrite", "overwrites from kernel row to kernel row, and adds only along the width", _ADD,
-     partial(_strips, 0, False), _ASSIGNED),
-    ("kernel columns overwrite", "overwrites from kernel column to kernel column, and adds only along the height", _ADD,
-     partial(_strips, 1, False), _ASSIGNED),
+     partial(_strips, 1), _ASSIGNED),
     ("running mean", "takes the mean of what is there and what comes, tap after tap", _ADD,
-     partial(_by_taps, _halve_sum, False), _DIVIDED),
+     partial(_by_taps, _halve_sum), _DIVIDED),
     ("divided by the overlap of the interior", "divides by KH * KW over the strides, the overlap in the interior",
      _ADJOINT, partial(_divided, lambda s: s.taps / (s.stride[0] * s.stride[1])), _DIVIDED),
     ("divided by 9", "divides by 9, the overlap of a 3 x 3 kernel", _ADJOINT, partial(_divided, lambda s: 9),

@@ -137,7 +137,7 @@ def _clips() -> Iterator[Number]:
     ):  # fmt: skip
         mend = "leave the activation out" if name == "a ReLU6" else _NO_CLIP
         says = f"clips {{what}} to {low} .. {high}, as for {name}"
-        yield Number(f"clipped as {name}", says, mend, partial(_clipped, low, high), 1.4, high if low else 0)
+        yield Number(f"clipped as {name}", says, mend, partial(_clipped, low, high), 1.4, high)
     for low, high, name in (
         (-128, 127, "a signed byte"), (0, 255, "an unsigned byte"), (-32768, 32767, "a 16-bit integer"),
     ):  # fmt: skip

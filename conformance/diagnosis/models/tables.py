@@ -80,9 +80,14 @@ def scatter(spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Arr
 
 
 def scattered(columns6: Array, rows: Array, columns: Array, size: tuple[int, int]) -> Array:
-    """The same into images of any size."""
-    wide = np.tensordot(columns6, _hot(columns, size[1]), axes=((3, 5), (1, 2)))  # N C KH OH W
-    return np.ascontiguousarray(np.tensordot(wide, _hot(rows, size[0]), axes=((2, 3), (1, 2))).transpose(0, 1, 3, 2))
+    """The same into images of any size. Counted with weights: many times faster than `np.add.at`."""
+    (n, c, *_), (h, w) = columns6.shape, size
+    pixels = (h + 1) * (w + 1)
+    at = rows[:, None, :, None] * (w + 1) + columns[None, :, None, :]
+    places = np.arange(n * c)[:, None] * pixels + at.reshape(at.size)
+    total = np.bincount(places.reshape(places.size), columns6.reshape(columns6.size), minlength=n * c * pixels)
+    framed = total.reshape(n, c, h + 1, w + 1).astype(np.float64, copy=False)  # of nothing it would be whole numbers
+    return np.ascontiguousarray(framed[:, :, :h, :w])
 
 
 def run(
@@ -131,8 +136,3 @@ def right(given: Given) -> Array:
         _kept.clear()
     _kept[id(given)] = given, result
     return result
-
-
-def _hot(where: Array, size: int) -> Array:
-    """(size, K, O): 1 where tap u of window p reads index i."""
-    return np.asarray((np.arange(size)[:, None, None] == where[None]).astype(np.float64))

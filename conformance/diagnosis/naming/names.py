@@ -6,9 +6,13 @@ geometries that nobody has looked at. A wrong name is worse than none: in doubt 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
+from conformance.cases.fields import NAMES, Fields, fields_of, spec_of
 from conformance.diagnosis.conditions.foretell import Condition, condition_of
 from conformance.diagnosis.experiment import nearby, plan
 from conformance.diagnosis.experiment.experiment import Experiment
@@ -18,9 +22,14 @@ from harness.geometry.spec import ConvSpec
 
 _FEWEST = 3  # failing geometries that a name rests on
 _SEVERAL = 12  # elements of a result that tells most models apart, and is quickly made
+_SECONDS = 3.0  # of computing, for one pass over all models
+_HANDY = 30_000  # multiply-adds, and elements, of a geometry on which thousands of models are tried
+_PLAINEST = 40  # passing geometries by which most of them are struck out, where none such fails
 _ROUNDS = 12  # geometries made to tell rivals apart
 _UNSEEN = 40  # geometries that a name must foretell
 _FEWEST_UNSEEN = 5  # where the backend takes no more than that
+_LARGER = (4, 5, 7)  # numbers that the first geometries do not have
+_SMALL = 60_000  # multiply-adds of a geometry with one number larger
 _CHEAP = 1_000_000  # multiply-adds of a geometry on which models are compared
 _CONDITIONED = 3  # models that are tried with a condition
 _COMPARED = 40  # models that give every failing result, the plainest
@@ -44,7 +53,8 @@ class Name:
 
 def name_of(experiment: Experiment, models: Sequence[Model]) -> Name | None:
     """The plainest of the models that are not refuted, or None; more geometries are run for it."""
-    left = fitting(experiment, models)
+    _make_handy(experiment)
+    left = fitting(experiment, _not_contradicted(experiment, models) if _is_laborious(experiment) else models)
     if not left:
         return None
     if len(_told(experiment)) < _FEWEST:
@@ -64,7 +74,7 @@ def name_of(experiment: Experiment, models: Sequence[Model]) -> Name | None:
 
 def conditional_name_of(experiment: Experiment, models: Sequence[Model]) -> Name | None:
     """A model that gives every failing result, with the condition that parts them from those where it would show."""
-    left = fitting(experiment, models)
+    left = [] if _is_laborious(experiment) else fitting(experiment, models)
     if not left:
         return None
     if len(_told(experiment)) < _FEWEST:
@@ -89,12 +99,57 @@ def fitting(experiment: Experiment, models: Iterable[Model]) -> list[Model]:
     return sorted(_true_of_all(experiment, models), key=lambda model: model.cost)
 
 
+def _make_handy(experiment: Experiment) -> None:
+    """A failing geometry that is small, where only large ones are known: thousands of models are to be tried on it."""
+    told = _told(experiment)
+    if told and _is_laborious(experiment):
+
+        def fails(spec: ConvSpec) -> bool:
+            seen = experiment.run(spec)
+            return seen is not None and not seen.ok and experiment.focus in (None, seen.kind)
+
+        nearby.shrunk(told[0].spec, fails)
+
+
+def _is_laborious(experiment: Experiment) -> bool:
+    """Whether even the plainest failing geometry is too large for thousands of models."""
+    told = _told(experiment)
+    return bool(told) and max(told[0].spec.macs, experiment.right(told[0].spec).size) > _HANDY
+
+
+def _not_contradicted(experiment: Experiment, models: Sequence[Model]) -> list[Model]:
+    """Those that give the right result on the plainest geometries that pass, which are small."""
+    left, end = list(models), time.process_time() + _SECONDS
+    for one in experiment.passing()[:_PLAINEST]:
+        left = _in_time(left, end, partial(_is_right_on, experiment, one.spec))
+    return left
+
+
 def _true_of_all(experiment: Experiment, models: Iterable[Model]) -> list[Model]:
-    left = list(models)
+    left, end = list(models), time.process_time() + _SECONDS
     for one in sorted(_told(experiment), key=lambda one: _handy(experiment, one)):
-        left = [model for model in left if experiment.foretold(model, one.spec) == one.digest]
+        left = _in_time(left, end, partial(_gives, experiment, one))
         if not left:
             break
+    return left
+
+
+def _is_right_on(experiment: Experiment, spec: ConvSpec, model: Model) -> bool:
+    return not experiment.differs(model, spec)
+
+
+def _gives(experiment: Experiment, one: Observed, model: Model) -> bool:
+    return experiment.foretold(model, one.spec) == one.digest
+
+
+def _in_time(models: Sequence[Model], end: float, stays: Callable[[Model], bool]) -> list[Model]:
+    """Those that stay; none once the time is up: no name, rather than one that was not compared with all others."""
+    left: list[Model] = []
+    for model in models:
+        if time.process_time() > end:
+            return []
+        if stays(model):
+            left.append(model)
     return left
 
 
@@ -167,14 +222,42 @@ def _agrees(experiment: Experiment, model: Model, spec: ConvSpec) -> bool:
 
 
 def _foretelling(experiment: Experiment, free: list[Model]) -> list[Model]:
-    """Those that say beforehand what forty more geometries give; half of them such that it shows, where there are."""
+    """Those that say beforehand what more geometries give; most of them such that it shows, where there are.
+
+    Some have larger numbers than any before: half the stride is no stride, until the stride is 4.
+    """
     if not free:
         return []
     fresh = unseen(experiment)
-    telling = [spec for spec in fresh if experiment.differs(free[0], spec)][: _UNSEEN // 2]
+    telling = list(islice((spec for spec in fresh if experiment.differs(free[0], spec)), _UNSEEN // 2))
     rest = [spec for spec in fresh if spec not in set(telling)][: _UNSEEN - len(telling)]
-    experiment.run_all([*telling, *rest])
-    return [model for model in free if all(_agrees(experiment, model, spec) for spec in (*telling, *rest))]
+    far = (spec for spec in _stretched(experiment) if any(experiment.differs(model, spec) for model in free[:2]))
+    asked = [*telling, *rest, *islice(far, _UNSEEN)]
+    experiment.run_all(asked)
+    return [model for model in free if all(_agrees(experiment, model, spec) for spec in asked)]
+
+
+def _stretched(experiment: Experiment) -> list[ConvSpec]:
+    """Failing geometries with one number, or two of a kind, larger than those that were looked at."""
+    found: dict[ConvSpec, None] = {}
+    failing = sorted(_told(experiment), key=lambda one: -one.wrong)[:_FEWEST]
+    for value in _LARGER:
+        for one in failing:
+            own = fields_of(one.spec)
+            for names in (*((name,) for name in NAMES if name not in "hw"), ("sh", "sw"), ("dh", "dw"), ("kh", "kw")):
+                made = spec_of(_roomy({**own, **dict.fromkeys(names, value)}))
+                if made is not None and made.macs <= _SMALL:
+                    found[made] = None
+    return [spec for spec in experiment.bent(list(found)) if spec not in experiment.observed]
+
+
+def _roomy(d: Fields) -> Fields:
+    """With an image that has several windows, and with groups that divide the channels."""
+    inputs, outputs = max(d["c"] // d["g"], 1), max(d["f"] // d["g"], 1)
+    high = (d["kh"] - 1) * d["dh"] + 1 + 2 * d["sh"]
+    wide = (d["kw"] - 1) * d["dw"] + 1 + 2 * d["sw"]
+    more = {} if d["c"] % d["g"] == d["f"] % d["g"] == 0 else {"c": inputs * d["g"], "f": outputs * d["g"]}
+    return {**d, **more, "h": max(d["h"], high), "w": max(d["w"], wide)}
 
 
 def unseen(experiment: Experiment) -> list[ConvSpec]:

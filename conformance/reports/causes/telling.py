@@ -17,6 +17,7 @@ from msgspec import structs
 from conformance.cases.case import Case
 from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest
+from conformance.diagnosis.about import seen_in_public
 from conformance.diagnosis.cause import Cause
 from conformance.reports.causes import planes
 from conformance.reports.causes.forms import FORM, other_dtypes
@@ -117,7 +118,7 @@ class Diagnosis:
         shown = self._shown(cause)
         return CauseReport(
             op=cause.op, dtypes=dtypes, kind=cause.kind, id=cause.id, says=cause.says, why=cause.why, mend=cause.mend,
-            seen=cause.seen, failing=cause.failing, passing=cause.passing, calls=cause.calls,
+            seen=seen_in_public(cause.seen), failing=cause.failing, passing=cause.passing, calls=cause.calls,
             plainest=str(cause.plainest),
             failure=None if shown is None else failure_report(shown, self.target, mistake=cause.says),
             planes=[] if shown is None else planes.of(shown),

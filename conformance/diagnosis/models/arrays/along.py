@@ -15,6 +15,7 @@ from conformance.diagnosis.models.arrays.opened import (
     OF_RESULT,
     VIEWS,
     Change,
+    Gives,
     Kind,
     View,
     argument_along,
@@ -151,9 +152,18 @@ _MAPS: dict[str, Mapped] = {
     "first half": Mapped(
         maps.first_half,
         Told(
-            "does the first half of the {many} of {what} and leaves the others at 0",
-            "uses the first half of the {many} of {what} and leaves out the others",
+            "does n // 2 of the n {many} of {what} and leaves the others at 0",
+            "uses n // 2 of the n {many} of {what} and leaves out the others",
             "loop over all {many}",
+        ),
+    ),
+    "first half or one": Mapped(
+        maps.first_half_or_one,
+        Told(
+            "does half of the {many} of {what}, rounded down but one at least, and leaves the others at 0",
+            "uses half of the {many} of {what}, rounded down but one at least, and leaves out the others",
+            "loop over all {many}",
+            0.02,
         ),
     ),
     "last two exchanged": Mapped(
@@ -240,10 +250,10 @@ _SEEN = {
 
 
 def models() -> Iterator[Model]:
-    """All of them, some 1,400."""
+    """All of them, some 1,900."""
     for kind, ops in kinds_of_results():
         for view in VIEWS[kind]:
-            words = {"one": view.one, "many": view.many, "what": OF_RESULT[kind]}
+            words = {"one": view.one, "many": view.many, "what": view.of + OF_RESULT[kind]}
             yield from _results(kind, view, ops, words)
             yield from _placed(kind, view, ops, words)
     for kind, ops in kinds_of_arguments():
@@ -253,7 +263,7 @@ def models() -> Iterator[Model]:
 
 def _results(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) -> Iterator[Model]:
     for name, (by, told, _) in _MAPS.items():
-        model_id = f"along/result {name}/{kind} {view.one}"
+        model_id = f"along/result {name}/{kind} {view.name}"
         yield Model(
             model_id,
             told.result.format(**words),
@@ -264,14 +274,8 @@ def _results(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str])
             _SEEN.get(model_id, ""),
         )
     for which, change in _TWICE.items():
-        yield Model(
-            f"along/result {which} twice/{kind} {view.one}",
-            "counts the {which} {one} of {what} twice".format(which=which, **words),
-            f"handle the {which} {view.one} once",
-            ops,
-            result_along(kind, view, change),
-            _RESULT_COST,
-        )
+        gives = result_along(kind, view, change)
+        yield _counted_twice(which, f"result {which} twice/{kind} {view.name}", words, ops, gives)
 
 
 def _placed(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) -> Iterator[Model]:
@@ -280,7 +284,7 @@ def _placed(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) 
             if way == "added" and kind not in _SUMMED:
                 continue
             yield Model(
-                f"along/result {way} at {name}/{kind} {view.one}",
+                f"along/result {way} at {name}/{kind} {view.name}",
                 f"{verb} each {view.one} of {words['what']} to {where}",
                 mend.format(**words),
                 ops,
@@ -290,10 +294,10 @@ def _placed(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) 
 
 
 def _arguments(kind: Kind, view: View, ops: tuple[Op, ...]) -> Iterator[Model]:
-    words = {"one": view.one, "many": view.many, "what": OF_ARGUMENT[kind]}
-    summed = kind == "output" and view.one not in ("group", "filter", "filter of a group")
+    words = {"one": view.one, "many": view.many, "what": view.of + OF_ARGUMENT[kind]}
+    summed = kind == "output" and view.one not in ("group", "filter")
     for name, (by, told, moves) in _MAPS.items():
-        model_id = f"along/argument {name}/{kind} {view.one}"
+        model_id = f"along/argument {name}/{kind} {view.name}"
         seen_by = tuple(op for op in ops if not (op == "conv2d_bias_grad" and summed and moves))
         yield Model(
             model_id,
@@ -305,14 +309,13 @@ def _arguments(kind: Kind, view: View, ops: tuple[Op, ...]) -> Iterator[Model]:
             _SEEN.get(model_id, ""),
         )
     for which, change in _TWICE.items():
-        yield Model(
-            f"along/argument {which} twice/{kind} {view.one}",
-            "counts the {which} {one} of {what} twice".format(which=which, **words),
-            f"handle the {which} {view.one} once",
-            ops,
-            argument_along(kind, view, change),
-            _ARGUMENT_COST,
-        )
+        gives = argument_along(kind, view, change)
+        yield _counted_twice(which, f"argument {which} twice/{kind} {view.name}", words, ops, gives)
+
+
+def _counted_twice(which: str, name: str, words: dict[str, str], ops: tuple[Op, ...], gives: Gives) -> Model:
+    says = "counts the {which} {one} of {what} twice".format(which=which, **words)
+    return Model(f"along/{name}", says, f"handle the {which} {words['one']} once", ops, gives, _ARGUMENT_COST)
 
 
 def _twice(at: int, v: Array) -> Array:

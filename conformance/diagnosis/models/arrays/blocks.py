@@ -6,7 +6,7 @@ An axis of n is done in n // V full blocks, and a rest of n % V.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -34,12 +34,22 @@ Span = Callable[[int, int], tuple[int, int] | None]  # n and V -> from where to 
 
 POWERS = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 OTHERS = (3, 5, 6, 7, 9, 10, 12, 24, 48, 96, 100, 1000)
-_COMMON = 256  # larger blocks have a rest or an end, and nothing more refined
+COMMON = 256  # larger blocks have a rest or an end, and nothing more refined
 _LANES = 16  # at most, of a register whose order is turned
 _COST, _NO_POWER, _ARGUMENT = 1.7, 0.1, 0.1
 _GROWS = 1 / 5000  # with the size of a block
 # Axes that are never long.
-_MOST = {"image": 64, "group": 64, "kernel row": 16, "kernel column": 16, "tap": 64, "output row": 512, "row": 512}
+_MOST = {
+    "image": 64,
+    "group": 64,
+    "kernel row": 32,
+    "kernel column": 32,
+    "tap": 64,
+    "output row": 512,
+    "row": 512,
+    "output column": 1024,
+    "column": 1024,
+}
 
 
 def cost_of(size: int) -> float:
@@ -140,7 +150,7 @@ def _twice(start: int, stop: int, size: int, v: Array) -> None:
 
 _EFFECTS: dict[str, Effect] = {
     "at 0": Effect(_zero, "leaves {part} at 0", tuple(_PARTS)),
-    "as the first": Effect(_as_the_first, "gives {part} the value of the first", ("rest", "beyond"), 0.05),
+    "as the first": Effect(_as_the_first, "gives {part} the value of the first {one}", ("rest", "beyond"), 0.05),
     "as the one before": Effect(
         _as_the_one_before, "gives {part} the value of the {one} before", ("rest", "beyond"), 0.1
     ),
@@ -164,7 +174,13 @@ def _in_part(span: Span, effect: Callable[[int, int, int, Array], None], size: i
 
 
 def _wrapped(change: Callable[[maps.Map, Array], Array], size: int, v: Array) -> Array:
-    return v if v.shape[1] <= size else change(partial(maps.wrapped, size), v)
+    return v if v.shape[1] <= size else change(_number_lost(size), v)
+
+
+@cache
+def _number_lost(size: int) -> maps.Map:
+    """One object a size, by which maps are kept."""
+    return partial(maps.wrapped, size)
 
 
 def _overlapping(size: int, v: Array) -> Array:
@@ -220,34 +236,38 @@ _SEEN = {
 
 
 def models() -> Iterator[Model]:
-    """All of them, some 7,000."""
+    """All of them, some 10,000."""
     for kind, ops in kinds_of_results():
-        for one, many, gives in _views(kind):
-            for size in _sizes(one):
-                yield from _of_result(size, (one, many), f"{kind} {one}", ops, gives)
+        for view, gives in _views(kind):
+            for size in sizes_for(view.one):
+                yield from _of_result(size, view, kind, ops, gives)
     for kind, ops in kinds_of_arguments():
         for view in VIEWS[kind]:
-            for size in _sizes(view.one):
+            for size in sizes_for(view.one):
                 yield from _of_argument(size, view, kind, ops)
 
 
-def _sizes(one: str) -> Iterator[int]:
+def sizes_for(one: str) -> Iterator[int]:
+    """Of blocks along an axis of that name."""
     return (size for size in (*POWERS, *OTHERS) if size <= _MOST.get(one, POWERS[-1]))
 
 
-def _views(kind: Kind) -> Iterator[tuple[str, str, Callable[[Change], Gives]]]:
-    """Every axis in words, and what makes a model of a change along it."""
+def _views(kind: Kind) -> Iterator[tuple[View, Callable[[Change], Gives]]]:
+    """Every axis, and what makes a model of a change along it."""
     for view in (*VIEWS[kind], whole(kind)):
-        yield view.one, view.many, partial(result_along, kind, view)
+        yield view, partial(result_along, kind, view)
     if kind in ("columns", "output"):
-        yield "position of all images (n, oh, ow)", "positions of all images (n, oh, ow)", partial(_across, kind)
+        yield _OF_ALL_IMAGES, partial(_across, kind)
+
+
+_OF_ALL_IMAGES = View("position", "positions", 0, 0, "all images of ")  # in words alone: no neighbouring axes
 
 
 def _of_result(
-    size: int, words: tuple[str, str], of: str, ops: tuple[Op, ...], gives: Callable[[Change], Gives]
+    size: int, view: View, kind: Kind, ops: tuple[Op, ...], gives: Callable[[Change], Gives]
 ) -> Iterator[Model]:
-    filled = {"one": words[0], "many": f"{words[1]} of its result", "V": size}
-    common = size in POWERS and size <= _COMMON
+    of, filled = f"{kind} {view.name}", {"one": view.one, "many": f"{view.many} of {view.of}its result", "V": size}
+    common = size in POWERS and size <= COMMON
     for name, part in _PARTS.items():
         for how, effect in _EFFECTS.items():
             if name not in effect.parts or not (common or (part.any_size and how == "at 0")):
@@ -255,8 +275,8 @@ def _of_result(
             model_id = f"blocks/{name} of {size} {how}/{of}"
             yield Model(
                 model_id,
-                effect.words.format(part=part.words.format(**filled), one=words[0]),
-                part.mend.format(many=words[1], V=size),
+                effect.words.format(part=part.words.format(**filled), one=view.one),
+                part.mend.format(many=view.many, V=size),
                 ops,
                 gives(partial(_in_part, part.span, effect.change, size)),
                 cost_of(size) + part.dearer + effect.dearer,
@@ -267,7 +287,7 @@ def _of_result(
             yield Model(
                 f"blocks/{name} of {size}/{of}",
                 says.format(**filled),
-                mend.format(many=words[1], V=size),
+                mend.format(many=view.many, V=size),
                 ops,
                 gives(partial(change, size)),
                 cost_of(size) + dearer,
@@ -276,20 +296,20 @@ def _of_result(
 
 def _of_argument(size: int, view: View, kind: Kind, ops: tuple[Op, ...]) -> Iterator[Model]:
     """Parts that are not read, and the number of the block lost."""
-    filled = {"many": f"{view.many} of {OF_ARGUMENT[kind]}", "V": size}
-    for name in ("rest", "rest alone", "beyond"):
+    filled = {"many": f"{view.many} of {view.of}{OF_ARGUMENT[kind]}", "V": size}
+    for name in ("rest", "rest alone", "beyond") if size in POWERS else ():
         part = _PARTS[name]
         yield Model(
-            f"blocks/argument {name} of {size}/{kind} {view.one}",
+            f"blocks/argument {name} of {size}/{kind} {view.name}",
             "leaves out " + part.words.format(**filled),
             part.mend.format(many=view.many, V=size),
             ops,
             argument_along(kind, view, partial(_in_part, part.span, _zero, size)),
             cost_of(size) + part.dearer + _ARGUMENT,
         )
-    if size in POWERS and size <= _COMMON:
+    if size in POWERS and size <= COMMON:
         yield Model(
-            f"blocks/argument wrapped of {size}/{kind} {view.one}",
+            f"blocks/argument wrapped of {size}/{kind} {view.name}",
             "reads the first {V} {many} again after every {V}".format(**filled),
             _BLOCK_LOST.format(V=size),
             ops,

@@ -8,8 +8,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from conformance.diagnosis.models import tables
-from conformance.diagnosis.models.arrays.opened import right, right_tables
+from conformance.diagnosis.models.arrays.opened import right, run
 from conformance.diagnosis.models.model import Given, Model
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
@@ -68,7 +67,7 @@ def _by_all_groups(given: Given) -> Array:
 
 def _dense(given: Given, arrays: tuple[Array | None, ...]) -> Array:
     """The right op with one group."""
-    return tables.run(Given(given.op, _ungrouped(given.spec), arrays), *right_tables(given.spec))
+    return run(Given(given.op, _ungrouped(given.spec), arrays))
 
 
 @lru_cache(maxsize=512)

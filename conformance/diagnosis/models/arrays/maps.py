@@ -38,11 +38,9 @@ def put(by: Map, v: Array) -> Array:
 def added(by: Map, v: Array) -> Array:
     """Element i is added at by[i]."""
     at, outside = _kept(by, v.shape[1])
+    there = slice(None) if outside is None else ~outside
     total = np.zeros_like(v)
-    if outside is None:
-        np.add.at(total, (slice(None), at), v)
-    else:
-        np.add.at(total, (slice(None), at[~outside]), v[:, ~outside])
+    np.add.at(total.swapaxes(0, 1), at[there], v[:, there].swapaxes(0, 1))
     return total
 
 
@@ -116,7 +114,13 @@ def second_half_repeats(n: int) -> Array:
 
 
 def first_half(n: int) -> Array:
-    """n // 2 of them, one alone if there is no more."""
+    """n // 2 of them, so that one alone is left out."""
+    i = np.arange(n)
+    return np.where(i < n // 2, i, -1)
+
+
+def first_half_or_one(n: int) -> Array:
+    """n // 2 of them, and one alone if there is no other."""
     i = np.arange(n)
     return np.where(i < max(n // 2, 1), i, -1)
 

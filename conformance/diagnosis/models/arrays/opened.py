@@ -24,6 +24,7 @@ Gives = Callable[[Given], Array]
 Change = Callable[[Array], Array]  # of (before, n, after) along the middle axis; the array given is not written to
 Rearrange = Callable[[Array, ConvSpec], Array]  # of an array opened by `shape`; any shape of as many elements
 
+_LARGE = 20_000  # elements of the matrices that add up an image
 KINDS: tuple[Kind, ...] = ("columns", "image", "kernel", "output", "bias")
 RESULT: dict[Op, Kind] = {
     "im2col": "columns",
@@ -52,8 +53,8 @@ LETTERS: dict[Kind, tuple[str, ...]] = {
 OF_RESULT: dict[Kind, str] = dict.fromkeys(KINDS, "its result") | {"columns": "its columns"}
 OF_ARGUMENT: dict[Kind, str] = {
     "columns": "the columns",
-    "image": "the image",
-    "kernel": "the kernel",
+    "image": "x",
+    "kernel": "w",
     "output": "dy",
     "bias": "the bias",
 }
@@ -67,11 +68,18 @@ class View:
     many: str
     start: int
     stop: int
+    of: str = ""  # "each group of ", where the axes are not all of their kind
+
+    @property
+    def name(self) -> str:
+        """Its own name among the views of a kind."""
+        return f"{self.one} of {self.of.removesuffix(' of ').replace('each', 'a')}" if self.of else self.one
 
 
+_EACH_GROUP = "each group of "
 _IMAGE, _GROUP = View("image", "images", 0, 1), View("group", "groups", 1, 2)
-_CHANNEL, _CHANNEL_IN = View("channel", "channels", 1, 3), View("channel of a group", "channels of each group", 2, 3)
-_FILTER, _FILTER_IN = View("filter", "filters", 1, 3), View("filter of a group", "filters of each group", 2, 3)
+_CHANNEL, _CHANNEL_IN = View("channel", "channels", 1, 3), View("channel", "channels", 2, 3, _EACH_GROUP)
+_FILTER, _FILTER_IN = View("filter", "filters", 1, 3), View("filter", "filters", 2, 3, _EACH_GROUP)
 # The axes as `sizes` opens them: (N, G, C/G, KH, KW, OH, OW), (N, G, C/G, H, W), (G, F/G, C/G, KH, KW), (G, F/G).
 VIEWS: dict[Kind, tuple[View, ...]] = {
     "columns": (
@@ -99,12 +107,12 @@ VIEWS: dict[Kind, tuple[View, ...]] = {
     "kernel": (
         View("group", "groups", 0, 1),
         View("filter", "filters", 0, 2),
-        View("filter of a group", "filters of each group", 1, 2),
+        View("filter", "filters", 1, 2, _EACH_GROUP),
         View("channel", "channels", 2, 3),
         View("kernel row", "kernel rows", 3, 4),
         View("kernel column", "kernel columns", 4, 5),
         View("tap", "taps", 3, 5),
-        View("element of a filter", "elements of each filter", 2, 5),
+        View("element", "elements", 2, 5, "each filter of "),
     ),
     "output": (
         _IMAGE,
@@ -118,7 +126,7 @@ VIEWS: dict[Kind, tuple[View, ...]] = {
     "bias": (
         View("group", "groups", 0, 1),
         View("filter", "filters", 0, 2),
-        View("filter of a group", "filters of each group", 1, 2),
+        View("filter", "filters", 1, 2, _EACH_GROUP),
     ),
 }
 
@@ -177,7 +185,7 @@ class _Right:
         kept = self._kept
         if kept is not None and kept[0] is given:
             return kept[1]
-        result = tables.run(given, *right_tables(given.spec))
+        result = run(given)
         result.setflags(write=False)
         self._kept = given, result
         return result
@@ -193,9 +201,28 @@ def right_tables(spec: ConvSpec) -> tuple[Array, Array]:
     return tables.table(high), tables.table(wide)
 
 
+def run(given: Given) -> Array:
+    """The right op, by tables that are kept."""
+    return tables.run(given, *right_tables(given.spec), fold=_added)
+
+
 def rerun(given: Given, *arrays: Array | None) -> Array:
     """The right op on other arrays."""
-    return tables.run(Given(given.op, given.spec, arrays), *right_tables(given.spec))
+    return run(Given(given.op, given.spec, arrays))
+
+
+def _added(spec: ConvSpec, columns: Array, rows: Array, across: Array) -> Array:
+    """(N, C, H, W) of (N, C, KH, KW, OH, OW): tap by tap where images are large, which matrices are too large for.
+
+    A tap falls on each pixel once; what is outside falls on the frame, and which of it stays there does not matter.
+    """
+    h, w = spec.input_size
+    if rows.size * h + across.size * w < _LARGE:
+        return tables.scatter(spec, columns, rows, across)
+    framed = np.zeros((*columns.shape[:2], h + 1, w + 1))
+    for u, v in np.ndindex(spec.kernel_size):
+        framed[:, :, rows[u][:, None], across[v]] += columns[:, :, u, v]
+    return np.ascontiguousarray(framed[:, :, :h, :w])
 
 
 def with_argument(given: Given, kind: Kind, a: Array) -> Array:

@@ -7,6 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from conformance.diagnosis.models.arrays import maps
+from conformance.diagnosis.models.arrays.maps import Map
 from conformance.diagnosis.models.arrays.opened import (
     VIEWS,
     Change,
@@ -27,6 +29,19 @@ from harness.geometry.spec import Op
 
 _SUMMED: tuple[Kind, ...] = ("image", "output", "kernel", "bias")  # the results that are sums
 _OVER_IMAGES: tuple[Op, ...] = ("conv2d_weight_grad", "conv2d_bias_grad")
+_IMAGES: dict[str, tuple[str, Map]] = {
+    "first for all": ("takes the first image in place of each", partial(maps.constant, 0)),
+    "last for all": ("takes the last image in place of each", partial(maps.constant, -1)),
+    "one before the last": (
+        "takes the image before the last in place of the last, and none if there is one alone",
+        maps.one_before_the_last,
+    ),
+    "halved": ("takes image i // 2 in place of image i", maps.halved),
+    **{
+        f"again after {size}": (f"takes image i % {size} in place of image i", partial(maps.wrapped, size))
+        for size in (2, 4, 8, 16, 32, 64)
+    },
+}
 
 
 def models() -> Iterator[Model]:
@@ -40,20 +55,22 @@ def _over_images() -> Iterator[Model]:
     images = VIEWS["output"][0]
     for name, at in (("first", 0), ("last", -1)):
         yield Model(
-            id=f"sums/{name} image for all",
-            says=f"counts the {name} image in place of every image",
-            mend="index with the image of the loop",
-            ops=_OVER_IMAGES,
-            gives=partial(_weighted_images, at),
-            cost=1.3,
-        )
-        yield Model(
             id=f"sums/{name} image only",
             says=f"sums over the {name} image only",
             mend="sum over all images: `+=` inside the loop over images, not `=`",
             ops=_OVER_IMAGES,
             gives=argument_along("output", images, partial(_only, at)),
             cost=1.1,
+        )
+
+    for name, (says, by) in _IMAGES.items():
+        yield Model(
+            id=f"sums/images, {name}",
+            says=says,
+            mend="the sum over images takes each of them once: index with the image of the loop",
+            ops=_OVER_IMAGES,
+            gives=partial(_both_by, by),
+            cost=1.4,
         )
 
 
@@ -63,16 +80,16 @@ def _running() -> Iterator[Model]:
         ops = with_result(kind)
         for view in (*VIEWS[kind], whole(kind)):
             yield Model(
-                id=f"sums/running/{kind} {view.one}",
-                says=f"does not set its sum back to 0: each {view.one} of the result includes those before it",
+                id=f"sums/running/{kind} {view.name}",
+                says=f"does not set its sum back to 0: each {view.one} of {view.of}the result includes those before it",
                 mend=f"start the sum at 0 for each {view.one}",
                 ops=ops,
                 gives=partial(_without_bias, kind, view, partial(np.cumsum, axis=1)),
                 cost=1.4,
             )
             yield Model(
-                id=f"sums/total/{kind} {view.one}",
-                says=f"gives all {view.many} of the result the sum over all {view.many}",
+                id=f"sums/total/{kind} {view.name}",
+                says=f"gives all {view.many} of {view.of}the result the sum over all {view.many}",
                 mend=f"do not sum over {view.many}",
                 ops=ops,
                 gives=partial(_without_bias, kind, view, _total),
@@ -102,11 +119,12 @@ def _only(at: int, v: Array) -> Array:
     return kept
 
 
-def _weighted_images(at: int, given: Given) -> Array:
-    dy = argument(given, "output")
-    if dy is None:
+def _both_by(by: Map, given: Given) -> Array:
+    """dy and the image read at by[i] in place of image i."""
+    if argument(given, "output") is None:
         return right(given)
-    return with_argument(given, "output", _only(at, dy.reshape(1, len(dy), -1)).reshape(dy.shape) * len(dy))
+    arrays = (None if a is None else maps.read(by, a.reshape(1, len(a), -1)).reshape(a.shape) for a in given.arrays)
+    return rerun(given, *arrays)
 
 
 def _total(v: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from conformance.diagnosis.models.arrays.blocks import OTHERS, POWERS, cost_of
+from conformance.diagnosis.models.arrays.blocks import COMMON, POWERS, cost_of, sizes_for
 from conformance.diagnosis.models.arrays.opened import (
     VIEWS,
     Kind,
@@ -39,7 +39,7 @@ class Terms(NamedTuple):
 
 
 def _view(kind: Kind, one: str) -> View:
-    return next(view for view in VIEWS[kind] if view.one == one)
+    return next(view for view in VIEWS[kind] if view.name == one)
 
 
 _OVER = (
@@ -191,10 +191,12 @@ _SEEN = {
 
 
 def models() -> Iterator[Model]:
-    """All of them, some 900."""
+    """All of them, some 1,300."""
     for terms in _OVER:
         for name, (weights, says, mend, dearer, any_size) in _WAYS.items():
-            for size in (*POWERS, *(OTHERS if any_size else ())):
+            for size in sizes_for(terms.view.one if terms.view else ""):
+                if not any_size and (size not in POWERS or size > COMMON):
+                    continue
                 words = {"many": terms.many, "V": size}
                 yield Model(
                     f"terms/{name} {size}/{terms.many} of {terms.kind}",
@@ -235,7 +237,7 @@ def _kept(weights: Weights, n: int, size: int) -> Array | None:
 def _unweighted() -> Iterator[Model]:
     seen = "microsoft/onnxruntime PR #27749"
     for terms in _OVER[:4]:
-        for size in POWERS:
+        for size in (size for size in sizes_for(terms.view.one if terms.view else "") if size in POWERS):
             for factor, words in ((1.0, "adds the rest without its weight"), (-1.0, "subtracts the rest")):
                 yield Model(
                     f"terms/{words} after {size}/{terms.many} of {terms.kind}",

@@ -156,6 +156,8 @@ _BORDERS = (
             partial(_bounded_by, lambda a, b: a.size - a.before), cost=1.1),
     Formula("bound without the end", "tests the {line} against the size less the {after} padding", _TEST,
             partial(_bounded_by, lambda a, b: a.size - a.after), cost=1.1),
+    Formula("second half outside", "takes the second half of the image{where} for padding", _TEST,
+            partial(_bounded_by, lambda a, b: max(a.size // 2, 1)), cost=1.2),
     Formula("whole window outside", "leaves a window out as a whole where it hangs over the border{where}",
             "leave out the taps that lie outside, not the window", _window_outside, cost=1.1),
 )  # fmt: skip
@@ -197,5 +199,5 @@ def _values() -> Iterator[Model]:
         )  # fmt: skip
 
 
-MODELS: tuple[Model, ...] = (*models("border", _BORDERS), *_values())
 FORMULAS: tuple[Formula, ...] = _BORDERS
+MODELS: tuple[Model, ...] = (*models("border", FORMULAS), *_values())

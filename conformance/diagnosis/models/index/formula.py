@@ -34,21 +34,26 @@ class Words:
     kernel: str
     output: str
     other: str
+    other_before: str
+    other_after: str
+    other_size: str
+    other_kernel: str
     formula: str
     inside: str
 
 
 _HEIGHT = Words(
-    "height", " in the height", "row", "rows", "top", "bottom", "H", "KH", "OH", "width",
+    "height", " in the height", "row", "rows", "top", "bottom", "H", "KH", "OH", "width", "left", "right", "W", "KW",
     "`row = window * stride + tap * dilation - top`", "`0 <= row < H`",
 )  # fmt: skip
 _WIDTH = Words(
-    "width", " in the width", "column", "columns", "left", "right", "W", "KW", "OW", "height",
-    "`column = window * stride + tap * dilation - left`", "`0 <= column < W`",
+    "width", " in the width", "column", "columns", "left", "right", "W", "KW", "OW", "height", "top", "bottom", "H",
+    "KH", "`column = window * stride + tap * dilation - left`", "`0 <= column < W`",
 )  # fmt: skip
 _BOTH = Words(
     "both", "", "row and column", "rows and columns", "top and left", "bottom and right", "H and W", "KH and KW",
-    "OH and OW", "other axis", "`row = window * stride + tap * dilation - top`, and the column likewise",
+    "OH and OW", "other axis", "left and top", "right and bottom", "W and H", "KW and KH",
+    "`row = window * stride + tap * dilation - top`, and the column likewise",
     "`0 <= row < H and 0 <= column < W`",
 )  # fmt: skip
 AXES: tuple[Words, ...] = (_BOTH, _HEIGHT, _WIDTH)

@@ -45,6 +45,10 @@ def _repeated(size: int) -> Array:
     return np.minimum(np.arange(size), max(size - 2, 0))
 
 
+def _repeated_or_none(size: int) -> Array:
+    return _repeated(size) if size > 1 else np.full(size, -1)
+
+
 def _exchanged(size: int) -> Array:
     order = np.arange(size)
     order[-2:] = order[-2:][::-1].copy()
@@ -77,6 +81,8 @@ _WAYS = (
     _Way("first missing", "never reads the first {one}", "start the loop at 0, not at 1", partial(_missing, 0)),
     _Way("second missing", "never reads the second {one}", "let the loop do every {one}", partial(_missing, 1), 1.3),
     _Way("last repeats", "reads the last {one} but one again for the last", "let the loop run to {size}", _repeated),
+    _Way("last repeats, or none", "reads the last {one} but one again for the last, and none where there is only one",
+         "let the loop run to {size}", _repeated_or_none, 1.2),
     _Way("first for all", "reads the first {one} for every {one}", "use the index of the loop, not 0",
          lambda size: np.zeros(size, int)),
     _Way("last for all", "reads the last {one} for every {one}", "use the index of the loop at the time it is read",
@@ -130,7 +136,7 @@ def _formula(loop: _Loop, way: _Way) -> Formula:
         text.replace("{one}", loop.one).replace("{several}", loop.several).replace("{size}", loop.size)
         for text in (way.says, way.mend)
     )
-    repeats = way.key in ("first for all", "last for all", "last repeats") and loop is _WINDOWS
+    repeats = way.key.startswith(("first for all", "last for all", "last repeats", "again")) and loop is _WINDOWS
     flipped = "conv-kernel-flipped" if way.key == "reversed" and loop is _TAPS else ""
     return Formula(
         f"{loop.name} {way.key}", says, mend, partial(_in_order, loop.axis, way.order), cost=way.cost, repeats=repeats,
@@ -149,5 +155,15 @@ def _in_order(along: int, order: _Order, axis: Axis, other: Axis) -> Array:
     return changed
 
 
-MODELS: tuple[Model, ...] = tuple(models("loop", (*_formulas(_TAPS), *_formulas(_WINDOWS))))
-FORMULAS: tuple[Formula, ...] = tuple((*_formulas(_TAPS), *_formulas(_WINDOWS)))
+def _taps_of_the_other_axis(axis: Axis, other: Axis) -> Array:
+    changed = table(axis)
+    changed[other.kernel :] = axis.size
+    return changed
+
+
+_EXCHANGED_TAPS = Formula(
+    "taps of the other axis", "loops over as many taps as the {other} has{where}", "loop over all {kernel} taps",
+    _taps_of_the_other_axis, both="exchanges KH and KW where it loops over the taps", cost=1.1,
+)  # fmt: skip
+FORMULAS: tuple[Formula, ...] = (_EXCHANGED_TAPS, *_formulas(_TAPS), *_formulas(_WINDOWS))
+MODELS: tuple[Model, ...] = tuple(models("loop", FORMULAS))

@@ -41,12 +41,12 @@ _PADDING = (
         reads(before=lambda a, b: a.after), seen="im2col-pad-begin-end-swapped",
     ),
     Formula(
-        "padding of the other axis", "takes the padding before the {other} for the {id}",
+        "padding of the other axis", "takes the {other_before} padding for the {before} one",
         "`padding` is (top, bottom, left, right): rows shift by `padding[0]`, columns by `padding[2]`",
         reads(before=lambda a, b: b.before), both="exchanges the top and the left padding",
     ),
     Formula(
-        "padding of the other axis's end", "takes the padding after the {other} for the {before} padding",
+        "padding of the other axis's end", "takes the {other_after} padding for the {before} one",
         "`padding` is (top, bottom, left, right): rows shift by `padding[0]`, columns by `padding[2]`",
         reads(before=lambda a, b: b.after), both="takes the right padding for the top and the bottom one for the left",
         cost=1.1,
@@ -69,11 +69,13 @@ _PADDING = (
         "padding shared", "shares the padding evenly between {before} and {after}, rounding down",
         "keep the padding of each side apart: windows shift by the {before} one",
         reads(before=lambda a, b: (a.before + a.after) // 2),
+        both="shares the padding of each axis evenly between its two sides, rounding down",
     ),
     Formula(
         "padding shared up", "shares the padding evenly between {before} and {after}, rounding up",
         "keep the padding of each side apart: windows shift by the {before} one",
         reads(before=lambda a, b: (a.before + a.after + 1) // 2),
+        both="shares the padding of each axis evenly between its two sides, rounding up",
     ),
     Formula(
         "padding summed", "shifts by the padding of both sides together{where}",
@@ -98,7 +100,7 @@ _PADDING = (
         "subtract the {before} padding itself: {formula}", reads(before=lambda a, b: a.before + (a.before > 0)),
     ),
     Formula(
-        "padding always 1", "shifts by a padding of 1, whatever is given{where}",
+        "padding always 1", "shifts by a padding of 1{where}, whatever is given",
         "subtract the {before} padding that is given: {formula}", reads(before=lambda a, b: 1),
         seen="col2im-hardcoded-pad-one",
     ),
@@ -212,5 +214,5 @@ _STARTS = (
     ),
 )  # fmt: skip
 
-MODELS: tuple[Model, ...] = tuple(models("index", (*_PADDING, *_STARTS)))
 FORMULAS: tuple[Formula, ...] = (*_PADDING, *_STARTS)
+MODELS: tuple[Model, ...] = tuple(models("index", FORMULAS))

@@ -127,5 +127,5 @@ _DILATION = (
     ),
 )  # fmt: skip
 
-MODELS: tuple[Model, ...] = tuple(models("index", (*_STRIDE, *_DILATION)))
 FORMULAS: tuple[Formula, ...] = (*_STRIDE, *_DILATION)
+MODELS: tuple[Model, ...] = tuple(models("index", FORMULAS))

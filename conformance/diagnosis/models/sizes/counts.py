@@ -135,7 +135,7 @@ def _all() -> Iterator[Model]:
             change = partial(_changed, one.windows, words.id)
             fitted, flat = not one.more, whole or (words.id == "width" and not one.more)
             yield from models(
-                Misread(f"size/{one.key}/{words.id}", says, mend, change, cost, one.seen, fitted, flat)
+                Misread(f"size/{one.key}/{words.id}", says, mend, change, cost, one.seen, True, fitted, flat)
             )
     yield Model(
         "size/misaligned/both", "rounds the output size up and passes over windows that do not fit without a gap: "

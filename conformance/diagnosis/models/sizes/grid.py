@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.diagnosis.models.index.formula import WINDOWED
 from conformance.diagnosis.models.model import Given, Model
-from conformance.diagnosis.models.tables import Axis, axes, gather, run, scattered, table
+from conformance.diagnosis.models.tables import Axis, axes, gather, run, scattered, unbounded
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 
@@ -28,6 +28,7 @@ class Misread(NamedTuple):
     change: Both
     cost: float
     seen: str = ""
+    sized: bool = True  # without it the result cannot have the shape that follows
     fitted: bool = True  # without it there are never fewer windows than there should be
     flat: bool = True  # without it the number of columns of windows is right
 
@@ -45,7 +46,8 @@ def models(misread: Misread) -> Iterator[Model]:
     The last two are of backends that make the result by the right size: what is too much is cut, the rest is 0.
     """
     id, says, mend, change, cost, seen = misread[:6]
-    yield Model(f"{id}/size", says, mend, SHAPED, partial(_sized, change), cost, seen)
+    if misread.sized:
+        yield Model(f"{id}/size", says, mend, SHAPED, partial(_sized, change), cost, seen)
     if misread.fitted:
         fitted = f"{says}, in a result of the right size"
         yield Model(f"{id}/fitted", fitted, mend, WINDOWED, partial(_fitted, change), cost + 0.2, seen)
@@ -56,8 +58,17 @@ def models(misread: Misread) -> Iterator[Model]:
 
 @lru_cache(maxsize=1 << 12)
 def _tables(change: Both, spec: ConvSpec) -> tuple[Array, Array]:
-    high, wide = change(*axes(spec))
-    return table(high), table(wide)
+    return tuple(map(_table, axes(spec), change(*axes(spec))))  # type: ignore[return-value]
+
+
+def _table(axis: Axis, read: Axis) -> Array:
+    """(K, O as it is read): taps that are missing, and what lies outside of either image, read 0."""
+    at = unbounded(read)
+    result = np.full((axis.kernel, read.output), axis.size)
+    taps = min(axis.kernel, read.kernel)
+    outside = (at < 0) | (at >= min(axis.size, read.size))
+    result[:taps] = np.where(outside, axis.size, at)[:taps]
+    return result
 
 
 def _sized(change: Both, given: Given) -> Array:
@@ -79,12 +90,19 @@ def _sized(change: Both, given: Given) -> Array:
 def _fitted(change: Both, given: Given) -> Array:
     rows, columns = _tables(change, given.spec)
     (oh, ow), (h, w) = given.spec.output_size, given.spec.input_size
-    return run(given, _cut(rows, oh, h), _cut(columns, ow, w))
+    result = run(given, _cut(rows, oh, h), _cut(columns, ow, w))
+    if given.op == "conv2d":  # no bias either
+        result[:, :, rows.shape[1] :] = 0
+        result[:, :, :, columns.shape[1] :] = 0
+    return result
 
 
 def _flat(change: Both, given: Given) -> Array:
     rows, columns = _tables(change, given.spec)
-    return run(given, rows, columns, _fold_flat, _unfold_flat)
+    result = run(given, rows, columns, _fold_flat, _unfold_flat)
+    if given.op == "conv2d":
+        result.reshape(*result.shape[:2], given.spec.positions)[:, :, rows.shape[1] * columns.shape[1] :] = 0
+    return result
 
 
 def _cut(made: Array, windows: int, outside: int) -> Array:

@@ -11,9 +11,9 @@ from conformance.diagnosis.models.sizes.grid import Misread, counted, models
 from conformance.diagnosis.models.tables import Axis
 
 Padding = tuple[int, int, int, int]
-_PADDING_IS = "`padding` is (top, bottom, left, right)"
-_STRIDE_IS = "`stride` is (height, width)"
-_DILATION_IS = "`dilation` is (height, width)"
+_PADDING_IS = "`padding` is (top, bottom, left, right): unpack it in that order"
+_STRIDE_IS = "`stride` is (height, width): rows step by `stride[0]`, columns by `stride[1]`"
+_DILATION_IS = "`dilation` is (height, width): kernel rows step by `dilation[0]`, kernel columns by `dilation[1]`"
 _EACH_SIDE = "each side's padding counts by itself: `OH = (H + top + bottom - reach) // stride + 1`"
 
 
@@ -99,12 +99,12 @@ def _full(axis: Axis) -> Axis:
 
 
 _STEPS = (
-    _Steps("stride axes exchanged", "exchanges the strides of height and width", _STRIDE_IS,
+    _Steps("stride axes exchanged", "exchanges the strides of height and width, in the size too", _STRIDE_IS,
            lambda h, w: (counted(h, stride=w.stride), counted(w, stride=h.stride)),
            "conv-stride-from-wrong-tuple-slot"),
-    _Steps("stride of the height", "uses the stride of the height for the width too", _STRIDE_IS,
+    _Steps("stride of the height", "uses the stride of the height for the width too, size included", _STRIDE_IS,
            lambda h, w: (h, counted(w, stride=h.stride)), "conv-stride-from-wrong-tuple-slot"),
-    _Steps("stride of the width", "uses the stride of the width for the height too", _STRIDE_IS,
+    _Steps("stride of the width", "uses the stride of the width for the height too, size included", _STRIDE_IS,
            lambda h, w: (counted(h, stride=w.stride), w), flat=False),
     _Steps("stride 1", "ignores the stride, in the size too",
            "divide by the stride in the size, multiply by it in the index", _each(lambda a: counted(a, stride=1)),
@@ -116,12 +116,14 @@ _STEPS = (
            _each(lambda a: counted(a, stride=a.stride + 1))),
     _Steps("stride one smaller", "steps by stride - 1, in the size too", "step by the stride itself",
            _each(lambda a: counted(a, stride=max(a.stride - 1, 1))), fitted=False),
-    _Steps("dilation axes exchanged", "exchanges the dilations of height and width", _DILATION_IS,
+    _Steps("dilation axes exchanged", "exchanges the dilations of height and width, in the size too", _DILATION_IS,
            lambda h, w: (counted(h, dilation=w.dilation), counted(w, dilation=h.dilation)),
            "im2col-dilation-axes-swapped"),
-    _Steps("dilation of the height", "uses the dilation of the height for the width too", _DILATION_IS,
+    _Steps("dilation of the height", "uses the dilation of the height for the width too, size included",
+           _DILATION_IS,
            lambda h, w: (h, counted(w, dilation=h.dilation))),
-    _Steps("dilation of the width", "uses the dilation of the width for the height too", _DILATION_IS,
+    _Steps("dilation of the width", "uses the dilation of the width for the height too, size included",
+           _DILATION_IS,
            lambda h, w: (counted(h, dilation=w.dilation), w), flat=False),
     _Steps("dilation 1", "ignores the dilation, in the size too",
            "multiply the tap by the dilation, and count with the reach (K - 1) * dilation + 1",
@@ -157,10 +159,10 @@ def _all() -> Iterator[Model]:
     for number, one in enumerate(_PADS):
         cost = 1.05 + number / 1000
         change, (seen, fitted, flat) = partial(_padded, one.read), one[4:]
-        yield from models(Misread(f"misread/{one.key}", one.says, one.mend, change, cost, seen, fitted, flat))
+        yield from models(Misread(f"misread/{one.key}", one.says, one.mend, change, cost, seen, True, fitted, flat))
     for number, step in enumerate(_STEPS):
         cost = 1.05 + number / 1000
-        yield from models(Misread(f"misread/{step.key}", *step[1:4], cost, *step[4:]))
+        yield from models(Misread(f"misread/{step.key}", *step[1:4], cost, step.seen, True, *step[5:]))
 
 
 MODELS: tuple[Model, ...] = tuple(_all())

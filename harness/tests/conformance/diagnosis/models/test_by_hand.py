@@ -42,6 +42,10 @@ _IM2COL: list[tuple[str, str, Any, Any]] = [
     ("size/misaligned/both", "n1c1h1w4_f1kh1kw3_sh2sw2", [[1, 2, 3, 4]], [[1, 0], [2, 0], [3, 0]]),
     ("misread/no padding/size", _ROUND, _TWO_BY_TWO, [[1, 2, 3, 4]]),
     ("misread/begin for both/size", "n1c1h1w1_f1kh1kw1_pt0pb1pl1pr0", [[5]], [[0, 5, 0]]),
+    ("field/stride one more, throughout/both/size", "n1c1h1w5_f1kh1kw1", [[1, 2, 3, 4, 5]], [[1, 3, 5]]),
+    ("field/stride one more, in the size/both/fitted", "n1c1h1w3_f1kh1kw1", [[1, 2, 3]], [[1, 2, 0]]),
+    ("field/kernel one less, throughout/width/fitted", "n1c1h1w3_f1kh1kw2", [[1, 2, 3]], [[1, 2], [0, 0]]),
+    ("field/size halved, throughout/width/fitted", "n1c1h1w4_f1kh1kw1", [[1, 2, 3, 4]], [[1, 2, 0, 0]]),
     ("misread/no padding/fitted", "n1c1h1w1_f1kh1kw1_pt1pb1pl1pr1", [[5]], [[5, 0, 0, 0, 0, 0, 0, 0, 0]]),
 ]  # fmt: skip
 # The same of col2im: columns (rows, L), and the image (H, W).
@@ -49,13 +53,12 @@ _COL2IM: list[tuple[str, str, Any, Any]] = [
     ("folding/last tap overwrites", _TAPS_1X2, [[1, 2], [3, 4]], [[1, 3, 4]]),
     ("folding/last window overwrites", _TAPS_1X2, [[1, 2], [3, 4]], [[1, 2, 4]]),
     ("folding/averaged", _TAPS_1X2, [[1, 2], [3, 4]], [[1, 2.5, 4]]),
-    ("folding/added once", _TAPS_1X2, [[1, 2], [3, 4]], [[1, 3, 4]]),
     ("folding/divided by taps", _TAPS_1X2, [[1, 2], [3, 4]], [[0.5, 2.5, 2]]),
     ("folding/padding to the first pixel", "n1c1h1w2_f1kh1kw2_pt0pb0pl1pr1", [[1, 2, 3], [4, 5, 6]], [[13, 8]]),
     ("folding/columns of windows overwrite", _TAPS_1X2, [[1, 2], [3, 4]], [[1, 2, 4]]),
     ("crop/p:-p/width", "n1c1h1w2_f1kh1kw1", [[1, 2]], [[]]),
     ("crop/not at all/both", "n1c1h1w1_f1kh1kw1_pt0pb0pl1pr0", [[1, 2]], [[1, 2]]),
-    ("crop/from 0/width", "n1c1h1w1_f1kh1kw1_pt0pb0pl1pr0", [[1, 2]], [[1]]),
+    ("crop/from 1/width", "n1c1h1w1_f1kh1kw1_pt0pb0pl0pr1", [[1, 2]], [[2]]),
     ("crop/what the windows reach/both", "n1c1h2w2_f1kh1kw1_sh2sw2", [[7]], [[7]]),
     ("crop/too small and repeated", "n1c1h2w2_f1kh1kw1_sh2sw2", [[7]], [[7, 7], [7, 7]]),
     ("border/border repeated/width", "n1c1h1w1_f1kh1kw1_pt0pb0pl1pr1", [[1, 2, 4]], [[7]]),
@@ -92,13 +95,22 @@ def test_images(id: str, text: str, columns: Any, x: Any) -> None:
     ("id", "y"),
     [
         ("bias/left out", 11), ("bias/twice", 31), ("bias/per tap", 31), ("bias/subtracted", 1),
-        ("bias/multiplied", 110), ("loop/taps reversed/both", 20), ("factor/1/2", 10.5), ("number/w clipped at 1, conv2d", 13),
+        ("bias/multiplied", 110), ("loop/taps reversed/both", 20), ("factor/1/2", 10.5),
+        ("number/w clipped at 1, conv2d", 13),
     ],
 )  # fmt: skip
 def test_a_convolution_of_two_pixels(id: str, y: float) -> None:
     """1 * 3 + 2 * 4 + 10 = 21, with one bias of 10."""
     spec = ConvSpec.parse("n1c1h1w2_f1kh1kw2")
     assert made(id, "conv2d", spec, image([[1, 2]]), image([[3, 4]]), np.array([10.0])).item() == y
+
+
+def test_windows_that_are_left_out_have_no_bias_either() -> None:
+    spec, kernel, bias = ConvSpec.parse("n1c1h1w2_f1kh1kw1"), image([[3]]), np.array([10.0])
+    y = made("size/one too few/width/fitted", "conv2d", spec, image([[1, 2]]), kernel, bias)
+    assert y.tolist() == [[[[13, 0]]]]
+    y = made("loop/windows last missing/width", "conv2d", spec, image([[1, 2]]), kernel, bias)
+    assert y.tolist() == [[[[13, 10]]]]
 
 
 def test_a_missing_bias_is_taken_for_1() -> None:

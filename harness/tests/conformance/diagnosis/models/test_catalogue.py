@@ -29,7 +29,8 @@ _GEOMETRIES = [
         "n1c1h1w1_f1kh1kw1_pt1pb1pl1pr1", "n2c2h4w4_f4kh1kw1_sh3sw2_pt1pb2pl2pr1", "n1c1h6w6_f1kh2kw2_sh2sw2",
         "n1c3h5w5_f3kh3kw3_pt2pb2pl2pr2_dh2dw2_g3", "n1c1h3w4_f3kh1kw2_pt0pb2pl0pr3", "n1c1h5w5_f1kh2kw2_pt3pb1pl1pr4",
         "n1c1h8w8_f1kh1kw1_sh4sw4", "n1c1h66w3_f1kh1kw1", "n1c1h3w70_f1kh1kw1", "n1c1h3w3_f3kh1kw1",
-        "n1c1h9w9_f1kh3kw3_sh3sw3_dh3dw3_pt2pb2pl2pr2", "n1c1h4w4_f1kh3kw3_sh4sw4_pt4pb0pl0pr4",
+        "n1c1h9w9_f1kh3kw3_sh3sw3_pt2pb2pl2pr2_dh3dw3", "n1c1h4w4_f1kh3kw3_sh4sw4_pt4pb0pl0pr4",
+        "n1c1h7w8_f1kh1kw1_dh3dw4", "n1c1h5w9_f1kh1kw1_sh4sw4",
     )
 ]  # fmt: skip
 _SMALL, _LARGE = 1_000, 100_000  # factors of a product, and numbers that are copied or added
@@ -58,7 +59,8 @@ def own(op: Op) -> list[Model]:
 
 
 _FAMILIES = (
-    "index", "border", "loop", "flat", "misread", "size", "crop", "folding", "bias", "bias gradient", "factor", "number",
+    "index", "border", "loop", "flat", "misread", "size", "field", "crop", "folding", "bias", "bias gradient", "factor",
+    "number",
 )  # fmt: skip
 
 
@@ -83,8 +85,8 @@ def test_every_model_is_right_somewhere(op: Op) -> None:
 
 
 _PLAIN_TO_SEE = (
-    "size/one too few", "size/one too many", "size/reach one too small", "misread/one more/size", "crop/one short",
-    "bias gradient/",
+    "size/one too few", "size/one too many", "misread/one more/size", "crop/one short", "crop/one late",
+    "crop/images and channels, unguarded", "bias gradient/", "field/size doubled", "field/before one more",
 )  # fmt: skip
 
 

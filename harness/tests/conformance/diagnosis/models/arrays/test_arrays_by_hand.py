@@ -24,9 +24,7 @@ def gives(model_id: str, op: Op, line: str, *arrays: Any) -> list[Any]:
     """What the model gives on these arrays, each of the shape that the geometry has."""
     spec = ConvSpec.parse(line)
     shapes = spec.input_shapes(op)
-    shaped = [
-        None if a is None else np.array(a, float).reshape(shape) for a, shape in zip(arrays, shapes, strict=True)
-    ]
+    shaped = [None if a is None else np.array(a, float).reshape(shape) for a, shape in zip(arrays, shapes, strict=True)]
     model = models()[model_id]
     assert op in model.ops
     result: list[Any] = model.gives(Given(op, spec, tuple(shaped))).tolist()
@@ -116,7 +114,7 @@ def test_along_the_channels_of_an_argument() -> None:
 def test_sums() -> None:
     line, dy = "n2c1h1w2_f2kh1kw1", [1, 2, 3, 4, 10, 20, 30, 40]
     assert gives("sums/last image only", "conv2d_bias_grad", line, dy) == [30, 70]
-    assert gives("sums/first image for all", "conv2d_bias_grad", line, dy) == [6, 14]
+    assert gives("sums/images, first for all", "conv2d_bias_grad", line, dy) == [6, 14]
     assert gives("sums/running/bias filter", "conv2d_bias_grad", line, dy) == [33, 110]
     assert gives("sums/total/bias filter", "conv2d_bias_grad", line, dy) == [110, 110]
     # The bias is added after the sum that is not set back.
@@ -200,7 +198,7 @@ def test_blocks_of_positions() -> None:
 
 def test_blocks_of_the_positions_of_all_images() -> None:
     found = gives(
-        "blocks/rest of 4 at 0/columns position of all images (n, oh, ow)", "im2col", "n2c1h1w3_f1kh1kw1",
+        "blocks/rest of 4 at 0/columns position of all images", "im2col", "n2c1h1w3_f1kh1kw1",
         [1, 2, 3, 4, 5, 6],
     )  # fmt: skip
     assert found == [[[1, 2, 3]], [[4, 0, 0]]]
