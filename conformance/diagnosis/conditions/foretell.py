@@ -97,14 +97,22 @@ class _Search:
         while True:
             passing = universe.passing()
             found = separating(universe.predicates, universe.failing(), passing) if passing else []
-            asked = self._asked(universe, found) if found and self.votes < _VOTES else []
-            if not asked or self.experiment.exhausted:
-                return found[0] if found else None
-            universe.run(asked)
-            self.votes += len(asked)
+            best, before = (found[0] if found else None), self.votes
+            while asked := self._asked(universe, found):
+                universe.run(asked)
+                self.votes += len(asked)
+                found = [one for one in found if self._fits(universe, one, asked)]
+            if self.votes == before:
+                return best
+
+    def _fits(self, universe: Universe, candidate: Candidate, places: list[int]) -> bool:
+        seen = [universe.fails(universe.specs[place]) for place in places]
+        return all(fails in (None, candidate.where[place]) for fails, place in zip(seen, places, strict=True))
 
     def _asked(self, universe: Universe, found: list[Candidate]) -> list[int]:
-        """Places that split the votes best, no two in the same way."""
+        """Places that split the votes best, no two in the same way; none if all agree, or enough was asked."""
+        if not found or self.votes >= _VOTES or self.experiment.exhausted:
+            return []
         votes = np.array([one.where for one in found])
         weight = np.exp(-np.array([one.cost for one in found]))
         share = weight @ votes / weight.sum()
@@ -113,7 +121,8 @@ class _Search:
         for place in universe.lightest(np.round(score, 3))[: 20 * _AT_ONCE]:
             if score[place] <= _EVEN or len(asked) == _AT_ONCE:
                 break
-            if not any((votes[:, place] == votes[:, other]).all() for other in asked):
+            is_new = not any((votes[:, place] == votes[:, other]).all() for other in asked)
+            if is_new and self._may_tell(universe, universe.specs[place]):
                 asked.append(int(place))
         return asked
 
