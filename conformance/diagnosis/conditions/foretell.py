@@ -25,7 +25,7 @@ from harness.geometry.spec import ConvSpec
 _TURNS = 4  # each with new neighbours of the boundary
 _VOTES = 80  # geometries that are run to tell conditions apart
 _AT_ONCE = 5  # of them between two searches
-_FORETOLD = 14  # on either side, in a turn
+_FORETOLD = 24  # on either side, in a turn
 _LEAST = 3  # on either side, for a condition to be stated
 _FEW = 4  # of either side: then larger geometries are run
 _NEAR = 7  # geometries whose neighbours are asked about
@@ -129,9 +129,10 @@ class _Search:
     def _foretells(self, universe: Universe, best: Candidate, joined: Joined) -> bool:
         """Whether it is right on geometries that had no part in finding it; how many is noted."""
         for side in (True, False):
-            places = self.draw.permutation(np.flatnonzero(universe.untried() & (best.where == side)))
-            telling = (place for place in places if self._may_tell(universe, universe.specs[place]))
-            some = [int(place) for place in islice(telling, _FORETOLD)]
+            new = universe.untried() & (best.where == side)
+            places = [*universe.extremes(new), *self.draw.permutation(np.flatnonzero(new)).tolist()]
+            telling = (place for place in dict.fromkeys(places) if self._may_tell(universe, universe.specs[place]))
+            some = list(islice(telling, _FORETOLD))
             universe.run(some)
             specs = [universe.specs[place] for place in some]
             if len(specs) < _LEAST:
