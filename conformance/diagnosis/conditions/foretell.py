@@ -25,7 +25,7 @@ from harness.geometry.spec import ConvSpec
 _TURNS = 4  # each with new neighbours of the boundary
 _VOTES = 80  # geometries that are run to tell conditions apart
 _AT_ONCE = 5  # of them between two searches
-_FORETOLD = 14  # on either side, in a turn
+_FORETOLD = 24  # on either side, in a turn
 _LEAST = 3  # on either side, for a condition to be stated
 _FEW = 4  # of either side: then larger geometries are run
 _NEAR = 7  # geometries whose neighbours are asked about
@@ -97,14 +97,22 @@ class _Search:
         while True:
             passing = universe.passing()
             found = separating(universe.predicates, universe.failing(), passing) if passing else []
-            asked = self._asked(universe, found) if found and self.votes < _VOTES else []
-            if not asked or self.experiment.exhausted:
-                return found[0] if found else None
-            universe.run(asked)
-            self.votes += len(asked)
+            best, before = (found[0] if found else None), self.votes
+            while asked := self._asked(universe, found):
+                universe.run(asked)
+                self.votes += len(asked)
+                found = [one for one in found if self._fits(universe, one, asked)]
+            if self.votes == before:
+                return best
+
+    def _fits(self, universe: Universe, candidate: Candidate, places: list[int]) -> bool:
+        seen = [universe.fails(universe.specs[place]) for place in places]
+        return all(fails in (None, candidate.where[place]) for fails, place in zip(seen, places, strict=True))
 
     def _asked(self, universe: Universe, found: list[Candidate]) -> list[int]:
-        """Places that split the votes best, no two in the same way."""
+        """Places that split the votes best, no two in the same way; none if all agree, or enough was asked."""
+        if not found or self.votes >= _VOTES or self.experiment.exhausted:
+            return []
         votes = np.array([one.where for one in found])
         weight = np.exp(-np.array([one.cost for one in found]))
         share = weight @ votes / weight.sum()
@@ -113,16 +121,18 @@ class _Search:
         for place in universe.lightest(np.round(score, 3))[: 20 * _AT_ONCE]:
             if score[place] <= _EVEN or len(asked) == _AT_ONCE:
                 break
-            if not any((votes[:, place] == votes[:, other]).all() for other in asked):
+            is_new = not any((votes[:, place] == votes[:, other]).all() for other in asked)
+            if is_new and self._may_tell(universe, universe.specs[place]):
                 asked.append(int(place))
         return asked
 
     def _foretells(self, universe: Universe, best: Candidate, joined: Joined) -> bool:
         """Whether it is right on geometries that had no part in finding it; how many is noted."""
         for side in (True, False):
-            places = self.draw.permutation(np.flatnonzero(universe.untried() & (best.where == side)))
-            telling = (place for place in places if self._may_tell(universe, universe.specs[place]))
-            some = [int(place) for place in islice(telling, _FORETOLD)]
+            new = universe.untried() & (best.where == side)
+            places = [*universe.extremes(new), *self.draw.permutation(np.flatnonzero(new)).tolist()]
+            telling = (place for place in dict.fromkeys(places) if self._may_tell(universe, universe.specs[place]))
+            some = list(islice(telling, _FORETOLD))
             universe.run(some)
             specs = [universe.specs[place] for place in some]
             if len(specs) < _LEAST:

@@ -43,7 +43,7 @@ class Predicates:
 
     def __init__(self, universe: Sequence[ConvSpec], known: Sequence[int] = (), failing: Sequence[int] = ()) -> None:
         """`known` are places of geometries that were run, `failing` of those that fail: their values are limits."""
-        v = features(universe)
+        self.features = v = features(universe)
         atoms: list[Atom] = []
         blocks: list[Array] = []
         costs: list[float] = []

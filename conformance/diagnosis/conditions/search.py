@@ -12,8 +12,9 @@ from conformance.diagnosis.conditions.features import Features
 from conformance.diagnosis.conditions.predicates import Predicates
 from harness.contract.protocol import Array
 
-_PAIRED = 1400  # atoms that are tried in pairs, the cheapest
-_THIRD = 300  # in threes
+_PAIRED, _STRONG = 4000, 1000  # atoms that are tried in pairs, the cheapest
+_OF_THREE = 1400  # and in threes, where one that leaves less at no higher cost takes the place of others
+_THIRD = 300  # of these, in the end
 _OF_ONE = 8  # conditions of three atoms that share the first
 _DEARER = 2.0  # than the plainest condition: what costs more has no vote, and is not looked for
 _AND, _OR, _THREE = 0.6, 1.0, 1.2  # what joining costs
@@ -86,18 +87,24 @@ def _together(rows: Array, joint: str) -> Array:
 
 
 def _pairs(cost: Array, places: Array, left: Array, joint: str, most: int) -> list[_Found]:
-    """`left[i]` is what atom i alone leaves wrong: of a pair nothing is left in common."""
+    """`left[i]` is what atom i alone leaves wrong: of a pair nothing is left in common.
+
+    So one of them leaves at most half, which few do; these are tried with all.
+    """
     places = places[:_PAIRED]
-    first, second = _disjoint(left[places])
-    if not len(first):
-        return []
-    prices = cost[places[first]] + cost[places[second]] + (_AND if joint == "and" else _OR)
+    wrong = left[places].astype(np.float32)
+    strong = np.flatnonzero(2 * wrong.sum(1) <= wrong.shape[1])[:_STRONG]
+    first, second = np.nonzero(wrong[strong] @ wrong.T == 0)
+    first = strong[first]
+    once = (first < second) | ~np.isin(second, strong)
+    one, two = places[first[once]], places[second[once]]
+    prices = cost[one] + cost[two] + (_AND if joint == "and" else _OR)
     cheapest = np.argsort(prices, kind="stable")[:most]
-    return [(float(prices[n]), (int(places[first[n]]), int(places[second[n]])), joint) for n in cheapest]
+    return [(float(prices[n]), (int(min(one[n], two[n])), int(max(one[n], two[n]))), joint) for n in cheapest]
 
 
 def _threes(cost: Array, places: Array, left: Array) -> list[_Found]:
-    places = _useful(places[:_PAIRED], left)[:_THIRD]
+    places = _useful(places[:_OF_THREE], left)[:_THIRD]
     wrong = left[places]
     found: list[_Found] = []
     limit = np.inf

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from conformance.cases.fields import NAMES
 from conformance.diagnosis.conditions.predicates import Predicates
 from conformance.diagnosis.experiment import nearby, plan
 from conformance.diagnosis.experiment.experiment import Experiment
@@ -78,6 +79,15 @@ class Universe:
         """Places by score, the largest first; among equals the least work."""
         order: Array = np.lexsort((self._work, -scores))
         return order
+
+    def extremes(self, where: Array) -> list[int]:
+        """Of these geometries the largest in each number, by little work: a rare exception is seen there."""
+        found = []
+        for name in NAMES:
+            place = int(self.lightest(np.where(where, self.predicates.features[name], -1))[0])
+            if where[place]:
+                found.append(place)
+        return list(dict.fromkeys(found))
 
 
 def _pool(experiment: Experiment) -> Sequence[ConvSpec]:

@@ -23,7 +23,7 @@ from harness.oracle.comparing import is_exact
 
 _PACK = 64  # calls that are handed over together
 _PACKED = 300_000  # steps of work of a pack, so that the time is looked at often
-_ONE_CALL = 2.0  # seconds that a call may be expected to take
+_ONE_CALL = 1.0  # seconds that a call may be expected to take
 _TELLING = 0.02  # seconds: of a shorter call most is overhead, which says nothing of larger ones
 _KEPT = 100_000  # elements: larger arrays are made anew when they are asked for again
 _NEAR = 0.25  # how far from a whole number a wrong result of a method that rounds may be
@@ -46,7 +46,8 @@ class Experiment:
         self.exhausted = seconds <= 0
         self.calls = 0
         self._most_work, self._seconds, self._used = most_work, seconds, 0.0
-        self._largest, self._rate = 0, 0.0  # work of the largest call, and its seconds for one of work
+        self._largest, self._rate = 0, 0.0  # most work that was handed over, and its seconds for one of work
+        self._shortest = math.inf  # seconds of a call
         self._taken: dict[ConvSpec, bool] = {}
         self._given: dict[ConvSpec, Given] = {}
         self._right: dict[ConvSpec, Array] = {}
@@ -141,13 +142,18 @@ class Experiment:
         self.calls += len(results)
         self._used += spent
         self.exhausted |= self._used >= self._seconds
-        work = sum(one.spec.work(self.op) for one in calls) + 1
-        if spent >= _TELLING and work >= self._largest and len(results) == len(calls):
-            self._largest, self._rate = work, spent / work
+        self._learn(calls, spent)
         if any(one.died and one.error.startswith("was not run") for one in results):
             self.exhausted = True
             results = [one for one in results if not one.error.startswith("was not run")]
         return results
+
+    def _learn(self, calls: Sequence[OneCall], spent: float) -> None:
+        """How long a call takes for its work: without what even the shortest need, such as compiling each geometry."""
+        self._shortest = min(self._shortest, spent / len(calls))
+        work, beyond = sum(one.spec.work(self.op) for one in calls) + 1, spent - len(calls) * self._shortest
+        if beyond >= _TELLING and work >= self._largest:
+            self._largest, self._rate = work, beyond / work
 
     def _has_time(self, spec: ConvSpec) -> bool:
         if self.exhausted:

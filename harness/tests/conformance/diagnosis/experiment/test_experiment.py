@@ -172,6 +172,22 @@ def test_a_slow_backend_is_left_alone_in_time() -> None:
     assert experiment.run(_OTHER) is not None
 
 
+def test_how_long_a_call_takes_is_learned_from_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def slow(result: Array) -> Array:
+        now[0] += 0.001 + 1e-5 * result.size
+        return result
+
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    _, experiment = wrong(holds=lambda spec: True, spoil=slow)
+    smaller, larger = (ConvSpec.parse(f"n1c{channels}h34w34_f1kh3kw3") for channels in (1, 20))
+    experiment.run_all([*plan.first(), smaller])
+    assert experiment.run(larger) is None  # two seconds, of twenty that there are
+    assert experiment.run(ConvSpec.parse("n1c2h34w34_f1kh3kw3")) is not None
+    assert not experiment.exhausted
+
+
 def test_a_death_costs_one_geometry() -> None:
     first = plan.first()
     experiment = Experiment(Dying(wrong()[1].caller, {first[10], first[20]}, 3), "im2col", "float64")  # type: ignore[arg-type]
