@@ -6,7 +6,7 @@ One kind of failure is looked at after the other: a crash on an odd geometry mus
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from conformance.diagnosis.naming import layouts, pairs, probes
 from conformance.diagnosis.naming.later_calls import Later, later_of
 from conformance.diagnosis.naming.names import conditional_name_of, name_of
 from conformance.diagnosis.naming.shapes import Hint, shape_of
+from conformance.diagnosis.unwritten import unwritten_of
 from harness.calls.caller import Caller
 from harness.geometry.spec import Op
 
@@ -62,6 +63,9 @@ def findings(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
     if not experiment.failing():
         found = _where_whole_numbers_are_right(experiment)
         return [] if found is None else [found]
+    unwritten = unwritten_of(experiment)
+    if unwritten is not None:
+        return [Found(telling.of_unwritten(experiment, unwritten))]
     later = _changing(experiment)
     if later is not None:
         return [Found(telling.of_later(experiment, later))]
@@ -69,16 +73,21 @@ def findings(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
 
 
 def _by_kind(experiment: Experiment, models: Sequence[Model]) -> Iterator[Found]:
-    kinds = {one.kind for one in experiment.failing()}
+    kinds, is_named = {one.kind for one in experiment.failing()}, False
     if Kind.SHAPE in kinds:
         together = _values_and_shapes(experiment, models)
         if together is not None:
             yield together
+            is_named = True
             kinds -= {Kind.VALUE, Kind.SHAPE}
     for kind in Kind:  # values, shapes, crashes
         if kind in kinds:
             experiment.focus = kind
-            yield _of_kind(experiment, kind, models)
+            found = _of_kind(experiment, kind, models)
+            if is_named and found.cause.id == "":
+                found = replace(found, cause=telling.after_a_name(found.cause))
+            is_named |= found.cause.id != ""
+            yield found
 
 
 def _of_kind(experiment: Experiment, kind: Kind, models: Sequence[Model]) -> Found:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.conditions.foretell import Condition
 from conformance.diagnosis.experiment.experiment import Experiment
@@ -10,11 +12,14 @@ from conformance.diagnosis.naming.later_calls import Later
 from conformance.diagnosis.naming.names import Name
 from conformance.diagnosis.naming.probes import Probed
 from conformance.diagnosis.naming.shapes import Shown
+from conformance.diagnosis.unwritten import Unwritten
 from harness.geometry.spec import ConvSpec
 from harness.results.words import plural
 
 _LONGEST = 160  # characters of what an exception said
+_ENDS = ("hung", "ended its process", "returned", "was not run")  # of what has raised nothing
 _OF_CRASHES = (
+    ("truth value of an array", "Ask `if b is not None`: an array of several numbers is neither true nor false."),
     ("cannot be interpreted as an integer", "Use `//` for sizes and indices: `/` gives a float."),
     ("slice indices must be integers", "Use `//` for sizes and indices: `/` gives a float."),
     ("only integers, slices", "Use `//` for sizes and indices: `/` gives a float."),
@@ -79,16 +84,30 @@ def of_later(experiment: Experiment, later: Later) -> Cause:
     return _cause(experiment, "later call", later.id, says, later.why, sentence(later.mend), "", later.spec)
 
 
+def of_unwritten(experiment: Experiment, unwritten: Unwritten) -> Cause:
+    """Memory that nobody has written is returned."""
+    which = f": {unwritten.where.removeprefix('only ')}" if unwritten.where else ""
+    says = _says(experiment, f"returns memory that it has never written{which}")
+    why = (
+        f"With freed memory full of NaN, NaN comes back on {unwritten.seen} of {_geometries(unwritten.asked)} that "
+        "fail; the data hold none."
+    )
+    mend = "Begin with `np.zeros`, not `np.empty`, or write every element."
+    return _cause(experiment, "name", "memory/unwritten", says, why, mend, "", unwritten.spec)
+
+
 def of_condition(experiment: Experiment, condition: Condition, where: str) -> Cause:
     """Exactly when it fails, and no more than that."""
     first = _first(experiment)
     what = {
         Kind.VALUE: "gives wrong numbers",
         Kind.SHAPE: "returns a wrong shape",
-        Kind.CRASH: f"raises {said_by(first)}",
+        Kind.CRASH: said_by(first),
         None: "fails",
     }[first.kind]
-    says = f"Your {experiment.op} {what} if and only if {condition.text}."
+    # What fails in another way is on neither side of the condition: then it says nothing of all geometries.
+    alone = all(one.kind in (None, first.kind) for one in experiment.observed.values())
+    says = f"Your {experiment.op} {what} {'if and only if' if alone else 'where'} {condition.text}."
     why = (
         f"All {condition.failing} geometries with this fail, all {condition.passing} others pass; {condition.unseen} "
         f"of them were foretold."
@@ -96,7 +115,7 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
     mend = f"If this is a limit and not a fault, declare it in `unsupported`: `{condition.declare}`."
     kind = "condition"
     if first.kind is Kind.CRASH:
-        kind, mend = "crash", " ".join(filter(None, (_mend_of(first), mend)))
+        kind, mend = "crash", _mend_of(first) or mend
     elif first.kind is Kind.SHAPE:
         kind = "shape"
         why += f" {first.spec} gives {first.shape}, and {first.spec.output_shape(experiment.op)} is right."
@@ -111,7 +130,7 @@ def of_place(experiment: Experiment, where: str) -> Cause:
     of_all = f"{len(failing)} of {_geometries(len(failing) + len(experiment.passing()))}"
     stopped = f" The time was up after {experiment.calls} calls." if experiment.exhausted else ""
     if first.kind is Kind.CRASH:
-        says = f"Your {experiment.op} raises {said_by(first)}, on {of_all}."
+        says = f"Your {experiment.op} {said_by(first)}, on {of_all}."
         why = f"The plainest is {first.spec}.{stopped}"
         return _cause(experiment, "crash", "", says, why, _mend_of(first), "")
     if first.kind is Kind.SHAPE:
@@ -123,6 +142,11 @@ def of_place(experiment: Experiment, where: str) -> Cause:
     return _cause(experiment, "located", "", says, why, "", "")
 
 
+def after_a_name(cause: Cause) -> Cause:
+    """What has no name of its own, beside a mistake of the same op that has one."""
+    return replace(cause, mend=f"Mend the mistake above first: this may come of it. {cause.mend}".rstrip())
+
+
 def sentence(text: str) -> str:
     """With a capital and a full stop."""
     text = text.strip()
@@ -132,8 +156,8 @@ def sentence(text: str) -> str:
 
 
 def said_by(crash: Observed) -> str:
-    """What was raised, in a line that is not too long."""
-    text = crash.error
+    """What was raised, or how its process ended, in a line that is not too long: a verb and what it does."""
+    text = crash.error if crash.error.startswith(_ENDS) else f"raises {crash.error}"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 

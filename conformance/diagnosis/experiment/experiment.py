@@ -14,7 +14,7 @@ import numpy as np
 from conformance.diagnosis.experiment.bending import Bending
 from conformance.diagnosis.experiment.observed import Digest, Kind, Observed, digest
 from conformance.diagnosis.models.model import Given, Model
-from harness.calls.caller import Caller, CallResult, OneCall
+from harness.calls.caller import PLAIN, Caller, CallResult, Conditions, OneCall
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps, data
@@ -105,11 +105,11 @@ class Experiment:
         later = self._seen(spec, results[0]) if results else None
         return later is None or (later.digest, later.kind) == (first.digest, first.kind)
 
-    def raw(self, spec: ConvSpec, arrays: Sequence[Array | None]) -> Array | str:
+    def raw(self, spec: ConvSpec, arrays: Sequence[Array | None], conditions: Conditions = PLAIN) -> Array | str:
         """The result for these arrays, which are cast to the dtype, or what the call raised instead."""
         with np.errstate(all="ignore"):
             given = [None if a is None else np.asarray(a).astype(self.dtype) for a in arrays]
-        results = self._made([OneCall(self.op, spec, given)])
+        results = self._made([OneCall(self.op, spec, given, conditions)])
         if not results:
             return "was not run"
         one = results[0]

@@ -14,7 +14,7 @@ from conformance.diagnosis.models.tables import Fold, run, scatter
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
 
-_ADD = "write `+=`, not `=`"
+_ADD = "write `+=`, not `=`; on index arrays `+=` adds a repeated index only once, `np.add.at` each time"
 _ADJOINT = "do not divide: col2im is not the inverse of im2col but its adjoint, which adds"
 # One function, whichever of the two was written.
 _EACH_TAP = (

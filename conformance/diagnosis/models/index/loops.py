@@ -100,7 +100,8 @@ def _backwards(loop: _Loop) -> _Way:
     if loop is _TAPS:
         return _Way(
             "reversed", "flips the kernel{where} (that is convolution as in mathematics; here it is cross-correlation)",
-            "tap 0 reads the first {line} of the window: drop `[::-1]`", lambda size: np.arange(size)[::-1], 1.0,
+            "tap 0 reads the first {line} of the window: drop `[::-1]`; but where dy is correlated with w, turn w by "
+            "180 degrees", lambda size: np.arange(size)[::-1], 1.0,
         )  # fmt: skip
     return _Way(
         "reversed", "does the windows backwards{where}", "window 0 is the first {line}",

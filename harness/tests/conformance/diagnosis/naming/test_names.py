@@ -155,7 +155,7 @@ def test_a_crash_does_not_hide_wrong_values() -> None:
     assert (value.kind, crash.kind) == ("name", "crash")
     assert "ignores the dilation" in value.says
     assert crash.says.startswith("Your conv2d raises ValueError: no groups here")
-    assert crash.says.endswith("if and only if groups > 1.")
+    assert crash.says.endswith("where groups > 1.")
     assert "spec.groups > 1" in crash.mend
 
 
