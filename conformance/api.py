@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,18 @@ from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.diagnosis.libraries import witnesses
 from conformance.opening import opened
 from conformance.reports import junit, page, summary
+from conformance.reports.causes import in_words, of_runs
 from conformance.run import versions, xfails
-from conformance.run.records import BackendReport, CheckReport
+from conformance.run.records import BackendReport, CheckReport, FailureReport
 from conformance.run.suite_run import Options
 from harness.contract.protocol import DTYPES
 from harness.contract.status import Grade, Verdict
 from harness.geometry.spec import ALL_OPS, Op
+from harness.results.writing import ResultsError
 
 KnownFailures = str | os.PathLike[str] | Mapping[str, str] | None  # a file as for --xfails, or {pattern: reason}
 _SHOWN = 5  # failures in the text of an error
+_FRAME = "width: 100%; height: 40rem; border: 1px solid #8888"
 
 
 class ConformanceError(AssertionError):
@@ -65,11 +70,7 @@ class Report:
     @property
     def failures(self) -> list[str]:
         """The first failures of every check, op and dtype, each with the command that runs it alone."""
-        return [
-            f"{failure.status} {failure.case}: {failure.text}\n  repro: {failure.repro}"
-            for group in self.record.checks if not group.optional
-            for failure in group.failures if failure.status.is_bad
-        ]  # fmt: skip
+        return _told(self.record.checks)
 
     def to_json(self) -> dict[str, Any]:
         """The object of `harness check --json`."""
@@ -83,13 +84,24 @@ class Report:
         """JUnit XML."""
         return junit.junit([self.record])
 
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the page in a frame of its own, as its style is that of a whole page."""
+        try:
+            return f'<iframe title="conformance" style="{_FRAME}" srcdoc="{escape(self.html())}"></iframe>'
+        except ResultsError:  # jinja2 is missing
+            return f"<pre>{escape(self.text())}</pre>"
+
     def text(self) -> str:
-        """Verdict, counts, reason and the first failures, for people."""
-        record, failures = self.record, self.failures
+        """Verdict, counts, reason, the causes of what failed, and the first failures that none explains, for people."""
+        record, failures = self.record, _told(self.record.unexplained)
         counts = ", ".join(f"{n} {status}" for status, n in record.counts.items() if n)
         executed = f"{record.executed} of {record.planned} planned cases executed ({counts})"
         lines = [f"{record.backend}: {record.verdict}, {executed}"]
         lines += [record.reason] if record.reason else []
+        lines += in_words.lines(record)
         lines += failures[:_SHOWN]
         return "\n".join([*lines, f"and {len(failures) - _SHOWN} more"] if len(failures) > _SHOWN else lines)
 
@@ -116,18 +128,26 @@ def check(
     budget: float | None = None,
     isolate: bool = True,
     seed: int = 0,
+    diagnose: bool = True,
 ) -> Report:
     """Run the suite on a target (a name, `file.py[:Attr]`, `module:Attr`) or a live object, class or module.
 
     Raises `RegistryError` or `AdapterError` if it is no backend, `SelectionError` if the options select nothing, and
-    `XfailsError` if a known failure has no reason. What the backend does wrong is in the report.
+    `XfailsError` if a known failure has no reason. What the backend does wrong is in the report, by cause
+    unless `diagnose` is false.
     """
     choice = Choice(tier=tier, ops=ops, dtypes=dtypes, check=check, xfails=xfails, as_of=as_of, budget=budget,
                     isolate=isolate, seed=seed)  # fmt: skip
+    start = time.monotonic()
     with opened(backend, choice.options()) as suite_run:
         suite_run.run()
-        (record,) = summary.reports(suite_run, witnesses.at_hand())
-        return Report(record if suite_run.backends[0].target.text else _without_commands(record))
+        (run,) = suite_run.backends
+        reports = summary.reports(suite_run, witnesses.at_hand())
+        if diagnose:
+            end = of_runs.until(start, suite_run.options.budget)
+            reports = of_runs.diagnosed(reports, [run.target], [of_runs.usable_caller(run)], suite_run.options, end)
+        (record,) = reports
+        return Report(record if run.target.text else _without_commands(record))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +179,15 @@ class Choice:
         return Options(selection, budget, isolate=self.isolate, known=known_failures(self.xfails))
 
 
+def _told(groups: Sequence[CheckReport]) -> list[str]:
+    """The first failures of those that are part of the verdict."""
+    return [
+        f"{failure.status} {failure.case}: {failure.text}\n  repro: {failure.repro}"
+        for group in groups if not group.optional
+        for failure in group.failures if failure.status.is_bad
+    ]  # fmt: skip
+
+
 def known_failures(source: KnownFailures) -> list[xfails.KnownFailure]:
     """The lines of a file, or the entries of a dict of patterns and reasons. Raises `XfailsError`."""
     if source is None:
@@ -182,13 +211,15 @@ def _among(what: str, words: Sequence[str] | str, allowed: Sequence[Any]) -> lis
 def _without_commands(record: BackendReport) -> BackendReport:
     """For a backend that no shell could name: the call in Python instead of each command, and no script."""
 
+    def failure_without(failure: FailureReport) -> FailureReport:
+        repro = f"conformance.check({record.backend}, check={failure.case!r})"
+        return structs.replace(failure, repro=repro, pytest="", script="")
+
     def group_without(group: CheckReport) -> CheckReport:
-        failures = [
-            structs.replace(
-                failure, repro=f"conformance.check({record.backend}, check={failure.case!r})", pytest="", script=""
-            )
-            for failure in group.failures
-        ]
+        failures = [failure_without(failure) for failure in group.failures]
         return structs.replace(group, failures=failures, repro=failures[0].repro if group.repro else "")
 
-    return structs.replace(record, checks=[group_without(group) for group in record.checks])
+    causes = [
+        structs.replace(cause, failure=cause.failure and failure_without(cause.failure)) for cause in record.causes
+    ]
+    return structs.replace(record, checks=[group_without(group) for group in record.checks], causes=causes)

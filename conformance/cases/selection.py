@@ -28,11 +28,12 @@ class Selection:
     tier: int = DEFAULT_TIER
     shard: Shard = WHOLE
     suite: str = ""  # an older suite version, whose checks alone are planned
+    cases: Sequence[Case] = ()  # only these
 
     @property
     def narrowed(self) -> bool:
         """Whether the plan is less than the whole suite. The first shard holds all of tier 0, so it is judged whole."""
-        return bool(self.ops or self.dtypes or self.specs or self.pattern or self.shard.index > 1)
+        return bool(self.ops or self.dtypes or self.specs or self.pattern or self.cases or self.shard.index > 1)
 
     def means(self, check_id: str) -> bool:
         """Whether a check without geometries of its own is asked for."""

@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from conformance.cases.case import SelectionError
 from conformance.power import controls, generator
 from conformance.power.controls import Control
+from conformance.power.diagnosed.judging import diagnosed
 from conformance.power.fault import Fault
 from conformance.power.judge import first_to_see
 from conformance.power.records import FaultReport
@@ -27,6 +30,7 @@ class Asked:
     seed: int = 0
     tier: int = 1
     budget: float = float("inf")
+    diagnose: bool = False  # what is seen, also by experiment
 
 
 @dataclass(slots=True)
@@ -85,7 +89,14 @@ def judged(faults: Iterable[Fault], asked: Asked, start: float) -> Iterator[Faul
     for fault in faults:
         if time.monotonic() - start > asked.budget:
             return
-        yield judge(fault, asked.tier)
+        row = judge(fault, asked.tier)
+        yield _diagnosed(fault, row) if asked.diagnose and row.killed_by else row
+
+
+def _diagnosed(fault: Fault, row: FaultReport) -> FaultReport:
+    """With what the diagnosis says of it."""
+    found = diagnosed(fault)
+    return structs.replace(row, diagnosis=found, diagnosed_as=None if found is None else found.says)
 
 
 def judged_controls(several: Iterable[Control], asked: Asked, start: float) -> Iterator[tuple[Control, str]]:

@@ -25,6 +25,7 @@ class Work(Struct, frozen=True, tag_field="kind", tag=True):
     budget: float
     part: int
     parts: int
+    diagnose: bool = False
 
 
 class Row(Struct, frozen=True, tag_field="kind", tag=True):
@@ -46,7 +47,7 @@ Replies = Row | Control | Broken
 
 def answer(work: Work, tell: Tell) -> None:
     """Judge the part. Ctrl-C ends it: what is finished has been told."""
-    asked = campaign.Asked(work.kinds, work.sample, work.seed, work.tier, work.budget or float("inf"))
+    asked = campaign.Asked(work.kinds, work.sample, work.seed, work.tier, work.budget or float("inf"), work.diagnose)
     mine, start = slice(work.part, None, work.parts), time.monotonic()
     try:
         faults = campaign.chosen(asked)

@@ -57,7 +57,7 @@ def run(count: int, asked: Asked, progress: Progress) -> Found:
     started: list[_Job] = []
     try:
         for part in range(count):
-            work = job.Work(asked.kinds, asked.sample, asked.seed, asked.tier, budget, part, count)
+            work = job.Work(asked.kinds, asked.sample, asked.seed, asked.tier, budget, part, count, asked.diagnose)
             started.append(_Job(work, events))
         found.interrupted = wait(started, events, lambda message: _take(message, found, rows, progress))
     finally:

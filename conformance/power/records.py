@@ -9,6 +9,22 @@ from harness.geometry.spec import Op
 SCHEMA = 1
 
 
+class Diagnosed(Struct, frozen=True, kw_only=True):
+    """What the diagnosis says of a fault first, and what that is worth on geometries that it did not look at."""
+
+    kind: str  # of the cause: name, condition, shape, crash, numbers, later call, located
+    id: str  # of the model
+    says: str
+    why: str
+    truth: str  # of the name: right, wrong, or silent if there is none
+    condition: str  # exact, off, or nothing if none was stated
+    seconds: float
+    calls: int
+    known: int  # models that are the fault's own
+    blind: str  # the truth of what is said if these are not known; nothing if there are none
+    blind_says: str
+
+
 class FaultReport(Struct, frozen=True, kw_only=True):
     """One fault: which check saw it first, in which tier, on which case; or a case that would, or why none would."""
 
@@ -19,6 +35,7 @@ class FaultReport(Struct, frozen=True, kw_only=True):
     tier: int | None = None
     case: str = ""
     diagnosed_as: str | None = None
+    diagnosis: Diagnosed | None = None  # only if it was asked for
     equivalent: str = ""  # why nothing is wrong with it, as far as could be found
     witness: str = ""  # the smallest case that was found to show what the suite does not see
     work: int = 0  # multiply-adds of that
@@ -27,6 +44,22 @@ class FaultReport(Struct, frozen=True, kw_only=True):
     def survives(self) -> bool:
         """Whether the suite misses it."""
         return self.killed_by is None and not self.equivalent
+
+
+class DiagnosedKind(Struct, frozen=True, kw_only=True):
+    """Of one kind: of how many the diagnosis saw something, and what its first sentence was worth."""
+
+    seen: int
+    right: int  # named, and the name gives what the fault gives, with its condition
+    wrong: int  # named, and it does not
+    silent: int  # no name
+    exact: int  # conditions that hold where the fault shows, and nowhere else
+    off: int
+    blind: int  # diagnosed again without the models that are the fault's own
+    blind_right: int
+    blind_wrong: int
+    median: float  # seconds
+    worst: float
 
 
 class KindReport(Struct, frozen=True, kw_only=True):
@@ -66,3 +99,4 @@ class PowerReport(Struct, frozen=True, kw_only=True):
     seconds: float
     kinds: dict[str, KindReport]
     matrix: list[FaultReport] = field(default_factory=list)
+    diagnosed: dict[str, DiagnosedKind] = field(default_factory=dict)  # by kind, and "all"; only if it was asked for

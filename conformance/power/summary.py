@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from conformance.cases.suite_version import SUITE_VERSION
 from conformance.power.campaign import Asked, Found
+from conformance.power.diagnosed import counting
 from conformance.power.records import FaultReport, KindReport, PowerReport, Survivor
 
 
@@ -19,7 +20,7 @@ def report(asked: Asked, found: Found) -> PowerReport:
         survivors=[Survivor(fault=row.fault, kind=row.kind, case=row.witness, work=row.work) for row in left],
         controls=found.controls, controls_passed=found.controls - len(found.controls_failed),
         controls_failed=found.controls_failed, seconds=round(found.seconds, 1), kinds=kinds(rows, asked.tier),
-        matrix=rows,
+        matrix=rows, diagnosed=counting.kinds(rows),
     )  # fmt: skip
 
 

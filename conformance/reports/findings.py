@@ -1,4 +1,4 @@
-"""What is wrong with a backend, as few findings: failures that look alike are one, told by the first of them."""
+"""What is wrong with a backend and no cause explains: failures that look alike are one, told by the first."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def findings(report: BackendReport) -> list[Finding]:
 
 
 def _failures(report: BackendReport) -> Iterator[tuple[CheckReport, FailureReport]]:
+    explained = {key for cause in report.causes for key in cause.explains}
     for group in report.checks:
+        if group.key in explained:
+            continue
         for failure in group.shown_failures:
             if failure.status in (Status.FAIL, Status.XPASS):
                 yield group, failure

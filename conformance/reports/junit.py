@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
+from conformance.reports.causes import in_words
 from conformance.reports.printing import printable
 from conformance.run.records import BackendReport, CheckReport, FailureReport
 from harness.contract.status import Status, Verdict
@@ -46,6 +47,8 @@ def _suite(report: BackendReport) -> ET.Element:
     is_red = any(element.tag in ("failure", "error") for element in suite.iter())
     if not is_red and report.verdict is not Verdict.PASS:
         suite.append(_verdict(report))
+    if report.causes:
+        ET.SubElement(suite, "system-out").text = "\n".join(in_words.lines(report))
     _count(suite, report.seconds)
     return suite
 

@@ -28,6 +28,7 @@ def merge(parts: Sequence[BackendReport]) -> BackendReport:
         cut=_once(part.cut for part in parts),
         grades=_worst_grades(parts),
         verdict=Verdict.worst(part.verdict for part in _with_cases(parts)),
+        failed=list(dict.fromkeys(case_id for part in parts for case_id in part.failed)),
         checks=list(checks.values()),
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from conformance.reports.findings import SHOWN, findings
-from conformance.reports.pictures import picture
+from conformance.reports.pictures import picture, written
 from conformance.reports.printing import printable, printable_text
 from conformance.run.records import BackendReport, CheckReport, FailureReport
 from harness.contract.status import Status, Verdict
@@ -27,6 +27,7 @@ _FAMILIES = {
 }
 _SHOWN = 6  # failures of a cell
 _MOST_SCRIPTS = 250_000  # bytes of scripts on a page; the JSON has all
+_MOST_PLANES = 150_000  # bytes of planes of numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +125,12 @@ def render(reports: Sequence[BackendReport], title: str = "Conformance of im2col
     asked = [report for report in clean if report.checks]
     pages.globals.update(
         Status=Status, Verdict=Verdict, counted=Status.counted(), picture=picture, share=share, of=_of, percent=percent,
-        scripts=_Room(_MOST_SCRIPTS), shown_findings=SHOWN,
+        scripts=_Room(_MOST_SCRIPTS), planes=_Room(_MOST_PLANES), written=written, shown_findings=SHOWN,
     )  # fmt: skip
     return pages.get_template("page.html.j2").render(
         title=printable_text(title), facts=_facts(clean), backends=clean, asked=asked, families=_FAMILIES,
         verdicts=_verdicts(clean), required=matrix(asked, False), optional=matrix(asked, True),
-        wrong=[(report.backend, found) for report in asked if (found := findings(report))],
+        wrong=[(report, found) for report in asked if (found := findings(report)) or report.causes],
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""One plane of a result as a picture: squares where it is wrong, dots where it is right.
+"""One plane of a result as a picture: squares where it is wrong, dots where it is right; and planes of numbers.
 
 Neighbours in a row are one dashed line, whose dashes are the squares: a plane of thousands of elements stays short.
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
+
+from conformance.run.records import PlaneReport
 
 _WIDTH = 280.0  # pixels, of the widest picture
+_LOOKS = {"#": "wrong", "o": "read", "@": "one", "-": "padding"}  # classes of the page's style
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +44,25 @@ def picture(rows: Sequence[str]) -> PlaneDrawing:
     scale = max(3.0, min(14.0, _WIDTH / max(width, 1)))
     label = f"{bad} of {sum(map(len, rows))} elements of this plane are wrong"
     return PlaneDrawing(width, height, scale, wrong, right, label)
+
+
+class Run(NamedTuple):
+    """Numbers of a row that are marked alike, as a text, and their class; "" for none."""
+
+    text: str
+    look: str
+
+
+def written(plane: PlaneReport) -> list[list[Run]]:
+    """A plane as rows of text in columns.
+
+    >>> plane = PlaneReport(title="got", cells=[["1", "-2"], ["3", "4"]], marks=[".#", ".."])
+    >>> written(plane)
+    [[Run(text='  1 ', look=''), Run(text=' -2 ', look='wrong')], [Run(text='  3   4 ', look='')]]
+    """
+    width = 1 + max((len(text) for row in plane.cells for text in row), default=0)
+    rows = []
+    for texts, marks in zip(plane.cells, plane.marks, strict=True):
+        pairs = groupby(zip(texts, marks, strict=True), lambda pair: pair[1])
+        rows.append([Run("".join(f"{text:>{width}} " for text, _ in run), _LOOKS.get(mark, "")) for mark, run in pairs])
+    return rows

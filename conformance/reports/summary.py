@@ -53,6 +53,7 @@ def backend_report(
         isolated=backend.is_isolated,
         shard=selection.shard.label,
         cut="; ".join(result.cuts),
+        failed=result.failed,
         checks=[_check_report(group, backend.target, libraries) for group in result.groups()],
     )
 
@@ -99,7 +100,7 @@ def _check_report(group: CheckResult, target: Target, libraries: Sequence[str]) 
         seconds=round(group.seconds, 4),
         optional=group.optional,
         used=max(used, default=None),
-        failures=[_failure_report(one, target, () if k else libraries) for k, one in enumerate(shown)],
+        failures=[failure_report(one, target, () if k else libraries) for k, one in enumerate(shown)],
     )
 
 
@@ -109,13 +110,17 @@ def _is_noteworthy(case_result: CaseResult) -> bool:
     return status.is_bad or status is Status.XFAIL or (status is Status.NOT_RUN and bool(case_result.detail))
 
 
-def _failure_report(case_result: CaseResult, target: Target, libraries: Sequence[str]) -> FailureReport:
-    told = explain.explain(case_result, target, libraries)
+def failure_report(
+    case_result: CaseResult, target: Target, libraries: Sequence[str] = (), mistake: str = ""
+) -> FailureReport:
+    """What is told of a case; a script names the `mistake` first, if it is known."""
+    told = explain.explain(case_result, target, libraries, mistake)
     known = f" (known: {case_result.known_reason})" if case_result.status is Status.XFAIL else ""
     return FailureReport(
         case=str(case_result.case),
         status=case_result.status,
         text=case_result.detail + known,
+        look=told.look,
         pattern=told.pattern,
         picture=told.picture,
         witnesses=told.witnesses,

@@ -73,12 +73,13 @@ def _take(caller: Caller, result: BackendResult, shard: Shard, cases: Sequence[C
 
 def _is_ours_to_choose(selection: Selection) -> bool:
     """Whether the user's call leaves it to us on which geometries the backend is judged."""
-    return selection.tier > 0 and not selection.specs and _as_case(selection.pattern) is None
+    is_ours = not selection.specs and not selection.cases and _as_case(selection.pattern) is None
+    return selection.tier > 0 and is_ours
 
 
 def plan_higher_tiers(caller: Caller, result: BackendResult, selection: Selection) -> None:
-    """Add tiers 2 to 4. They have no geometries of the user's; a pattern plans those whose check it means."""
-    if selection.specs:
+    """Add tiers 2 to 4. They have no geometries or cases of the user's; a pattern plans those whose check it means."""
+    if selection.specs or selection.cases:
         return
     shard, dtypes = selection.shard, selection.dtypes or claimed_dtypes(caller)
     ops = asked_ops(selection, caller.native)
@@ -136,6 +137,9 @@ def _main_dtype(caller: Caller, parts: Iterable[tuple[Op, str]]) -> str:
 
 
 def _selected(caller: Caller, selection: Selection, found: Parts) -> Iterable[Case]:
+    if selection.cases:
+        known = [case for case in selection.cases if case.check in CHECKS and _fits(check_of(case), case)]
+        return [case for case in known if selection.agrees(case) and matches(selection.pattern, case)]
     exact_id = _as_case(selection.pattern)
     if exact_id is not None:
         return [exact_id] if selection.agrees(exact_id) else []

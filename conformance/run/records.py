@@ -19,12 +19,43 @@ class FailureReport(Struct, frozen=True, kw_only=True):
     case: str = ""
     status: Status
     text: str = ""
+    look: str = ""  # numbers, shape or exception, as far as a call shows one of these
     pattern: str = ""
     picture: list[str] = field(default_factory=list)  # rows of one plane of the result, `#` where it is wrong
     witnesses: str = ""
     repro: str = ""
     pytest: str = ""
     script: str = ""
+
+
+class PlaneReport(Struct, frozen=True, kw_only=True):
+    """A plane of numbers as texts; under each a mark: `#` wrong, `o` read, `-` padding, `.` nothing of these."""
+
+    title: str
+    cells: list[list[str]]
+    marks: list[str]
+
+
+class CauseReport(Struct, frozen=True, kw_only=True):
+    """One root cause of failures: what is wrong, how we know, what to change; and what is explained by it."""
+
+    op: Op
+    dtypes: list[str]
+    kind: str
+    id: str = ""
+    says: str
+    why: str = ""
+    mend: str = ""
+    seen: str = ""
+    same: list[Op] = field(default_factory=list)  # ops of the backend that make the same mistake
+    derived: list[Op] = field(default_factory=list)  # ops that are made of them, and wrong for that reason
+    failing: int = 0  # geometries that the diagnosis ran
+    passing: int = 0
+    calls: int = 0
+    plainest: str = ""  # failing geometry
+    explains: list[str] = field(default_factory=list)  # failing groups of cases, as check/op/dtype
+    failure: FailureReport | None = None  # a case that shows it, on the plainest geometry if one does
+    planes: list[PlaneReport] = field(default_factory=list)  # expected, got, difference, and what is read
 
 
 class CheckReport(Struct, frozen=True, kw_only=True):
@@ -44,6 +75,11 @@ class CheckReport(Struct, frozen=True, kw_only=True):
     optional: bool = False
     used: float | None = None  # the largest share of an error allowance
     failures: list[FailureReport] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """As `CauseReport.explains` names it."""
+        return f"{self.id}/{self.op}/{self.dtype}"
 
     @property
     def deviates(self) -> bool:
@@ -96,6 +132,8 @@ class BackendReport(Struct, frozen=True, kw_only=True):
     isolated: bool | None = None
     shard: str = ""
     cut: str = ""
+    causes: list[CauseReport] = field(default_factory=list)  # of what failed, the plainest first
+    failed: list[str] = field(default_factory=list)  # the ids of all cases that failed, of the grid the first
     checks: list[CheckReport]
 
     def is_wrong(self, least: Grade = Grade.FORM) -> bool:
@@ -104,6 +142,12 @@ class BackendReport(Struct, frozen=True, kw_only=True):
             return self.verdict in (Verdict.FAIL, Verdict.DEVIATES)
         asked = [status for grade, status in self.grades.items() if grade.is_required(least)]
         return Status.FAIL in asked or bool(self.counts.get(Status.XPASS))
+
+    @property
+    def unexplained(self) -> list[CheckReport]:
+        """The groups of cases that somebody has to look into, and that no cause explains."""
+        explained = {key for cause in self.causes for key in cause.explains}
+        return [group for group in self.checks if group.status.is_bad and group.key not in explained]
 
     @property
     def is_short(self) -> bool:

@@ -173,6 +173,12 @@ class BackendResult:
             found.update(case_counts.counts)
         return {status: found[status] for status in Status.counted()}
 
+    @property
+    def failed(self) -> list[str]:
+        """The ids of the cases that failed, or passed although they are known to fail; of the grid the first ones."""
+        kept = [case_result for case_counts in self.counted for case_result in case_counts.kept]
+        return [str(one.case) for one in (*self.cases, *kept) if one.status in (Status.FAIL, Status.XPASS)]
+
     def counted_of(self, check_id: str) -> list[CaseCounts]:
         """What is planned of a check whose cases are counted and not kept."""
         return [case_counts for case_counts in self.counted if case_counts.key.check_id == check_id]
@@ -293,6 +299,11 @@ class BackendResult:
         """The user has ended the run: say so, if anything is left."""
         if self.counts[Status.NOT_RUN]:
             self.cuts.append("the run was interrupted")
+
+    def stopped(self) -> None:
+        """The run has ended at a failure, of this backend or of another: say so, if anything is left."""
+        if left := self.counts[Status.NOT_RUN]:
+            self.cuts.append(f"the run ended at the first failure, {left} of {self.planned} cases were not run")
 
     def only(self, key: CheckKey) -> BackendResult:
         """The same cases and counts, not copies, of one check, op and dtype alone."""

@@ -17,7 +17,7 @@ from conformance.cases.selection import EVERYTHING, Selection
 from conformance.checks.registration import check_of
 from conformance.run import engine, grid_run, xfails
 from conformance.run.plan import FULL_SIZE, plan, plan_higher_tiers, plan_known
-from conformance.run.results import BackendResult, CheckKey, CheckResult
+from conformance.run.results import BackendResult, CaseResult, CheckKey, CheckResult
 from harness.calls.caller import Caller
 from harness.calls.in_child import MEMORY, InChild, Program
 from harness.calls.in_process import InProcess
@@ -25,13 +25,17 @@ from harness.calls.limits.memory import available
 from harness.calls.limits.seconds import DEADLINE, loading_in_words
 from harness.contract import registry
 from harness.contract.protocol import BackendUnavailable
-from harness.contract.status import Status
+from harness.contract.status import Grade, Status
 from harness.contract.targets import RegistryError, Target
 
 Progress = Callable[[int, str], None]  # how many cases more are done, and of which check
 Waiting = Callable[[str], AbstractContextManager[object]]  # within it, what is named is waited for
 _Stage = Callable[[float], None]  # runs for so many seconds at most
 _Ready = tuple[Caller, BackendResult]
+
+
+class _Stopped(Exception):
+    """A case failed, and the rest is not to be run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Options:
     isolate: bool = True
     known: Sequence[xfails.KnownFailure] = ()
     threads: int = 1  # of every library, in the grid
+    diagnose: bool = True  # whether causes are looked for once it has run, which is not done here
+    stop_at: Grade | None = None  # end the run at the first failure of what those who ask for this grade ask for
     program: Program = field(default_factory=Program)  # of the children
 
 
@@ -92,7 +98,7 @@ class SuiteRun:
         """Open a backend and plan its run. Raises `RegistryError` if it was named and is none."""
         try:
             with waiting(f"{target.name} to load, {loading_in_words(self.options.deadline)} at most"):
-                caller = _opened(target, self.options)
+                caller = open_caller(target, self.options)
         except (BackendUnavailable, RegistryError) as reason:
             if named and isinstance(reason, RegistryError):
                 raise
@@ -102,7 +108,7 @@ class SuiteRun:
             with waiting(f"{target.name} to say what it does not do"):
                 self.add_open(target, caller)
         except BaseException:  # a wrong selection, Ctrl-C: nobody else knows the child
-            _close(caller)
+            close_caller(caller)
             raise
 
     def add_unavailable(self, target: Target, reason: str) -> None:
@@ -125,8 +131,13 @@ class SuiteRun:
         end = time.monotonic() + self.options.budget - self._planning
         ready = [(backend.caller, backend.result) for backend in self.backends if backend.caller is not None]
         stages = self._stages(ready, progress)
-        for number, stage in enumerate(stages):
-            stage(max(end - time.monotonic(), 0) / (len(stages) - number))
+        try:
+            for number, stage in enumerate(stages):
+                stage(max(end - time.monotonic(), 0) / (len(stages) - number))
+                self._stop_if_counted(ready)
+        except _Stopped:
+            for _, result in ready:
+                result.stopped()
         for _, result in ready:
             result.charge_numbers()
             xfails.settle(result, self.options.known, self.options.selection)
@@ -158,7 +169,7 @@ class SuiteRun:
     def close(self) -> None:
         """End the children."""
         for backend in self.backends:
-            _close(backend.caller)
+            close_caller(backend.caller)
 
     def _stages(self, ready: Sequence[_Ready], progress: Progress) -> list[_Stage]:
         """The standing cases of every backend, then its search and layers; the grid for all at once.
@@ -167,17 +178,44 @@ class SuiteRun:
         would take its share of the time from the others, and is none.
         """
         stages = [
-            _cases(caller, result, progress, standing=True) for caller, result in ready if _waits(result, standing=True)
+            self._cases(caller, result, progress, standing=True)
+            for caller, result in ready
+            if _waits(result, standing=True)
         ]
         for caller, result in ready:
             if result.counted_of(RANDOM):
                 stages.append(self._search(caller, result, progress))
             if _waits(result, standing=False):
-                stages.append(_cases(caller, result, progress, standing=False))
+                stages.append(self._cases(caller, result, progress, standing=False))
         gridded = [(caller, result) for caller, result in ready if result.counted_of(grid.CHECK_ID)]
         if gridded:
             stages.append(self._grid(gridded, progress))
         return stages
+
+    def _cases(self, caller: Caller, result: BackendResult, progress: Progress, *, standing: bool) -> _Stage:
+        def ended(case_result: CaseResult) -> None:
+            progress(1, case_result.case.check)
+            if self._ends_the_run(case_result):
+                raise _Stopped
+
+        def stage(budget: float) -> None:
+            engine.run(caller, result, ended, budget, standing)
+
+        return stage
+
+    def _ends_the_run(self, case_result: CaseResult) -> bool:
+        stop_at = self.options.stop_at
+        bad = case_result.status in (Status.FAIL, Status.XPASS) and not case_result.optional
+        return bad and stop_at is not None and case_result.grade.is_required(stop_at)
+
+    def _stop_if_counted(self, ready: Sequence[_Ready]) -> None:
+        """Raises `_Stopped` if a case failed in a tier whose cases are counted, and that ends the run."""
+        if self.options.stop_at is None:
+            return
+        for _, result in ready:
+            for case_counts in result.counted:
+                if case_counts.counts[Status.FAIL]:
+                    raise _Stopped
 
     def _grid(self, gridded: Sequence[_Ready], progress: Progress) -> _Stage:
         shard, threads = self.options.selection.shard, self.options.threads
@@ -195,20 +233,14 @@ def _waits(result: BackendResult, *, standing: bool) -> bool:
     return any(c.status is Status.NOT_RUN and check_of(c.case).standing is standing for c in result.cases)
 
 
-def _cases(caller: Caller, result: BackendResult, progress: Progress, *, standing: bool) -> _Stage:
-    def stage(budget: float) -> None:
-        engine.run(caller, result, lambda case_result: progress(1, case_result.case.check), budget, standing)
-
-    return stage
-
-
-def _close(caller: Caller | None) -> None:
+def close_caller(caller: Caller | None) -> None:
+    """End its child, if it has one."""
     if isinstance(caller, InChild):
         caller.close()
 
 
-def _opened(target: Target, options: Options) -> Caller:
-    """The backend, in this process if it is built in or isolation is off, else in a child.
+def open_caller(target: Target, options: Options) -> Caller:
+    """The backend, called in this process if it is built in or isolation is off, else in a child.
 
     Tier 4 runs every backend in a child that may fill the memory there is: its layers need more than the usual limit,
     and one that runs out must not take the run with it.

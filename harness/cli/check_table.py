@@ -1,10 +1,12 @@
-"""What `harness check` shows: verdicts as a table, then the first failures with their repro lines."""
+"""What `harness check` shows: what is wrong by cause, failures that no cause explains, last the verdicts as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conformance.run.records import BackendReport
+from conformance.reports.causes import in_words
+from conformance.run.again.short_ids import short
+from conformance.run.records import BackendReport, CheckReport
 from harness.cli import terminal
 from harness.contract.status import Status, Verdict
 
@@ -13,13 +15,14 @@ _SHOWN_GROUPS = 8  # failing groups of cases a backend; the JSON has all
 
 
 def show(reports: Sequence[BackendReport], notes: Sequence[str] = ()) -> None:
-    """Verdicts, notes on what this machine cannot check, failures."""
-    header = ("backend", "verdict", "executed", "cases", "time")
-    terminal.table("", header, [_row(report) for report in reports])
+    """Causes and failures of each backend, notes on what this machine cannot check, verdicts."""
+    for report in reports:
+        _show_causes(report)
+        _show_failures(report)
     for note in notes:
         terminal.show(note)
-    for report in reports:
-        _show_failures(report)
+    header = ("backend", "verdict", "executed", "cases", "time")
+    terminal.table("", header, [_row(report) for report in reports])
 
 
 def _row(report: BackendReport) -> list[str]:
@@ -32,19 +35,34 @@ def _row(report: BackendReport) -> list[str]:
     return [report.backend, report.verdict, executed, cases, f"{report.seconds:.1f} s"]
 
 
+def _show_causes(report: BackendReport) -> None:
+    for line in in_words.lines(report):
+        terminal.show(line)
+    if report.causes:
+        terminal.show("")
+
+
 def _show_failures(report: BackendReport) -> None:
-    bad = [check_report for check_report in report.checks if check_report.status.is_bad]
-    bad.sort(key=lambda check_report: _NOT_CALLED in check_report.diagnosis[0])  # what was never called comes last
-    for check_report in bad[:_SHOWN_GROUPS]:
-        optional = " (optional, not part of the verdict)" if check_report.optional else ""
-        word = Verdict.DEVIATES if check_report.deviates else check_report.status
-        terminal.show(f"\n{report.backend}: {word}{optional} {check_report.diagnosis[0]}")
-        for failure in check_report.failures[:1]:
-            for text in (failure.pattern, failure.witnesses):
-                if text:
-                    terminal.show(f"  {text}")
-        terminal.show(f"  repro: {check_report.repro}")
+    bad = report.unexplained
+    bad.sort(key=lambda group: _NOT_CALLED in group.diagnosis[0])  # what was never called comes last
+    if bad and report.causes:
+        terminal.show(f"{report.backend}: beside that, failures that it does not explain\n")
+    for group in bad[:_SHOWN_GROUPS]:
+        _show_group(report, group)
     if len(bad) > _SHOWN_GROUPS:
-        terminal.show(
-            f"\n{report.backend}: {len(bad) - _SHOWN_GROUPS} more groups of cases failed; --html FILE has all"
-        )
+        left = len(bad) - _SHOWN_GROUPS
+        terminal.show(f"{report.backend}: {left} more groups of cases failed; --html FILE has all\n")
+
+
+def _show_group(report: BackendReport, group: CheckReport) -> None:
+    """Its first failure. The short id stands where the eye looks for what to type."""
+    optional = " (optional, not part of the verdict)" if group.optional else ""
+    word = Verdict.DEVIATES if group.deviates else group.status
+    first = next(iter(group.failures), None)
+    kind = ", by an exception" if first and first.look == "exception" else ""
+    case = f" {short(first.case)}" if first and first.case else ""
+    terminal.show(f"{report.backend}: {word}{kind}{optional}{case} {group.diagnosis[0]}")
+    for text in (first.pattern, first.witnesses) if first else ():
+        if text:
+            terminal.show(f"  {text}")
+    terminal.show(f"  repro: {group.repro}\n")

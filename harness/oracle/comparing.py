@@ -6,7 +6,7 @@ derived from how many terms were summed into it; there is no rtol anywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,13 +19,18 @@ UNIT = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
 # is that of a stage: three transforms, each off by about 7 roundings, and their products.
 _GROWTH: dict[Numerics, float] = {"direct": 1.0, "gemm": 1.0, "tf32": 4.0, "winograd": 16.0, "fft": 24.0}
 _TF32_UNIT = 2.0**-10  # of an operand that is truncated, not rounded, to TF32's 10 bits after the leading one
+_MOST_DIGITS = 18  # of a float64, which 17 tell apart
+_MOST_WHOLE = 1e15  # of a number that is written out
 _PRODUCTS = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 _AVERAGES = ("avg_pool2d", "avg_pool2d_grad", "avg_pool2d_exclude_padding", "avg_pool2d_exclude_padding_grad")
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Where two arrays differ: how many elements, the first, and the worst by excess over its allowance."""
+    """Where two arrays differ: how many elements, the first, and the worst by excess over its allowance.
+
+    `error` is how far the worst is off, which two floats that are read as equal do not tell.
+    """
 
     count: int
     size: int
@@ -34,13 +39,50 @@ class Mismatch:
     got: float
     expected: float
     allowed: float
+    error: float = field(default=float("nan"), compare=False)
 
     def __str__(self) -> str:
-        bound = f", allowed {self.allowed:.3g}" if self.allowed else ""
+        got, expected = differing(self.got, self.expected)
+        off = f"off by {self.error:.3g}, " if got == expected else ""  # where only a wider type holds the difference
+        bound = f", {off}allowed {self.allowed:.3g}" if self.allowed else ""
+        if self.allowed and np.isfinite(self.error):
+            bound += f": {_times(self.error / self.allowed)} the bound"
         return (
             f"{self.count} of {self.size} elements differ, first at {list(self.first)}, "
-            f"worst at {list(self.worst)}: got {self.got:.9g}, expected {self.expected:.9g}{bound}"
+            f"worst at {list(self.worst)}: got {got}, expected {expected}{bound}"
         )
+
+
+def differing(a: float, b: float, least: int = 6) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to tell them apart, at least so many.
+
+    >>> differing(0.5, 0.25), differing(1.00000012, 1.0), differing(1.0, 1.0)
+    (('0.5', '0.25'), ('1.0000001', '1'), ('1', '1'))
+    >>> differing(12345678.0, 0.12345678)
+    ('12345678', '0.123457')
+    """
+    for digits in range(least, _MOST_DIGITS):
+        texts = in_digits(a, digits), in_digits(b, digits)
+        if texts[0] != texts[1]:
+            return texts
+    return in_digits(a, least), in_digits(b, least)
+
+
+def in_digits(value: float, digits: int) -> str:
+    """A number with so many digits, a whole one with all that it has."""
+    is_whole = abs(value) < _MOST_WHOLE and value == round(value)
+    return f"{value:.0f}" if is_whole else f"{value:.{digits}g}"
+
+
+def _times(share: float) -> str:
+    """How many times, in few digits, and never 1 of what is more.
+
+    >>> _times(1.0004), _times(3.14159), _times(52345.0)
+    ('1.0004 times', '3.1 times', '52,000 times')
+    """
+    if share >= 100:
+        return f"{float(f'{share:.2g}'):,.0f} times"
+    return f"{differing(share, 1.0, 2)[0]} times"
 
 
 def mixes(numerics: Numerics, op: Op) -> bool:
@@ -110,7 +152,8 @@ def mismatch(got: Array, expected: Array, allowed: Array | None = None) -> Misma
     with np.errstate(invalid="ignore", over="ignore"):
         if allowed is None:
             bad = (got != expected) & ~both_nan
-            excess = np.abs(got.astype(np.float64) - expected.astype(np.float64))
+            error = np.abs(got.astype(np.float64) - expected.astype(np.float64))
+            excess = error
         else:
             error = np.abs(got.astype(expected.dtype) - expected)
             excess = np.asarray(error - allowed, dtype=np.float64)
@@ -122,7 +165,7 @@ def mismatch(got: Array, expected: Array, allowed: Array | None = None) -> Misma
     worst = tuple(int(i) for i in np.unravel_index(int(excess.argmax()), excess.shape))
     return Mismatch(
         int(bad.sum()), bad.size, first, worst, float(got[worst]), float(expected[worst]),
-        0.0 if allowed is None else float(allowed[worst]),
+        0.0 if allowed is None else float(allowed[worst]), float(error[worst]),
     )  # fmt: skip
 
 

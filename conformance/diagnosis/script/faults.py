@@ -33,6 +33,8 @@ _TRYING = [
     "    except Exception as error: return error",
     "got = [run(*call) for call in calls]",
 ]
+_SHOWN = 'print("got", {0}, sep="\\n"); '
+_BOTH_SHOWN = 'print("expected", want, "got", {0}, sep="\\n"); '
 
 
 class Proof(NamedTuple):
@@ -156,14 +158,14 @@ def _at_once(calls: Sequence[RecordedCall], numerics: Numerics) -> list[Proof]:
             return [Proof(way, [])]
         if mask is not None:
             *before, check = _comparisons(call, mask, numerics, f"got[{number}]", calls)[-1]
-            return [Proof([*before, *way], [f"    {check}"])]
+            return [Proof([*before, *way], [f"    assert {check.partition('assert ')[2]}"])]  # without 50 pictures
     return []
 
 
 def _comparisons(
     call: RecordedCall, mask: Array, numerics: Numerics, got: str, calls: Sequence[RecordedCall]
 ) -> list[list[str]]:
-    """Lines that compare `got` with the definition, then shorter ones that have the values as data."""
+    """Lines that compare `got` with the definition and show both, then shorter ones that have the values as data."""
     known = expected(call, numerics)
     if known is None or call.outcome.result is None:
         raise ValueError("a call without a right or without any result")
@@ -172,7 +174,8 @@ def _comparisons(
         over = np.where(mask, np.abs(call.outcome.result.astype(right.dtype) - right) - allowed, -1)
         at = tuple(int(i) for i in np.unravel_index(int(over.argmax()), over.shape))
         one = f"float({got}[{', '.join(map(str, at))}])"
-        return [[f"assert abs({one} - {float(right[at])!r}) <= {float(allowed[at])!r}, {one}"]]
+        return [[f"{_SHOWN.format(got)}assert abs({one} - {float(right[at])!r}) <= {float(allowed[at])!r}, {one}"]]
     check = f'assert np.array_equal({got}, want), f"wrong at {{np.argwhere({got} != want)[:3].tolist()}}, ..."'
+    check = _BOTH_SHOWN.format(got) + check
     values = [f"want = {literal(right)}", check]
     return [values] if right.size <= MOST_LITERALS else [[*definition(call, calls), check], values]

@@ -25,15 +25,19 @@ def standalone(
     target: Target,
     numerics: Numerics = "gemm",
     takes_bias: bool = True,
+    mistake: str = "",
 ) -> str:
     """The script, or "" where the calls show no fault that a script could repeat.
+
+    Its first line is the mistake, where that is known; it prints what it compares.
 
     A file is found relative to where the script is run.
     """
     backend = loading(target)
     if not backend or any(a is not None and type(a) is not np.ndarray for call in calls for a in call.arrays):
         return ""
-    title = [f"# {' '.join(part.split())}"[:_MOST_CHARACTERS] for part in (case_id, text)]
+    said = [*([mistake] if mistake else []), case_id, text]
+    title = [f"# {' '.join(part.split())}"[:_MOST_CHARACTERS] for part in said]
     threads = next((call.conditions.threads for call in reversed(calls) if call.conditions.threads), 0)
     for made, proof in proofs(calls, case_id, numerics):
         every = itertools.product((False, True), (conditions(threads), conditions(threads)[:-1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import inf
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +16,11 @@ from conformance.checks import external
 from conformance.diagnosis.libraries import witnesses
 from conformance.reports import junit, page, summary
 from conformance.run import plan, versions, xfails
+from conformance.run.again import last_run
 from conformance.run.suite_run import Options
 from harness.calls.limits.seconds import DEADLINE
 from harness.cli import check_table, exit_codes, outputs, streams, terminal
+from harness.cli.checking import again, watching
 from harness.cli.options import (
     Backends,
     Dtypes,
@@ -47,8 +50,16 @@ def check(
         list[str] | None, typer.Option(metavar="SPEC", help="geometries instead of the suite's own")
     ] = None,
     pattern: Annotated[
-        str | None, typer.Option("--check", metavar="GLOB", help="a check, a case id, or a pattern of either")
+        str | None,
+        typer.Option("--check", metavar="GLOB", help="a check, a case id (also a short one), or a pattern of either"),
     ] = None,
+    last_failed: Annotated[
+        bool, typer.Option("--last-failed", help="only the cases that failed in the run before, in this folder")
+    ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="end the run at the first failure of what --require asks for")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="again whenever a file of a backend is saved")] = False,
     seed: Annotated[int, typer.Option(parser=whole(0, MOST_SEED), metavar="N", help="other data for every case")] = 0,
     tier: Annotated[
         int,
@@ -87,6 +98,9 @@ def check(
     require: Annotated[
         Grade, typer.Option(help="what has to be right for exit code 0: numbers, also memory, also form")
     ] = Grade.FORM,
+    diagnosis: Annotated[
+        bool, typer.Option("--diagnose/--no-diagnose", help="look for the cause of what fails, by an experiment")
+    ] = True,
     json_file: JsonFile = None,
     junit_file: Annotated[
         Path | None, typer.Option("--junit", parser=file, metavar="FILE", help="also write JUnit XML")
@@ -96,17 +110,25 @@ def check(
     ] = None,
 ) -> None:
     """Is it right? Runs the conformance suite; without a name, on every registered backend."""
+    asked, named = targets.resolve_all(names or targets.names()), bool(names)
+    before = again.failed_before(asked) if last_failed and not watch else ()
     selection = Selection(
         ops=chosen_ops(ops), dtypes=chosen_dtypes(dtype),
         specs=list(dict.fromkeys(ConvSpec.parse(given("--shape", text)) for text in shape or [])),
-        pattern=given("--check", pattern), seed=seed, tier=tier, shard=Shard.parse(shard),
-        suite=versions.require(given("--as-of", as_of)),
+        pattern=again.meant(given("--check", pattern)), seed=seed, tier=tier, shard=Shard.parse(shard),
+        suite=versions.require(given("--as-of", as_of)), cases=before,
     )  # fmt: skip
-    asked, named = targets.resolve_all(names or targets.names()), bool(names)
+    if fail_fast and jobs > 1:
+        raise typer.BadParameter("--fail-fast ends at the first failure of one process; leave out --jobs")
     files = outputs.require((json_file, junit_file, html_file), [*outputs.files_of(asked), known])
     with terminal.waiting(f"known failures {str(known)!r} to be read"):
         exclusions = xfails.read(known) if known else []
-    options = Options(selection, inf if budget is None else budget, deadline, isolate, exclusions, threads)
+    stop_at = require if fail_fast else None
+    options = Options(
+        selection, inf if budget is None else budget, deadline, isolate, exclusions, threads, diagnosis, stop_at
+    )
+    if watch:
+        watching.watch(asked, sys.argv[1:])
     libraries = witnesses.installed() if html_file else witnesses.at_hand()
     jobs = at_most(jobs)
     with streams.kept():
@@ -114,6 +136,7 @@ def check(
             reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
         else:
             reports, interrupted = run_here(options, asked, named, libraries)
+    last_run.remember(asked, reports, selection)
     with terminal.aside(outputs.takes_stdout(files)):
         check_table.show(reports, _left_out(selection))
     lines = json_file is not None and json_file.suffix == ".jsonl"

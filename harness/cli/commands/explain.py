@@ -25,7 +25,9 @@ from harness.telling import one_line
 _MOST_ELEMENTS = 2**26  # of columns that are recognised
 _COUNT = whole(0, 2**63 - 1)
 _AT_LEAST_ONE = whole(1, 2**63 - 1)
-_WHAT = "a check, a case id, a spec such as n1c1h5w5_f1kh3kw3_pt1, or an image such as 5x5 with --kernel"
+_WHAT = (
+    "a check, a case id (also a short one), a spec such as n1c1h5w5_f1kh3kw3_pt1, or an image such as 5x5 with --kernel"
+)
 _LAYOUT = f"draw the columns in this layout: {', '.join(COLUMNS_LAYOUTS)}"
 _RECOGNISE = (
     "say in which layout the columns in this .npy file are: what your im2col gave for x = 1, 2, 3, .. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from math import inf
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import typer
 from conformance.cases.case import MOST_SEED
 from conformance.power import campaign, controls, jobs, summary
 from conformance.power.campaign import Asked, Found
-from conformance.power.records import KindReport, PowerReport
+from conformance.power.records import DiagnosedKind, KindReport, PowerReport
 from harness.cli import outputs, terminal
 from harness.cli.options import JsonFile, given, seconds, whole
 from harness.cli.suite_progress import at_most
@@ -23,6 +24,7 @@ _TIERS = (0, 1, 3)
 _SHOWN = 20  # survivors; the JSON has all
 _TIER = "0 discriminating, 1 standing, 3 random search as well"
 _JOBS = "processes that share the faults; no more than cores"
+_DIAGNOSE = "also diagnose each that is seen, and compare what is said with the fault"
 _SEED = "draws the random faults, and the sample"
 
 
@@ -49,13 +51,14 @@ def faults(
             help=_JOBS,
         ),
     ] = 1,
+    diagnose: Annotated[bool, typer.Option("--diagnose", help=_DIAGNOSE)] = False,
     budget: Annotated[
         float | None, typer.Option(parser=seconds(0.01, inf), metavar="S", help="seconds for the faults in all")
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """How strong is the suite? Judges thousands of faulty implementations with it, and lists those that it misses."""
-    asked = Asked(given("--kinds", kinds), sample, seed, tier, inf if budget is None else budget)
+    asked = Asked(given("--kinds", kinds), sample, seed, tier, inf if budget is None else budget, diagnose)
     files = outputs.require((json_file,), [])
     planned = len(campaign.chosen(asked))
     count = at_most(count)
@@ -90,12 +93,28 @@ def _show(report: PowerReport) -> None:
         terminal.show(f"{report.controls_passed} of {plural(report.controls, 'right implementation')} passed")
     for wrong in report.controls_failed:
         terminal.show(f"  wrongly failed: {wrong}")
+    if report.diagnosed:
+        _show_diagnosed(report.diagnosed)
     if report.survivors:
         terminal.show(f"\n{plural(len(report.survivors), 'survivor')}, each with the smallest case that was found:")
     for one in report.survivors[:_SHOWN]:
         terminal.show(f"  {one.kind}: {one.fault}\n    {one.case}")
     if len(report.survivors) > _SHOWN:
         terminal.show(f"  {len(report.survivors) - _SHOWN:,} more survive; --json FILE has all")
+
+
+def _show_diagnosed(kinds: Mapping[str, DiagnosedKind]) -> None:
+    """Of what was seen: whether the name is right, and the condition, and what is said if the mistake is not known."""
+    terminal.show("")
+    heads = (
+        "diagnosed", "seen", "right", "wrong", "silent", "exactly when", "off", "unknown", "wrong", "median", "worst",
+    )  # fmt: skip
+    rows = [
+        [kind, *(f"{n:,}" for n in (one.seen, one.right, one.wrong, one.silent, one.exact, one.off, one.blind,
+                                    one.blind_wrong)), f"{one.median:.2f} s", f"{one.worst:.1f} s"]
+        for kind, one in kinds.items()
+    ]  # fmt: skip
+    terminal.table("", heads, rows)
 
 
 def _row(kind: str, one: KindReport) -> list[str]:

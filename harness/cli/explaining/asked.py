@@ -11,6 +11,7 @@ import typer
 import conformance.checks  # noqa: F401  # its checks register themselves
 from conformance.cases.case import Case, CaseError
 from conformance.checks.registration import CHECKS, check_of
+from harness.cli.checking import again
 from harness.geometry import benchdnn
 from harness.geometry.numbers import Pair
 from harness.geometry.shorthand import PaddingName
@@ -44,9 +45,10 @@ class Numbers:
 def resolve(what: str, numbers: Numbers) -> ConvSpec | Case | str:
     """The geometry, the case, or the id of the check that is meant.
 
-    Raises `SpecError` or `CaseError` for a text that is nearly one, `BadParameter` for one that is none at all.
+    Raises `SpecError` or `CaseError` for a text that is nearly one, `SelectionError` for a short id of no case or of
+    several, `BadParameter` for one that is none at all.
     """
-    text = what.strip()
+    text = again.meant(what.strip())
     if _SHORT.fullmatch(text):
         return _short(text, numbers)
     if numbers.given():

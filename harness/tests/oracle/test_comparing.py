@@ -39,13 +39,38 @@ def test_first_and_worst_are_told_apart() -> None:
     allowed = np.array([[0.0, 0.25, 9.0], [9.5, 0.0, 2.0]])
     found = mismatch(got, expected, allowed)
     assert found == Mismatch(3, 6, (0, 1), (1, 2), 3.0, 6.0, 2.0)
-    assert str(found) == "3 of 6 elements differ, first at [0, 1], worst at [1, 2]: got 3, expected 6, allowed 2"
+    assert (
+        str(found)
+        == "3 of 6 elements differ, first at [0, 1], worst at [1, 2]: got 3, expected 6, allowed 2: 1.5 times the bound"
+    )
     assert mismatch(got, expected) == Mismatch(3, 6, (0, 1), (1, 0), 14.0, 4.0, 0.0)
 
 
 def test_a_mismatch_of_what_must_be_exact_names_no_allowance() -> None:
     found = mismatch(np.array([1.0, 0.1234567891]), np.array([1.0, -2.0]))
-    assert str(found) == "1 of 2 elements differ, first at [1], worst at [1]: got 0.123456789, expected -2"
+    assert str(found) == "1 of 2 elements differ, first at [1], worst at [1]: got 0.123457, expected -2"
+
+
+def test_numbers_are_told_with_as_many_digits_as_tell_them_apart() -> None:
+    found = mismatch(np.array([1.00000012]), np.array([1.0]), np.array([6e-8]))
+    assert str(found).endswith("got 1.0000001, expected 1, allowed 6e-08: 2 times the bound")
+    found = mismatch(np.array([np.nextafter(0.1, 1)]), np.array([0.1]))
+    assert str(found).endswith("got 0.10000000000000002, expected 0.10000000000000001")
+    assert str(mismatch(np.array([12345678.0]), np.array([3.0]))).endswith("got 12345678, expected 3")
+
+
+def test_what_a_wider_type_alone_tells_apart_has_the_size_of_its_error() -> None:
+    """The sums that results of float64 are compared with have more digits, where the machine has such a type."""
+    if np.finfo(np.longdouble).eps == np.finfo(np.float64).eps:
+        pytest.skip("longdouble is float64 here")
+    right = np.array([1], np.longdouble) + np.longdouble(2) ** -60
+    found = mismatch(np.array([1.0]), right, np.array([np.longdouble(2) ** -61]))
+    assert str(found).endswith("got 1, expected 1, off by 8.67e-19, allowed 4.34e-19: 2 times the bound")
+
+
+def test_what_is_not_finite_has_no_size_in_bounds() -> None:
+    found = mismatch(np.array([np.nan]), np.array([1.0]), np.array([0.5]))
+    assert str(found).endswith("got nan, expected 1, allowed 0.5")
 
 
 def test_as_much_as_is_allowed_is_allowed() -> None:

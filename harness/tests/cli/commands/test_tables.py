@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from conformance.run.again.short_ids import short
+from conformance.run.records import CauseReport
 from harness.cli import check_table
 from harness.cli.measured import comparison_table
 from harness.contract.status import CellStatus, Speed, Status, Verdict
@@ -46,7 +48,7 @@ def test_a_line_for_each_backend(capsys: pytest.CaptureFixture[str]) -> None:
 def test_only_right_results_use_an_allowance(capsys: pytest.CaptureFixture[str]) -> None:
     groups = [a_group(used=0.25), a_group(used=0.5), a_group(used=0.375), a_group(Status.FAIL, used=0.9), a_group()]
     check_table.show([a_report(checks=groups)])
-    assert "7 pass; at most 50% of an error allowance used  1.2 s" in shown(capsys)[1]
+    assert "7 pass; at most 50% of an error allowance used  1.2 s" in shown(capsys)[-1]
 
 
 def test_failures_with_their_repro_and_what_was_never_called_last(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,22 +65,24 @@ def test_failures_with_their_repro_and_what_was_never_called_last(capsys: pytest
                 failures=[a_failure(pattern="", witnesses="torch agrees")]),
     ]  # fmt: skip
     check_table.show([a_report("mine", Verdict.FAIL, checks=groups), a_report("right")], ["a note", "another note"])
-    assert shown(capsys)[3:] == [
-        "a note",
-        "another note",
-        "",
-        "mine: fail a/case: 3 of 4 differ",
+    lines = shown(capsys)
+    assert lines[:-3] == [
+        f"mine: fail {short('a/case')} a/case: 3 of 4 differ",
         "  only where windows overlap",
         "  it is the odd one out",
         "  repro: harness check A",
         "",
-        "mine: xpass (optional, not part of the verdict) c/case: passed",
+        f"mine: xpass (optional, not part of the verdict) {short('a/case')} c/case: passed",
         "  torch agrees",
         "  repro: harness check C",
         "",
         "mine: mistrusted b/case: was not run: late",
         "  repro: harness check B",
+        "",
+        "a note",
+        "another note",
     ]
+    assert [line.split()[0] for line in lines[-3:]] == ["backend", "mine", "right"]
 
 
 @pytest.mark.parametrize(("failing", "more"), [(8, []), (9, ["1"]), (11, ["3"])])
@@ -90,7 +94,34 @@ def test_eight_groups_are_shown_and_the_rest_counted(
     lines = shown(capsys)
     assert [line for line in lines if "repro:" in line] == [f"  repro: repro {number}" for number in range(8)]
     more_lines = [f"mine: {number} more groups of cases failed; --html FILE has all" for number in more]
-    assert lines[2 + 3 * 8 :] == ["", *more_lines] * bool(more)
+    assert lines[3 * 8 : -2] == [*more_lines, ""] * bool(more)
+
+
+def test_an_exception_does_not_look_like_wrong_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    for look, said in (("exception", "fail, by an exception"), ("numbers", "fail")):
+        check_table.show([a_report(checks=[a_group(Status.FAIL, failures=[a_failure(look=look)])])])
+        assert shown(capsys)[0] == f"mine: {said} {short('a/case')} a/case: fail"
+
+
+def test_causes_come_first_then_what_they_do_not_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    explained = a_group(Status.FAIL, diagnosis=["a/case: off"])
+    other = a_group(Status.FAIL, op="col2im", diagnosis=["b/case: raised"], repro="harness check B")
+    cause = CauseReport(
+        op="im2col", dtypes=["float32"], kind="name", says="Your im2col ignores the stride.", explains=[explained.key]
+    )
+    check_table.show([a_report("mine", Verdict.FAIL, checks=[explained, other], causes=[cause])])
+    assert shown(capsys)[:-2] == [
+        "mine: one cause of what fails",
+        "",
+        "1. Your im2col ignores the stride.",
+        "   Seen in float32; explains 1 group of cases (a check, an op, a dtype each).",
+        "",
+        "mine: beside that, failures that it does not explain",
+        "",
+        "mine: fail b/case: raised",
+        "  repro: harness check B",
+        "",
+    ]
 
 
 # -- compare -------------------------------------------------------------------------------------------------------

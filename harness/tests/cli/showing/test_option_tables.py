@@ -46,7 +46,10 @@ OPTIONS = {
     "check": [
         _BACKENDS, _OPS, _DTYPES,
         Option("--shape", "SPEC", None, "geometries instead of the suite's own", True),
-        Option("--check", "GLOB", None, "a check, a case id, or a pattern of either"),
+        Option("--check", "GLOB", None, "a check, a case id (also a short one), or a pattern of either"),
+        Option("--last-failed", None, False, "only the cases that failed in the run before, in this folder"),
+        Option("--fail-fast", None, False, "end the run at the first failure of what --require asks for"),
+        Option("--watch", None, False, "again whenever a file of a backend is saved"),
         Option("--seed", "N", 0, "other data for every case"),
         Option("--tier", "0..4", 1,
                "0 discriminating, 1 standing, 2 exhaustive grid, 3 random search, 4 full-size layers"),
@@ -60,6 +63,7 @@ OPTIONS = {
         Option("--xfails", "FILE", None, "known failures, with reasons"),
         Option("--as-of", "VERSION", None, "only the checks of an older suite version"),
         Option("--require", None, Grade.FORM, "what has to be right for exit code 0: numbers, also memory, also form"),
+        Option("--diagnose --no-diagnose", None, True, "look for the cause of what fails, by an experiment"),
         _JSON,
         Option("--junit", "FILE", None, "also write JUnit XML"),
         Option("--html", "FILE", None, "also write an HTML page"),
@@ -96,6 +100,7 @@ OPTIONS = {
         Option("--seed", "N", 0, "draws the random faults, and the sample"),
         Option("--tier", "0|1|3", 1, "0 discriminating, 1 standing, 3 random search as well"),
         Option("--jobs", "N", 1, "processes that share the faults; no more than cores"),
+        Option("--diagnose", None, False, "also diagnose each that is seen, and compare what is said with the fault"),
         Option("--budget", "S", None, "seconds for the faults in all"),
         _JSON,
     ],
@@ -114,8 +119,8 @@ OPTIONS = {
         Option("--figure", "FILE", None, "also draw the losses, as .svg or .png"),
     ],
     "explain": [
-        Option("", "CHECK|CASE-ID|SPEC|HxW", None, "a check, a case id, a spec such as n1c1h5w5_f1kh3kw3_pt1, or an "
-               "image such as 5x5 with --kernel"),
+        Option("", "CHECK|CASE-ID|SPEC|HxW", None, "a check, a case id (also a short one), a spec such as "
+               "n1c1h5w5_f1kh3kw3_pt1, or an image such as 5x5 with --kernel"),
         Option("--kernel", "K|KHxKW", None, "of an image HxW"),
         Option("--stride", "S|SHxSW", None, "of an image HxW"),
         Option("--padding", "P|PHxPW|T,B,L,R|NAME", None, "of an image HxW; names are same, valid, full"),

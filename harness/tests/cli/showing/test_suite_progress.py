@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ from conformance.cases.selection import Selection
 from conformance.parallel import parent
 from conformance.parallel.parent import JobProgress
 from conformance.reports import summary
+from conformance.reports.causes import of_runs
 from conformance.run.suite_run import Options, SuiteRun
 from harness.cli import suite_progress, terminal
 from harness.contract.targets import resolve
 
-_OPTIONS = Options(Selection(ops=["im2col"], dtypes=["float32"], tier=0), budget=7.0)
+_OPTIONS = Options(Selection(ops=["im2col"], dtypes=["float32"], tier=0), budget=7.0, diagnose=False)
 _ASKED = [resolve("numpy_fancy"), resolve("a=matlab_loop")]
 
 
@@ -111,6 +113,57 @@ def test_ctrl_c_while_libraries_are_asked_leaves_them_out(monkeypatch: pytest.Mo
     ended: Any = suite_progress.run_here(_OPTIONS, _ASKED[:1], True, ["scipy"])
     assert ended == (["finished"], True)
     assert asked == [["scipy"], ()]
+
+
+# -- the diagnosis -----------------------------------------------------------------------------------------------------
+
+
+class Diagnosed:
+    """In place of the diagnosis: remembers what it is given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, interrupted: bool = False) -> None:
+        self.callers: list[Any] = []
+        self.interrupted = interrupted
+        monkeypatch.setattr(of_runs, "diagnosed", self)
+
+    def __call__(self, reports: Any, targets: Any, callers: Any, options: Options, *rest: Any) -> list[str]:
+        assert len(reports) == len(targets) == len(callers)
+        self.callers = list(callers)
+        if self.interrupted:
+            raise KeyboardInterrupt
+        return ["diagnosed"]
+
+
+_DIAGNOSED = replace(_OPTIONS, diagnose=True)
+
+
+def test_what_ran_here_is_diagnosed_by_its_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Diagnosed(monkeypatch)
+    ended: Any = suite_progress.run_here(_DIAGNOSED, _ASKED[:1], True)
+    assert ended == (["diagnosed"], False)
+    assert [caller.name for caller in made.callers] == ["numpy_fancy"]
+    suite_progress.run_here(_OPTIONS, _ASKED, True)
+    assert len(made.callers) == 1
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_what_ran_in_jobs_is_diagnosed_here(monkeypatch: pytest.MonkeyPatch, interrupted: bool) -> None:
+    """Its children are gone; after Ctrl-C nobody waits for a diagnosis."""
+    made = Diagnosed(monkeypatch)
+    made.callers = ["not asked"]
+    monkeypatch.setattr(parent, "run", lambda *given: (["a report"], interrupted))
+    ended: Any = suite_progress.run_in_jobs(2, _DIAGNOSED, _ASKED[:1], True, [])
+    assert ended == ((["a report"], True) if interrupted else (["diagnosed"], False))
+    assert made.callers == (["not asked"] if interrupted else [None])
+
+
+def test_ctrl_c_during_the_diagnosis_keeps_the_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    Diagnosed(monkeypatch, interrupted=True)
+    monkeypatch.setattr(parent, "run", lambda *given: (["a report"], False))
+    ended: Any = suite_progress.run_in_jobs(2, _DIAGNOSED, _ASKED[:1], True, [])
+    assert ended == (["a report"], True)
+    reports, interrupted = suite_progress.run_here(_DIAGNOSED, _ASKED[:1], True)
+    assert ([report.backend for report in reports], interrupted) == (["numpy_fancy"], True)
 
 
 @pytest.mark.parametrize(("asked", "given", "said"), [(1, 1, False), (3, 3, False), (4, 3, True), (99, 3, True)])

@@ -52,11 +52,11 @@ def test_the_first_wrong_call_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     right, wrong = a_call("im2col", "0"), a_call("im2col", "1", without_last_column)
     later = a_call("im2col", "2", np.negative)
     assert explain.explain(failed(right, wrong, later), _TARGET) == Explanation(
-        "only the last output column", ["..#..#..#"] * 2, "", "a script"
+        "only the last output column", ["..#..#..#"] * 2, "", "a script", "numbers"
     )
     assert explain.explain(failed(right, later, wrong), _TARGET) == Explanation(
         "every element; this is exactly what you get when every value is multiplied by -1", ["#########"] * 2, "",
-        "a script",
+        "a script", "numbers",
     )  # fmt: skip
     assert explain.explain(failed(right, right), _TARGET) == Explanation("", [], "", "a script")
 
@@ -88,11 +88,13 @@ def test_everybody_is_asked_about_the_same_call_and_numerics(monkeypatch: pytest
     monkeypatch.setattr(explain, "standalone", script)
     monkeypatch.setattr(where, "wrong", wrong)
     monkeypatch.setattr(mistakes, "likely", likely)
-    explain.explain(failed(a_call("col2im", "0"), a_call("im2col", "0"), numerics="fft", takes_bias=False), _TARGET)
+    explain.explain(
+        failed(a_call("col2im", "0"), a_call("im2col", "0"), numerics="fft", takes_bias=False), _TARGET, mistake="named"
+    )
     case = f"values.exact/im2col/float32/{_SPEC}"
     assert heard == [
-        (2, case, "they differ", _TARGET, "fft", False), ("wrong", "col2im", "fft"), ("wrong", "im2col", "fft"),
-        ("likely", "im2col", "fft"),
+        (2, case, "they differ", _TARGET, "fft", False, "named"), ("wrong", "col2im", "fft"),
+        ("wrong", "im2col", "fft"), ("likely", "im2col", "fft"),
     ]  # fmt: skip
 
 

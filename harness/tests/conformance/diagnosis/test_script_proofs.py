@@ -39,8 +39,10 @@ _HANGS = "import faulthandler; faulthandler.dump_traceback_later(60, exit=True)"
 _FORM = "form = [getattr(got[-1], n, None) for n in ('__class__', 'shape', 'dtype')]"
 _IS_FORM = "assert form == [np.ndarray, (1, 2, 3), 'float32'], form"
 _WANT = "want = np.array([[[3, 1, 4], [1, 4, 2]]], 'float64')"
+_SHOWN = 'print("expected", want, "got", {0}, sep="\\n"); '
 _EQUAL = 'assert np.array_equal({0}, want), f"wrong at {{np.argwhere({0} != want)[:3].tolist()}}, ..."'
-_VALUES = [_WANT, _EQUAL.format("got[-1]")]
+_GOT_SHOWN = 'print("got", got[-1], sep="\\n"); '
+_VALUES = [_WANT, (_SHOWN + _EQUAL).format("got[-1]")]
 _BEFORE = [
     "made, kept = [], []",
     "for f, z, lay, *x in calls:",
@@ -179,7 +181,7 @@ def test_of_many_numbers_the_definition_comes_first() -> None:
         found = [holding for *_, holding in told([call])]
         assert len(found) == count
         assert [len(holding) for holding in found] == [2] if count == 1 else [6, 2]
-        assert {holding[-1] for holding in found} == {_EQUAL.format("got[-1]")}
+        assert {holding[-1] for holding in found} == {_VALUES[-1]}
         assert found[-1][0].startswith("want = np.array([[[" if count == 1 else "want = np.frombuffer(")
         assert found[0][0].endswith("  # the definition") == (count == 2)
 
@@ -198,11 +200,11 @@ def test_of_real_numbers_the_worst_by_excess_is_asserted() -> None:
     first, second = ((unit / (1 - unit) + unit) * value for value in (1000.5, 0.25))
     assert real([2.0**-13, 2.0**-18]) == [
         (1, [_PLAIN], [
-            f"assert abs(float(got[-1][1]) - 0.25) <= {second!r}, float(got[-1][1])"
+            f"{_GOT_SHOWN}assert abs(float(got[-1][1]) - 0.25) <= {second!r}, float(got[-1][1])"
         ])
     ]  # fmt: skip
     assert real([2.0**-12, 2.0**-18]) == [
-        (1, [_PLAIN], [f"assert abs(float(got[-1][0]) - 1000.5) <= {first!r}, float(got[-1][0])"])
+        (1, [_PLAIN], [f"{_GOT_SHOWN}assert abs(float(got[-1][0]) - 1000.5) <= {first!r}, float(got[-1][0])"])
     ]  # fmt: skip
     assert real([2.0**-14, 0]) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import conformance
 from conformance import ConformanceError, Report
 from conformance.api import Choice, known_failures
 from conformance.cases.case import SelectionError
+from conformance.reports import page
 from conformance.run.records import BackendReport, FailureReport
 from conformance.run.xfails import KnownFailure, XfailsError
 from harness.contract.status import Grade, Status, Verdict
 from harness.geometry.spec import ALL_OPS
+from harness.results.writing import ResultsError
 from harness.tests.helpers.suite import samples
+from harness.tests.helpers.suite.causes import a_cause_report
 from harness.tests.helpers.suite.samples import a_group, a_report
 
 
@@ -107,6 +111,30 @@ def test_five_failures_are_told_and_how_many_more_there_are(count: int, last: st
     text = Report(a_report("mine", Verdict.FAIL, [group], fail=9)).text()
     assert text.splitlines()[-1] == last
     assert text.count("fail case") == 5
+
+
+def test_the_text_has_causes_first_and_what_they_explain_only_there() -> None:
+    mine = samples.mine()
+    cause = a_cause_report(explains=["values.exact/im2col/float64"])
+    report = Report(structs.replace(mine, causes=[cause]))
+    told = str(report).splitlines()
+    assert told[2:5] == ["mine: one cause of what fails", "", "1. Your im2col ignores the stride."]
+    assert samples.WRONG.case not in str(report)
+    assert told[-2] == f"mistrusted {samples.DOUBTED.case}: all zeros"
+    assert samples.WRONG.case in "".join(report.failures)
+
+
+def test_a_notebook_shows_the_page_or_the_text_without_jinja(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report(samples.mine())
+    frame = report._repr_html_()
+    assert frame.startswith("<iframe ")
+    assert unescape(frame.partition('srcdoc="')[2].removesuffix('"></iframe>')) == report.html()
+
+    def missing(*arguments: object) -> str:
+        raise ResultsError("the page needs jinja2")
+
+    monkeypatch.setattr(page, "render", missing)
+    assert unescape(report._repr_html_()) == f"<pre>{report}</pre>"
 
 
 def test_html_and_junit_are_of_this_backend() -> None:

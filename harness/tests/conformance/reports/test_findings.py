@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from conformance.reports import page as pages
 from conformance.reports.findings import findings
 from conformance.reports.page import render
-from conformance.run.records import BackendReport, CheckReport, FailureReport
+from conformance.run.records import BackendReport, CheckReport, FailureReport, PlaneReport
 from harness.contract.status import Grade, Status, Verdict
 from harness.tests.helpers.suite import samples
+from harness.tests.helpers.suite.causes import a_cause_report
 from harness.tests.helpers.suite.html import Element, read
 from harness.tests.helpers.suite.samples import a_group, a_report
 
@@ -97,12 +99,62 @@ def test_a_backend_that_fails_everything_is_far_below_a_megabyte() -> None:
         _group(f"values.c{check}", *(_failure(n, f"p{n}", "x = 1\n" * 3400) for n in range(3)), op=op)
         for check in range(43) for op in _OPS
     ]  # fmt: skip
-    text = render([_report(*groups)])
+    plane = PlaneReport(title="got", cells=[["-123.45"] * 12] * 12, marks=["#.o." * 3] * 12)
+    causes = [
+        a_cause_report(says=f"It is wrong in way {n}.", planes=[plane] * 4, failure=_failure(n, "", "x = 1\n" * 3400))
+        for n in range(40)
+    ]
+    text = render([structs.replace(_report(*groups), causes=causes)])
     assert len(text) < 1_000_000
+    assert "The numbers are in the JSON: this page would be too large with all of them." in text
     page = read(text)
     panel = page.by_id("matrix-0-0")
     assert len(panel.all("details", "failure")) == 6
     assert "And 12 more, which the JSON has." in [one.text for one in panel.all("p", "note")]
+
+
+def test_causes_come_before_the_failures_that_they_do_not_explain() -> None:
+    explained, other = _group("values.exact", _failure(1)), _group("values.exact", _failure(2), op="col2im")
+    planes = [
+        PlaneReport(title="expected, image 0", cells=[["1", "20"]], marks=[".#"]),
+        PlaneReport(title="x", cells=[["3", "4", "5", "6"]], marks=["-o@."]),
+    ]
+    cause = a_cause_report(
+        explains=[explained.key],
+        derived=["conv2d"],
+        same=["col2im"],
+        planes=planes,
+        failure=_failure(3, "", "import x"),
+    )
+    page = read(render([structs.replace(_report(explained, other), causes=[cause])]))
+    first, second = page.all("article", "finding")
+    assert first.all("h3")[0].text == "Your im2col ignores the stride."
+    said = [one.text for one in first.all("p")]
+    assert said[:5] == [
+        f"How we know: {cause.why}", f"What to change: {cause.mend}", "The same mistake: col2im.",
+        "Derived from it, and wrong for that reason: conv2d.",
+        f"float32; explains 1 group of cases. The plainest geometry that fails: {cause.plainest}.",
+    ]  # fmt: skip
+    shown = first.all("figure", "plane")
+    assert [(one.one("figcaption").text, one.one("pre").raw) for one in shown] == [
+        ("expected, image 0", "  1  20 \n"), ("x", " 3  4  5  6 \n"),
+    ]  # fmt: skip
+    assert [(b.classes, b.text) for one in shown for b in one.all("b")] == [
+        (["wrong"], "20"), (["padding"], "3"), (["read"], "4"), (["one"], "5"),
+    ]  # fmt: skip
+    assert "again 3" in first.text
+    assert "import x" in first.text
+    assert second.all("h3")[0].text == "2 of 9 elements differ"
+    assert "Beside that, failures that it does not explain" in page.text
+
+
+def test_an_exception_does_not_look_like_wrong_numbers() -> None:
+    raised = structs.replace(_failure(1), text="im2col raised IndexError: 5", look="exception")
+    page = read(render([_report(_group("values.exact", raised), _group("law.linear", _failure(2)))]))
+    first, second = page.all("article", "finding")
+    assert (first.classes, second.classes) == (["finding", "fail", "exception"], ["finding", "fail"])
+    assert first.all("h3")[0].text == "No result: im2col raised IndexError: 5"
+    assert [one.classes for one in page.all("details", "failure")] == [["failure", "exception"], ["failure"]]
 
 
 def test_scripts_take_the_room_that_there_is_and_the_first_come_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from conformance.reports.junit import junit
 from conformance.run.records import BackendReport, FailureReport
 from harness.contract.status import Status, Verdict
 from harness.tests.helpers.suite import samples
+from harness.tests.helpers.suite.causes import a_cause_report
 
 Seen = list[tuple[str, str, str, str, str, str, str]]  # classname, name, time, element, message, type, text
 
@@ -42,6 +43,14 @@ def test_a_run_of_four_backends_is_counted() -> None:
         ("testsuite", dict(zip(counts, words.split(), strict=True)))
         for words in ("mine 10 2 2 3 12.340", "right 3 0 0 1 2.500", "cut 2 0 1 0 0.700", "absent 1 0 0 1 0.000")
     ]
+
+
+def test_causes_are_the_output_of_the_whole_suite() -> None:
+    (suite,) = read(structs.replace(samples.mine(), causes=[a_cause_report()]))
+    assert [one.tag for one in suite].count("system-out") == 1
+    assert suite.findtext("system-out", "").startswith(
+        "mine: one cause of what fails\n\n1. Your im2col ignores the stride."
+    )
 
 
 def test_every_group_is_a_testcase_with_what_became_of_it() -> None:

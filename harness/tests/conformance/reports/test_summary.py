@@ -72,7 +72,7 @@ def test_every_backend_has_a_report_in_the_order_given(monkeypatch: pytest.Monke
     for name in ("b", "a"):
         made.backends.append(BackendRun(replace(_TARGET, name=name), BackendResult(name, True, [one(Status.FAIL)])))
     monkeypatch.setattr(
-        explain, "explain", lambda failed, target, libraries: Explanation(f"{target.name} of {libraries[0]}")
+        explain, "explain", lambda failed, target, libraries, mistake: Explanation(f"{target.name} of {libraries[0]}")
     )
     found = summary.reports(made, ["scipy"])
     assert [(report.backend, report.tier, report.seed) for report in found] == [("b", 2, 5), ("a", 2, 5)]
@@ -146,7 +146,7 @@ def test_commands_survive_a_shell() -> None:
 
 
 def test_a_failure_is_explained_and_only_the_first_asks_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    def told(failed: CaseResult, target: Target, libraries: list[str]) -> Explanation:
+    def told(failed: CaseResult, target: Target, libraries: list[str], mistake: str) -> Explanation:
         name = f"{failed.case.spec.batch}"
         return Explanation(f"pattern {name}", [name], f"asked {' '.join(libraries)}", f"script for {target.text}")
 

@@ -17,7 +17,7 @@ from conformance.run import plan as planning
 from conformance.run.results import CaseResult, CheckKey
 from conformance.run.suite_run import Options, SuiteRun
 from conformance.run.xfails import KnownFailure
-from harness.contract.status import Status
+from harness.contract.status import Grade, Status
 from harness.contract.targets import Target
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec, Op
@@ -140,6 +140,38 @@ def test_an_unavailable_backend_has_no_stage(stages: Stages) -> None:
     made.add_unavailable(_MINE, "no card")
     made.run()
     assert [ran[0] for ran in stages.ran] == ["one"]
+
+
+def test_a_failure_ends_the_run_of_every_backend(script: Script) -> None:
+    script.answers = {f"a.x/im2col/float32/{_SPECS[1]}": Failed("off")}
+    made = a_run(FakeCaller("one"), FakeCaller("two"), options=Options(of(), stop_at=Grade.FORM))
+    made.run()
+    first, second = (backend.result for backend in made.backends)
+    assert [one.status for one in first.cases] == [Status.PASS, Status.FAIL, Status.NOT_RUN, Status.NOT_RUN]
+    assert {one.status for one in second.cases} == {Status.NOT_RUN}
+    assert first.cuts == ["the run ended at the first failure, 2 of 4 cases were not run"]
+    assert second.cuts == ["the run ended at the first failure, 4 of 4 cases were not run"]
+
+
+def test_what_is_known_to_fail_or_is_not_asked_for_ends_no_run(script: Script) -> None:
+    text = f"a.x/im2col/float32/{_SPECS[1]}"
+    script.answers = {text: Failed("off", Grade.FORM)}
+    for options in (
+        Options(of(), stop_at=Grade.SAFETY),
+        Options(of(), stop_at=Grade.FORM, known=[KnownFailure(text, "why", 1)]),
+        Options(of()),
+    ):
+        made = a_run(FakeCaller(), options=options)
+        made.run()
+        assert Status.NOT_RUN not in {one.status for one in made.backends[0].result.cases}
+
+
+def test_a_failure_of_the_search_ends_the_run_before_the_next_stage(stages: Stages) -> None:
+    made = a_run(FakeCaller("one"), options=Options(of(4), stop_at=Grade.FORM))
+    (random,) = made.backends[0].result.counted_of(RANDOM)
+    random.counts[Status.FAIL] = 1
+    made.run()
+    assert [ran[1] for ran in stages.ran] == ["standing"]
 
 
 def test_an_interruption_is_told_and_what_is_finished_kept(script: Script) -> None:

@@ -1,0 +1,128 @@
+"""Which conditions separate failing from passing geometries: single atoms, two joined, three where no two suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.diagnosis.conditions.atoms import Atom, code, holds, words
+from conformance.diagnosis.conditions.features import Features
+from conformance.diagnosis.conditions.predicates import Predicates
+from harness.contract.protocol import Array
+
+_PAIRED = 1400  # atoms that are tried in pairs, the cheapest
+_THIRD = 300  # in threes
+_OF_ONE = 8  # conditions of three atoms that share the first
+_DEARER = 2.0  # than the plainest condition: what costs more has no vote, and is not looked for
+_AND, _OR, _THREE = 0.6, 1.0, 1.2  # what joining costs
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Atoms that all hold, or of which one does."""
+
+    atoms: tuple[Atom, ...]
+    joint: str  # "and", "or"
+    cost: float
+
+    def __str__(self) -> str:
+        return f" {self.joint} ".join(map(words, self.atoms))
+
+    @property
+    def code(self) -> str:
+        """A Python expression on `spec`."""
+        return f" {self.joint} ".join(map(code, self.atoms))
+
+    def holds(self, v: Features) -> Array:
+        """Where, of the geometries of these features."""
+        rows = np.array([holds(atom, v) for atom in self.atoms])
+        where: Array = rows.all(0) if self.joint == "and" else rows.any(0)
+        return where
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Places of atoms in the table, and where in its universe they hold together."""
+
+    places: tuple[int, ...]
+    joint: str
+    cost: float
+    where: Array
+
+    def joined(self, predicates: Predicates) -> Joined:
+        """In atoms."""
+        return Joined(tuple(predicates.atoms[i] for i in self.places), self.joint, self.cost)
+
+
+_Found = tuple[float, tuple[int, ...], str]
+
+
+def separating(
+    predicates: Predicates, failing: Sequence[int], passing: Sequence[int], most: int = 80
+) -> list[Candidate]:
+    """The cheapest conditions that hold on all of `failing` and on none of `passing`, which are places."""
+    on_failing, on_passing = predicates.rows[:, failing], predicates.rows[:, passing]
+    on_all, on_none = on_failing.all(1), ~on_passing.any(1)
+    found: list[_Found] = [(float(predicates.cost[i]), (int(i),), "and") for i in np.flatnonzero(on_all & on_none)]
+    # A pair joined by "and" leaves no passing one, if no passing one is under both; by "or" likewise with failing ones.
+    limit = min((one[0] for one in found), default=np.inf) + _DEARER - predicates.cost.min(initial=np.inf)
+    paired = predicates.cost <= limit
+    found += _pairs(predicates.cost, np.flatnonzero(on_all & ~on_none & paired), on_passing, "and", most)
+    found += _pairs(predicates.cost, np.flatnonzero(on_none & ~on_all & paired), ~on_failing, "or", most)
+    if not found:
+        found = _threes(predicates.cost, np.flatnonzero(on_all), on_passing)
+    return [_candidate(predicates, one) for one in sorted(found, key=lambda one: one[0])[:most]]
+
+
+def _candidate(predicates: Predicates, found: _Found) -> Candidate:
+    cost, places, joint = found
+    rows = predicates.rows[list(places)]
+    return Candidate(places, joint, cost, rows.all(0) if joint == "and" else rows.any(0))
+
+
+def _pairs(cost: Array, places: Array, left: Array, joint: str, most: int) -> list[_Found]:
+    """`left[i]` is what atom i alone leaves wrong: of a pair nothing is left in common."""
+    places = places[:_PAIRED]
+    first, second = _disjoint(left[places])
+    if not len(first):
+        return []
+    prices = cost[places[first]] + cost[places[second]] + (_AND if joint == "and" else _OR)
+    cheapest = np.argsort(prices, kind="stable")[:most]
+    return [(float(prices[n]), (int(places[first[n]]), int(places[second[n]])), joint) for n in cheapest]
+
+
+def _threes(cost: Array, places: Array, left: Array) -> list[_Found]:
+    places = _useful(places[:_PAIRED], left)[:_THIRD]
+    wrong = left[places]
+    found: list[_Found] = []
+    limit = np.inf
+    for n, place in enumerate(places):
+        if 3 * cost[place] + _THREE > limit:  # the others cost as much or more
+            break
+        first, second = _disjoint(wrong[n + 1 :][:, wrong[n]])
+        if len(first):
+            two, three = places[n + 1 + first], places[n + 1 + second]
+            prices = cost[place] + cost[two] + cost[three] + _THREE
+            found += [
+                (float(prices[m]), (int(place), int(two[m]), int(three[m])), "and")
+                for m in np.argsort(prices, kind="stable")[:_OF_ONE]
+            ]
+            limit = min(limit, float(prices.min()) + _DEARER)
+    return found
+
+
+def _useful(places: Array, left: Array) -> Array:
+    """Without atoms that leave all that a plainer one leaves."""
+    wrong = left[places].astype(np.float32)
+    contains = wrong @ wrong.T == wrong.sum(1)[:, None]  # what i leaves is among what j leaves
+    useful: Array = places[~np.triu(contains, 1).any(0)]
+    return useful
+
+
+def _disjoint(sets: Array) -> tuple[Array, Array]:
+    """Pairs of rows without an element in common."""
+    as_numbers = sets.astype(np.float32)
+    first, second = np.nonzero(np.triu(as_numbers @ as_numbers.T == 0, 1))
+    return first, second

@@ -1,0 +1,160 @@
+"""Why an op is wrong: it is called on geometries of our own, a mistake is named or its condition stated, or nothing.
+
+One kind of failure is looked at after the other: a crash on an odd geometry must not hide wrong values on plain ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.diagnosis import telling, where
+from conformance.diagnosis.cause import Cause
+from conformance.diagnosis.conditions.foretell import Condition, condition_of
+from conformance.diagnosis.experiment import plan
+from conformance.diagnosis.experiment.experiment import Experiment
+from conformance.diagnosis.experiment.observed import Kind
+from conformance.diagnosis.models import catalogue
+from conformance.diagnosis.models.model import Model
+from conformance.diagnosis.naming import layouts, pairs, probes
+from conformance.diagnosis.naming.later_calls import Later, later_of
+from conformance.diagnosis.naming.names import conditional_name_of, name_of
+from conformance.diagnosis.naming.shapes import Hint, shape_of
+from harness.calls.caller import Caller
+from harness.geometry.spec import Op
+
+_FEW = 4  # failing geometries, below which larger ones are asked about as well
+_DESCRIBED = 6  # failing results of which it is said where they are wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A cause, and what it says as functions: the model or the hint, and when it holds (None: everywhere)."""
+
+    cause: Cause
+    model: Model | None = None
+    hint: Hint | None = None
+    condition: Condition | None = None
+
+
+def diagnose(caller: Caller, op: Op, dtype: str, *, seconds: float = 5.0) -> list[Cause]:
+    """The root causes of what is wrong with one op in one dtype, at most one for each way to fail.
+
+    Wrong values come before wrong shapes, and those before crashes; nothing if nothing is wrong. `seconds` is what the
+    calls may take in all.
+    """
+    experiment = Experiment(caller, op, dtype, seconds=seconds)
+    return [found.cause for found in findings(experiment, known(op))]
+
+
+def known(op: Op) -> tuple[Model, ...]:
+    """All models of one op, layouts of its result included."""
+    return (*(layouts.models() if op == "im2col" else ()), *catalogue.of(op))
+
+
+def findings(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
+    """The same with what was found as functions; of mistakes, `models` alone are known."""
+    experiment.run_all(experiment.bent(plan.first()))
+    if len(experiment.failing()) < _FEW:
+        experiment.run_all(experiment.bent(plan.larger()))
+    if not experiment.failing():
+        found = _where_whole_numbers_are_right(experiment)
+        return [] if found is None else [found]
+    later = _changing(experiment)
+    if later is not None:
+        return [Found(telling.of_later(experiment, later))]
+    return list(_by_kind(experiment, models))
+
+
+def _by_kind(experiment: Experiment, models: Sequence[Model]) -> Iterator[Found]:
+    kinds = {one.kind for one in experiment.failing()}
+    if Kind.SHAPE in kinds:
+        together = _values_and_shapes(experiment, models)
+        if together is not None:
+            yield together
+            kinds -= {Kind.VALUE, Kind.SHAPE}
+    for kind in Kind:  # values, shapes, crashes
+        if kind in kinds:
+            experiment.focus = kind
+            yield _of_kind(experiment, kind, models)
+
+
+def _of_kind(experiment: Experiment, kind: Kind, models: Sequence[Model]) -> Found:
+    if kind is Kind.VALUE:
+        found = _value(experiment, models)
+    else:
+        found = _shape(experiment, models) if kind is Kind.SHAPE else None
+    if found is not None:
+        return found
+    described = _described(experiment) if kind is Kind.VALUE else ""
+    condition = condition_of(experiment, experiment.failing()[0].spec) if experiment.passing() else None
+    if condition is not None:
+        return Found(telling.of_condition(experiment, condition, described), condition=condition)
+    return Found(telling.of_place(experiment, described))
+
+
+def _values_and_shapes(experiment: Experiment, models: Sequence[Model]) -> Found | None:
+    """A misread geometry, or a layout, which is wrong in shapes here and in values there."""
+    experiment.focus = None
+    return _named(experiment, models)
+
+
+def _value(experiment: Experiment, models: Sequence[Model]) -> Found | None:
+    found = _named(experiment, models)
+    if found is not None:
+        return found
+    number = probes.number_of(experiment)
+    if number is not None:
+        return Found(telling.of_number(experiment, number), number.model)
+    later = later_of(experiment)
+    if later is not None:
+        return Found(telling.of_later(experiment, later))
+    return _named(experiment, pairs.fitting(experiment)) or _named_where(experiment, models)
+
+
+def _shape(experiment: Experiment, models: Sequence[Model]) -> Found | None:
+    shown = shape_of(experiment)
+    if shown is not None:
+        return Found(telling.of_shape(experiment, shown), hint=shown.hint, condition=shown.condition)
+    return _named_where(experiment, models)
+
+
+def _named(experiment: Experiment, models: Sequence[Model]) -> Found | None:
+    name = name_of(experiment, models)
+    return None if name is None else Found(telling.of_name(experiment, name), name.model)
+
+
+def _named_where(experiment: Experiment, models: Sequence[Model]) -> Found | None:
+    name = conditional_name_of(experiment, models)
+    return None if name is None else Found(telling.of_name(experiment, name), name.model, condition=name.condition)
+
+
+def _where_whole_numbers_are_right(experiment: Experiment) -> Found | None:
+    """No bias, real numbers, later calls: what the geometries do not show."""
+    no_bias = probes.without_bias(experiment)
+    number = no_bias if no_bias is not None else probes.number_of(experiment)
+    if number is not None:
+        return Found(telling.of_number(experiment, number), number.model)
+    later = later_of(experiment)
+    return None if later is None else Found(telling.of_later(experiment, later))
+
+
+def _changing(experiment: Experiment) -> Later | None:
+    """Whether the same call gives another result now: then nothing that was seen can be trusted."""
+    asked = [*experiment.failing()[:3], *experiment.passing()[:3]]
+    if all(experiment.again(one.spec) for one in asked if experiment.right(one.spec).size):
+        return None
+    return later_of(experiment)
+
+
+def _described(experiment: Experiment) -> str:
+    """Where the results are wrong, if that is the same for several; a sentence, and a space."""
+    said = set()
+    for one in experiment.failing()[:_DESCRIBED]:
+        got, right = experiment.raw(one.spec, experiment.given(one.spec).arrays), experiment.right(one.spec)
+        if isinstance(got, str) or got.shape != right.shape:
+            return ""
+        said.add(where.describe(experiment.op, one.spec, np.asarray(got != right)))
+    return f"Wrong is {said.pop()}. " if len(said) == 1 and "" not in said else ""

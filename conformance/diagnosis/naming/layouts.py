@@ -1,0 +1,88 @@
+"""Columns that are right but lie in another layout: a layout is no fault, and some need one line to be plugged in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import numpy as np
+
+from conformance.diagnosis.models import tables
+from conformance.diagnosis.models.model import Given, Model
+from harness.contract.columns_layouts import COLUMNS_LAYOUTS
+from harness.contract.protocol import Array
+from harness.geometry.spec import ConvSpec
+
+_PLAIN = 0.8  # plainer than an order of axes that gives the same
+
+# Layouts without a name here: how the columns (N, C, KH, KW, OH, OW) become them, and the way back to (N, rows, L).
+_UNNAMED: tuple[tuple[str, tuple[int, ...], str, str], ...] = (
+    ("(L, C*KH*KW) of one image", (0, 4, 5, 1, 2, 3), "l,k", "`columns.T[None]`"),
+    ("(C*KH*KW, L) of one image", (0, 1, 2, 3, 4, 5), "k,l", "`columns[None]`"),
+    ("(N*L, C*KH*KW), one window a row", (0, 4, 5, 1, 2, 3), "nl,k",
+     '`columns.reshape(N, L, C * KH * KW)`, with the line `layout = "rows"`'),
+    ("(L*N, C*KH*KW), one window a row, images innermost", (4, 5, 0, 1, 2, 3), "nl,k",
+     '`columns.T`, with the line `layout = "batch_innermost"`'),
+    ("(N, OH*OW, KH*KW*C), channels last", (0, 4, 5, 2, 3, 1), "n,l,k",
+     "`columns.reshape(N, L, KH, KW, C).transpose(0, 4, 2, 3, 1).reshape(N, -1, L)`"),
+    ("(N*OH*OW, KH*KW*C), channels last", (0, 4, 5, 2, 3, 1), "nl,k",
+     "`columns.reshape(N, L, KH, KW, C).transpose(0, 4, 2, 3, 1).reshape(N, -1, L)`"),
+    ("(C*KH*KW, L, N)", (1, 2, 3, 4, 5, 0), "k,l,n", "`columns.transpose(2, 0, 1)`"),
+    ("(C*KH*KW, N, L)", (1, 2, 3, 0, 4, 5), "k,n,l", "`columns.transpose(1, 0, 2)`"),
+    ("(L, N, C*KH*KW)", (4, 5, 0, 1, 2, 3), "l,n,k", "`columns.transpose(1, 2, 0)`"),
+    ("(N, C, KH, KW, OH, OW)", (0, 1, 2, 3, 4, 5), "", "`columns.reshape(N, C * KH * KW, OH * OW)`"),
+    ("(N, OH, OW, C, KH, KW)", (0, 4, 5, 1, 2, 3), "",
+     "`columns.transpose(0, 3, 4, 5, 1, 2).reshape(N, C * KH * KW, OH * OW)`"),
+    ("(N, C*KH*KW, OH, OW)", (0, 1, 2, 3, 4, 5), "n,k,o,p", "`columns.reshape(N, C * KH * KW, OH * OW)`"),
+    ("(N, OH, OW, C*KH*KW)", (0, 4, 5, 1, 2, 3), "n,o,p,k",
+     "`columns.reshape(N, L, C * KH * KW)`, with the line `layout = \"rows\"`"),
+    ("(N, C, KH*KW, L)", (0, 1, 2, 3, 4, 5), "n,c,t,l", "`columns.reshape(N, C * KH * KW, L)`"),
+)  # fmt: skip
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    """Of im2col: every layout but the contract's own."""
+    return (*_named(), *_unnamed())
+
+
+def _named() -> Iterator[Model]:
+    for name, layout in COLUMNS_LAYOUTS.items():
+        if name != "batched":
+            yield Model(
+                f"layout/{name}", f"returns the columns as {layout.form}, the layout of {layout.who}",
+                f'That is a layout, not a fault. Declare it: `layout = "{name}"`, or return (N, C*KH*KW, L).',
+                ("im2col",), _in_layout(layout.from_batched), _PLAIN,
+            )  # fmt: skip
+
+
+def _unnamed() -> Iterator[Model]:
+    for number, (form, order, joined, back) in enumerate(_UNNAMED):
+        yield Model(
+            f"layout/{form}", f"returns the columns as {form}",
+            f"That is a layout, not a fault. Return {back}.", ("im2col",), _in_order(order, joined),
+            _PLAIN + 0.01 * (number + 1),
+        )  # fmt: skip
+
+
+def _in_layout(convert: Callable[[Array, ConvSpec], Array]) -> Callable[[Given], Array]:
+    return lambda given: convert(tables.run(given), given.spec)
+
+
+def _in_order(order: tuple[int, ...], joined: str) -> Callable[[Given], Array]:
+    """The six axes in this order, then joined to those that the letters say."""
+
+    def gives(given: Given) -> Array:
+        spec = given.spec
+        opened = tables.run(given).reshape(spec.batch, spec.in_channels, *spec.kernel_size, *spec.output_size)
+        turned: Array = np.ascontiguousarray(opened.transpose(order))
+        if not joined:
+            return turned
+        sizes = {"n": spec.batch, "c": spec.in_channels, "t": spec.taps, "k": spec.in_channels * spec.taps,
+                 "o": spec.output_size[0], "p": spec.output_size[1], "l": spec.positions,
+                 "nl": spec.batch * spec.positions}  # fmt: skip
+        if set(joined.split(",")) == {"k", "l"} and spec.batch != 1:
+            return tables.run(given)  # without an axis of images, there is one image
+        return turned.reshape([sizes[word] for word in joined.split(",")])
+
+    return gives

@@ -1,0 +1,207 @@
+"""Which known mistake gives all that was observed: those that do not are struck out, and rivals are told apart.
+
+One result can never tell rivals apart, so geometries are made on which they differ. What is left has to foretell forty
+geometries that nobody has looked at. A wrong name is worse than none: in doubt there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from conformance.diagnosis.conditions.foretell import Condition, condition_of
+from conformance.diagnosis.experiment import nearby, plan
+from conformance.diagnosis.experiment.experiment import Experiment
+from conformance.diagnosis.experiment.observed import Kind, Observed
+from conformance.diagnosis.models.model import Model
+from harness.geometry.spec import ConvSpec
+
+_FEWEST = 3  # failing geometries that a name rests on
+_SEVERAL = 12  # elements of a result that tells most models apart, and is quickly made
+_ROUNDS = 12  # geometries made to tell rivals apart
+_UNSEEN = 40  # geometries that a name must foretell
+_FEWEST_UNSEEN = 5  # where the backend takes no more than that
+_CHEAP = 1_000_000  # multiply-adds of a geometry on which models are compared
+_CONDITIONED = 3  # models that are tried with a condition
+_COMPARED = 40  # models that give every failing result, the plainest
+_PLAIN = 2.0  # cost of a condition that no other model will be plainer with
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A mistake that gives every failing result, and the right one wherever the op is right.
+
+    With a condition it is made only where that holds. `passing` counts the geometries on which it would have shown.
+    """
+
+    model: Model
+    condition: Condition | None
+    failing: int
+    passing: int
+    foretold: int  # geometries that nobody had looked at, and that came out as it says
+    equals: int = 0  # other models that give the same on everything that was tried
+
+
+def name_of(experiment: Experiment, models: Sequence[Model]) -> Name | None:
+    """The plainest of the models that are not refuted, or None; more geometries are run for it."""
+    left = fitting(experiment, models)
+    if not left:
+        return None
+    if len(_told(experiment)) < _FEWEST:
+        _look_around(experiment)
+    free = [model for model in _true_of_all(experiment, left) if not _contradicted(experiment, model)]
+    free = _told_apart(experiment, free)
+    before = len(experiment.observed)
+    free = _foretelling(experiment, free)
+    foretold = len(experiment.observed) - before
+    if not free or experiment.exhausted or foretold < _FEWEST_UNSEEN or not _rests_on_enough(experiment):
+        return None
+    best = min(free, key=lambda model: model.cost)
+    return Name(
+        best, None, len(_told(experiment)), len(_relevant(experiment, best)), foretold, len(free) - 1,
+    )  # fmt: skip
+
+
+def conditional_name_of(experiment: Experiment, models: Sequence[Model]) -> Name | None:
+    """A model that gives every failing result, with the condition that parts them from those where it would show."""
+    left = fitting(experiment, models)
+    if not left:
+        return None
+    if len(_told(experiment)) < _FEWEST:
+        _look_around(experiment)
+    found: list[tuple[float, Name]] = []
+    for model in _distinct(experiment, _true_of_all(experiment, left))[:_CONDITIONED]:
+        if experiment.exhausted or not _rests_on_enough(experiment):
+            break
+        name = _under_condition(experiment, model)
+        if name is not None and name.condition is not None:
+            found.append((model.cost + name.condition.cost, name))
+            if name.condition.cost <= _PLAIN:
+                break
+    still = [(cost, name) for cost, name in found if _true_of_all(experiment, [name.model])]
+    return min(still, key=lambda one: one[0])[1] if still else None
+
+
+def fitting(experiment: Experiment, models: Iterable[Model]) -> list[Model]:
+    """Those that give every failing result, the plainest first."""
+    if not any(_speaks(one) for one in _told(experiment)):
+        return []
+    return sorted(_true_of_all(experiment, models), key=lambda model: model.cost)
+
+
+def _true_of_all(experiment: Experiment, models: Iterable[Model]) -> list[Model]:
+    left = list(models)
+    for one in sorted(_told(experiment), key=lambda one: _handy(experiment, one)):
+        left = [model for model in left if experiment.foretold(model, one.spec) == one.digest]
+        if not left:
+            break
+    return left
+
+
+def _told(experiment: Experiment) -> list[Observed]:
+    """The failing results: a crash has none, and is told by itself."""
+    return [one for one in experiment.failing() if one.kind is not Kind.CRASH]
+
+
+def _handy(experiment: Experiment, one: Observed) -> tuple[bool, int]:
+    """Small results first, but for those so small that they tell nothing apart."""
+    size = experiment.right(one.spec).size
+    return size < _SEVERAL, size
+
+
+def _speaks(one: Observed) -> bool:
+    """Whether a failing result is more than one wrong element among right ones: that fits too much."""
+    return one.digest is not None and (one.wrong != 1 or one.shape == (1,))
+
+
+def _rests_on_enough(experiment: Experiment) -> bool:
+    """Whether several failing geometries say something, at least one of them with more than one wrong element."""
+    speaking = [one for one in _told(experiment) if _speaks(one)]
+    return len(speaking) >= _FEWEST and any(one.wrong > 1 or one.wrong == 0 for one in speaking)
+
+
+def _contradicted(experiment: Experiment, model: Model) -> bool:
+    """Whether the op is right somewhere where the model is not."""
+    return any(experiment.differs(model, one.spec) for one in experiment.passing())
+
+
+def _relevant(experiment: Experiment, model: Model) -> list[Observed]:
+    return [one for one in experiment.passing() if not experiment.differs(model, one.spec)]
+
+
+def _told_apart(experiment: Experiment, free: list[Model]) -> list[Model]:
+    """The models that are left once every geometry that was found to part them was run."""
+    for _ in range(_ROUNDS):
+        if len(free) < 2:
+            break
+        parting = next((spec for spec in _nearby_and_far(experiment) if _parts(experiment, free, spec)), None)
+        if parting is None or experiment.run(parting) is None:
+            break
+        free = [model for model in free if _agrees(experiment, model, parting)]
+    return free
+
+
+def _nearby_and_far(experiment: Experiment) -> Iterable[ConvSpec]:
+    """Geometries not yet run on which models could differ."""
+    failing = _told(experiment)
+    far = (*plan.pool()[:120], *plan.pool()[500:640])
+    specs = [*nearby.neighbours(failing[0].spec), *nearby.neighbours(failing[-1].spec), *far]
+    for spec in experiment.bent(specs):
+        if spec.macs <= _CHEAP and spec not in experiment.observed:
+            yield spec
+
+
+def _parts(experiment: Experiment, models: Sequence[Model], spec: ConvSpec) -> bool:
+    first = experiment.foretold(models[0], spec)
+    return any(experiment.foretold(model, spec) != first for model in models[1:])
+
+
+def _agrees(experiment: Experiment, model: Model, spec: ConvSpec) -> bool:
+    """Whether the model gives what the backend gave there; what was refused says nothing."""
+    seen = experiment.observed.get(spec)
+    if seen is None:
+        return True
+    if not seen.ok and (seen.kind is Kind.CRASH or experiment.focus not in (None, seen.kind)):
+        return True  # another kind of failure, which is told by itself
+    return not experiment.differs(model, spec) if seen.ok else experiment.foretold(model, spec) == seen.digest
+
+
+def _foretelling(experiment: Experiment, free: list[Model]) -> list[Model]:
+    """Those that say beforehand what forty more geometries give; half of them such that it shows, where there are."""
+    if not free:
+        return []
+    fresh = unseen(experiment)
+    telling = [spec for spec in fresh if experiment.differs(free[0], spec)][: _UNSEEN // 2]
+    rest = [spec for spec in fresh if spec not in set(telling)][: _UNSEEN - len(telling)]
+    experiment.run_all([*telling, *rest])
+    return [model for model in free if all(_agrees(experiment, model, spec) for spec in (*telling, *rest))]
+
+
+def unseen(experiment: Experiment) -> list[ConvSpec]:
+    """Geometries that nobody has looked at, small ones and larger ones in turn."""
+    several = [spec for pair in zip(plan.pool()[200:320], plan.pool()[640:760], strict=True) for spec in pair]
+    fresh = experiment.bent(several)
+    return [spec for spec in fresh if spec not in experiment.observed and spec.macs <= _CHEAP]
+
+
+def _distinct(experiment: Experiment, models: Sequence[Model]) -> list[Model]:
+    """The plainest of those that give the same on all that passes."""
+    found: dict[tuple[object, ...], Model] = {}
+    passing = [one.spec for one in experiment.passing()]
+    for model in models[:_COMPARED]:
+        found.setdefault(tuple(experiment.foretold(model, spec) for spec in passing), model)
+    return list(found.values())
+
+
+def _under_condition(experiment: Experiment, model: Model) -> Name | None:
+    condition = condition_of(experiment, experiment.failing()[0].spec, lambda spec: experiment.differs(model, spec))
+    if condition is None or not _true_of_all(experiment, [model]):
+        return None
+    passing = [one for one in experiment.passing() if experiment.differs(model, one.spec)]
+    return Name(model, condition, len(_told(experiment)), len(passing), condition.unseen)
+
+
+def _look_around(experiment: Experiment) -> None:
+    """The neighbours of what fails: a name needs several."""
+    for one in _told(experiment)[:_FEWEST]:
+        experiment.run_all(experiment.bent(nearby.neighbours(one.spec)))

@@ -1,0 +1,169 @@
+"""Puts what was found into sentences: what the mistake is, how we know, what to change."""
+
+from __future__ import annotations
+
+from conformance.diagnosis.cause import Cause
+from conformance.diagnosis.conditions.foretell import Condition
+from conformance.diagnosis.experiment.experiment import Experiment
+from conformance.diagnosis.experiment.observed import Kind, Observed
+from conformance.diagnosis.naming.later_calls import Later
+from conformance.diagnosis.naming.names import Name
+from conformance.diagnosis.naming.probes import Probed
+from conformance.diagnosis.naming.shapes import Shown
+from harness.geometry.spec import ConvSpec
+from harness.results.words import plural
+
+_LONGEST = 160  # characters of what an exception said
+_OF_CRASHES = (
+    ("cannot be interpreted as an integer", "Use `//` for sizes and indices: `/` gives a float."),
+    ("slice indices must be integers", "Use `//` for sizes and indices: `/` gives a float."),
+    ("only integers, slices", "Use `//` for sizes and indices: `/` gives a float."),
+    ("returned builtins.NoneType", "Return the result in every branch."),
+    ("cannot reshape", "Compute the shape from the spec: `spec.columns_shape`, `spec.y_shape` or `spec.x_shape`."),
+    ("negative dimensions", "Compute sizes from the spec: `spec.output_size` is never negative."),
+)  # fmt: skip
+
+
+def of_name(experiment: Experiment, name: Name) -> Cause:
+    """A mistake by its name."""
+    model, condition = name.model, name.condition
+    if condition is not None:
+        why = (
+            f"All {_geometries(condition.failing)} with this fail, with exactly the numbers that the mistake gives; "
+            f"{name.passing} without it pass, on which it would show; {condition.unseen} of them were "
+            "foretold."
+        )
+    elif name.passing:
+        why = (
+            f"All {_geometries(name.failing)} on which this shows fail, with exactly its numbers; all "
+            f"{name.passing} others pass; {name.foretold} of them were foretold."
+        )
+    else:
+        why = (
+            f"All {_geometries(name.failing)} fail, with exactly the numbers that this gives; "
+            f"{name.foretold} of them were foretold."
+        )
+    says = _says(experiment, model.says, condition)
+    return _cause(experiment, "name", model.id, says, why, sentence(model.mend), model.seen)
+
+
+def of_number(experiment: Experiment, number: Probed) -> Cause:
+    """Rounding, clipping, accumulators."""
+    model = number.model
+    return _cause(
+        experiment, "numbers", model.id, _says(experiment, model.says), number.why, sentence(model.mend), model.seen
+    )
+
+
+def of_shape(experiment: Experiment, shown: Shown) -> Cause:
+    """A formula of a size, or an order of axes."""
+    hint, condition = shown.hint, shown.condition
+    given = _first(experiment)
+    example = f"{given.spec} gives {given.shape}, and {given.spec.output_shape(experiment.op)} is right"
+    if condition is not None:
+        why = (
+            f"All {condition.failing} geometries with this have the shape that follows; {shown.passing} without it are "
+            f"right; {condition.unseen} of them were foretold. {example}."
+        )
+    else:
+        why = (
+            f"All {plural(shown.failing, 'wrong shape')} are those that this gives, and {shown.passing} geometries are "
+            f"right where it gives the right one. {example}."
+        )
+    return _cause(
+        experiment, "shape", hint.id, _says(experiment, hint.says, condition), why, sentence(hint.mend), ""
+    )
+
+
+def of_later(experiment: Experiment, later: Later) -> Cause:
+    """What goes wrong on a later call."""
+    says = _says(experiment, later.says)
+    return _cause(experiment, "later call", later.id, says, later.why, sentence(later.mend), "", later.spec)
+
+
+def of_condition(experiment: Experiment, condition: Condition, where: str) -> Cause:
+    """Exactly when it fails, and no more than that."""
+    first = _first(experiment)
+    what = {
+        Kind.VALUE: "gives wrong numbers",
+        Kind.SHAPE: "returns a wrong shape",
+        Kind.CRASH: f"raises {said_by(first)}",
+        None: "fails",
+    }[first.kind]
+    says = f"Your {experiment.op} {what} if and only if {condition.text}."
+    why = (
+        f"All {condition.failing} geometries with this fail, all {condition.passing} others pass; {condition.unseen} "
+        f"of them were foretold."
+    )
+    mend = f"If this is a limit and not a fault, declare it in `unsupported`: `{condition.declare}`."
+    kind = "condition"
+    if first.kind is Kind.CRASH:
+        kind, mend = "crash", " ".join(filter(None, (_mend_of(first), mend)))
+    elif first.kind is Kind.SHAPE:
+        kind = "shape"
+        why += f" {first.spec} gives {first.shape}, and {first.spec.output_shape(experiment.op)} is right."
+    else:
+        why += f" {where}No known mistake gives these numbers."
+    return _cause(experiment, kind, "", says, why, mend, "")
+
+
+def of_place(experiment: Experiment, where: str) -> Cause:
+    """That it fails, and where."""
+    failing, first = experiment.failing(), _first(experiment)
+    of_all = f"{len(failing)} of {_geometries(len(failing) + len(experiment.passing()))}"
+    stopped = f" The time was up after {experiment.calls} calls." if experiment.exhausted else ""
+    if first.kind is Kind.CRASH:
+        says = f"Your {experiment.op} raises {said_by(first)}, on {of_all}."
+        why = f"The plainest is {first.spec}.{stopped}"
+        return _cause(experiment, "crash", "", says, why, _mend_of(first), "")
+    if first.kind is Kind.SHAPE:
+        says = f"Your {experiment.op} returns a wrong shape on {of_all}."
+        why = f"{first.spec} gives {first.shape}, and {first.spec.output_shape(experiment.op)} is right.{stopped}"
+        return _cause(experiment, "shape", "", says, why, "", "")
+    says = f"Your {experiment.op} gives wrong numbers on {of_all}."
+    why = f"{where}No known mistake gives these numbers.{stopped}"
+    return _cause(experiment, "located", "", says, why, "", "")
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    text = text.strip()
+    if not text:
+        return ""
+    return f"{text[0].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def said_by(crash: Observed) -> str:
+    """What was raised, in a line that is not too long."""
+    text = crash.error
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _geometries(count: int) -> str:
+    return plural(count, "geometry", "geometries")
+
+
+def _mend_of(crash: Observed) -> str:
+    return next((mend for part, mend in _OF_CRASHES if part in crash.error), "")
+
+
+def _says(experiment: Experiment, says: str, condition: Condition | None = None) -> str:
+    where = f", where {condition.text}" if condition is not None else ""
+    return f"Your {experiment.op} {says}{where}."
+
+
+def _first(experiment: Experiment) -> Observed:
+    """The plainest failing one."""
+    return experiment.failing()[0]
+
+
+def _cause(
+    experiment: Experiment, kind: str, name: str, says: str, why: str, mend: str, seen: str,
+    spec: ConvSpec | None = None,
+) -> Cause:  # fmt: skip
+    failing, passing = experiment.failing(), experiment.passing()
+    plainest = failing[0].spec if failing and spec is None else spec if spec is not None else passing[0].spec
+    return Cause(
+        op=experiment.op, dtype=experiment.dtype, kind=kind, id=name, says=says, why=why, mend=mend, seen=seen,
+        failing=len(failing), passing=len(passing), calls=experiment.calls, plainest=plainest,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""How good is the diagnosis? Faults are diagnosed of which everything is known, and what it says is compared."""

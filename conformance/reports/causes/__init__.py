@@ -1,0 +1,1 @@
+"""What is wrong with a backend by cause: which ops are diagnosed, what that explains, and how it is drawn."""

@@ -1,0 +1,127 @@
+"""A backend in which one thing is put right: what a plain call gives wrongly, it gives rightly.
+
+A failed case that passes on it has failed for that reason alone; one that fails all the same has another cause. A
+result is put right only where a plain call on the same arrays gives the same: what goes wrong in odd memory, among
+threads or once in a while stays wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from msgspec import structs
+
+from conformance.checks.outcomes import RecordedCall, dtype_of, recorded
+from conformance.diagnosis.where import expected, wrong
+from harness.calls.caller import PLAIN, Arrays, Caller, CallResult, Conditions, OneCall
+from harness.calls.limits.pace import Pace
+from harness.contract.protocol import Array, Numerics, Subnormals
+from harness.geometry.spec import ConvSpec, Op
+from harness.oracle import by_taps
+
+_ALIKE = 1e-3  # of the largest number: two results of one call that differ by more than rounding differ
+
+
+@dataclass(slots=True)
+class Mended:
+    """A `Caller`. `is_known` says of an op and dtype whether it is put right; `touched` are the ops that were."""
+
+    caller: Caller
+    is_known: Callable[[Op, str], bool]
+    touched: set[Op] = field(default_factory=set)
+    name: str = field(init=False)
+    numerics: Numerics = field(init=False)
+    subnormals: Subnormals = field(init=False)
+    takes_bias: bool = field(init=False)
+    native: list[Op] = field(init=False)
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name, self.native, self.pace = self.caller.name, self.caller.native, self.caller.pace
+        self.numerics, self.subnormals = self.caller.numerics, self.caller.subnormals
+        self.takes_bias = self.caller.takes_bias
+
+    def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
+        """The backend's own answer."""
+        return self.caller.unsupported(op, spec, dtype)
+
+    def ask_ahead(self, op: Op, specs: Sequence[ConvSpec], dtype: str) -> None:
+        """See `Caller`."""
+        self.caller.ask_ahead(op, specs, dtype)
+
+    def call(self, op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions = PLAIN) -> CallResult:
+        """The backend's result, put right."""
+        return self._mended(OneCall(op, spec, arrays, conditions), self.caller.call(op, spec, arrays, conditions))
+
+    def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
+        """The same of several."""
+        return self._each(calls, self.caller.each(calls))
+
+    def together(self, calls: Sequence[OneCall], times: int = 1) -> list[CallResult]:
+        """The same of calls at once."""
+        return self._each(calls, self.caller.together(calls, times))
+
+    def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
+        """The same of calls in turn."""
+        return self._each(calls, self.caller.repeat(calls, times))
+
+    def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
+        """The backend's own: of a few elements nobody can say whether a plain call gives them."""
+        return self.caller.sample(op, spec, dtype, seed, points)
+
+    def _each(self, calls: Sequence[OneCall], outcomes: Sequence[CallResult]) -> list[CallResult]:
+        return [self._mended(one, outcome) for one, outcome in zip(calls, outcomes, strict=False)]
+
+    def _mended(self, asked: OneCall, outcome: CallResult) -> CallResult:
+        call = recorded(asked, outcome)
+        if not call.is_valid or not self.is_known(call.op, dtype_of(call.arrays)):
+            return outcome
+        right = _right(call, self.numerics)
+        if right is None or not _are_alike(outcome, self.caller.call(call.op, call.spec, call.arrays)):
+            return outcome
+        self.touched.add(call.op)
+        if _has_shape(call):
+            return structs.replace(outcome, result=right)
+        return CallResult(result=right, shape=right.shape, strides=right.strides)
+
+
+def _has_shape(call: RecordedCall) -> bool:
+    result = call.outcome.result
+    return not call.outcome.error and result is not None and result.shape == call.spec.output_shape(call.op)
+
+
+def _right(call: RecordedCall, numerics: Numerics) -> Array | None:
+    """The right result of a call that is wrong, in the dtype that it gave; None of one that nothing is said against."""
+    given = [a for a in call.arrays if a is not None]
+    got = call.outcome.result if _has_shape(call) else None
+    if all(np.isfinite(a).all() for a in given):
+        known = expected(call, numerics)
+        if known is None or (got is not None and wrong(call, numerics) is None):
+            return None
+        values = known.values
+    else:
+        values = by_taps.run(call.op, call.spec, *call.arrays)
+        if got is not None and np.array_equal(values, got, equal_nan=True):
+            return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ascontiguousarray(values.astype(given[0].dtype if got is None else got.dtype))
+
+
+def _are_alike(one: CallResult, other: CallResult) -> bool:
+    """Whether two calls ended alike: the same exception, or the same numbers up to rounding."""
+    if one.error or other.error:
+        return bool(one.error) and one.error.partition(":")[0] == other.error.partition(":")[0]
+    a, b = one.result, other.result
+    if a is None or b is None:
+        return a is None and b is None and one.kind == other.kind
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if np.array_equal(a, b, equal_nan=a.dtype.kind == "f"):
+        return True
+    if a.dtype.kind != "f" or not np.array_equal(np.isfinite(a), np.isfinite(b)):
+        return False
+    finite = np.isfinite(a)
+    largest = np.abs(a[finite]).max(initial=0)
+    return bool((np.abs(a[finite].astype(np.float64) - b[finite]) <= _ALIKE * largest).all())

@@ -1,0 +1,223 @@
+"""The causes of what failed, as they are told: each diagnosed op once, equal mistakes together, with what is explained.
+
+A failed case is explained if it passes once the numbers that plain calls give wrongly are put right (`mended`). What
+only a later call shows no plain call has: such a cause explains every check of values of its op.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+from msgspec import structs
+
+from conformance.cases.case import Case
+from conformance.checks.registration import check_of
+from conformance.checks.under_test import BackendUnderTest
+from conformance.diagnosis.cause import Cause
+from conformance.reports.causes import planes
+from conformance.reports.causes.mended import Mended
+from conformance.reports.causes.plain_calls import PlainCalls
+from conformance.reports.causes.suspects import failing, sources, suspects
+from conformance.reports.summary import failure_report
+from conformance.run.engine import judge
+from conformance.run.records import BackendReport, CauseReport, CheckReport, FailureReport
+from conformance.run.results import CaseResult
+from harness.calls.caller import Caller
+from harness.contract.status import Grade, Status
+from harness.contract.targets import Target
+from harness.geometry.spec import OPS, Op
+from harness.oracle.data import DataError
+from harness.telling import named
+
+_SECONDS = 5.0  # for the diagnosis of an op in a dtype
+_AGAIN_SECONDS = 15.0  # for failed cases that are run again
+_PLAIN = ("values.", "law.")  # checks that look at numbers in plain calls
+_LATER = "later call"
+_BEYOND_PLAIN = ("numbers", _LATER)  # kinds of causes that plain calls on whole numbers do not show
+_SHOWING = ("values.exact", "values.real")  # checks that may show a cause on its plainest geometry
+Waiting = Callable[[str], AbstractContextManager[object]]
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    """Of one backend; `until` is on the monotonic clock. What the diagnosis itself does wrong goes to `faults`."""
+
+    caller: Caller
+    target: Target
+    until: float = float("inf")
+    waiting: Waiting = nullcontext
+    faults: list[str] = field(default_factory=list)
+    _plain: PlainCalls = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._plain = PlainCalls(self.caller)
+
+    def told(self, report: BackendReport) -> BackendReport:
+        """The report with the causes of what failed, the plainest first."""
+        bad = failing(report)
+        plainly = suspects([group for group in bad if group.id.startswith(_PLAIN)], self.caller.native)
+        found = self._of_ops(plainly, report.backend)
+        explained = self._explained(found, report)
+        # What fails in state, threads or memory alone may be the fault of another op that the check calls.
+        left = suspects([group for group in bad if group.key not in explained], self.caller.native)
+        more = self._of_ops({op: dtypes for op, dtypes in left.items() if op not in plainly}, report.backend)
+        if more:
+            found = sorted([*found, *more], key=lambda cause: OPS.index(cause.op))
+            explained = self._explained(found, report)
+        told = [self._with_what_it_explains(cause, explained, report) for cause in _joined(found)]
+        return structs.replace(report, causes=told)
+
+    def _of_ops(self, asked: Mapping[Op, Sequence[str]], backend: str) -> list[CauseReport]:
+        found: list[CauseReport] = []
+        for op, dtypes in asked.items():
+            with self.waiting(f"the diagnosis of {op} of {backend}"):
+                found += self._of_op(op, dtypes)
+        return found
+
+    # -- the causes of an op -------------------------------------------------------------------------------------------
+
+    def _of_op(self, op: Op, dtypes: Sequence[str]) -> list[CauseReport]:
+        """In its first dtype; another one is diagnosed by itself only where it does not fail alike."""
+        found: list[CauseReport] = []
+        waiting = list(dtypes)
+        while waiting:
+            dtype, *waiting = waiting
+            causes = self._diagnosed(op, dtype)
+            alike = [other for other in waiting if self._fail_alike(causes, dtype, other)]
+            waiting = [other for other in waiting if other not in alike]
+            found += [self._reported(cause, [dtype, *alike]) for cause in causes]
+        return found
+
+    def _diagnosed(self, op: Op, dtype: str) -> list[Cause]:
+        from conformance.diagnosis.diagnose import diagnose  # all models of mistakes, which a right backend never needs
+
+        left = min(_SECONDS, self.until - time.monotonic())
+        if left <= 0:
+            return []
+        try:
+            return diagnose(self.caller, op, dtype, seconds=left)
+        except Exception as error:  # the verdict is there already, and must not be lost for it
+            self.faults.append(f"the diagnosis of {op} in {dtype} failed: {named(error)}")
+            return []
+
+    def _fail_alike(self, causes: Sequence[Cause], dtype: str, other: str) -> bool:
+        return bool(causes) and all(
+            cause.kind not in _BEYOND_PLAIN and self._plain.is_alike(cause.op, dtype, other, cause.plainest)
+            for cause in causes
+        )
+
+    def _reported(self, cause: Cause, dtypes: list[str]) -> CauseReport:
+        shown = self._shown(cause)
+        return CauseReport(
+            op=cause.op, dtypes=dtypes, kind=cause.kind, id=cause.id, says=cause.says, why=cause.why, mend=cause.mend,
+            seen=cause.seen, failing=cause.failing, passing=cause.passing, calls=cause.calls,
+            plainest=str(cause.plainest),
+            failure=None if shown is None else failure_report(shown, self.target, mistake=cause.says),
+            planes=[] if shown is None else planes.of(shown),
+        )  # fmt: skip
+
+    def _shown(self, cause: Cause) -> CaseResult | None:
+        """A case on the plainest geometry that fails, if one does."""
+        subject = BackendUnderTest(self.caller)
+        for check_id in _SHOWING:
+            result = CaseResult(Case(check_id, cause.op, cause.dtype, cause.plainest))
+            check = check_of(result.case)
+            if np.dtype(cause.dtype).kind not in check.kinds or not check.fits(cause.op, cause.plainest):
+                continue
+            try:
+                judge(subject, result)
+            except DataError:
+                continue
+            if result.status is Status.FAIL:
+                result.calls = subject.calls
+                return result
+        return None
+
+    # -- what it explains ----------------------------------------------------------------------------------------------
+
+    def _explained(self, causes: Sequence[CauseReport], report: BackendReport) -> dict[str, set[Op]]:
+        """Of each failed or doubted group of cases, the backend's own ops whose mistakes are the reason."""
+        if not causes:
+            return {}
+        native = self.caller.native
+        known = {(op, dtype) for one in causes if one.kind != _LATER for op in _ops(one) for dtype in one.dtypes}
+        later = {(op, dtype) for one in causes if one.kind == _LATER for op in _ops(one) for dtype in one.dtypes}
+        mended = Mended(self.caller, lambda op, dtype: any((one, dtype) in known for one in sources(op, native)))
+        end, found = time.monotonic() + _AGAIN_SECONDS, {}
+        for group in report.checks:
+            if group.optional or group.status not in (Status.FAIL, Status.MISTRUSTED):
+                continue
+            made_of = sources(group.op, native)
+            reasons = {op for op in made_of if (op, group.dtype) in later and group.grade is Grade.VALUES}
+            if known:
+                again = self._reasons if time.monotonic() < end else self._likely_reasons
+                reasons |= again(group, mended)
+            if reasons:
+                found[group.key] = reasons
+        return found
+
+    def _reasons(self, group: CheckReport, mended: Mended) -> set[Op]:
+        """By running its failures again with the known mistakes put right: these, if all of them pass."""
+        mended.touched.clear()
+        subject = BackendUnderTest(mended)
+        for failure in group.failures:
+            result = CaseResult(Case.parse(failure.case))
+            try:
+                judge(subject, result)
+            except DataError:
+                return set()
+            if result.status is not Status.PASS or result.wrong_numbers:
+                return set()
+        return {source for op in mended.touched for source in sources(op, self.caller.native)}
+
+    def _likely_reasons(self, group: CheckReport, mended: Mended) -> set[Op]:
+        """Where too much failed to be run again: by plain calls on the same geometries, of what judges numbers."""
+        if group.grade is not Grade.VALUES or group.status is not Status.FAIL:
+            return set()
+        specs = [Case.parse(failure.case).spec for failure in group.failures]
+        made_of = [op for op in sources(group.op, self.caller.native) if mended.is_known(op, group.dtype)]
+        is_wrong = self._plain.is_wrong
+        return {op for op in made_of if all(is_wrong(op, group.dtype, spec) for spec in specs)}
+
+    def _with_what_it_explains(
+        self, cause: CauseReport, explained: Mapping[str, set[Op]], report: BackendReport
+    ) -> CauseReport:
+        ops, native = set(_ops(cause)), self.caller.native
+        groups = [
+            group for group in report.checks if group.dtype in cause.dtypes and ops & explained.get(group.key, set())
+        ]
+        of_ops = dict.fromkeys(group.op for group in groups if group.op not in native)
+        derived = [op for op in of_ops if ops.intersection(sources(op, native))]
+        failure = cause.failure or _plainest_failure(groups)
+        return structs.replace(cause, explains=[group.key for group in groups], derived=derived, failure=failure)
+
+
+def _ops(cause: CauseReport) -> list[Op]:
+    return [cause.op, *cause.same]
+
+
+def _plainest_failure(groups: Sequence[CheckReport]) -> FailureReport | None:
+    """Of the smallest geometry."""
+    found = [one for group in groups for one in group.failures if one.status is Status.FAIL]
+    return min(found, key=lambda one: Case.parse(one.case).spec.macs, default=None)
+
+
+def _joined(found: Sequence[CauseReport]) -> list[CauseReport]:
+    """The same mistake in several ops, or told of several dtypes, is one cause, under the first op that makes it."""
+    together: dict[tuple[str, str, str], CauseReport] = {}
+    for one in found:
+        key = (one.kind, one.id, one.says.replace(f"Your {one.op} ", "", 1))
+        first = together.get(key)
+        if first is None:
+            together[key] = one
+        elif first.op == one.op:
+            together[key] = structs.replace(first, dtypes=list(dict.fromkeys([*first.dtypes, *one.dtypes])))
+        else:
+            same = list(dict.fromkeys([*first.same, one.op]))
+            dtypes = list(dict.fromkeys([*first.dtypes, *one.dtypes]))
+            together[key] = structs.replace(first, same=same, dtypes=dtypes)
+    return list(together.values())

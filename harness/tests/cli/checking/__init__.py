@@ -1,0 +1,1 @@
+"""Tests of what `harness check` says and does beside its run."""

@@ -1,0 +1,1 @@
+"""What separates failing geometries from passing ones."""

@@ -1,0 +1,173 @@
+"""A condition that was planted in a right backend is found exactly; what cannot be foretold is not stated."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from conformance.diagnosis.conditions.foretell import Condition, condition_of
+from conformance.diagnosis.experiment import draw, plan
+from conformance.diagnosis.experiment.experiment import Experiment
+from conformance.diagnosis.experiment.observed import Kind
+from harness.contract.protocol import Array
+from harness.geometry.spec import ConvSpec, Op
+from harness.tests.helpers.planted.faults import Planted, one_more, planted
+
+Holds = Callable[[ConvSpec], bool]
+OTHERS = [*draw.small(400, seed=90), *draw.wide(400, seed=91)]  # none of them is used for finding conditions
+
+
+def found(holds: Holds, op: Op = "im2col", relevant: Holds | None = None, **more: object) -> Condition | None:
+    """What is said of a backend that is wrong where `holds`."""
+    experiment = Experiment(planted(Planted(op, holds, **more)), op, "float64")  # type: ignore[arg-type]
+    experiment.run_all(experiment.bent(plan.first()))
+    if len(experiment.failing()) < 4:
+        experiment.run_all(experiment.bent(plan.larger()))
+    return condition_of(experiment, experiment.failing()[-1].spec, relevant)
+
+
+def mistaken(condition: Condition, holds: Holds) -> list[str]:
+    """Geometries that it is wrong about, of those where anything could be."""
+    seen = [s for s in OTHERS if math.prod(s.columns_shape)]
+    return [str(s) for s in seen if condition.holds(s) != holds(s)]
+
+
+PLANTED: dict[str, Holds] = {
+    "stride in width > 1": lambda s: s.stride[1] > 1,
+    "H < W": lambda s: s.input_size[0] < s.input_size[1],
+    "depthwise (groups == C > 1)": lambda s: s.groups == s.in_channels > 1,
+    "the stride leaves a rest": lambda s: max(s.left_over) > 0,
+    "top padding != left padding": lambda s: s.padding[0] != s.padding[2],
+    "kernel is 3 x 3": lambda s: s.kernel_size == (3, 3),
+    "stride in width > 1 and KH != KW": lambda s: s.stride[1] > 1 and s.kernel_size[0] != s.kernel_size[1],
+    "top padding > 1 or dilation in width > 1": lambda s: s.padding[0] > 1 or s.dilation[1] > 1,
+    "groups == 1 and top padding > 0 and kernel is 3 x 3": lambda s: (
+        s.groups == 1 and s.padding[0] > 0 and s.kernel_size == (3, 3)
+    ),
+    "positions OH*OW > 256": lambda s: s.positions > 256,
+    "N > 3": lambda s: s.batch > 3,
+    "channels a group > 64": lambda s: s.in_channels // s.groups > 64,
+}
+
+
+@pytest.mark.parametrize("text", PLANTED)
+def test_what_was_planted_is_found(text: str) -> None:
+    condition = found(PLANTED[text])
+    assert condition is not None
+    assert condition.text == text
+    assert mistaken(condition, PLANTED[text]) == []
+    assert condition.unseen >= 6
+    assert condition.failing > 10
+    assert condition.passing > 10
+
+
+@pytest.mark.parametrize("text", PLANTED)
+def test_the_line_that_declares_it_says_the_same(text: str) -> None:
+    condition = found(PLANTED[text])
+    assert condition is not None
+    unsupported = eval(f"lambda spec: ({condition.declare.removeprefix('return ')})")
+    assert [unsupported(s) for s in OTHERS] == [text if condition.holds(s) else None for s in OTHERS]
+
+
+@pytest.mark.parametrize("op", ["col2im", "conv2d", "conv2d_weight_grad"])
+def test_of_other_ops(op: Op) -> None:
+    condition = found(lambda s: s.dilation[0] > 1, op)
+    assert condition is not None
+    assert condition.text == "dilation in height > 1"
+
+
+def by_lot(spec: ConvSpec) -> bool:
+    """What no condition says."""
+    return zlib.crc32(str(spec).encode()) % 2 == 0
+
+
+def test_what_cannot_be_foretold_is_not_stated() -> None:
+    assert found(by_lot) is None
+
+
+def test_what_is_nearly_a_condition_is_not_stated() -> None:
+    """One in eight geometries does not keep to it."""
+    assert found(lambda s: (s.stride[0] > 1) != (zlib.crc32(str(s).encode()) % 8 == 0)) is None
+
+
+def test_what_fails_everywhere_has_no_condition() -> None:
+    assert found(lambda s: True) is None
+
+
+def test_a_limit_that_only_large_ones_keep_is_found() -> None:
+    def holds(spec: ConvSpec) -> bool:
+        return spec.in_channels < 32
+
+    condition = found(holds)
+    assert condition is not None
+    assert mistaken(condition, holds) == []
+
+
+def test_a_passing_geometry_where_nothing_would_show_says_nothing() -> None:
+    """The mistake shows only where the kernel is not square, and is made where the stride is not 1."""
+
+    def shows(spec: ConvSpec) -> bool:
+        return spec.kernel_size[0] != spec.kernel_size[1]
+
+    def wrong(spec: ConvSpec) -> bool:
+        return shows(spec) and spec.stride[0] > 1
+
+    condition, all_of_it = found(wrong, relevant=shows), found(wrong)
+    assert condition is not None
+    assert condition.text == "stride in height > 1"
+    assert all_of_it is not None
+    assert all_of_it.text == "stride in height > 1 and KH != KW"
+
+
+def test_a_failure_of_another_kind_is_on_neither_side() -> None:
+    def spoil(result: Array) -> Array:
+        if result.shape[0] == 2:
+            raise IndexError
+        return one_more(result)
+
+    experiment = Experiment(planted(Planted("im2col", lambda s: s.padding[1] > 0, spoil)), "im2col", "float64")
+    experiment.run_all(plan.first())
+    experiment.focus = Kind.VALUE
+    values = condition_of(experiment, experiment.failing()[0].spec)
+    experiment.focus = Kind.CRASH
+    crashes = condition_of(experiment, experiment.failing()[0].spec)
+    assert values is not None
+    assert values.text == "bottom padding > 0"
+    assert crashes is not None
+    assert crashes.text in ("N == 2 and bottom padding > 0", "bottom padding > 0 and N == 2")
+
+
+def test_inside_a_small_domain_it_is_asked_only_there() -> None:
+    def refuses(spec: ConvSpec) -> bool:
+        return spec.groups > 1 or spec.dilation != (1, 1) or spec.stride[0] != spec.stride[1]
+
+    condition = found(lambda s: s.stride[0] > 1, refuses=refuses)
+    assert condition is not None
+    here = [s for s in OTHERS if not refuses(s)]
+    assert [condition.holds(s) for s in here] == [s.stride[0] > 1 for s in here]
+
+
+def test_without_time_nothing_is_said() -> None:
+    experiment = Experiment(planted(Planted("im2col", lambda s: s.stride[0] > 1)), "im2col", "float64")
+    experiment.run_all(plan.first())
+    start = experiment.failing()[0].spec
+    experiment.exhausted = True
+    assert condition_of(experiment, start) is None
+
+
+def test_it_is_the_same_in_every_run() -> None:
+    holds = PLANTED["positions OH*OW > 256"]
+    one, other = found(holds), found(holds)
+    assert one is not None
+    assert other is not None
+    assert (one.text, one.failing, one.passing) == (other.text, other.failing, other.passing)
+
+
+def test_it_holds_on_a_geometry_as_on_many() -> None:
+    condition = found(PLANTED["the stride leaves a rest"])
+    assert condition is not None
+    assert np.array_equal([condition.holds(s) for s in OTHERS], [max(s.left_over) > 0 for s in OTHERS])

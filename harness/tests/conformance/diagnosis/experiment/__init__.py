@@ -1,0 +1,1 @@
+"""The experiment: its geometries, and what is seen of them."""

@@ -1,0 +1,75 @@
+"""What only a later call shows: what is kept under a key that lacks something, data kept, sums not reset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.diagnosis.cause import Cause
+from conformance.diagnosis.diagnose import diagnose
+from conformance.power.fault import Fault, Implementation, load
+from conformance.power.kinds import state
+from conformance.power.right.ops import Change
+from harness.contract.protocol import Array
+from harness.geometry.spec import ConvSpec, Op
+from harness.tests.helpers.planted.faults import Planted, planted
+
+
+def _of(change: Change, op: Op = "conv2d") -> Cause | None:
+    causes = diagnose(load(Implementation(Fault("state", op, change))), op, "float64")
+    return causes[0] if causes else None
+
+
+def _change(what: str) -> Change:
+    return next(change for change in (*state.caches(), *state.calls()) if change.what == what)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "words"),
+    [("the vertical stride", "the stride in the height"), ("the top padding", "the top padding"),
+     ("dilation", "the dilation"), ("the kernel", "the kernel"), ("the batch", "the number of images")],
+)  # fmt: skip
+def test_a_key_that_lacks_something_is_told_with_what_it_lacks(lacks: str, words: str) -> None:
+    cause = _of(_change(f"a cache, its key without {lacks}"))
+    assert cause is not None
+    assert cause.kind == "later call" and cause.says.endswith(f"under a key that lacks {words}.")
+    assert "spec" in cause.mend
+
+
+def test_what_is_kept_of_the_geometry_before_alone_is_told_apart() -> None:
+    cause = _of(_change("the last geometry alone is kept, its key without strides"))
+    assert cause is not None and "keeps what it made for the geometry before" in cause.says
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [("results cached by shapes", "the first call of a geometry again"),
+     ("results cached by shapes and the first element", "same first element"),
+     ("results cached by the sum of the data", "same sum"), ("the second argument kept by its shape", "keeps w"),
+     ("sums begin where the last call ended", "does not set its sums to 0"),
+     ("the result of the call before", "the result of the call before"),
+     ("one buffer for all results of a shape", "memory that its next call writes into")],
+)  # fmt: skip
+def test_what_is_kept_of_data_is_told(what: str, words: str) -> None:
+    cause = _of(_change(what))
+    assert cause is not None and cause.kind == "later call" and words in cause.says
+
+
+def test_every_fifth_call_wrong_is_counted() -> None:
+    class Fifth(Planted):
+        calls = 0
+
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            self.calls += 1
+            result = super().run(op, spec, *arrays)
+            return np.asarray(result + 1) if self.calls % 5 == 0 else result
+
+    (cause,) = diagnose(planted(Fifth("im2col", lambda spec: False)), "im2col", "float64")
+    assert (cause.kind, cause.says) == ("later call", "Your im2col is wrong at every fifth call.")
+    assert isinstance(cause.plainest, ConvSpec)
+
+
+def test_what_is_right_on_every_call_has_no_cause() -> None:
+    assert diagnose(planted(Planted("conv2d", lambda spec: False)), "conv2d", "float64") == []

@@ -1,0 +1,1 @@
+"""Tests of the cases that are run once more."""

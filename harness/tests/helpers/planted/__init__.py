@@ -1,0 +1,1 @@
+"""Backends that are right but where a condition holds."""
