@@ -51,7 +51,7 @@ def diagnose(caller: Caller, op: Op, dtype: str, *, seconds: float = 5.0) -> lis
 
 def known(op: Op) -> tuple[Model, ...]:
     """All models of one op, layouts of its result included."""
-    return (*(layouts.models() if op == "im2col" else ()), *catalogue.of(op))
+    return (*layouts.models(op), *catalogue.of(op))
 
 
 def findings(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
@@ -105,12 +105,12 @@ def _value(experiment: Experiment, models: Sequence[Model]) -> Found | None:
     found = _named(experiment, models)
     if found is not None:
         return found
-    number = probes.number_of(experiment)
-    if number is not None:
-        return Found(telling.of_number(experiment, number), number.model)
     later = later_of(experiment)
     if later is not None:
         return Found(telling.of_later(experiment, later))
+    number = probes.number_of(experiment)
+    if number is not None:
+        return Found(telling.of_number(experiment, number), number.model)
     return _named(experiment, pairs.fitting(experiment)) or _named_where(experiment, models)
 
 
@@ -133,12 +133,11 @@ def _named_where(experiment: Experiment, models: Sequence[Model]) -> Found | Non
 
 def _where_whole_numbers_are_right(experiment: Experiment) -> Found | None:
     """No bias, real numbers, later calls: what the geometries do not show."""
-    no_bias = probes.without_bias(experiment)
-    number = no_bias if no_bias is not None else probes.number_of(experiment)
-    if number is not None:
-        return Found(telling.of_number(experiment, number), number.model)
     later = later_of(experiment)
-    return None if later is None else Found(telling.of_later(experiment, later))
+    if later is not None:
+        return Found(telling.of_later(experiment, later))
+    number = probes.without_bias(experiment) or probes.number_of(experiment)
+    return None if number is None else Found(telling.of_number(experiment, number), number.model)
 
 
 def _changing(experiment: Experiment) -> Later | None:

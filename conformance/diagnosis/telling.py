@@ -70,9 +70,7 @@ def of_shape(experiment: Experiment, shown: Shown) -> Cause:
             f"All {plural(shown.failing, 'wrong shape')} are those that this gives, and {shown.passing} geometries are "
             f"right where it gives the right one. {example}."
         )
-    return _cause(
-        experiment, "shape", hint.id, _says(experiment, hint.says, condition), why, sentence(hint.mend), ""
-    )
+    return _cause(experiment, "shape", hint.id, _says(experiment, hint.says, condition), why, sentence(hint.mend), "")
 
 
 def of_later(experiment: Experiment, later: Later) -> Cause:

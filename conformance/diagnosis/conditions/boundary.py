@@ -21,11 +21,11 @@ Passes = Callable[[ConvSpec], bool]
 
 
 def edges(
-    joined: Joined, failing: Sequence[ConvSpec], passing: Sequence[ConvSpec], passes: Passes
+    joined: Joined, plain: ConvSpec, failing: Sequence[ConvSpec], passing: Sequence[ConvSpec], passes: Passes
 ) -> Iterator[tuple[ConvSpec, list[ConvSpec]]]:
     """For each comparison with a number: geometries next to its limit, and some that lie between two of these.
 
-    `failing` and `passing` are known, and have at least one each.
+    `failing` and `passing` are known, and have at least one each; `plain` is the plainest that fails.
     """
     on_failing, on_passing = features(failing), features(passing)
     for atom in joined.atoms:
@@ -38,8 +38,8 @@ def edges(
             continue
         nearest = passing[int(np.argmin(np.where(excluded, _distance(atom, on_passing), np.inf)))]
         if atom.sign == "<=":  # the plainest that is excluded lies at the limit
-            nearest = shrunk(nearest, lambda s, a=atom: passes(s) and _is_excluded(a, joined, s), _QUESTIONS)
-        yield nearest, list(_between(atom.left, fails, nearest))
+            nearest = _plainest(nearest, atom, joined, passes)
+        yield nearest, list(_between(atom.left, plain, fails, nearest))
 
 
 def _distance(atom: Atom, v: Features) -> Array:
@@ -56,18 +56,26 @@ def _excluded_by(atom: Atom, joined: Joined, v: Features) -> Array:
     return excluded
 
 
-def _is_excluded(atom: Atom, joined: Joined, spec: ConvSpec) -> bool:
-    return bool(_excluded_by(atom, joined, features([spec]))[0])
+def _plainest(spec: ConvSpec, atom: Atom, joined: Joined, passes: Passes) -> ConvSpec:
+    """Of the passing geometries that this atom alone excludes."""
+
+    def still(smaller: ConvSpec) -> bool:
+        return bool(_excluded_by(atom, joined, features([smaller]))[0]) and passes(smaller)
+
+    return shrunk(spec, still, _QUESTIONS)
 
 
-def _between(name: str, one: ConvSpec, other: ConvSpec) -> Iterator[ConvSpec]:
-    """Each with the values of a number that lie between its own and that of the other."""
-    if name not in NAMES:
-        return
-    low, high = sorted((fields_of(one)[name], fields_of(other)[name]))
+def _between(name: str, plain: ConvSpec, one: ConvSpec, other: ConvSpec) -> Iterator[ConvSpec]:
+    """With the values of a number that lie between those of two geometries.
+
+    Of what is a product, such as OH*OW: the plain geometry as one row, as one pixel deep, as one window of one row.
+    """
+    low, high = sorted(int(value) for value in features([one, other])[name])
     values = np.unique(np.linspace(low, high, min(high - low + 1, _BETWEEN)).astype(int))
-    for spec in (one, other):
-        for value in values[1:-1]:
-            made = spec_of({**fields_of(spec), name: int(value)})
-            if made is not None:
-                yield made
+    own = fields_of(plain)
+    for value in map(int, values):
+        if name in NAMES:
+            tried = [{**fields_of(spec), name: value} for spec in (one, other)]
+        else:
+            tried = [{**own, "w": value}, {**own, "g": 1, "c": value}, {**own, "kw": value, "w": value}]
+        yield from (made for d in tried if (made := spec_of(d)) is not None)

@@ -98,7 +98,7 @@ class _Search:
             passing = universe.passing()
             found = separating(universe.predicates, universe.failing(), passing) if passing else []
             asked = self._asked(universe, found) if found and self.votes < _VOTES else []
-            if not asked:
+            if not asked or self.experiment.exhausted:
                 return found[0] if found else None
             universe.run(asked)
             self.votes += len(asked)
@@ -150,7 +150,7 @@ class _Search:
         failing = [universe.specs[place] for place in universe.failing()]
         passing = [universe.specs[place] for place in universe.passing()]
         near, more = [self.start], list[ConvSpec]()
-        for spec, between in edges(joined, failing, passing, lambda spec: universe.fails(spec) is False):
+        for spec, between in edges(joined, self.start, failing, passing, lambda s: universe.fails(s) is False):
             near.append(spec)
             more += between
         v = features(failing)

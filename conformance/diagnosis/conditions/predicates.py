@@ -62,7 +62,7 @@ class Predicates:
 def _first_of_equal(table: Array, order: Array) -> list[int]:
     """Places in that order, without those whose row came before and without rows that tell nothing apart."""
     packed = np.packbits(table, axis=1)
-    tells = table.any(1) & ~table.all(1)
+    tells: Array = np.asarray(table.any(1) & ~table.all(1))
     seen: set[bytes] = set()
     keep = []
     for i in order[tells[order]]:

@@ -38,8 +38,7 @@ class Joined:
     def holds(self, v: Features) -> Array:
         """Where, of the geometries of these features."""
         rows = np.array([holds(atom, v) for atom in self.atoms])
-        where: Array = rows.all(0) if self.joint == "and" else rows.any(0)
-        return where
+        return _together(rows, self.joint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +77,12 @@ def separating(
 
 def _candidate(predicates: Predicates, found: _Found) -> Candidate:
     cost, places, joint = found
-    rows = predicates.rows[list(places)]
-    return Candidate(places, joint, cost, rows.all(0) if joint == "and" else rows.any(0))
+    return Candidate(places, joint, cost, _together(predicates.rows[list(places)], joint))
+
+
+def _together(rows: Array, joint: str) -> Array:
+    together: Array = np.logical_and.reduce(rows) if joint == "and" else np.logical_or.reduce(rows)
+    return together
 
 
 def _pairs(cost: Array, places: Array, left: Array, joint: str, most: int) -> list[_Found]:

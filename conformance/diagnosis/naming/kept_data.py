@@ -140,7 +140,7 @@ def _other_data(arrays: Sequence[Array | None], turn: int) -> _Arrays:
 def _turned(a: Array, turn: int) -> Array:
     if turn == 0:
         return a
-    moved = np.roll(a.ravel(), turn) * (-1) ** turn
+    moved: Array = np.roll(a.ravel(), turn) * (-1) ** turn
     moved[0] = a.flat[0] - np.sign(a.flat[0]) * turn or turn
     return moved.reshape(a.shape)
 

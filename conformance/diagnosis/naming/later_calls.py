@@ -6,7 +6,7 @@ of this is kept among what was observed: another call would give another result.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from harness.geometry.spec import ConvSpec
 __all__ = ["Later", "later_of"]
 
 _CALLS = 24  # of one geometry in a row
+_FEWEST = 3  # wrong ones of them that make a rule
 _TRIES = 3  # geometries that are tried until the first call of one is right
 _BASE: Fields = {"n": 2, "c": 2, "f": 2, "g": 1, "h": 7, "w": 7, "kh": 2, "kw": 2, "sh": 1, "sw": 1, "pt": 0, "pb": 0,
                  "pl": 0, "pr": 0, "dh": 1, "dw": 1}  # fmt: skip
@@ -55,7 +56,7 @@ _LACKING = (
 def later_of(experiment: Experiment) -> Later | None:
     """What goes wrong on a later call only; None if nothing does, or if that cannot be told from other mistakes."""
     fresh = _Fresh(experiment)
-    return _by_data(experiment, fresh) or _by_geometry(experiment, fresh) or _by_number(experiment)
+    return _by_data(experiment, fresh) or _every(experiment) or _by_geometry(experiment, fresh) or _other(experiment)
 
 
 class _Fresh:
@@ -169,29 +170,29 @@ def _listed(words: Sequence[str]) -> str:
 # -- the number of a call ---------------------------------------------------------------------------------------------
 
 
-def _by_number(experiment: Experiment) -> Later | None:
-    """The same call again and again: which are wrong?"""
-    for spec in _asked_again(experiment):
-        right = [_is_right(experiment, spec) for _ in range(_CALLS)]
-        was_right = experiment.observed[spec].ok
-        if all(ok == was_right for ok in right):
-            continue
-        wrong = [number for number, ok in enumerate(right) if not ok]
-        return _every(spec, wrong) or _changing(spec, was_right, len(wrong))
+def _every(experiment: Experiment) -> Later | None:
+    """Every n-th of the same call again and again."""
+    for spec in _asked_again(experiment)[:1]:
+        wrong = [number for number in range(_CALLS) if not _is_right(experiment, spec)]
+        steps = {b - a for a, b in pairwise(wrong)}
+        step = steps.pop() if len(steps) == 1 else 0
+        if len(wrong) >= _FEWEST and step in _OFTEN:
+            return Later(
+                "later/every n-th call", f"is wrong at every {_OFTEN[step]} call",
+                f"Of {_CALLS} equal calls of {spec}, {len(wrong)} were wrong, each {step} calls after the one before.",
+                "Find what is kept between calls, and keep nothing.", spec,
+            )  # fmt: skip
     return None
 
 
-def _every(spec: ConvSpec, wrong: Sequence[int]) -> Later | None:
-    """Every n-th call."""
-    steps = {b - a for a, b in pairwise(wrong)}
-    step = steps.pop() if len(steps) == 1 else 0
-    if len(wrong) < 3 or step not in _OFTEN:
-        return None
-    return Later(
-        "later/every n-th call", f"is wrong at every {_OFTEN[step]} call",
-        f"Of {_CALLS} equal calls of {spec}, {len(wrong)} were wrong, each {step} calls after the one before.",
-        "Find what is kept between calls, and keep nothing.", spec,
-    )  # fmt: skip
+def _other(experiment: Experiment) -> Later | None:
+    """What gives another result where the same call is made again."""
+    for spec in _asked_again(experiment):
+        was_right = experiment.observed[spec].ok
+        right = [_is_right(experiment, spec) for _ in range(_CALLS)]
+        if any(ok != was_right for ok in right):
+            return _changing(spec, was_right, right.count(False))
+    return None
 
 
 def _changing(spec: ConvSpec, was_right: bool, wrong: int) -> Later:
@@ -210,7 +211,7 @@ def _changing(spec: ConvSpec, was_right: bool, wrong: int) -> Later:
     )  # fmt: skip
 
 
-def _asked_again(experiment: Experiment) -> Iterator[ConvSpec]:
-    """A few that failed and a few that passed, with an element at least."""
-    for several in (experiment.failing(), experiment.passing()):
-        yield from [one.spec for one in several if experiment.right(one.spec).size][:2]
+def _asked_again(experiment: Experiment) -> list[ConvSpec]:
+    """A few that passed and a few that failed, with an element at least."""
+    several = (experiment.passing(), experiment.failing())
+    return [spec for one in several for spec in [o.spec for o in one if experiment.right(o.spec).size][:2]]

@@ -1,9 +1,10 @@
-"""Columns that are right but lie in another layout: a layout is no fault, and some need one line to be plugged in."""
+"""Results that are right but lie in another layout: of columns that is no fault, and some need one line to be plugged in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
+from itertools import permutations
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from conformance.diagnosis.models import tables
 from conformance.diagnosis.models.model import Given, Model
 from harness.contract.columns_layouts import COLUMNS_LAYOUTS
 from harness.contract.protocol import Array
-from harness.geometry.spec import ConvSpec
+from harness.geometry.spec import ConvSpec, Op
 
 _PLAIN = 0.8  # plainer than an order of axes that gives the same
 
@@ -40,10 +41,32 @@ _UNNAMED: tuple[tuple[str, tuple[int, ...], str, str], ...] = (
 )  # fmt: skip
 
 
+_AXES: dict[Op, tuple[str, ...]] = {
+    "col2im": ("N", "C", "H", "W"), "conv2d": ("N", "F", "OH", "OW"), "conv2d_input_grad": ("N", "C", "H", "W"),
+    "conv2d_weight_grad": ("F", "C/G", "KH", "KW"),
+}  # fmt: skip
+
+
 @cache
-def models() -> tuple[Model, ...]:
-    """Of im2col: every layout but the contract's own."""
-    return (*_named(), *_unnamed())
+def models(op: Op) -> tuple[Model, ...]:
+    """Of im2col every layout but the contract's own; of the others the axes of the result in every other order."""
+    return (*_named(), *_unnamed()) if op == "im2col" else tuple(_turned(op))
+
+
+def _turned(op: Op) -> Iterator[Model]:
+    names = _AXES.get(op, ())
+    for order in list(permutations(range(len(names))))[1:]:
+        back = ", ".join(str(order.index(axis)) for axis in range(len(names)))
+        form, right = (f"({', '.join(several)})" for several in ([names[axis] for axis in order], names))
+        moved = sum(axis != place for place, axis in enumerate(order))
+        yield Model(
+            f"layout/{form}", f"returns the result as {form} instead of {right}",
+            f"return `result.transpose({back})`", (op,), partial(_transposed, order), _PLAIN + moved / 100,
+        )  # fmt: skip
+
+
+def _transposed(order: tuple[int, ...], given: Given) -> Array:
+    return np.ascontiguousarray(tables.run(given).transpose(order))
 
 
 def _named() -> Iterator[Model]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from conformance.cases.fields import NAMES, Fields, fields_of, spec_of
 from conformance.diagnosis.conditions.foretell import Condition, condition_of
 from conformance.diagnosis.experiment import nearby, plan
 from conformance.diagnosis.experiment.experiment import Experiment
@@ -21,6 +23,8 @@ _SEVERAL = 12  # elements of a result that tells most models apart, and is quick
 _ROUNDS = 12  # geometries made to tell rivals apart
 _UNSEEN = 40  # geometries that a name must foretell
 _FEWEST_UNSEEN = 5  # where the backend takes no more than that
+_LARGER = (4, 5, 7)  # numbers that the first geometries do not have
+_SMALL = 60_000  # multiply-adds of a geometry with one number larger
 _CHEAP = 1_000_000  # multiply-adds of a geometry on which models are compared
 _CONDITIONED = 3  # models that are tried with a condition
 _COMPARED = 40  # models that give every failing result, the plainest
@@ -167,14 +171,42 @@ def _agrees(experiment: Experiment, model: Model, spec: ConvSpec) -> bool:
 
 
 def _foretelling(experiment: Experiment, free: list[Model]) -> list[Model]:
-    """Those that say beforehand what forty more geometries give; half of them such that it shows, where there are."""
+    """Those that say beforehand what more geometries give; most of them such that it shows, where there are.
+
+    Some have larger numbers than any before: half the stride is no stride, until the stride is 4.
+    """
     if not free:
         return []
     fresh = unseen(experiment)
-    telling = [spec for spec in fresh if experiment.differs(free[0], spec)][: _UNSEEN // 2]
+    telling = list(islice((spec for spec in fresh if experiment.differs(free[0], spec)), _UNSEEN // 2))
     rest = [spec for spec in fresh if spec not in set(telling)][: _UNSEEN - len(telling)]
-    experiment.run_all([*telling, *rest])
-    return [model for model in free if all(_agrees(experiment, model, spec) for spec in (*telling, *rest))]
+    far = (spec for spec in _stretched(experiment) if any(experiment.differs(model, spec) for model in free[:2]))
+    asked = [*telling, *rest, *islice(far, _UNSEEN)]
+    experiment.run_all(asked)
+    return [model for model in free if all(_agrees(experiment, model, spec) for spec in asked)]
+
+
+def _stretched(experiment: Experiment) -> list[ConvSpec]:
+    """Failing geometries with one number, or two of a kind, larger than those that were looked at."""
+    found: dict[ConvSpec, None] = {}
+    failing = sorted(_told(experiment), key=lambda one: -one.wrong)[:_FEWEST]
+    for value in _LARGER:
+        for one in failing:
+            own = fields_of(one.spec)
+            for names in (*((name,) for name in NAMES if name not in "hw"), ("sh", "sw"), ("dh", "dw"), ("kh", "kw")):
+                made = spec_of(_roomy({**own, **dict.fromkeys(names, value)}))
+                if made is not None and made.macs <= _SMALL:
+                    found[made] = None
+    return [spec for spec in experiment.bent(list(found)) if spec not in experiment.observed]
+
+
+def _roomy(d: Fields) -> Fields:
+    """With an image that has several windows, and with groups that divide the channels."""
+    inputs, outputs = max(d["c"] // d["g"], 1), max(d["f"] // d["g"], 1)
+    high = (d["kh"] - 1) * d["dh"] + 1 + 2 * d["sh"]
+    wide = (d["kw"] - 1) * d["dw"] + 1 + 2 * d["sw"]
+    more = {} if d["c"] % d["g"] == d["f"] % d["g"] == 0 else {"c": inputs * d["g"], "f": outputs * d["g"]}
+    return {**d, **more, "h": max(d["h"], high), "w": max(d["w"], wide)}
 
 
 def unseen(experiment: Experiment) -> list[ConvSpec]:

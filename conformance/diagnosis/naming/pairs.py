@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 
 import numpy as np
@@ -12,11 +12,12 @@ from conformance.diagnosis.experiment.observed import Kind, digest
 from conformance.diagnosis.models.index import borders, loops, padding, parameters
 from conformance.diagnosis.models.index.formula import AXES, SCATTERING, WINDOWED, Formula, Words, added_once
 from conformance.diagnosis.models.model import Given, Model
-from conformance.diagnosis.models.tables import Axis, Fold, axes, run, scatter
+from conformance.diagnosis.models.tables import Axis, Fold, axes, run, scatter, table
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 
 _TOGETHER, _ONCE = 1.0, 0.3  # what two cost more than one, and what adding once costs
+_LOOKED_AT, _FEWEST = 40, 3  # failing geometries, and those on which each half of a pair has to show
 _HEIGHT, _WIDTH = (next(words for words in AXES if words.id == axis) for axis in ("height", "width"))
 FORMULAS: tuple[Formula, ...] = (
     *parameters.FORMULAS, *padding.FORMULAS, *borders.FORMULAS, *loops.FORMULAS,
@@ -30,7 +31,8 @@ def fitting(experiment: Experiment) -> list[Model]:
         return []
     one = max(failing[:12], key=lambda one: experiment.right(one.spec).size)
     given, found = experiment.given(one.spec), list[Model]()
-    rows, columns = _classes(one.spec, 0), _classes(one.spec, 1)
+    shown = [one.spec for one in failing[:_LOOKED_AT]]
+    rows, columns = (_classes(one.spec, axis, [f for f in FORMULAS if _shows(f, axis, shown)]) for axis in (0, 1))
     for fold in _folds(experiment.op):
         for high, wide in ((high, wide) for high in rows for wide in columns):
             if digest(run(given, *_tables(one.spec, high[0], wide[0]), fold)) == one.digest:
@@ -42,11 +44,22 @@ def _folds(op: Op) -> tuple[Fold, ...]:
     return (scatter, added_once) if op in SCATTERING else (scatter,)
 
 
-def _classes(spec: ConvSpec, axis: int) -> list[list[Formula]]:
+def _shows(formula: Formula, axis: int, specs: Sequence[ConvSpec]) -> bool:
+    """Whether it is a mistake on some of these: one half of a pair must not be nothing."""
+    count = 0
+    for spec in specs:
+        own, other = axes(spec)[axis], axes(spec)[1 - axis]
+        count += not np.array_equal(_changed(formula, own, other), table(own))
+        if count == _FEWEST:
+            return True
+    return False
+
+
+def _classes(spec: ConvSpec, axis: int, formulas: Sequence[Formula]) -> list[list[Formula]]:
     """The formulas that give one table here, together."""
     own, other = axes(spec)[axis], axes(spec)[1 - axis]
     found: dict[bytes, list[Formula]] = {}
-    for formula in FORMULAS:
+    for formula in formulas:
         found.setdefault(_changed(formula, own, other).tobytes(), []).append(formula)
     return list(found.values())
 

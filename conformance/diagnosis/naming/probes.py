@@ -89,8 +89,8 @@ def _reals(dtype: str) -> Array:
     rng = np.random.default_rng(5)
     ranges = ((0.3, 3, 16), (5, 90, 8), (130, 2000, 8), (4e4, 6e4, 4), (7e4, 9e6, 4), (2e7, 9e8, 4), (3e9, 9e9, 4))
     drawn = [rng.uniform(low, high, count) for low, high, count in ranges if dtype != "float16" or high < 7e4]
-    values = np.concatenate(drawn)
-    return values * rng.choice([-1, 1], values.size)
+    values: Array = np.concatenate(drawn)
+    return np.asarray(values * rng.choice([-1, 1], values.size))
 
 
 def _ladder(dtype: str) -> Array:

@@ -135,5 +135,5 @@ def _nearly_right(experiment: Experiment) -> bool:
 
 def _summed(dtype: type, given: Given) -> Array:
     """With every sum in that dtype, tap after tap."""
-    narrow = (None if a is None else a.astype(dtype) for a in given.arrays)
+    narrow: list[Array | None] = [None if a is None else a.astype(dtype) for a in given.arrays]
     return np.asarray(by_taps.run(given.op, given.spec, *narrow, accumulate=dtype), np.float64)

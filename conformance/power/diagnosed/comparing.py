@@ -166,14 +166,15 @@ _Make = Callable[[np.random.Generator, _Arrays, str], _Arrays]
 
 
 def _real(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:
-    return _cast([None if a is None else rng.normal(0, 1, a.shape) * 10 ** rng.uniform(-1, 2) for a in arrays], dtype)
+    size = 10 ** rng.uniform(-1, 2)
+    return _cast([None if a is None else np.asarray(rng.normal(0, size, a.shape)) for a in arrays], dtype)
 
 
 def _tiny(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:
     """The first argument over many sizes, the others about 1."""
     first, *rest = arrays
     assert first is not None
-    small = rng.normal(0, 1, first.shape) * 10.0 ** rng.integers(-9, 1, first.shape)
+    small = np.asarray(rng.normal(0, 1, first.shape) * 10.0 ** rng.integers(-9, 1, first.shape))
     return _cast([small, *(None if a is None else np.sign(a) for a in rest)], dtype)
 
 
@@ -192,5 +193,3 @@ def _later(unseen: Unseen, name: str) -> Truth:
     caller = unseen.experiment.caller
     again = Experiment(caller, unseen.experiment.op, unseen.experiment.dtype, seconds=20.0)
     return "right" if any(found.cause.id == name for found in findings(again, ())) else "wrong"
-
-

@@ -15,6 +15,7 @@ from conformance.diagnosis.models.arrays.opened import (
     OF_RESULT,
     VIEWS,
     Change,
+    Gives,
     Kind,
     View,
     argument_along,
@@ -156,6 +157,15 @@ _MAPS: dict[str, Mapped] = {
             "loop over all {many}",
         ),
     ),
+    "first half or one": Mapped(
+        maps.first_half_or_one,
+        Told(
+            "does half of the {many} of {what}, rounded down but one at least, and leaves the others at 0",
+            "uses half of the {many} of {what}, rounded down but one at least, and leaves out the others",
+            "loop over all {many}",
+            0.02,
+        ),
+    ),
     "last two exchanged": Mapped(
         maps.last_two_exchanged,
         Told(
@@ -264,14 +274,8 @@ def _results(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str])
             _SEEN.get(model_id, ""),
         )
     for which, change in _TWICE.items():
-        yield Model(
-            f"along/result {which} twice/{kind} {view.one}",
-            "counts the {which} {one} of {what} twice".format(which=which, **words),
-            f"handle the {which} {view.one} once",
-            ops,
-            result_along(kind, view, change),
-            _RESULT_COST,
-        )
+        gives = result_along(kind, view, change)
+        yield _counted_twice(which, f"result {which} twice/{kind} {view.one}", words, ops, gives)
 
 
 def _placed(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) -> Iterator[Model]:
@@ -305,14 +309,13 @@ def _arguments(kind: Kind, view: View, ops: tuple[Op, ...]) -> Iterator[Model]:
             _SEEN.get(model_id, ""),
         )
     for which, change in _TWICE.items():
-        yield Model(
-            f"along/argument {which} twice/{kind} {view.one}",
-            "counts the {which} {one} of {what} twice".format(which=which, **words),
-            f"handle the {which} {view.one} once",
-            ops,
-            argument_along(kind, view, change),
-            _ARGUMENT_COST,
-        )
+        gives = argument_along(kind, view, change)
+        yield _counted_twice(which, f"argument {which} twice/{kind} {view.one}", words, ops, gives)
+
+
+def _counted_twice(which: str, name: str, words: dict[str, str], ops: tuple[Op, ...], gives: Gives) -> Model:
+    says = "counts the {which} {one} of {what} twice".format(which=which, **words)
+    return Model(f"along/{name}", says, f"handle the {which} {words['one']} once", ops, gives, _ARGUMENT_COST)
 
 
 def _twice(at: int, v: Array) -> Array:

@@ -294,7 +294,7 @@ def _of_result(
 def _of_argument(size: int, view: View, kind: Kind, ops: tuple[Op, ...]) -> Iterator[Model]:
     """Parts that are not read, and the number of the block lost."""
     filled = {"many": f"{view.many} of {OF_ARGUMENT[kind]}", "V": size}
-    for name in ("rest", "rest alone", "beyond"):
+    for name in ("rest", "rest alone", "beyond") if size in POWERS else ():
         part = _PARTS[name]
         yield Model(
             f"blocks/argument {name} of {size}/{kind} {view.one}",

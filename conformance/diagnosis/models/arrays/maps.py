@@ -119,6 +119,12 @@ def first_half(n: int) -> Array:
     return np.where(i < n // 2, i, -1)
 
 
+def first_half_or_one(n: int) -> Array:
+    """n // 2 of them, and one alone if there is no other."""
+    i = np.arange(n)
+    return np.where(i < max(n // 2, 1), i, -1)
+
+
 def every_second(n: int) -> Array:
     """0, 2, 4 ..."""
     i = np.arange(n)

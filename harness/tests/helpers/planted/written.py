@@ -48,8 +48,9 @@ class Written(OneFunction):
             w, bias = arrays[1], arrays[2]
             assert w is not None
             opened = self._gathered(spec, first)
-            seen = opened.reshape(spec.batch, spec.groups, -1, spec.positions)
-            y = w.reshape(spec.groups, spec.out_channels // spec.groups, -1) @ seen
+            depth = spec.in_channels // spec.groups * spec.taps
+            seen = opened.reshape(spec.batch, spec.groups, depth, spec.positions)
+            y = w.reshape(spec.groups, spec.out_channels // spec.groups, depth) @ seen
             y = y.reshape(spec.y_shape)
             return y if bias is None else y + bias[:, None, None]
         return by_taps.run(op, spec, *arrays)

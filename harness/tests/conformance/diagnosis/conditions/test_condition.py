@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +23,9 @@ Holds = Callable[[ConvSpec], bool]
 OTHERS = [*draw.small(400, seed=90), *draw.wide(400, seed=91)]  # none of them is used for finding conditions
 
 
-def found(holds: Holds, op: Op = "im2col", relevant: Holds | None = None, **more: object) -> Condition | None:
+def found(holds: Holds, op: Op = "im2col", relevant: Holds | None = None, **more: Any) -> Condition | None:
     """What is said of a backend that is wrong where `holds`."""
-    experiment = Experiment(planted(Planted(op, holds, **more)), op, "float64")  # type: ignore[arg-type]
+    experiment = Experiment(planted(Planted(op, holds, **more)), op, "float64")
     experiment.run_all(experiment.bent(plan.first()))
     if len(experiment.failing()) < 4:
         experiment.run_all(experiment.bent(plan.larger()))
@@ -49,15 +51,21 @@ PLANTED: dict[str, Holds] = {
         s.groups == 1 and s.padding[0] > 0 and s.kernel_size == (3, 3)
     ),
     "positions OH*OW > 256": lambda s: s.positions > 256,
-    "N > 3": lambda s: s.batch > 3,
-    "channels a group > 64": lambda s: s.in_channels // s.groups > 64,
+    "N*OH*OW <= 138": lambda s: s.batch * s.positions < 139,
 }
+
+
+@cache
+def found_of(text: str) -> Condition:
+    """Of one that is planted."""
+    condition = found(PLANTED[text])
+    assert condition is not None
+    return condition
 
 
 @pytest.mark.parametrize("text", PLANTED)
 def test_what_was_planted_is_found(text: str) -> None:
-    condition = found(PLANTED[text])
-    assert condition is not None
+    condition = found_of(text)
     assert condition.text == text
     assert mistaken(condition, PLANTED[text]) == []
     assert condition.unseen >= 6
@@ -67,8 +75,7 @@ def test_what_was_planted_is_found(text: str) -> None:
 
 @pytest.mark.parametrize("text", PLANTED)
 def test_the_line_that_declares_it_says_the_same(text: str) -> None:
-    condition = found(PLANTED[text])
-    assert condition is not None
+    condition = found_of(text)
     unsupported = eval(f"lambda spec: ({condition.declare.removeprefix('return ')})")
     assert [unsupported(s) for s in OTHERS] == [text if condition.holds(s) else None for s in OTHERS]
 
@@ -136,9 +143,9 @@ def test_a_failure_of_another_kind_is_on_neither_side() -> None:
     experiment.focus = Kind.CRASH
     crashes = condition_of(experiment, experiment.failing()[0].spec)
     assert values is not None
-    assert values.text == "bottom padding > 0"
+    assert values.text == "bottom padding > 0"  # with two images there is no value, which says nothing
     assert crashes is not None
-    assert crashes.text in ("N == 2 and bottom padding > 0", "bottom padding > 0 and N == 2")
+    assert crashes.text == "bottom padding > 0"
 
 
 def test_inside_a_small_domain_it_is_asked_only_there() -> None:
@@ -160,14 +167,12 @@ def test_without_time_nothing_is_said() -> None:
 
 
 def test_it_is_the_same_in_every_run() -> None:
-    holds = PLANTED["positions OH*OW > 256"]
-    one, other = found(holds), found(holds)
-    assert one is not None
+    text = "top padding > 1 or dilation in width > 1"
+    one, other = found_of(text), found(PLANTED[text])
     assert other is not None
     assert (one.text, one.failing, one.passing) == (other.text, other.failing, other.passing)
 
 
 def test_it_holds_on_a_geometry_as_on_many() -> None:
-    condition = found(PLANTED["the stride leaves a rest"])
-    assert condition is not None
+    condition = found_of("the stride leaves a rest")
     assert np.array_equal([condition.holds(s) for s in OTHERS], [max(s.left_over) > 0 for s in OTHERS])

@@ -34,27 +34,31 @@ def _change(what: str) -> Change:
 def test_a_key_that_lacks_something_is_told_with_what_it_lacks(lacks: str, words: str) -> None:
     cause = _of(_change(f"a cache, its key without {lacks}"))
     assert cause is not None
-    assert cause.kind == "later call" and cause.says.endswith(f"under a key that lacks {words}.")
+    assert cause.kind == "later call"
+    assert cause.says.endswith(f"under a key that lacks {words}.")
     assert "spec" in cause.mend
 
 
 def test_what_is_kept_of_the_geometry_before_alone_is_told_apart() -> None:
     cause = _of(_change("the last geometry alone is kept, its key without strides"))
-    assert cause is not None and "keeps what it made for the geometry before" in cause.says
+    assert cause is not None
+    assert "keeps what it made for the geometry before" in cause.says
 
 
 @pytest.mark.parametrize(
     ("what", "words"),
     [("results cached by shapes", "the first call of a geometry again"),
      ("results cached by shapes and the first element", "same first element"),
-     ("results cached by the sum of the data", "same sum"), ("the second argument kept by its shape", "keeps w"),
+     ("results cached by the sum of the data", "same sum"), ("the second argument kept by its shape", "keeps `w`"),
      ("sums begin where the last call ended", "does not set its sums to 0"),
      ("the result of the call before", "the result of the call before"),
      ("one buffer for all results of a shape", "memory that its next call writes into")],
 )  # fmt: skip
 def test_what_is_kept_of_data_is_told(what: str, words: str) -> None:
     cause = _of(_change(what))
-    assert cause is not None and cause.kind == "later call" and words in cause.says
+    assert cause is not None
+    assert cause.kind == "later call"
+    assert words in cause.says
 
 
 def test_every_fifth_call_wrong_is_counted() -> None:

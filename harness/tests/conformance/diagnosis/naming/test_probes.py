@@ -67,18 +67,21 @@ def test_what_is_done_to_numbers_is_told(backend: _Numbers, words: str) -> None:
     cause = _told(backend)
     assert cause is not None
     assert words in cause.says
-    assert cause.kind == "numbers" and cause.mend
+    assert cause.kind == "numbers"
+    assert cause.mend
 
 
 @pytest.mark.parametrize("op", ["im2col", "col2im", "conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad"])
 def test_in_every_op(op: Op) -> None:
     cause = _told(_Numbers(result=_half), op)
-    assert cause is not None and "to half precision" in cause.says
+    assert cause is not None
+    assert "to half precision" in cause.says
 
 
 def test_nan_and_infinities_come_through_or_it_is_said() -> None:
     cause = _told(_Numbers(inputs=lambda a: np.where(np.isnan(a), 0, a)), "im2col")
-    assert cause is not None and "takes 0 for NaN" in cause.says
+    assert cause is not None
+    assert "takes 0 for NaN" in cause.says
 
 
 def test_right_numbers_have_no_cause() -> None:

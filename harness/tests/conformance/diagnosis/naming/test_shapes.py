@@ -22,8 +22,8 @@ def _one(op: Op, gives: Callable[..., Array]) -> Cause:
         def run(self, of: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
             return gives(spec, *arrays) if of == op else super().run(of, spec, *arrays)
 
-    (cause,) = diagnose(planted(Given(op, lambda spec: False)), op, "float64")
-    return cause
+    causes = diagnose(planted(Given(op, lambda spec: False)), op, "float64")
+    return next(cause for cause in causes if cause.kind in ("shape", "name"))  # ones have wrong values as well
 
 
 def _sized(spec: ConvSpec, height: int, width: int) -> Array:
@@ -65,9 +65,9 @@ def _channels_last(spec: ConvSpec, *arrays: Array) -> Array:
         ("im2col", _without_padding, "leaves the padding out of the output size", "(H + top + bottom - reach)"),
         ("im2col", _one_short, "one position too few", "+ 1"),
         ("col2im", _not_cropped, "does not crop the padding", "top:top + H"),
-        ("col2im", _cropped_by_slices, "[p:-p]", "[p:p + H]"),
-        ("col2im", _cropped_of_images, "images and channels are cropped", "axes 2 and 3"),
-        ("conv2d", _channels_last, "channels are last", "(N, F, OH, OW)"),
+        ("col2im", _cropped_by_slices, "[p:-p]", "top:top + H"),
+        ("col2im", _cropped_of_images, "crops images and channels", "top:top + H"),
+        ("conv2d", _channels_last, "(N, OH, OW, F)", "transpose(0, 3, 1, 2)"),
         ("conv2d_bias_grad", lambda s, dy: by_taps.run("conv2d_bias_grad", s, dy)[None], "(1, F)", "(0, 2, 3)"),
     ],
 )  # fmt: skip
@@ -81,7 +81,8 @@ def test_a_shape_says_which_formula_it_was(op: Op, gives: Callable[..., Array], 
 def test_a_layout_is_told_by_its_name_and_the_line_that_plugs_it_in(layout: str) -> None:
     cause = _one("im2col", lambda spec, x: convert(by_taps.run("im2col", spec, x), spec, "batched", layout))
     assert f'`layout = "{layout}"`' in cause.mend
-    assert cause.id == f"layout/{layout}" and "a layout, not a fault" in cause.mend
+    assert cause.id == f"layout/{layout}"
+    assert "a layout, not a fault" in cause.mend
 
 
 def test_a_wrong_shape_under_a_condition_is_told_with_it() -> None:
@@ -90,7 +91,8 @@ def test_a_wrong_shape_under_a_condition_is_told_with_it() -> None:
         return _not_cropped(spec, columns) if spec.stride[0] > 1 else whole
 
     cause = _one("col2im", gives)
-    assert "does not crop the padding" in cause.says and "where stride in height > 1" in cause.says
+    assert "does not crop the padding" in cause.says
+    assert "where stride in height > 1" in cause.says
 
 
 def test_a_shape_that_follows_no_rule_is_shown() -> None:

@@ -50,3 +50,4 @@ def test_one_alone() -> None:
     assert maps.read(maps.one_before_the_last, row(7)).tolist() == row(0).tolist()
     assert maps.read(maps.last_two_exchanged, row(7)).tolist() == row(7).tolist()
     assert maps.read(maps.first_half, row(7)).tolist() == row(0).tolist()
+    assert maps.read(maps.first_half_or_one, row(7)).tolist() == row(7).tolist()

@@ -1,0 +1,59 @@
+"""The geometries next to the limit of a condition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conformance.diagnosis.conditions.atoms import Atom
+from conformance.diagnosis.conditions.boundary import edges
+from conformance.diagnosis.conditions.search import Joined
+from harness.geometry.spec import ConvSpec
+
+_SPEC = ConvSpec.parse("n1c1h4w4_f1kh2kw2")
+
+
+def of(width: int, channels: int = 1) -> ConvSpec:
+    """One size and one number of channels."""
+    return replace(_SPEC, input_size=(4, width), in_channels=channels)
+
+
+def test_those_nearest_to_a_limit_and_what_lies_between() -> None:
+    joined = Joined((Atom("w", ">", 20),), "and", 1.0)
+    found = list(edges(joined, _SPEC, [of(40), of(30)], [of(10), of(20)], lambda spec: False))
+    assert [spec for spec, _ in found] == [of(30), of(20)]
+    between = found[1][1]
+    assert {spec.input_size[1] for spec in between} == set(range(20, 31))
+
+
+def test_between_values_that_are_far_apart_only_some_are_tried() -> None:
+    joined = Joined((Atom("w", ">", 20),), "and", 1.0)
+    *_, (_, between) = edges(joined, _SPEC, [of(3000)], [of(20)], lambda spec: False)
+    widths = sorted({spec.input_size[1] for spec in between})
+    assert 10 < len(widths) < 30
+    assert 20 <= widths[0] < widths[-1] <= 3000
+
+
+def test_of_a_product_plain_geometries_have_every_value() -> None:
+    joined = Joined((Atom("l", "<=", 137),), "and", 1.0)
+    line = ConvSpec.parse("n1c1h1w1_f1kh1kw1")
+    below, above = replace(line, input_size=(9, 15)), replace(line, input_size=(12, 12))
+    *_, (_, between) = edges(joined, line, [below], [above], lambda spec: False)
+    assert {spec.positions for spec in between} >= set(range(135, 145))
+
+
+def test_a_passing_one_counts_only_if_this_atom_alone_excludes_it() -> None:
+    joined = Joined((Atom("w", ">", 20), Atom("c", ">", 2)), "and", 1.0)
+    found = list(edges(joined, _SPEC, [of(25, 4)], [of(20, 1), of(15, 3), of(24, 2)], lambda spec: False))
+    assert [spec for spec, _ in found] == [of(25, 4), of(15, 3), of(25, 4), of(24, 2)]
+
+
+def test_below_a_limit_the_passing_one_is_made_plain() -> None:
+    joined = Joined((Atom("w", "<=", 20),), "and", 1.0)
+    big = replace(_SPEC, batch=2, input_size=(9, 90), padding=(1, 1, 1, 1))
+    found = list(edges(joined, _SPEC, [of(10)], [big], lambda spec: spec.input_size[1] > 26))
+    assert found[1][0] == ConvSpec.parse("n1c1h1w27_f1kh1kw1")
+
+
+def test_what_has_no_limit_has_no_edge() -> None:
+    joined = Joined((Atom("rest", "is"), Atom("w", ">", "h"), Atom("c", "%", 4), Atom("kernel", "both", 3)), "and", 1.0)
+    assert list(edges(joined, _SPEC, [of(10)], [of(4)], lambda spec: False)) == []
