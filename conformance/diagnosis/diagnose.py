@@ -65,13 +65,18 @@ def findings(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
     later = _changing(experiment)
     if later is not None:
         return [Found(telling.of_later(experiment, later))]
-    return list(_by_kind(experiment, models))
+    found = list(_by_kind(experiment, models))
+    if all(one.kind is Kind.CRASH for one in experiment.observed.values() if not one.ok):
+        experiment.focus = Kind.VALUE
+        beside = _where_whole_numbers_are_right(experiment)
+        return found if beside is None else [beside, *found]
+    return found
 
 
 def _by_kind(experiment: Experiment, models: Sequence[Model]) -> Iterator[Found]:
     kinds = {one.kind for one in experiment.failing()}
     if Kind.SHAPE in kinds:
-        together = _values_and_shapes(experiment, models)
+        together = _values_and_shapes(experiment, models, Kind.VALUE in kinds)
         if together is not None:
             yield together
             kinds -= {Kind.VALUE, Kind.SHAPE}
@@ -95,10 +100,11 @@ def _of_kind(experiment: Experiment, kind: Kind, models: Sequence[Model]) -> Fou
     return Found(telling.of_place(experiment, described))
 
 
-def _values_and_shapes(experiment: Experiment, models: Sequence[Model]) -> Found | None:
+def _values_and_shapes(experiment: Experiment, models: Sequence[Model], both: bool) -> Found | None:
     """A misread geometry, or a layout, which is wrong in shapes here and in values there."""
     experiment.focus = None
-    return _named(experiment, models)
+    found = _named(experiment, models)
+    return _named_where(experiment, models) if found is None and both else found
 
 
 def _value(experiment: Experiment, models: Sequence[Model]) -> Found | None:
@@ -118,6 +124,9 @@ def _shape(experiment: Experiment, models: Sequence[Model]) -> Found | None:
     shown = shape_of(experiment)
     if shown is not None:
         return Found(telling.of_shape(experiment, shown), hint=shown.hint, condition=shown.condition)
+    later = later_of(experiment)  # a table that was kept for another geometry
+    if later is not None:
+        return Found(telling.of_later(experiment, later))
     return _named_where(experiment, models)
 
 

@@ -59,7 +59,7 @@ def copying(experiment: Experiment, carrier: int, alone: bool = False) -> Copyin
     """
     best: Copying | None = None
     for one in experiment.passing():
-        if one.spec.macs > _MOST or not experiment.right(one.spec).size:
+        if one.spec.macs > _MOST or not one.spec.batch or not experiment.right(one.spec).size:
             continue
         made = _made(experiment.op, one.spec, carrier)
         if made is None or (alone and not _stands_alone(experiment.op, made)):

@@ -81,8 +81,9 @@ def opened(columns: Array, spec: ConvSpec) -> Array:
 def by_group(x: Array, w: Array, spec: ConvSpec) -> Array:
     """conv2d without a bias."""
     g = spec.groups
-    seen = windows(x, spec).reshape(spec.batch, g, -1, spec.positions)
-    y: Array = w.reshape(g, spec.out_channels // g, -1) @ seen
+    rows = spec.in_channels // g * spec.taps
+    seen = windows(x, spec).reshape(spec.batch, g, rows, spec.positions)
+    y: Array = w.reshape(g, spec.out_channels // g, rows) @ seen
     return y.reshape(spec.y_shape)
 
 
@@ -90,7 +91,7 @@ def columns_of_grad(dy: Array, w: Array, spec: ConvSpec) -> Array:
     """The gradient of the windows, (N, C, KH, KW, OH, OW)."""
     g = spec.groups
     wide = w.reshape(g, spec.out_channels // g, -1).transpose(0, 2, 1)
-    return opened(wide @ dy.reshape(spec.batch, g, -1, spec.positions), spec)
+    return opened(wide @ dy.reshape(spec.batch, g, spec.out_channels // g, spec.positions), spec)
 
 
 def stuffed(dy: Array, spec: ConvSpec) -> Array:

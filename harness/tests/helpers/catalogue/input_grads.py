@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from harness.contract.protocol import Array
@@ -27,7 +25,8 @@ def _full(dy: Array, rotated: Array, spec: ConvSpec) -> Array:
     view = np.lib.stride_tricks.sliding_window_view(wide, (kh, kw), axis=(2, 3))
     image = np.zeros((spec.batch, spec.in_channels, *spec.padded_size), dy.dtype)
     full = np.einsum("nfijuv,fcuv->ncij", view, rotated)
-    image[:, :, : full.shape[2], : full.shape[3]] = full
+    h, w = (spec.output_size[0] - 1) * spec.stride[0], (spec.output_size[1] - 1) * spec.stride[1]
+    image[:, :, : h + spec.kernel_size[0], : w + spec.kernel_size[1]] = full
     return cropped(image, spec)
 
 
@@ -44,7 +43,7 @@ def rotation_transposes_too(dy: Array, w: Array, spec: ConvSpec) -> Array:
 
 
 def weight_matrix_order(dy: Array, w: Array, spec: ConvSpec) -> Array:
-    matrix = w.reshape(-1, spec.out_channels)  # of the (F, C*KH*KW) that the forward pass has
+    matrix = w.reshape(spec.in_channels * spec.taps, spec.out_channels)  # of the (F, C*KH*KW) that the forward pass has
     grad = matrix @ dy.reshape(spec.batch, spec.out_channels, -1)
     return cropped(scattered(opened(grad, spec), spec), spec)
 
@@ -69,7 +68,13 @@ def stride_dilation_swapped(dy: Array, w: Array, spec: ConvSpec) -> Array:
 
 
 def dilation_not_handled(dy: Array, w: Array, spec: ConvSpec) -> Array:
-    return cropped(scattered(columns_of_grad(dy, w, spec), replace(spec, dilation=(1, 1))), spec)
+    cols = columns_of_grad(dy, w, spec)
+    out = np.zeros((spec.batch, spec.in_channels, *spec.padded_size), dy.dtype)
+    (sh, sw), (oh, ow) = spec.stride, spec.output_size
+    for u in range(spec.kernel_size[0]):
+        for v in range(spec.kernel_size[1]):
+            out[:, :, u : u + oh * sh : sh, v : v + ow * sw : sw] += cols[:, :, u, v]
+    return cropped(out, spec)
 
 
 def _dense(dy: Array, w: Array, spec: ConvSpec) -> Array:

@@ -13,7 +13,8 @@ from harness.tests.helpers.catalogue.common import Bug, dilated, padded, plain, 
 
 def _right(dy: Array, opened: Array, spec: ConvSpec) -> Array:
     n, g = spec.batch, spec.groups
-    left, seen = dy.reshape(n, g, spec.out_channels // g, -1), opened.reshape(n, g, -1, spec.positions)
+    rows, l = spec.in_channels // g * spec.taps, spec.positions
+    left, seen = dy.reshape(n, g, spec.out_channels // g, l), opened.reshape(n, g, rows, l)
     return np.einsum("ngfl,ngkl->gfk", left, seen).reshape(spec.w_shape)
 
 
