@@ -16,7 +16,9 @@ from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
 
-_MOST = 200_000  # multiply-adds of a geometry that is used
+_MOST = 20_000  # multiply-adds of a geometry that is used
+_TRIED = 40  # geometries, those with the largest results
+_ENOUGH = 48  # copies
 _CALLS = 6  # until each number was copied
 _Index = tuple[int | slice, ...]
 _ALL = slice(None)
@@ -57,15 +59,17 @@ def copying(experiment: Experiment, carrier: int, alone: bool = False) -> Copyin
 
     Then nothing is multiplied by 0, so that NaN and infinities come through where they should.
     """
+    cheap = (one.spec for one in experiment.passing() if one.spec.macs <= _MOST)
+    largest = sorted(cheap, key=lambda spec: -experiment.right(spec).size)
     best: Copying | None = None
-    for one in experiment.passing():
-        if one.spec.macs > _MOST or not one.spec.batch or not experiment.right(one.spec).size:
-            continue
-        made = _made(experiment.op, one.spec, carrier)
+    for spec in largest if alone else largest[:_TRIED]:
+        made = _made(experiment.op, spec, carrier) if spec.batch and experiment.right(spec).size else None
         if made is None or (alone and not _stands_alone(experiment.op, made)):
             continue
         if best is None or made.count.sum() > best.count.sum():
             best = made
+        if best.count.sum() >= _ENOUGH:
+            break
     return best
 
 

@@ -56,7 +56,8 @@ _LACKING = (
 def later_of(experiment: Experiment) -> Later | None:
     """What goes wrong on a later call only; None if nothing does, or if that cannot be told from other mistakes."""
     fresh = _Fresh(experiment)
-    return _by_data(experiment, fresh) or _every(experiment) or _by_geometry(experiment, fresh) or _other(experiment)
+    later = _by_data(experiment, fresh) or _every(experiment) or _by_geometry(experiment, fresh) or _other(experiment)
+    return None if experiment.exhausted else later  # what was not run would count as wrong
 
 
 class _Fresh:

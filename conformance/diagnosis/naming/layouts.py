@@ -1,4 +1,4 @@
-"""Results that are right but lie in another layout: of columns that is no fault, and some need one line to be plugged in."""
+"""Results that are right but lie in another layout: of columns that is no fault, and one line may plug them in."""
 
 from __future__ import annotations
 

@@ -6,8 +6,10 @@ geometries that nobody has looked at. A wrong name is worse than none: in doubt 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from conformance.cases.fields import NAMES, Fields, fields_of, spec_of
@@ -20,6 +22,9 @@ from harness.geometry.spec import ConvSpec
 
 _FEWEST = 3  # failing geometries that a name rests on
 _SEVERAL = 12  # elements of a result that tells most models apart, and is quickly made
+_SECONDS = 3.0  # of computing, for one pass over all models
+_HANDY = 30_000  # multiply-adds, and elements, of a geometry on which thousands of models are tried
+_PLAINEST = 40  # passing geometries by which most of them are struck out, where none such fails
 _ROUNDS = 12  # geometries made to tell rivals apart
 _UNSEEN = 40  # geometries that a name must foretell
 _FEWEST_UNSEEN = 5  # where the backend takes no more than that
@@ -48,7 +53,8 @@ class Name:
 
 def name_of(experiment: Experiment, models: Sequence[Model]) -> Name | None:
     """The plainest of the models that are not refuted, or None; more geometries are run for it."""
-    left = fitting(experiment, models)
+    _make_handy(experiment)
+    left = fitting(experiment, _not_contradicted(experiment, models) if _is_laborious(experiment) else models)
     if not left:
         return None
     if len(_told(experiment)) < _FEWEST:
@@ -68,7 +74,7 @@ def name_of(experiment: Experiment, models: Sequence[Model]) -> Name | None:
 
 def conditional_name_of(experiment: Experiment, models: Sequence[Model]) -> Name | None:
     """A model that gives every failing result, with the condition that parts them from those where it would show."""
-    left = fitting(experiment, models)
+    left = [] if _is_laborious(experiment) else fitting(experiment, models)
     if not left:
         return None
     if len(_told(experiment)) < _FEWEST:
@@ -93,12 +99,57 @@ def fitting(experiment: Experiment, models: Iterable[Model]) -> list[Model]:
     return sorted(_true_of_all(experiment, models), key=lambda model: model.cost)
 
 
+def _make_handy(experiment: Experiment) -> None:
+    """A failing geometry that is small, where only large ones are known: thousands of models are to be tried on it."""
+    told = _told(experiment)
+    if told and _is_laborious(experiment):
+
+        def fails(spec: ConvSpec) -> bool:
+            seen = experiment.run(spec)
+            return seen is not None and not seen.ok and experiment.focus in (None, seen.kind)
+
+        nearby.shrunk(told[0].spec, fails)
+
+
+def _is_laborious(experiment: Experiment) -> bool:
+    """Whether even the plainest failing geometry is too large for thousands of models."""
+    told = _told(experiment)
+    return bool(told) and max(told[0].spec.macs, experiment.right(told[0].spec).size) > _HANDY
+
+
+def _not_contradicted(experiment: Experiment, models: Sequence[Model]) -> list[Model]:
+    """Those that give the right result on the plainest geometries that pass, which are small."""
+    left, end = list(models), time.process_time() + _SECONDS
+    for one in experiment.passing()[:_PLAINEST]:
+        left = _in_time(left, end, partial(_is_right_on, experiment, one.spec))
+    return left
+
+
 def _true_of_all(experiment: Experiment, models: Iterable[Model]) -> list[Model]:
-    left = list(models)
+    left, end = list(models), time.process_time() + _SECONDS
     for one in sorted(_told(experiment), key=lambda one: _handy(experiment, one)):
-        left = [model for model in left if experiment.foretold(model, one.spec) == one.digest]
+        left = _in_time(left, end, partial(_gives, experiment, one))
         if not left:
             break
+    return left
+
+
+def _is_right_on(experiment: Experiment, spec: ConvSpec, model: Model) -> bool:
+    return not experiment.differs(model, spec)
+
+
+def _gives(experiment: Experiment, one: Observed, model: Model) -> bool:
+    return experiment.foretold(model, one.spec) == one.digest
+
+
+def _in_time(models: Sequence[Model], end: float, stays: Callable[[Model], bool]) -> list[Model]:
+    """Those that stay; none once the time is up: no name, rather than one that was not compared with all others."""
+    left: list[Model] = []
+    for model in models:
+        if time.process_time() > end:
+            return []
+        if stays(model):
+            left.append(model)
     return left
 
 

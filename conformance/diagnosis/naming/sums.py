@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -18,7 +19,7 @@ NEAR = {"float16": 1e-3, "float32": 1.2e-7, "float64": 2.3e-16}  # relative: wha
 
 _SCALES = (1.0, 2.0**-8, 2.0**6, 2.0**12, 2.0**-20, 2.0**20)  # of the numbers of sums, until a rounding shows
 _TERMS = 4  # at least so many in a sum that is looked at
-_CHEAP = 2_000_000  # multiply-adds
+_CHEAP = 100_000  # multiply-adds
 _GEOMETRIES = 6
 _ENOUGH = 3  # results of sums that have to come true
 _COARSE = 0.02  # of the largest result: how far off sums may be that are formed too coarsely
@@ -37,16 +38,30 @@ def which(experiment: Experiment, possible: Sequence[Callable[[Given], Array]]) 
             with np.errstate(all="ignore"):
                 made = [cast(gives(given), experiment.dtype) for gives in possible]
                 right = cast(by_taps.run(experiment.op, spec, *given.arrays), experiment.dtype)
-            if all(np.array_equal(one, right) for one in made):
+            if all(np.array_equal(one, right) for one in made) or not all(np.isfinite(one).all() for one in made):
                 continue
             got = experiment.raw(spec, given.arrays)
             if isinstance(got, str) or got.shape != right.shape:
                 continue
             tried += 1
             left = [n for n in left if _almost(got.astype(np.float64), made[n], experiment.dtype)]
-        if tried >= _ENOUGH:
-            break
     return left, tried
+
+
+def held_in(experiment: Experiment, key: str) -> tuple[Model, str] | None:
+    """Whether every result of a sum is a number of float16 or float32, as the key says, and nearly right."""
+    row = next((row for row in _ACCUMULATORS if row[3].__name__ == key), None)
+    if row is None:
+        return None
+    kind, words, wider, dtype, _, most = row
+    for spec in _with_terms(experiment, _TERMS):
+        arrays = _dyadic(experiment, spec, 1.0)
+        got, right = experiment.raw(spec, arrays), by_taps.run(experiment.op, spec, *arrays)
+        if isinstance(got, str) or got.shape != right.shape or not np.array_equal(got, got.astype(dtype)):
+            return None
+        if not (np.abs(got - right) <= most * np.abs(right).max(initial=1)).all():
+            return None
+    return _coarse(experiment, kind, words, wider, dtype), f"Every result, of sums too, is a number of {words}."
 
 
 def accumulator(experiment: Experiment) -> tuple[Model, str] | None:
@@ -60,15 +75,16 @@ def accumulator(experiment: Experiment) -> tuple[Model, str] | None:
         wrong = [one for one in off if one]
         if len(wrong) < 2 or max(wrong) > most or not _nearly_right(experiment):
             continue
-        model = Model(
-            f"{SUMS} {kind}", f"forms its sums in {words}", f"accumulate in {wider}", (experiment.op,),
-            partial(_summed, dtype),
-        )  # fmt: skip
-        return model, (
+        return _coarse(experiment, kind, words, wider, dtype), (
             f"Single numbers come through exactly, but sums of whole numbers up to {top} are off by up to "
             f"{max(wrong):.1e} of themselves."
         )
     return None
+
+
+def _coarse(experiment: Experiment, kind: str, words: str, wider: str, dtype: type) -> Model:
+    says, mend = f"forms its sums in {words}", f"accumulate in {wider}"
+    return Model(f"{SUMS} {kind}", says, mend, (experiment.op,), partial(_summed, dtype))
 
 
 def cast(values: Array, dtype: str) -> Array:
@@ -77,9 +93,10 @@ def cast(values: Array, dtype: str) -> Array:
 
 
 def _with_terms(experiment: Experiment, least: int) -> list[ConvSpec]:
-    """Geometries that are right, the cheapest with so many terms in a sum first."""
+    """The plainest geometries that are right and have so many terms in a sum, or any that are right."""
     specs = [one.spec for one in experiment.passing() if one.spec.macs <= _CHEAP and experiment.right(one.spec).size]
-    return sorted(specs, key=lambda spec: (_depth(experiment, spec) < least, spec.macs))[:_GEOMETRIES]
+    deep = islice((spec for spec in specs if _depth(experiment, spec) >= least), _GEOMETRIES)
+    return list(deep) or specs[:_GEOMETRIES]
 
 
 def _depth(experiment: Experiment, spec: ConvSpec) -> int:

@@ -18,7 +18,7 @@ from harness.tests.helpers.planted.faults import Planted, planted
 
 
 def _of(change: Change, op: Op = "conv2d") -> Cause | None:
-    causes = diagnose(load(Implementation(Fault("state", op, change))), op, "float64")
+    causes = diagnose(load(Implementation(Fault("state", op, change))), op, "float64", seconds=60.0)
     return causes[0] if causes else None
 
 
@@ -70,10 +70,10 @@ def test_every_fifth_call_wrong_is_counted() -> None:
             result = super().run(op, spec, *arrays)
             return np.asarray(result + 1) if self.calls % 5 == 0 else result
 
-    (cause,) = diagnose(planted(Fifth("im2col", lambda spec: False)), "im2col", "float64")
+    (cause,) = diagnose(planted(Fifth("im2col", lambda spec: False)), "im2col", "float64", seconds=60.0)
     assert (cause.kind, cause.says) == ("later call", "Your im2col is wrong at every fifth call.")
     assert isinstance(cause.plainest, ConvSpec)
 
 
 def test_what_is_right_on_every_call_has_no_cause() -> None:
-    assert diagnose(planted(Planted("conv2d", lambda spec: False)), "conv2d", "float64") == []
+    assert diagnose(planted(Planted("conv2d", lambda spec: False)), "conv2d", "float64", seconds=60.0) == []

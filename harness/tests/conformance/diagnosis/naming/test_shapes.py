@@ -22,7 +22,7 @@ def _one(op: Op, gives: Callable[..., Array]) -> Cause:
         def run(self, of: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
             return gives(spec, *arrays) if of == op else super().run(of, spec, *arrays)
 
-    causes = diagnose(planted(Given(op, lambda spec: False)), op, "float64")
+    causes = diagnose(planted(Given(op, lambda spec: False)), op, "float64", seconds=60.0)
     return next(cause for cause in causes if cause.kind in ("shape", "name"))  # ones have wrong values as well
 
 
