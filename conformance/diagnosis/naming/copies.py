@@ -45,7 +45,7 @@ class Copying:
     def arrays(self, values: Array) -> tuple[Array | None, ...]:
         """With these numbers, repeated as often as there is room."""
         carried = np.zeros(self.mask.shape)
-        carried[self.mask] = np.resize(values, int(self.mask.sum()))
+        carried[self.mask] = _filled(values, int(self.mask.sum()))
         return tuple(carried if n == self.carrier else a for n, a in enumerate(self.others))
 
 
@@ -92,11 +92,18 @@ def seen(experiment: Experiment, copies: Copying, values: Array) -> tuple[Array,
     return np.concatenate(given), np.concatenate(got)
 
 
+def _filled(values: Array, room: int) -> Array:
+    """Repeated, each time one further, so that a stride does not meet the same ones alone."""
+    place = np.arange(room)
+    taken: Array = values[(place + place // len(values)) % len(values)]
+    return taken
+
+
 def _copied(op: Op, copies: Copying, values: Array) -> Array:
     """The right result, also of NaN and infinities: by the place that each element comes from."""
     places = np.arange(1, int(copies.mask.sum()) + 1, dtype=np.float64)
     came_from = by_taps.run(op, copies.spec, *copies.arrays(places)).astype(np.int64)
-    carried = np.concatenate([[0.0], np.resize(values, len(places))])
+    carried = np.concatenate([[0.0], _filled(values, len(places))])
     taken: Array = carried[came_from]
     return taken
 
