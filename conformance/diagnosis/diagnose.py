@@ -65,12 +65,13 @@ def findings(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
     later = _changing(experiment)
     if later is not None:
         return [Found(telling.of_later(experiment, later))]
-    found = list(_by_kind(experiment, models))
+    several = list(_by_kind(experiment, models))
     if all(one.kind is Kind.CRASH for one in experiment.observed.values() if not one.ok):
         experiment.focus = Kind.VALUE
         beside = _where_whole_numbers_are_right(experiment)
-        return found if beside is None else [beside, *found]
-    return found
+        if beside is not None:
+            several.insert(0, beside)
+    return several
 
 
 def _by_kind(experiment: Experiment, models: Sequence[Model]) -> Iterator[Found]:

@@ -1,4 +1,4 @@
-"""Bounds that let through what lies outside of the image: it is read from flat memory, as in C, in the next row or plane.
+"""Bounds that let through what lies outside: it is read from flat memory, as in C, in the next row or channel.
 
 Behind the last image zeros are read: what is there, nobody knows.
 """

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from harness.calls.in_process import InProcess
 from harness.contract.adapter import complete
-from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.catalogue import arranging, convolving, gathering, input_grads, other_grads, scattering
 from harness.tests.helpers.catalogue.common import Bug
@@ -25,22 +22,13 @@ class _OneOp:
 
     def __init__(self, bug: Bug) -> None:
         self.bug = bug
-        setattr(self, bug.op, _with_the_right_signature(bug))
+        setattr(self, bug.op, bug.make())
 
     def unsupported(self, op: Op, spec: ConvSpec, dtype: str) -> str | None:
         """Contract."""
         return "not written" if op != self.bug.op or self.bug.refuses(spec) else None
 
 
-def _with_the_right_signature(bug: Bug) -> Any:
-    return bug.make()
-
-
 def caller_of(bug: Bug) -> InProcess:
     """Ready to be called in this process."""
     return InProcess(complete(_OneOp(bug), bug.id, bug.id))
-
-
-def run(bug: Bug, spec: ConvSpec, arrays: tuple[Array | None, ...]) -> Any:
-    """One call of a fresh copy."""
-    return bug.make()(*arrays, spec)

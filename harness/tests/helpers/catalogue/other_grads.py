@@ -15,13 +15,15 @@ def _right(dy: Array, opened: Array, spec: ConvSpec) -> Array:
     n, g = spec.batch, spec.groups
     rows, l = spec.in_channels // g * spec.taps, spec.positions
     left, seen = dy.reshape(n, g, spec.out_channels // g, l), opened.reshape(n, g, rows, l)
-    return np.einsum("ngfl,ngkl->gfk", left, seen).reshape(spec.w_shape)
+    dw: Array = np.einsum("ngfl,ngkl->gfk", left, seen)
+    return dw.reshape(spec.w_shape)
 
 
 def _correlated(image: Array, dy: Array) -> Array:
     """(F, C, ...): the valid correlation of the image with dy."""
     view = np.lib.stride_tricks.sliding_window_view(image, dy.shape[2:], axis=(2, 3))
-    return np.einsum("ncuvpq,nfpq->fcuv", view, dy)
+    dw: Array = np.einsum("ncuvpq,nfpq->fcuv", view, dy)
+    return dw
 
 
 def stride_not_used_as_dilation(dy: Array, x: Array, spec: ConvSpec) -> Array:
