@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-cuda test-full planted faults peers goals gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
+.PHONY: help install report test test-more test-cuda test-full planted faults peers goals pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,11 +32,16 @@ report: install  ## check every backend, measure the quick set, write results/re
 # the threads of OpenMP between two calls. Numba's compiler does less here, which takes a third less time; what it makes so
 # is kept apart from what people use. Hundreds of processes import our packages, and three all tests: these are compiled
 # once, on the core that mypy leaves free.
-test: install    ## lint, types and all tests but the CUDA kernels', in three processes
+TESTING = PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE NUMBA_OPT=1 \
+	  NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+test: install    ## lint, types and the tests, but for those below; under eight minutes
 	@$(MAKE) --no-print-directory -j 2 lint bytecode
-	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE NUMBA_OPT=1 \
-	  NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" \
-	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -k 'not ($(LEFT))'
+	$(TESTING) -m 'not (cuda or slow or heavy)' -k 'not (test_group and not float32 or $(LEFT))'
+
+test-more: install ## the heavy ones: whole commands, pages in a browser, every form of a kernel; the suite in other dtypes
+	@$(MAKE) --no-print-directory bytecode
+	$(TESTING) -m heavy
+	$(TESTING) conformance -k 'test_group and not float32 and not ($(LEFT))'
 
 # Our own backends on hundreds of geometries, all but one; Octave, of which .ci/run asks a part; and pooling under a second
 # name or in a second dtype. `make test-full` has them.
@@ -51,7 +56,7 @@ test-cuda: install  ## the CUDA kernels without a card: emulated, compiled to ma
 
 PLANTED_CUDA = test_cupy_kernels_faults
 
-test-full: test test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about two hours
+test-full: test test-more test-cuda  ## also the whole grid, random search and full-size layers, for five backends; about two hours
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m pytest conformance -k '$(LEFT)'
 	$(BIN)/python -m pytest -m cuda -k '$(PLANTED_CUDA)'
@@ -97,6 +102,20 @@ goals: install   ## measure what backends/numba_tiled/README.md claims; 15 minut
 	done
 	$(BIN)/harness compare numba_tiled torch_native --dtype float64 --shapes core --threads 1 --json results/goals/float64-core-1.json
 	$(BIN)/python -m harness.report.goals
+
+POOLINGS = max_pool2d,max_pool2d_grad,avg_pool2d,avg_pool2d_grad,avg_pool2d_exclude_padding,avg_pool2d_exclude_padding_grad
+pooling: install ## measure what backends/numba_tiled/README.md claims of pooling; ten minutes, alone on the machine
+	for threads in 1 2; do \
+	  $(BIN)/harness compare numba_tiled torch_native --dtype float32 --shapes pools --ops $(POOLINGS) --threads $$threads --processes 1 \
+	    --json results/pooling/pools-$$threads.json || exit $$?; \
+	done
+	$(BIN)/python -m harness.report.goals results/pooling backends/numba_tiled/README.md
+
+# The plain loops would take three quarters of an hour, so they are stopped after two minutes, which is exit code 3; their time
+# of an epoch is predicted from a slice.
+LEARNING = naive_loops matlab_loop numpy_fancy numba_loops numba_tiled numba_winograd torch_native
+training: install ## train a network on every backend, time an epoch, into results/train.json; ten minutes, alone on the machine
+	$(BIN)/harness train $(LEARNING) --budget 120 --time --json results/train.json; code=$$?; [ $$code -eq 3 ]
 
 # On a machine with an NVIDIA card. Nothing is installed: GPU_PYTHON is any Python from 3.11 on that has what pyproject.toml
 # asks for, CuPy and torch. Results go to GPU_DIR, comparisons under names of their own in each run, the table of goals to

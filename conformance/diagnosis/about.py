@@ -82,3 +82,9 @@ def public_bugs() -> tuple[PublicBug, ...]:
     """All rows, in the order of the file."""
     text = files("conformance.checks").joinpath("public_bugs.csv").read_text(encoding="utf-8")
     return tuple(PublicBug(**row) for row in csv.DictReader(text.splitlines()))
+
+
+def seen_in_public(bug: str) -> str:
+    """Where a bug was seen: the report of one that is in our file, by its id; anything else as it stands."""
+    known = {one.bug: one.source for one in public_bugs()}
+    return f"{known[bug]} ({bug})" if bug in known else bug

@@ -38,6 +38,7 @@ class Target:
     name: str  # in every table, record and message of this call
     location: str  # a registered name, `file.py[:Attr]` or `module:Attr`
     is_named: bool = False  # whether the user gave the name, with NAME=
+    is_apart: bool = False  # whether it is timed in a process of its own, though it may be one of ours
 
     @property
     def is_builtin(self) -> bool:

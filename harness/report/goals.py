@@ -1,8 +1,9 @@
 """Goals beside results, from the documents of `harness compare --json` alone.
 
 `python -m harness.report.goals [FOLDER README]` reads results/goals and writes the table into
-backends/numba_tiled/README.md; a test compares the two. A ratio is the peer's time over the backend's: above 1, the
-backend is ahead. Against `device copy`, it is the share of the bandwidth of a copy measured on the same device.
+backends/numba_tiled/README.md, between marks of the folder's name; a test compares the two. A ratio is the peer's time
+over the backend's: above 1, the backend is ahead. Against `device copy`, it is the share of the bandwidth of a copy
+measured on the same device.
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ from harness.report.readme import Marks
 from harness.results import words
 from harness.results.records import Comparison, ComparisonRow
 
-MARKS = Marks("<!-- goals -->\n", "<!-- /goals -->")
 _FOLDER, _README = Path("results/goals"), Path("backends/numba_tiled/README.md")
+
+
+def marks(folder: Path) -> Marks:
+    """Where the table of a folder goes: `<!-- goals -->` for results/goals."""
+    return Marks(f"<!-- {folder.name} -->\n", f"<!-- /{folder.name} -->")
 
 
 def markdown(folder: Path) -> str:
@@ -98,7 +103,7 @@ def main(folder: Path = _FOLDER, readme: Path = _README) -> None:
     """Write the table of `folder` between the marks of `readme`; ends with one line if that cannot be."""
     try:
         text = readme.read_text(encoding="utf-8")
-        readme.write_text(MARKS.replaced(text, markdown(folder)), encoding="utf-8")
+        readme.write_text(marks(folder).replaced(text, markdown(folder)), encoding="utf-8")
     except (OSError, ValueError) as error:
         sys.exit(f"harness: {readme} was left as it is: {error}")
 

@@ -20,6 +20,7 @@ Logs = NDArray[np.float64]
 LEAST_FLOOR = 0.01  # of a ratio: what a quiet machine leaves between two runs of one program
 SAME_WITHIN = 0.03  # of a ratio: less is nothing to choose a backend by
 SAME_AT_MOST = 0.05  # however noisy the machine is, two times that may differ by more are not the same
+NOTABLE = 0.1  # of a ratio: two times are not the same as long as their interval holds a difference like this
 _AGREE = 0.8  # of the processes, which is all of three and four of five
 _RESAMPLES = 1000
 _ENDS = (2.5, 97.5)  # per cent: an interval of 95 %
@@ -37,7 +38,11 @@ class PairedTimes:
     sides: tuple[float, ...]  # the ratio that each process alone saw
 
     def against(self, floor: float) -> Speed:
-        """What they say where the machine itself makes differences of `floor`."""
+        """What they say where the machine itself makes differences of `floor`.
+
+        A tight interval around 1 is the same whichever side it is on; of a wide one the ratio has to be near 1, and a
+        notable difference excluded.
+        """
         least, band = math.log1p(floor), math.log1p(min(max(floor, SAME_WITHIN), SAME_AT_MOST))
         low, high = math.log(self.low), math.log(self.high)
         if -band <= low and high <= band:
@@ -47,6 +52,9 @@ class PairedTimes:
             return Speed.SLOWER
         if high < -least and sum(side < 1 for side in self.sides) >= enough:
             return Speed.FASTER
+        notable = math.log1p(NOTABLE)
+        if abs(math.log(self.ratio)) <= band and -notable < low and high < notable:
+            return Speed.SAME
         return Speed.UNCLEAR
 
 

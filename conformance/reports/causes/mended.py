@@ -26,10 +26,14 @@ _ALIKE = 1e-3  # of the largest number: two results of one call that differ by m
 
 @dataclass(slots=True)
 class Mended:
-    """A `Caller`. `is_known` says of an op and dtype whether it is put right; `touched` are the ops that were."""
+    """A `Caller`. `touched` are the ops that were put right.
+
+    `is_known` says of an op and dtype whether its numbers are put right, `is_cast` whether the dtype of its results is.
+    """
 
     caller: Caller
     is_known: Callable[[Op, str], bool]
+    is_cast: Callable[[Op, str], bool]
     touched: set[Op] = field(default_factory=set)
     name: str = field(init=False)
     numerics: Numerics = field(init=False)
@@ -75,16 +79,30 @@ class Mended:
         return [self._mended(one, outcome) for one, outcome in zip(calls, outcomes, strict=False)]
 
     def _mended(self, asked: OneCall, outcome: CallResult) -> CallResult:
+        if not recorded(asked, outcome).is_valid:
+            return outcome
+        outcome = self._cast(asked, outcome)
         call = recorded(asked, outcome)
-        if not call.is_valid or not self.is_known(call.op, dtype_of(call.arrays)):
+        if not self.is_known(call.op, dtype_of(call.arrays)):
             return outcome
         right = _right(call, self.numerics)
-        if right is None or not _are_alike(outcome, self.caller.call(call.op, call.spec, call.arrays)):
+        if right is None:
+            return outcome
+        if not _are_alike(outcome, self._cast(asked, self.caller.call(call.op, call.spec, call.arrays))):
             return outcome
         self.touched.add(call.op)
         if _has_shape(call):
             return structs.replace(outcome, result=right)
         return CallResult(result=right, shape=right.shape, strides=right.strides)
+
+    def _cast(self, asked: OneCall, outcome: CallResult) -> CallResult:
+        """In the dtype of the input, where it is known that the backend gives another."""
+        dtype, result = dtype_of(asked.arrays), outcome.result
+        if result is None or result.dtype.name == dtype or not self.is_cast(asked.op, dtype):
+            return outcome
+        self.touched.add(asked.op)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return structs.replace(outcome, result=np.ascontiguousarray(result.astype(dtype)))
 
 
 def _has_shape(call: RecordedCall) -> bool:

@@ -17,8 +17,10 @@ from msgspec import structs
 from conformance.cases.case import Case
 from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest
+from conformance.diagnosis.about import seen_in_public
 from conformance.diagnosis.cause import Cause
 from conformance.reports.causes import planes
+from conformance.reports.causes.forms import FORM, other_dtypes
 from conformance.reports.causes.mended import Mended
 from conformance.reports.causes.plain_calls import PlainCalls
 from conformance.reports.causes.suspects import failing, sources, suspects
@@ -29,7 +31,7 @@ from conformance.run.results import CaseResult
 from harness.calls.caller import Caller
 from harness.contract.status import Grade, Status
 from harness.contract.targets import Target
-from harness.geometry.spec import OPS, Op
+from harness.geometry.spec import ALL_OPS, Op
 from harness.oracle.data import DataError
 from harness.telling import named
 
@@ -58,15 +60,17 @@ class Diagnosis:
 
     def told(self, report: BackendReport) -> BackendReport:
         """The report with the causes of what failed, the plainest first."""
-        bad = failing(report)
+        forms = other_dtypes(report, self.caller.native)
+        explained = self._explained(forms, report)
+        bad = [group for group in failing(report) if group.key not in explained]
         plainly = suspects([group for group in bad if group.id.startswith(_PLAIN)], self.caller.native)
-        found = self._of_ops(plainly, report.backend)
-        explained = self._explained(found, report)
+        found = [*self._of_ops(plainly, report.backend), *forms]
+        explained = self._explained(found, report) if len(found) > len(forms) else explained
         # What fails in state, threads or memory alone may be the fault of another op that the check calls.
         left = suspects([group for group in bad if group.key not in explained], self.caller.native)
         more = self._of_ops({op: dtypes for op, dtypes in left.items() if op not in plainly}, report.backend)
         if more:
-            found = sorted([*found, *more], key=lambda cause: OPS.index(cause.op))
+            found = sorted([*more, *found], key=lambda cause: (cause.kind == FORM, ALL_OPS.index(cause.op)))
             explained = self._explained(found, report)
         told = [self._with_what_it_explains(cause, explained, report) for cause in _joined(found)]
         return structs.replace(report, causes=told)
@@ -114,7 +118,7 @@ class Diagnosis:
         shown = self._shown(cause)
         return CauseReport(
             op=cause.op, dtypes=dtypes, kind=cause.kind, id=cause.id, says=cause.says, why=cause.why, mend=cause.mend,
-            seen=cause.seen, failing=cause.failing, passing=cause.passing, calls=cause.calls,
+            seen=seen_in_public(cause.seen), failing=cause.failing, passing=cause.passing, calls=cause.calls,
             plainest=str(cause.plainest),
             failure=None if shown is None else failure_report(shown, self.target, mistake=cause.says),
             planes=[] if shown is None else planes.of(shown),
@@ -144,16 +148,20 @@ class Diagnosis:
         if not causes:
             return {}
         native = self.caller.native
-        known = {(op, dtype) for one in causes if one.kind != _LATER for op in _ops(one) for dtype in one.dtypes}
-        later = {(op, dtype) for one in causes if one.kind == _LATER for op in _ops(one) for dtype in one.dtypes}
-        mended = Mended(self.caller, lambda op, dtype: any((one, dtype) in known for one in sources(op, native)))
+        cast, later = _pairs(causes, FORM), _pairs(causes, _LATER)
+        known = {pair for one in causes if one.kind not in (FORM, _LATER) for pair in _pairs([one], one.kind)}
+        mended = Mended(
+            self.caller,
+            lambda op, dtype: any((one, dtype) in known for one in sources(op, native)),
+            lambda op, dtype: any((one, dtype) in cast for one in sources(op, native)),
+        )
         end, found = time.monotonic() + _AGAIN_SECONDS, {}
         for group in report.checks:
             if group.optional or group.status not in (Status.FAIL, Status.MISTRUSTED):
                 continue
             made_of = sources(group.op, native)
             reasons = {op for op in made_of if (op, group.dtype) in later and group.grade is Grade.VALUES}
-            if known:
+            if known or cast:
                 again = self._reasons if time.monotonic() < end else self._likely_reasons
                 reasons |= again(group, mended)
             if reasons:
@@ -194,6 +202,11 @@ class Diagnosis:
         derived = [op for op in of_ops if ops.intersection(sources(op, native))]
         failure = cause.failure or _plainest_failure(groups)
         return structs.replace(cause, explains=[group.key for group in groups], derived=derived, failure=failure)
+
+
+def _pairs(causes: Sequence[CauseReport], kind: str) -> set[tuple[Op, str]]:
+    """The ops and dtypes of the causes of that kind."""
+    return {(op, dtype) for one in causes if one.kind == kind for op in _ops(one) for dtype in one.dtypes}
 
 
 def _ops(cause: CauseReport) -> list[Op]:

@@ -43,7 +43,9 @@ class Comparing:
     def __post_init__(self) -> None:
         first = self.plan.backends[0]
         self.names = [target.name for target in self.plan.backends]
-        self.twin = Target(first.text, _twin_of(self.names), first.location, is_named=True)
+        # Two processes of one program differ by more than two calls in one: the twin has what the others have.
+        is_apart = not all(target.is_builtin for target in self.plan.backends)
+        self.twin = Target(first.text, _twin_of(self.names), first.location, is_named=True, is_apart=is_apart)
         self._floors = Floors(self.plan, terminal.waiting)
 
     @property

@@ -7,7 +7,6 @@ batch, and its time is a prediction: that of a slice is in proportion, as its lo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 
 from harness.calls.limits.threads import thread_limit
@@ -17,6 +16,7 @@ from harness.nn.networks import NETWORKS
 from harness.nn.ops import THREADS, InAChild, Ops
 from harness.nn.training.digits import MNIST_IMAGES, like_mnist
 from harness.nn.training.run import Plan, Training
+from harness.results.training.published import MATRIX_OVER_LOOPS, NUMPY_OVER_LOOPS, TORCH_OVER_NUMPY
 from harness.results.training.records import EpochTime, HeldClaim
 from harness.timing import clock
 
@@ -25,23 +25,7 @@ ROUNDS = 10
 _SETS = 4  # batches of images, in turn
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A published speed-up of an epoch of `fast` over one of `slow`."""
-
-    text: str
-    source: str
-    slow: str
-    fast: str
-    factor: float
-
-
-_BOOK, _CNNUMPY = "Leonardo Araujo dos Santos, Artificial Intelligence (book)", "3outeille, CNNumpy"
-CLAIMS = (
-    Claim("im2col and a matrix product: 200x or more over loops", _BOOK, "naive_loops", "numpy_fancy", 200),
-    Claim("fast NumPy over loops: 40x (4 h, 6 min)", _CNNUMPY, "naive_loops", "numpy_fancy", 40),
-    Claim("torch over fast NumPy: 6x (6 min, 1 min)", _CNNUMPY, "numpy_fancy", "torch_native", 6),
-)
+CLAIMS = (MATRIX_OVER_LOOPS, NUMPY_OVER_LOOPS, TORCH_OVER_NUMPY)
 
 
 class _Timed:

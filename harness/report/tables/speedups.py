@@ -20,6 +20,12 @@ from harness.report.standing import spoken
 from harness.report.tables.table import Table, TableCell, cell
 from harness.report.tables.throughput import CONVOLUTIONS
 from harness.results import words
+from harness.results.training.published import (
+    MATRIX_OVER_LOOPS,
+    NUMPY_OVER_LOOPS,
+    TORCH_OVER_NUMPY,
+    Published,
+)  # fmt: skip
 
 NAIVE = "naive_loops"
 _ROUNDING = 1e-9  # of ratios, which are means of logarithms
@@ -37,15 +43,12 @@ class NaiveSpeedup(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A published speed-up of `fast` over `slow` on these ops; `lowered`: derived backends count as well."""
+class _Asked:
+    """A claim, on which ops it is looked at, and on which fast backends; `lowered`: derived ones count as well."""
 
-    text: str
-    source: str
-    slow: str
-    fast: tuple[str, ...]
+    claim: Published
     ops: tuple[Op, ...]
-    factor: float
+    fast: tuple[str, ...]
     lowered: bool = False
 
 
@@ -66,15 +69,11 @@ class TestedClaim(Struct, frozen=True, kw_only=True):
     verdict: str
 
 
-CLAIMS = (
-    Claim("convolution as im2col and a matrix product: 200x or more over loops",
-          "Leonardo Araujo dos Santos, Artificial Intelligence (book)",
-          NAIVE, ("numpy_fancy", "matlab_loop"), ("conv2d",), 200, lowered=True),
-    Claim("the fast NumPy network over the naive one: 40x (an epoch: 4 h, 6 min)",
-          "3outeille, CNNumpy", NAIVE, ("numpy_fancy",), CONVOLUTIONS, 40),
-    Claim("the torch network over the fast NumPy one: 6x (an epoch: 6 min, 1 min)",
-          "3outeille, CNNumpy", "numpy_fancy", ("torch_native",), CONVOLUTIONS, 6),
-)  # fmt: skip
+_ASKED = (
+    _Asked(MATRIX_OVER_LOOPS, ("conv2d",), ("numpy_fancy", "matlab_loop"), lowered=True),
+    _Asked(NUMPY_OVER_LOOPS, CONVOLUTIONS, ("numpy_fancy",)),
+    _Asked(TORCH_OVER_NUMPY, CONVOLUTIONS, ("torch_native",)),
+)
 
 
 def naive_table(rows: Sequence[Row], data: Data, config: Config) -> Table:
@@ -127,11 +126,11 @@ def _spread(ups: Sequence[float]) -> str:
 def claims_table(rows: Sequence[Row], data: Data, config: Config) -> Table:
     """What two public articles claim, next to what was measured here."""
     found = []
-    for claim in CLAIMS:
-        compared = with_ratios((row for row in rows if row.cell.op in claim.ops), data, claim.slow)
-        names = dict.fromkeys(claim.fast) | dict.fromkeys(sorted(derived(compared)) if claim.lowered else ())
+    for asked in _ASKED:
+        compared = with_ratios((row for row in rows if row.cell.op in asked.ops), data, asked.claim.slow)
+        names = dict.fromkeys(asked.fast) | dict.fromkeys(sorted(derived(compared)) if asked.lowered else ())
         for name in names:
-            found.append(_tested(claim, name, speedups(row for row in compared if row.cell.backend == name)))
+            found.append(_tested(asked.claim, name, speedups(row for row in compared if row.cell.backend == name)))
     shown = [
         [TableCell((t.claim, t.source)), cell(f"{t.fast} over {t.slow}"),
          cell(t.measured, "" if t.pairs else "missing", t.median), cell(t.verdict)]
@@ -143,7 +142,7 @@ def claims_table(rows: Sequence[Row], data: Data, config: Config) -> Table:
     return Table(f"claims-{config.slug}", "Published claims", header, shown, found, notes)
 
 
-def _tested(claim: Claim, name: str, ups: Sequence[float]) -> TestedClaim:
+def _tested(claim: Published, name: str, ups: Sequence[float]) -> TestedClaim:
     reached = sum(up >= claim.factor * (1 - _ROUNDING) for up in ups)
     if ups:
         measured = f"median {_spread(ups)} over {words.plural(len(ups), 'pair')} of op and layer"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.heavy
+
 numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402

@@ -10,6 +10,8 @@ import pytest
 
 from harness.tests.helpers.imports import FILES, arrows
 
+pytestmark = pytest.mark.heavy
+
 _PACKAGE = "backends.numba_tiled"
 _GUIDE = (FILES[_PACKAGE].parent / "README.md").read_text(encoding="utf-8")
 # A room imports those before it.

@@ -9,6 +9,8 @@ import pytest
 from harness.tests.helpers.browser.driving import Window
 from harness.tests.helpers.browser.looking import CUT_OFF, OPEN_ALL, OVERLAPS, PALE
 
+pytestmark = pytest.mark.heavy
+
 WIDTHS = (360, 800, 1400)
 
 

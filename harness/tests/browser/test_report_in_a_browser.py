@@ -15,6 +15,8 @@ from harness.results import words
 from harness.tests.helpers.browser.driving import Window
 from harness.tests.helpers.browser.pages import LAYERS, OPS, SPEEDS, THIRD, seconds
 
+pytestmark = pytest.mark.heavy
+
 _ROWS = "return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)].filter(row => row.checkVisibility())"
 _TEXTS = _ROWS + ".map(row => [...row.cells].map(cell => cell.textContent))"
 _FASTEST, _SUMMARY, _LAYERS = (f"{name}-float32-t1-steady" for name in ("fastest", "summary", "layers"))

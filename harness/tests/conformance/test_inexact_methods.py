@@ -19,6 +19,8 @@ from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.suite.fakes import FakeCaller, right
 from harness.tests.helpers.suite.transforming import by_fft, by_winograd
 
+pytestmark = pytest.mark.heavy
+
 _PRODUCTS: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 _SPREADS = {"contract.nonfinite"}  # a transform spreads what is not finite over the plane
 Answer = Callable[[Op, ConvSpec, Arrays, Conditions], CallResult]

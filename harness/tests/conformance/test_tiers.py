@@ -32,6 +32,8 @@ from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.tests.helpers.faults import faults_tiers, faulty
 from harness.tests.helpers.plugins import called
 
+pytestmark = pytest.mark.heavy
+
 _SLICE = Shard(7, 500)
 
 

@@ -16,6 +16,8 @@ from harness.results.records import Comparison
 from harness.tests.helpers.house.pages import DOCS, PAGES, page_named, run
 from harness.tests.helpers.imports import ROOT
 
+pytestmark = pytest.mark.heavy
+
 _EXAMPLES = DOCS / "examples"
 _SNIPPET = re.compile(r'--8<-- "([^":]+)(?::(\d+):(\d+))?"')
 

@@ -11,6 +11,8 @@ from harness.tests.mutation.mutants import Mutant, compiles, drawn, mutants
 from harness.tests.mutation.planting import Copy, NotGreen, Outcome, all_tried
 from harness.tests.mutation.related import related_tests, sources
 
+pytestmark = pytest.mark.heavy
+
 _HERE = Path("some.py")
 _SOURCE = '''"""A docstring."""
 def f(a: int = 3) -> str:

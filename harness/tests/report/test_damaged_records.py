@@ -31,6 +31,8 @@ from harness.tests.helpers.damaged import (
 )
 from harness.tests.helpers.runfiles import CPU, FLAT, MACHINE, make_cell, make_header, write_lines, write_run
 
+pytestmark = pytest.mark.heavy
+
 _OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -119,8 +119,8 @@ class Children:
         self._devices_asked |= set(asked)
 
     def is_foreign(self, name: str) -> bool:
-        """Whether a backend is not built in."""
-        return not self._targets[name].is_builtin
+        """Whether a backend has a child of its own: it is not built in, or is to be timed like what is not."""
+        return not self._targets[name].is_builtin or self._targets[name].is_apart
 
     def of(self, name: str, waiting: Waiting) -> Child | None:
         """The child of a backend, which has loaded it; None if it cannot be loaded, and `lost` says why."""
@@ -168,11 +168,11 @@ class Children:
             self.died(child)
 
     def _start(self, waiting: Waiting) -> None:
-        ours = [t for t in self._targets.values() if t.is_builtin and t.name not in self.lost]
+        ours = [t for t in self._targets.values() if not self.is_foreign(t.name) and t.name not in self.lost]
         while ours and self._shared is None:
             self._shared = self._started(ours, waiting, is_foreign=False)
             ours = [t for t in ours if t.name not in self.lost]
-        for target in [t for t in self._targets.values() if not t.is_builtin]:
+        for target in [t for t in self._targets.values() if self.is_foreign(t.name)]:
             while target.name not in self._own and target.name not in self.lost:
                 child = self._started([target], waiting, is_foreign=True)
                 if child is not None:

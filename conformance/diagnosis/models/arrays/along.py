@@ -250,10 +250,10 @@ _SEEN = {
 
 
 def models() -> Iterator[Model]:
-    """All of them, some 1,400."""
+    """All of them, some 1,900."""
     for kind, ops in kinds_of_results():
         for view in VIEWS[kind]:
-            words = {"one": view.one, "many": view.many, "what": OF_RESULT[kind]}
+            words = {"one": view.one, "many": view.many, "what": view.of + OF_RESULT[kind]}
             yield from _results(kind, view, ops, words)
             yield from _placed(kind, view, ops, words)
     for kind, ops in kinds_of_arguments():
@@ -263,7 +263,7 @@ def models() -> Iterator[Model]:
 
 def _results(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) -> Iterator[Model]:
     for name, (by, told, _) in _MAPS.items():
-        model_id = f"along/result {name}/{kind} {view.one}"
+        model_id = f"along/result {name}/{kind} {view.name}"
         yield Model(
             model_id,
             told.result.format(**words),
@@ -275,7 +275,7 @@ def _results(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str])
         )
     for which, change in _TWICE.items():
         gives = result_along(kind, view, change)
-        yield _counted_twice(which, f"result {which} twice/{kind} {view.one}", words, ops, gives)
+        yield _counted_twice(which, f"result {which} twice/{kind} {view.name}", words, ops, gives)
 
 
 def _placed(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) -> Iterator[Model]:
@@ -284,7 +284,7 @@ def _placed(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) 
             if way == "added" and kind not in _SUMMED:
                 continue
             yield Model(
-                f"along/result {way} at {name}/{kind} {view.one}",
+                f"along/result {way} at {name}/{kind} {view.name}",
                 f"{verb} each {view.one} of {words['what']} to {where}",
                 mend.format(**words),
                 ops,
@@ -294,10 +294,10 @@ def _placed(kind: Kind, view: View, ops: tuple[Op, ...], words: dict[str, str]) 
 
 
 def _arguments(kind: Kind, view: View, ops: tuple[Op, ...]) -> Iterator[Model]:
-    words = {"one": view.one, "many": view.many, "what": OF_ARGUMENT[kind]}
-    summed = kind == "output" and view.one not in ("group", "filter", "filter of a group")
+    words = {"one": view.one, "many": view.many, "what": view.of + OF_ARGUMENT[kind]}
+    summed = kind == "output" and view.one not in ("group", "filter")
     for name, (by, told, moves) in _MAPS.items():
-        model_id = f"along/argument {name}/{kind} {view.one}"
+        model_id = f"along/argument {name}/{kind} {view.name}"
         seen_by = tuple(op for op in ops if not (op == "conv2d_bias_grad" and summed and moves))
         yield Model(
             model_id,
@@ -310,7 +310,7 @@ def _arguments(kind: Kind, view: View, ops: tuple[Op, ...]) -> Iterator[Model]:
         )
     for which, change in _TWICE.items():
         gives = argument_along(kind, view, change)
-        yield _counted_twice(which, f"argument {which} twice/{kind} {view.one}", words, ops, gives)
+        yield _counted_twice(which, f"argument {which} twice/{kind} {view.name}", words, ops, gives)
 
 
 def _counted_twice(which: str, name: str, words: dict[str, str], ops: tuple[Op, ...], gives: Gives) -> Model:

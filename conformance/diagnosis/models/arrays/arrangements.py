@@ -34,7 +34,7 @@ _MENDS = {
 
 
 def models() -> Iterator[Model]:
-    """All of them, some 200."""
+    """All of them, some 150."""
     yield from _arranged()
     yield from _kernels()
 
@@ -135,14 +135,22 @@ def _kernels() -> Iterator[Model]:
         words = ", ".join(("G", *(letters[k] for k in order)))
         cost = 1.55 + 0.1 * sum(a != b for a, b in enumerate(order))
         transposed = order == (1, 0, 2, 3)
-        ways: tuple[tuple[str, Rearrange], ...] = (
-            ("read", partial(_read, order)),
-            ("written", partial(_written, order)),
+        canonical = "(F, C/G, KH, KW)"
+        ways: tuple[tuple[str, Rearrange, str, str], ...] = (
+            (
+                "read",
+                partial(_read, order),
+                f"reads the memory of w as ({words})",
+                f"takes its result for ({words}) and transposes it once too often",
+            ),
+            (
+                "written",
+                partial(_written, order),
+                f"transposes w to ({words}) and reads the memory as {canonical}",
+                f"returns ({words}) in the shape of {canonical}",
+            ),
         )
-        for way, change in ways:
-            says = (
-                f"reads the memory of the kernel as ({words})" if way == "read" else f"lays the kernel out as ({words})"
-            )
+        for way, change, says, says_of_result in ways:
             if transposed:
                 says += ", the layout of a transposed convolution"
             ident = words.replace("/G", "").replace(",", "")
@@ -156,8 +164,7 @@ def _kernels() -> Iterator[Model]:
             )
             yield Model(
                 id=f"arrangement/result {way} as {ident}/kernel",
-                says=f"gives the kernel's gradient in the order ({words})"
-                + (" once too often" if way == "read" else ""),
+                says=says_of_result,
                 mend="the gradient is (F, C/G, KH, KW): the filters of a group first, then its channels",
                 ops=("conv2d_weight_grad",),
                 gives=result_as(kind, change),

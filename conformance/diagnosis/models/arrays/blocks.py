@@ -236,11 +236,11 @@ _SEEN = {
 
 
 def models() -> Iterator[Model]:
-    """All of them, some 7,000."""
+    """All of them, some 10,000."""
     for kind, ops in kinds_of_results():
-        for one, many, gives in _views(kind):
-            for size in sizes_for(one):
-                yield from _of_result(size, (one, many), f"{kind} {one}", ops, gives)
+        for view, gives in _views(kind):
+            for size in sizes_for(view.one):
+                yield from _of_result(size, view, kind, ops, gives)
     for kind, ops in kinds_of_arguments():
         for view in VIEWS[kind]:
             for size in sizes_for(view.one):
@@ -252,18 +252,21 @@ def sizes_for(one: str) -> Iterator[int]:
     return (size for size in (*POWERS, *OTHERS) if size <= _MOST.get(one, POWERS[-1]))
 
 
-def _views(kind: Kind) -> Iterator[tuple[str, str, Callable[[Change], Gives]]]:
-    """Every axis in words, and what makes a model of a change along it."""
+def _views(kind: Kind) -> Iterator[tuple[View, Callable[[Change], Gives]]]:
+    """Every axis, and what makes a model of a change along it."""
     for view in (*VIEWS[kind], whole(kind)):
-        yield view.one, view.many, partial(result_along, kind, view)
+        yield view, partial(result_along, kind, view)
     if kind in ("columns", "output"):
-        yield "position of all images (n, oh, ow)", "positions of all images (n, oh, ow)", partial(_across, kind)
+        yield _OF_ALL_IMAGES, partial(_across, kind)
+
+
+_OF_ALL_IMAGES = View("position", "positions", 0, 0, "all images of ")  # in words alone: no neighbouring axes
 
 
 def _of_result(
-    size: int, words: tuple[str, str], of: str, ops: tuple[Op, ...], gives: Callable[[Change], Gives]
+    size: int, view: View, kind: Kind, ops: tuple[Op, ...], gives: Callable[[Change], Gives]
 ) -> Iterator[Model]:
-    filled = {"one": words[0], "many": f"{words[1]} of its result", "V": size}
+    of, filled = f"{kind} {view.name}", {"one": view.one, "many": f"{view.many} of {view.of}its result", "V": size}
     common = size in POWERS and size <= COMMON
     for name, part in _PARTS.items():
         for how, effect in _EFFECTS.items():
@@ -272,8 +275,8 @@ def _of_result(
             model_id = f"blocks/{name} of {size} {how}/{of}"
             yield Model(
                 model_id,
-                effect.words.format(part=part.words.format(**filled), one=words[0]),
-                part.mend.format(many=words[1], V=size),
+                effect.words.format(part=part.words.format(**filled), one=view.one),
+                part.mend.format(many=view.many, V=size),
                 ops,
                 gives(partial(_in_part, part.span, effect.change, size)),
                 cost_of(size) + part.dearer + effect.dearer,
@@ -284,7 +287,7 @@ def _of_result(
             yield Model(
                 f"blocks/{name} of {size}/{of}",
                 says.format(**filled),
-                mend.format(many=words[1], V=size),
+                mend.format(many=view.many, V=size),
                 ops,
                 gives(partial(change, size)),
                 cost_of(size) + dearer,
@@ -293,11 +296,11 @@ def _of_result(
 
 def _of_argument(size: int, view: View, kind: Kind, ops: tuple[Op, ...]) -> Iterator[Model]:
     """Parts that are not read, and the number of the block lost."""
-    filled = {"many": f"{view.many} of {OF_ARGUMENT[kind]}", "V": size}
+    filled = {"many": f"{view.many} of {view.of}{OF_ARGUMENT[kind]}", "V": size}
     for name in ("rest", "rest alone", "beyond") if size in POWERS else ():
         part = _PARTS[name]
         yield Model(
-            f"blocks/argument {name} of {size}/{kind} {view.one}",
+            f"blocks/argument {name} of {size}/{kind} {view.name}",
             "leaves out " + part.words.format(**filled),
             part.mend.format(many=view.many, V=size),
             ops,
@@ -306,7 +309,7 @@ def _of_argument(size: int, view: View, kind: Kind, ops: tuple[Op, ...]) -> Iter
         )
     if size in POWERS and size <= COMMON:
         yield Model(
-            f"blocks/argument wrapped of {size}/{kind} {view.one}",
+            f"blocks/argument wrapped of {size}/{kind} {view.name}",
             "reads the first {V} {many} again after every {V}".format(**filled),
             _BLOCK_LOST.format(V=size),
             ops,

@@ -53,8 +53,8 @@ LETTERS: dict[Kind, tuple[str, ...]] = {
 OF_RESULT: dict[Kind, str] = dict.fromkeys(KINDS, "its result") | {"columns": "its columns"}
 OF_ARGUMENT: dict[Kind, str] = {
     "columns": "the columns",
-    "image": "the image",
-    "kernel": "the kernel",
+    "image": "x",
+    "kernel": "w",
     "output": "dy",
     "bias": "the bias",
 }
@@ -68,11 +68,18 @@ class View:
     many: str
     start: int
     stop: int
+    of: str = ""  # "each group of ", where the axes are not all of their kind
+
+    @property
+    def name(self) -> str:
+        """Its own name among the views of a kind."""
+        return f"{self.one} of {self.of.removesuffix(' of ').replace('each', 'a')}" if self.of else self.one
 
 
+_EACH_GROUP = "each group of "
 _IMAGE, _GROUP = View("image", "images", 0, 1), View("group", "groups", 1, 2)
-_CHANNEL, _CHANNEL_IN = View("channel", "channels", 1, 3), View("channel of a group", "channels of each group", 2, 3)
-_FILTER, _FILTER_IN = View("filter", "filters", 1, 3), View("filter of a group", "filters of each group", 2, 3)
+_CHANNEL, _CHANNEL_IN = View("channel", "channels", 1, 3), View("channel", "channels", 2, 3, _EACH_GROUP)
+_FILTER, _FILTER_IN = View("filter", "filters", 1, 3), View("filter", "filters", 2, 3, _EACH_GROUP)
 # The axes as `sizes` opens them: (N, G, C/G, KH, KW, OH, OW), (N, G, C/G, H, W), (G, F/G, C/G, KH, KW), (G, F/G).
 VIEWS: dict[Kind, tuple[View, ...]] = {
     "columns": (
@@ -100,12 +107,12 @@ VIEWS: dict[Kind, tuple[View, ...]] = {
     "kernel": (
         View("group", "groups", 0, 1),
         View("filter", "filters", 0, 2),
-        View("filter of a group", "filters of each group", 1, 2),
+        View("filter", "filters", 1, 2, _EACH_GROUP),
         View("channel", "channels", 2, 3),
         View("kernel row", "kernel rows", 3, 4),
         View("kernel column", "kernel columns", 4, 5),
         View("tap", "taps", 3, 5),
-        View("element of a filter", "elements of each filter", 2, 5),
+        View("element", "elements", 2, 5, "each filter of "),
     ),
     "output": (
         _IMAGE,
@@ -119,7 +126,7 @@ VIEWS: dict[Kind, tuple[View, ...]] = {
     "bias": (
         View("group", "groups", 0, 1),
         View("filter", "filters", 0, 2),
-        View("filter of a group", "filters of each group", 1, 2),
+        View("filter", "filters", 1, 2, _EACH_GROUP),
     ),
 }
 

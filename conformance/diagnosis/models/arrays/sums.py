@@ -80,16 +80,16 @@ def _running() -> Iterator[Model]:
         ops = with_result(kind)
         for view in (*VIEWS[kind], whole(kind)):
             yield Model(
-                id=f"sums/running/{kind} {view.one}",
-                says=f"does not set its sum back to 0: each {view.one} of the result includes those before it",
+                id=f"sums/running/{kind} {view.name}",
+                says=f"does not set its sum back to 0: each {view.one} of {view.of}the result includes those before it",
                 mend=f"start the sum at 0 for each {view.one}",
                 ops=ops,
                 gives=partial(_without_bias, kind, view, partial(np.cumsum, axis=1)),
                 cost=1.4,
             )
             yield Model(
-                id=f"sums/total/{kind} {view.one}",
-                says=f"gives all {view.many} of the result the sum over all {view.many}",
+                id=f"sums/total/{kind} {view.name}",
+                says=f"gives all {view.many} of {view.of}the result the sum over all {view.many}",
                 mend=f"do not sum over {view.many}",
                 ops=ops,
                 gives=partial(_without_bias, kind, view, _total),

@@ -39,7 +39,7 @@ class Terms(NamedTuple):
 
 
 def _view(kind: Kind, one: str) -> View:
-    return next(view for view in VIEWS[kind] if view.one == one)
+    return next(view for view in VIEWS[kind] if view.name == one)
 
 
 _OVER = (
@@ -191,10 +191,10 @@ _SEEN = {
 
 
 def models() -> Iterator[Model]:
-    """All of them, some 900."""
+    """All of them, some 1,300."""
     for terms in _OVER:
         for name, (weights, says, mend, dearer, any_size) in _WAYS.items():
-            for size in sizes_for(terms.view.one if terms.view else terms.many):
+            for size in sizes_for(terms.view.one if terms.view else ""):
                 if not any_size and (size not in POWERS or size > COMMON):
                     continue
                 words = {"many": terms.many, "V": size}

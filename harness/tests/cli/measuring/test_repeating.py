@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from harness.cli.measured import repeating
 from harness.cli.measured.repeating import Comparing
+from harness.contract import targets
 from harness.contract.status import CellStatus, Speed
 from harness.geometry.layers import Layer
 from harness.geometry.spec import ConvSpec
@@ -207,3 +208,12 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(
     assert call(monkeypatch, "compare", "a=numpy_fancy", "b=numpy_fancy", "--results", "kept") == 2
     assert "folder 'kept/runs' cannot be written" in capsys.readouterr().err
     assert measured.plans == []
+
+
+@pytest.mark.parametrize(("second", "is_apart"), [("numba_loops", False), ("mine.py", True)])
+def test_the_first_meets_itself_as_it_meets_the_others(tmp_path: Path, second: str, is_apart: bool) -> None:
+    """Across two processes, if one of the others is not built in: what lies between two processes is noise as well."""
+    (tmp_path / "mine.py").write_text("def im2col(x, spec): ...\n")
+    there = second if "." not in second else str(tmp_path / second)
+    plan = replace(_PLAN, backends=[targets.resolve("numpy_fancy"), targets.resolve(there)])
+    assert Comparing(plan, 3).twin.is_apart is is_apart

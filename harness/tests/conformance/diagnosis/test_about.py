@@ -7,7 +7,7 @@ import re
 import pytest
 
 from conformance.checks.registration import CHECKS
-from conformance.diagnosis.about import GRADES, about, public_bugs
+from conformance.diagnosis.about import GRADES, about, public_bugs, seen_in_public
 from harness.contract.status import Grade
 
 
@@ -51,3 +51,10 @@ def test_facts_of_some() -> None:
 def test_an_unknown_check_is_refused() -> None:
     with pytest.raises(KeyError):
         about("law.nothing")
+
+
+def test_a_bug_is_told_by_its_report() -> None:
+    known = "AlexeyAB/darknet PR #8660 (proposed, declined) (col2im-assign-instead-of-add)"
+    assert seen_in_public("col2im-assign-instead-of-add") == known
+    assert seen_in_public("pytorch/pytorch #50042") == "pytorch/pytorch #50042"
+    assert seen_in_public("") == ""

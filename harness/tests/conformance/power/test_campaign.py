@@ -13,6 +13,8 @@ from conformance.power.fault import Fault, Implementation
 from conformance.power.kinds import indices
 from conformance.power.records import FaultReport, KindReport
 
+pytestmark = pytest.mark.heavy
+
 _OF_ONE_OP = Selection(ops=("im2col",), pattern="values.*")
 
 

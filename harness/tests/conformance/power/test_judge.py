@@ -21,6 +21,8 @@ from conformance.run.plan import plan
 from conformance.run.results import BackendResult, CaseResult
 from harness.contract.status import Status
 
+pytestmark = pytest.mark.heavy
+
 _LAST_ROW = next(change for change in indices.changes("im2col") if change.what == "out_row misses the last")
 _SAMPLE, _SEED = 24, 2026
 _LEAST = {0: 11, 1: 22}  # seen by the end of each tier, as measured; more is better

@@ -20,6 +20,8 @@ from conformance.run.results import CaseResult
 from harness.contract.status import Status
 from harness.geometry.spec import Op
 
+pytestmark = pytest.mark.heavy
+
 
 def _change(several: Iterable[Change], what: str) -> Change:
     return next(change for change in several if change.what == what)

@@ -272,7 +272,8 @@ def test_half_characters_in_the_reason_of_a_backend_come_back(tmp_path: Path) ->
 def test_a_damaged_comparison_leaves_the_readme_and_is_named(tmp_path: Path, document: str, reason: str) -> None:
     _goals(tmp_path, "ours,conv2d,float32,theirs,1,0.6,")
     readme = tmp_path / "README.md"
-    readme.write_text(text := f"{goals.MARKS.begin}old\n{goals.MARKS.end}")
+    marks = goals.marks(tmp_path)
+    readme.write_text(text := f"{marks.begin}old\n{marks.end}")
     (tmp_path / "bad.json").write_text(document)
     with pytest.raises(SystemExit) as e:
         goals.main(tmp_path, readme)
@@ -284,10 +285,12 @@ def test_a_damaged_comparison_leaves_the_readme_and_is_named(tmp_path: Path, doc
 
 
 def test_the_table_goes_between_the_marks_of_the_readme_named(tmp_path: Path) -> None:
-    _goals(tmp_path, "ours,conv2d,float32,theirs,1,0.6,")
+    folder = tmp_path / "goals"
+    folder.mkdir()
+    _goals(folder, "ours,conv2d,float32,theirs,1,0.6,")
     readme = tmp_path / "README.md"
     readme.write_text("before é\n<!-- goals -->\nold\n<!-- /goals -->\nafter\n", encoding="utf-8")
-    goals.main(tmp_path, readme)
+    goals.main(folder, readme)
     assert (
         readme.read_text(encoding="utf-8")
         == """\
@@ -304,14 +307,14 @@ after
     )
     readme.write_text("no marks")
     with pytest.raises(SystemExit, match=r"was left as it is: the text has no <!-- goals --> \.\. <!-- /goals -->"):
-        goals.main(tmp_path, readme)
+        goals.main(folder, readme)
     assert readme.read_text() == "no marks"
     with pytest.raises(SystemExit, match=r"none\.md was left as it is: .*No such file"):
-        goals.main(tmp_path, tmp_path / "none.md")
+        goals.main(folder, tmp_path / "none.md")
 
 
-@pytest.mark.parametrize("folder", ["gpu", "goals"])
+@pytest.mark.parametrize("folder", ["gpu", "goals", "pooling"])
 def test_the_committed_goals_are_goals(folder: str) -> None:
     found = goal_files.read_goals(ROOT / "results" / folder)
-    assert len(found) >= 10
+    assert len(found) >= 6
     assert all(goal.mean >= 0.85 for goal in found)

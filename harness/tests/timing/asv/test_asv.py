@@ -19,6 +19,8 @@ from harness.results.records import Code, RunHeader
 from harness.tests.helpers.runfiles import MACHINE, SPECS, make_cell, write_run
 from harness.timing import asv_bridge
 
+pytestmark = pytest.mark.heavy
+
 _RUN = "20260101T000000-a"
 _LAYERS = list(SPECS)[:2]
 _CODE = Code(commit="ab" * 20, dirty=False, changes="")

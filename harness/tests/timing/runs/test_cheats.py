@@ -20,6 +20,8 @@ from harness.tests.helpers.timing.cheats import cheat
 from harness.timing import run
 from harness.timing.plan import Plan
 
+pytestmark = pytest.mark.heavy
+
 _LAYER = Layer("net:one", ConvSpec.parse("n2c8h20w20_f4kh3kw3_pt1pb1pl1pr1"))
 _WRONG = r"a timed call returned a wrong result: .*"
 _EARLY = r"(a timed call returned a wrong result: )?(\d+ of|at) .*"  # where a cheat begins before it is timed

@@ -19,6 +19,8 @@ from harness.timing import run
 from harness.timing.calling import messages as m
 from harness.timing.plan import Plan
 
+pytestmark = pytest.mark.heavy
+
 _TEXTS = ("n2c3h9w8_f4kh3kw2", "n1c2h6w7_f2kh2kw2", "n1c1h5w4_f1kh2kw2")
 _PLAN = Plan(
     "test", [Layer(f"net:{i}", ConvSpec.parse(text)) for i, text in enumerate(_TEXTS)], [a_target("a"), a_target("b")],

@@ -23,6 +23,8 @@ from harness.geometry.windows import why_not_pooled
 from harness.tests.helpers.faults import faulty, pools
 from harness.tests.helpers.plugins import GOOD
 
+pytestmark = pytest.mark.heavy
+
 _SPEC = ConvSpec.parse("n2c3h6w7_f3kh3kw2_sh2sw2_pt1pb2pl1pr0")
 # A module with pooling of its own, by another method than any of ours: sliding windows, and a loop over them.
 _OWN_POOLS = f"""{GOOD}

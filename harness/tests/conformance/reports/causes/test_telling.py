@@ -130,6 +130,40 @@ def test_rounding_explains_what_is_rounded(monkeypatch: pytest.MonkeyPatch) -> N
     assert report.causes[0].explains == ["values.real/im2col/float32"]
 
 
+def in_float64(op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions) -> CallResult:
+    """Right, in float64 whatever was asked for; of im2col alone."""
+    made = right(op, spec, arrays, conditions)
+    made.result = made.result.astype(np.float64) if op in ("im2col", "conv2d") else made.result
+    return made
+
+
+def test_another_dtype_is_one_cause_and_needs_no_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Op, str]] = []
+    monkeypatch.setattr(engine, "diagnose", answering(asked=asked))
+    groups = [
+        failing(check, _STRIDED, op, text=f"{op} returned dtype float64 for float32 input")
+        for check in ("contract.dtype", "values.exact", "values.real") for op in ("im2col", "conv2d")
+    ]  # fmt: skip
+    caller = FakeCaller(native=_TWO, answers=in_float64)
+    report = Diagnosis(caller, called("mine.py")).told(a_report(checks=groups))
+    (cause,) = report.causes
+    assert (cause.says, cause.derived) == ("Your im2col returns float64 for float32 input.", ["conv2d"])
+    assert (report.unexplained, asked) == ([], [])
+
+
+def test_wrong_numbers_in_another_dtype_are_two_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def both(op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions) -> CallResult:
+        made = in_float64(op, spec, arrays, conditions)
+        made.result += op == "im2col"
+        return made
+
+    groups = [failing("values.exact", _STRIDED, text="im2col returned dtype float64 for float32 input")]
+    caller = FakeCaller(native=_TWO, answers=both)
+    report = told(monkeypatch, groups, a_cause(plainest=_STRIDED), caller=caller)
+    assert [cause.kind for cause in report.causes] == ["name", "form"]
+    assert report.unexplained == []
+
+
 def test_too_many_failures_are_judged_by_their_geometry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telling, "_AGAIN_SECONDS", -1.0)
     groups = [

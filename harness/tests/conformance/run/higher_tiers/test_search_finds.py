@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from conformance.cases.selection import Selection
 from conformance.run import engine, search
 from conformance.run.plan import plan, plan_random
@@ -10,6 +12,8 @@ from harness.contract.status import Status
 from harness.geometry.spec import ConvSpec
 from harness.tests.helpers.faults import faults_tiers, faulty
 from harness.tests.helpers.suite.fakes import FakeCaller, one_too_many
+
+pytestmark = pytest.mark.heavy
 
 
 def planned(count: int) -> BackendResult:

@@ -198,7 +198,7 @@ def test_blocks_of_positions() -> None:
 
 def test_blocks_of_the_positions_of_all_images() -> None:
     found = gives(
-        "blocks/rest of 4 at 0/columns position of all images (n, oh, ow)", "im2col", "n2c1h1w3_f1kh1kw1",
+        "blocks/rest of 4 at 0/columns position of all images", "im2col", "n2c1h1w3_f1kh1kw1",
         [1, 2, 3, 4, 5, 6],
     )  # fmt: skip
     assert found == [[[1, 2, 3]], [[4, 0, 0]]]
