@@ -161,7 +161,9 @@ def _changing(experiment: Experiment) -> Later | None:
 def _described(experiment: Experiment) -> str:
     """Where the results are wrong, if that is the same for several; a sentence, and a space."""
     said = set()
-    for one in experiment.failing()[:_DESCRIBED]:
+    failing = experiment.failing()
+    half = _DESCRIBED // 2
+    for one in (*failing[:half], *failing[half:][-half:]):  # the plainest and the largest
         got, right = experiment.raw(one.spec, experiment.given(one.spec).arrays), experiment.right(one.spec)
         if isinstance(got, str) or got.shape != right.shape:
             return ""
