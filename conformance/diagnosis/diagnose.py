@@ -69,13 +69,19 @@ def findings(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
     later = _changing(experiment)
     if later is not None:
         return [Found(telling.of_later(experiment, later))]
-    return list(_by_kind(experiment, models))
+    several = list(_by_kind(experiment, models))
+    if all(one.kind is Kind.CRASH for one in experiment.observed.values() if not one.ok):
+        experiment.focus = Kind.VALUE
+        beside = _where_whole_numbers_are_right(experiment)
+        if beside is not None:
+            several.insert(0, beside)
+    return several
 
 
 def _by_kind(experiment: Experiment, models: Sequence[Model]) -> Iterator[Found]:
     kinds, is_named = {one.kind for one in experiment.failing()}, False
     if Kind.SHAPE in kinds:
-        together = _values_and_shapes(experiment, models)
+        together = _values_and_shapes(experiment, models, Kind.VALUE in kinds)
         if together is not None:
             yield together
             is_named = True
@@ -104,10 +110,11 @@ def _of_kind(experiment: Experiment, kind: Kind, models: Sequence[Model]) -> Fou
     return Found(telling.of_place(experiment, described))
 
 
-def _values_and_shapes(experiment: Experiment, models: Sequence[Model]) -> Found | None:
+def _values_and_shapes(experiment: Experiment, models: Sequence[Model], both: bool) -> Found | None:
     """A misread geometry, or a layout, which is wrong in shapes here and in values there."""
     experiment.focus = None
-    return _named(experiment, models)
+    found = _named(experiment, models)
+    return _named_where(experiment, models) if found is None and both else found
 
 
 def _value(experiment: Experiment, models: Sequence[Model]) -> Found | None:
@@ -127,6 +134,9 @@ def _shape(experiment: Experiment, models: Sequence[Model]) -> Found | None:
     shown = shape_of(experiment)
     if shown is not None:
         return Found(telling.of_shape(experiment, shown), hint=shown.hint, condition=shown.condition)
+    later = later_of(experiment)  # a table that was kept for another geometry
+    if later is not None:
+        return Found(telling.of_later(experiment, later))
     return _named_where(experiment, models)
 
 
@@ -160,7 +170,9 @@ def _changing(experiment: Experiment) -> Later | None:
 def _described(experiment: Experiment) -> str:
     """Where the results are wrong, if that is the same for several; a sentence, and a space."""
     said = set()
-    for one in experiment.failing()[:_DESCRIBED]:
+    failing = experiment.failing()
+    half = _DESCRIBED // 2
+    for one in (*failing[:half], *failing[half:][-half:]):  # the plainest and the largest
         got, right = experiment.raw(one.spec, experiment.given(one.spec).arrays), experiment.right(one.spec)
         if isinstance(got, str) or got.shape != right.shape:
             return ""

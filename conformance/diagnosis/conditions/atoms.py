@@ -162,13 +162,27 @@ def holds(atom: Atom, v: Features) -> Array:
     return is_rest if atom.sign == "%" else ~is_rest
 
 
+def _quantity(atom: Atom) -> str:
+    """In words. Of the smaller or the larger of several it depends on the sign whether all of them or one is meant."""
+    which, _, name = atom.left.partition(" ")
+    if which not in ("min", "max"):
+        return QUANTITIES[atom.left].words
+    least = 0 if name == "padding" else 1
+    if atom.sign in (">", ">=") or (atom.sign == "!=" and atom.right == least):
+        return QUANTITIES[atom.left].words
+    if atom.sign in ("<", "<=") or (atom.sign == "==" and atom.right == least):
+        return QUANTITIES[f"{'max' if which == 'min' else 'min'} {name}"].words
+    end = "est" if name == "padding" else "er"
+    return f"the {'small' if which == 'min' else 'larg'}{end} {name}"
+
+
 def words(atom: Atom) -> str:
     """As a student says it."""
     if atom.sign == "is":
         return NAMED[atom.left].words
     if atom.sign == "both":
         return f"{atom.left} is {atom.right} x {atom.right}"
-    left = QUANTITIES[atom.left].words
+    left = _quantity(atom)
     if atom.sign in _SIGNS:
         right = QUANTITIES[atom.right].words if isinstance(atom.right, str) else atom.right
         return f"{left} {atom.sign} {right}"

@@ -99,6 +99,11 @@ def _stress() -> Iterator[ConvSpec]:
         yield _of(n=images)
     for groups in (4, 5, 8, 9, 16, 17):
         yield _of(c=groups, f=groups, g=groups)
+    for channels in (8, 16, 24, 32):  # as in networks for telephones
+        yield ConvSpec.of(
+            batch=1, in_channels=channels, input_size=6, out_channels=channels, kernel_size=3, stride=2, padding=1,
+            groups=channels,
+        )  # fmt: skip
     yield _of(h=260)
     yield _of(w=260)
 

@@ -122,6 +122,14 @@ def _along(axis: int, given: Given) -> Array:
     return np.asarray(y + b.reshape([-1 if k == axis else 1 for k in range(4)]))
 
 
+def _as_numpy_adds(given: Given) -> Array:
+    """`y + b`: (N, F, OH, F) if OW is 1; where OW is neither 1 nor F, it would raise."""
+    y, b = _without(given), given.arrays[2]
+    if b is None or (len(b) != 1 and y.shape[3] not in (1, len(b))):
+        return right(given)
+    return np.asarray(y + b)
+
+
 def _without(given: Given) -> Array:
     return run(given._replace(arrays=(*given.arrays[:2], None)))
 
@@ -220,6 +228,11 @@ def _models() -> Iterator[Model]:
             "reshape the bias to (1, F, 1, 1), or `b[:, None, None]`", conv, partial(_along, axis), 1.4,
             "conv-bias-on-wrong-axis",
         )  # fmt: skip
+    yield Model(
+        "bias/as NumPy adds", "adds the bias along the width, `y + b`: that fits if OW is 1 or there are as many of "
+        "them as filters", "reshape the bias to (1, F, 1, 1), or `b[:, None, None]`", conv, _as_numpy_adds, 1.41,
+        "conv-bias-on-wrong-axis",
+    )  # fmt: skip
     yield Model("bias/multiplied", "multiplies by the bias instead of adding it", "add it", conv, _times, 1.4)
     for number, (key, says, gives, seen) in enumerate(_SUMS):
         yield Model(

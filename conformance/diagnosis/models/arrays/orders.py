@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 
@@ -45,6 +45,7 @@ def models() -> Iterator[Model]:
         for order in orders(len(LETTERS[kind])):
             planes = kind == "output" and order == (0, 1, 3, 2)
             yield from _of_argument(kind, order, _without_the_bias(ops) if planes else ops)
+    yield from _matrices()
     yield from _inside()
     yield from _turned()
     yield from _mixed()
@@ -123,6 +124,27 @@ def _told(kind: Kind, order: Order) -> tuple[str, str, str, float]:
     moved = sum(a != b for a, b in enumerate(order))
     short = " ".join(letters).replace("C/G", "C")
     return ", ".join(LETTERS[kind]), ", ".join(letters), short, _ORDER + _A_MOVED_AXIS * moved
+
+
+# ---- kernels made a matrix in one order, which is taken for one in another
+
+
+def _matrices() -> Iterator[Model]:
+    for made, taken in product(((2, 3, 1, 0), (3, 2, 1, 0), (1, 2, 3, 0)), ((0, 2, 3, 1), (0, 3, 2, 1))):
+        (_, made_of, short, cost), (_, taken_for, other, _) = _told("kernel", made), _told("kernel", taken)
+        yield Model(
+            id=f"order/kernel written as {short}, read as {other}",
+            says=f"makes a matrix of the kernel as ({made_of}), and takes it for ({taken_for})",
+            mend="transpose the matrix instead of reshaping it: each row has to hold one filter",
+            ops=_CONV[:2],
+            gives=argument_as("kernel", partial(_rewritten, made, taken)),
+            cost=cost + 0.4,
+            seen="dx-weight-matrix-order",
+        )
+
+
+def _rewritten(made: Order, taken: Order, a: Array, spec: ConvSpec) -> Array:
+    return read(taken, np.ascontiguousarray(written(made, a, spec)).reshape(a.shape), spec)
 
 
 # ---- columns inside of a convolution, where weights and groups expect them in the right order

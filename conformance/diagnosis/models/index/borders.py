@@ -187,7 +187,7 @@ def _outside_is(value: float, given: Given) -> Array:
 
 def _values() -> Iterator[Model]:
     mend = "fill the padding with 0"
-    for value in (1.0, -1.0, 128.0):
+    for value in (1.0, -1.0, 128.0, -128.0, 127.0, 255.0):
         yield Model(
             f"border/padding of {value:g}/both", f"fills the padding with {value:g} instead of 0", mend, _READING,
             partial(_padded_with, value), 1.1, "im2col-nonzero-padding-value",

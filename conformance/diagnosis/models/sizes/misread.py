@@ -36,6 +36,11 @@ _PADS = (
           lambda t, b, l, r: ((t + 1) // 2, b // 2, (l + 1) // 2, r // 2), _EACH_SIDE, "im2col-pad-treated-as-total"),
     _Pads("padding a total, smaller first", "shares each padding between both sides, the smaller half first",
           lambda t, b, l, r: (t // 2, (b + 1) // 2, l // 2, (r + 1) // 2), _EACH_SIDE, "im2col-pad-treated-as-total"),
+    _Pads("padding before a total", "shares the padding before the image between both sides, and none follows it",
+          lambda t, b, l, r: ((t + 1) // 2, t // 2, (l + 1) // 2, l // 2), _EACH_SIDE, "im2col-pad-treated-as-total"),
+    _Pads("padding before a total, smaller first", "shares the padding before the image between both sides, the "
+          "smaller half first, and none follows it", lambda t, b, l, r: (t // 2, (t + 1) // 2, l // 2, (l + 1) // 2),
+          _EACH_SIDE, "im2col-pad-treated-as-total"),
     _Pads("begin for both", "uses the padding before the image after it too", lambda t, b, l, r: (t, t, l, l),
           seen="im2col-pad-begin-doubled"),
     _Pads("end for both", "uses the padding after the image before it too", lambda t, b, l, r: (b, b, r, r)),
@@ -98,6 +103,11 @@ def _full(axis: Axis) -> Axis:
     return counted(axis, before=whole, after=whole)
 
 
+def _half_the_reach(axis: Axis) -> Axis:
+    half = ((axis.kernel - 1) * axis.dilation + 1) // 2
+    return counted(axis, before=half, after=half)
+
+
 _STEPS = (
     _Steps("stride axes exchanged", "exchanges the strides of height and width, in the size too", _STRIDE_IS,
            lambda h, w: (counted(h, stride=w.stride), counted(w, stride=h.stride)),
@@ -145,6 +155,8 @@ _STEPS = (
     _Steps("half the kernel", "pads by half the kernel on every side, whatever padding is given",
            "use the padding that is given",
            _each(lambda a: counted(a, before=a.kernel // 2, after=a.kernel // 2)), "jamesmullenbach/caml-mimic #3"),
+    _Steps("half the reach", "pads by half the dilated kernel on every side, whatever padding is given",
+           "use the padding that is given", _each(_half_the_reach), "jamesmullenbach/caml-mimic #3"),
     _Steps("same, dense", "pads as `same` would for a dense kernel, whatever padding is given",
            "use the padding that is given",
            _each(lambda a: _same(a, reach=a.kernel)), "onnx/onnx PR #2043"),

@@ -46,6 +46,13 @@ _IM2COL: list[tuple[str, str, Any, Any]] = [
     ("field/stride one more, in the size/both/fitted", "n1c1h1w3_f1kh1kw1", [[1, 2, 3]], [[1, 2, 0]]),
     ("field/kernel one less, throughout/width/fitted", "n1c1h1w3_f1kh1kw2", [[1, 2, 3]], [[1, 2], [0, 0]]),
     ("field/size halved, throughout/width/fitted", "n1c1h1w4_f1kh1kw1", [[1, 2, 3, 4]], [[1, 2, 0, 0]]),
+    ("border/padding of -128/both", "n1c1h1w1_f1kh1kw1_pt0pb0pl1pr0", [[5]], [[-128, 5]]),
+    ("memory/column against H", "n1c1h2w3_f1kh1kw1", _SIX, [[1, 2, 0, 4, 5, 0]]),
+    ("memory/column against H", "n1c1h2w1_f1kh1kw1_pt0pb0pl0pr1", [[1], [2]], [[1, 2, 2, 0]]),
+    ("memory/kernel", "n1c1h2w2_f1kh1kw1", _TWO_BY_TWO, [[1, 0, 0, 0]]),
+    ("pointwise/image for columns", _TAPS_1X2, [[1, 2, 3]], [[1, 2, 3]]),
+    ("misread/padding before a total/size", "n1c1h1w1_f1kh1kw1_pt0pb0pl2pr2", [[5]], [[0, 5, 0]]),
+    ("misread/half the reach/size", "n1c1h1w1_f1kh1kw2_pt0pb0pl1pr0", [[5]], [[0, 5], [5, 0]]),
     ("misread/no padding/fitted", "n1c1h1w1_f1kh1kw1_pt1pb1pl1pr1", [[5]], [[5, 0, 0, 0, 0, 0, 0, 0, 0]]),
 ]  # fmt: skip
 # The same of col2im: columns (rows, L), and the image (H, W).
@@ -156,3 +163,33 @@ def test_an_input_gradient_of_a_flipped_kernel() -> None:
 def test_an_image_cropped_on_the_wrong_axes() -> None:
     spec = ConvSpec.parse("n3c4h1w1_f1kh1kw1_pt1pb1pl1pr1")
     assert made("crop/images and channels", "col2im", spec, np.ones(spec.columns_shape)).shape == (1, 2, 3, 3)
+
+
+def test_a_bias_that_numpy_adds_along_the_width() -> None:
+    y = made("bias/as NumPy adds", "conv2d", _spec("n1c1h1w1_f2kh1kw1"), image([[1]]), _kernels([[1], [2]]), _TENS)
+    assert y.tolist() == [[[[11, 21]], [[12, 22]]]]
+
+
+def test_a_kernel_made_a_matrix_in_one_order_and_read_in_another() -> None:
+    w = _kernels([[1, 2], [3, 4]])  # in memory 1, 3, 2, 4 once the filters are last
+    y = made(_MATRIX, "conv2d", _spec("n1c1h1w2_f2kh1kw2"), image([[1, 10]]), w, None)
+    assert y.ravel().tolist() == [31, 42]
+
+
+def test_a_convolution_by_the_first_tap_alone() -> None:
+    w = _kernels([[1, 2], [3, 4]])
+    y = made("pointwise/first tap alone", "conv2d", _spec("n1c1h1w2_f2kh1kw2"), image([[1, 10]]), w, None)
+    assert y.tolist() == [[[[1, 10]], [[3, 30]]]]
+
+
+_TENS = np.array([10.0, 20.0])
+_MATRIX = "order/kernel written as KH KW C F, read as F KH KW C"
+
+
+def _spec(text: str) -> ConvSpec:
+    return ConvSpec.parse(text)
+
+
+def _kernels(taps: Sequence[Sequence[float]]) -> Array:
+    """(F, 1, 1, KW)."""
+    return np.array(taps, float)[:, None, None]

@@ -98,3 +98,17 @@ def test_a_bias_that_is_not_given_is_asked_about() -> None:
 
     (cause,) = diagnose(planted(One("conv2d", lambda spec: False)), "conv2d", "float64", seconds=60.0)
     assert "adds a bias of 1 where none is given" in cause.says
+
+
+def test_a_crash_without_images_does_not_hide_a_missing_bias() -> None:
+    class One(Planted):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Array:
+            if not spec.batch:
+                raise ValueError("no images")
+            if op == "conv2d" and arrays[2] is None:
+                arrays = (*arrays[:2], np.ones(spec.b_shape))
+            return np.asarray(super().run(op, spec, *arrays))
+
+    bias, crash = diagnose(planted(One("conv2d", lambda spec: False)), "conv2d", "float64", seconds=60.0)
+    assert "adds a bias of 1 where none is given" in bias.says
+    assert "if and only if N == 0" in crash.says
