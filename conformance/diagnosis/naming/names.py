@@ -22,7 +22,7 @@ from harness.geometry.spec import ConvSpec
 
 _FEWEST = 3  # failing geometries that a name rests on
 _SEVERAL = 12  # elements of a result that tells most models apart, and is quickly made
-_SECONDS = 3.0  # of computing, for one pass over all models
+_SECONDS = 10.0  # for one pass over all models, which takes less than one on a machine that is free
 _HANDY = 30_000  # multiply-adds, and elements, of a geometry on which thousands of models are tried
 _PLAINEST = 40  # passing geometries by which most of them are struck out, where none such fails
 _ROUNDS = 12  # geometries made to tell rivals apart
@@ -119,14 +119,14 @@ def _is_laborious(experiment: Experiment) -> bool:
 
 def _not_contradicted(experiment: Experiment, models: Sequence[Model]) -> list[Model]:
     """Those that give the right result on the plainest geometries that pass, which are small."""
-    left, end = list(models), time.process_time() + _SECONDS
+    left, end = list(models), time.monotonic() + _SECONDS
     for one in experiment.passing()[:_PLAINEST]:
         left = _in_time(left, end, partial(_is_right_on, experiment, one.spec))
     return left
 
 
 def _true_of_all(experiment: Experiment, models: Iterable[Model]) -> list[Model]:
-    left, end = list(models), time.process_time() + _SECONDS
+    left, end = list(models), time.monotonic() + _SECONDS
     for one in sorted(_told(experiment), key=lambda one: _handy(experiment, one)):
         left = _in_time(left, end, partial(_gives, experiment, one))
         if not left:
@@ -146,7 +146,7 @@ def _in_time(models: Sequence[Model], end: float, stays: Callable[[Model], bool]
     """Those that stay; none once the time is up: no name, rather than one that was not compared with all others."""
     left: list[Model] = []
     for model in models:
-        if time.process_time() > end:
+        if time.monotonic() > end:
             return []
         if stays(model):
             left.append(model)
