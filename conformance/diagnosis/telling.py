@@ -112,7 +112,7 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
         f"All {condition.failing} geometries with this fail, all {condition.passing} others pass; {condition.unseen} "
         f"of them were foretold."
     )
-    if any(one.kind not in (None, first.kind) for one in experiment.observed.values()):
+    if not alone:
         why += " Geometries that fail in another way are left out of this."
     mend = f"If this is a limit and not a fault, declare it in `unsupported`: `{condition.declare}`."
     kind = "condition"
