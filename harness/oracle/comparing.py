@@ -19,6 +19,7 @@ UNIT = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
 # is that of a stage: three transforms, each off by about 7 roundings, and their products.
 _GROWTH: dict[Numerics, float] = {"direct": 1.0, "gemm": 1.0, "tf32": 4.0, "winograd": 16.0, "fft": 24.0}
 _TF32_UNIT = 2.0**-10  # of an operand that is truncated, not rounded, to TF32's 10 bits after the leading one
+_MOST_COUNTED = 1e9  # what is more is no number that anybody reads
 _MOST_DIGITS = 18  # of a float64, which 17 tell apart
 _MOST_WHOLE = 1e15  # of a number that is written out
 _PRODUCTS = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
@@ -77,9 +78,11 @@ def in_digits(value: float, digits: int) -> str:
 def _times(share: float) -> str:
     """How many times, in few digits, and never 1 of what is more.
 
-    >>> _times(1.0004), _times(3.14159), _times(52345.0)
-    ('1.0004 times', '3.1 times', '52,000 times')
+    >>> _times(1.0004), _times(3.14159), _times(52345.0), _times(5.2e19)
+    ('1.0004 times', '3.1 times', '52,000 times', '5.2e+19 times')
     """
+    if share >= _MOST_COUNTED:
+        return f"{share:.2g} times"
     if share >= 100:
         return f"{float(f'{share:.2g}'):,.0f} times"
     return f"{differing(share, 1.0, 2)[0]} times"

@@ -42,13 +42,15 @@ CLAUSES = {
         _if_bias(False), f"values.exact/conv2d/float64/{_PLAIN}/bias=0", f"{_ELEMENT} 1000000, expected #"
     ),
     "real": Clause(
-        _wrong(1e6, 1, 2, 3, 4), f"values.real/conv2d/float32/{_PLAIN}", f"{_ELEMENT} 1000000, expected #, allowed #"
+        _wrong(1e6, 1, 2, 3, 4), f"values.real/conv2d/float32/{_PLAIN}",
+        f"{_ELEMENT} 1000000, expected #, allowed #: # times the bound"
     ),
     "real_nan": Clause(
         _wrong(np.nan, 1, 2, 3, 4), f"values.real/conv2d/float32/{_PLAIN}", f"{_ELEMENT} nan, expected #, allowed #"
     ),
     "real_without_bias": Clause(
-        _if_bias(False), f"values.real/conv2d/float64/{_PLAIN}/bias=0", f"{_ELEMENT} 1000000, expected #, allowed #"
+        _if_bias(False), f"values.real/conv2d/float64/{_PLAIN}/bias=0",
+        f"{_ELEMENT} 1000000, expected #, allowed #: # times the bound"
     ),
 }  # fmt: skip
 
