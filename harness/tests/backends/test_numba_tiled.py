@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.heavy
+
 numba = pytest.importorskip("numba")
 
 from numba.core import caching  # noqa: E402

@@ -19,6 +19,8 @@ from harness.tests.helpers.cli.running import Run
 from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, IM2COL_ALONE, Write, edited
 from harness.tests.helpers.program import at_start, harness, shell, stored
 
+pytestmark = pytest.mark.heavy
+
 _SPEC = "n1c3h12w11_f4kh3kw2"
 _ONE_LAYER = ("--shapes", _SPEC, "--ops", "im2col", "--pairs", "3")
 _FEW = ("--check", "contract.dtype", "--ops", "im2col", "--dtype", "float32")

@@ -15,6 +15,8 @@ import pytest
 
 from harness.tests.helpers.plugins import GOOD, edited
 
+pytestmark = pytest.mark.heavy
+
 _ROOT = Path(__file__).resolve().parents[3]
 _ASSIGNED = edited("] += taps[", "] = taps[")  # overlapping windows assigned, not added
 

@@ -115,6 +115,7 @@ def test_what_is_no_target_is_named(write: Write, tmp_path: Path, typed: str, sa
     assert said in str(caught.value)
 
 
+@pytest.mark.heavy
 def test_two_classes_of_one_file_are_compared(write: Write, tmp_path: Path) -> None:
     classes = GOOD_CLASS.format(name="A") + GOOD_CLASS.format(name="B")
     write("two.py", GOOD + classes)

@@ -23,6 +23,8 @@ from harness.tests.helpers.records import a_cell
 from harness.timing import asv_bridge, run
 from harness.timing.plan import Plan
 
+pytestmark = pytest.mark.heavy
+
 _SPEC = "n2c3h9w8_f4kh3kw2"
 _ONE = ("numpy_fancy", "--shapes", _SPEC, "--no-asv")
 _NO_CARD = "class BackendUnavailable(Exception):\n    pass\n\n\nraise BackendUnavailable('no such card')\n"

@@ -25,6 +25,8 @@ from harness.tests.helpers.records import a_cell
 from harness.tests.helpers.timing.fake_comparison import FakeComparison, table_lines
 from harness.timing.plan import Plan
 
+pytestmark = pytest.mark.heavy
+
 _SPEC = "n1c3h12w11_f4kh3kw2"
 _ONE_LAYER = ("--shapes", _SPEC, "--ops", "im2col", "--pairs", "3")
 _TWO = ("numpy_fancy", "matlab_loop")
