@@ -36,16 +36,15 @@ TESTING = PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIV
 	  NUMBA_CACHE_DIR="$(CURDIR)/build/numba-tests" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 test: install    ## lint, types and the tests, but for those below; under eight minutes
 	@$(MAKE) --no-print-directory -j 2 lint bytecode
-	$(TESTING) -m 'not (cuda or slow or heavy)' -k 'not (test_group and not float32 or $(LEFT))'
+	$(TESTING) -m 'not (cuda or slow or heavy)' -k 'not ($(LEFT))'
 
-test-more: install ## the heavy ones: whole commands, pages in a browser, every form of a kernel; the suite in other dtypes
+test-more: install ## the heavy ones: whole commands, pages in a browser, every form of a kernel
 	@$(MAKE) --no-print-directory bytecode
-	$(TESTING) -m heavy
-	$(TESTING) conformance -k 'test_group and not float32 and not ($(LEFT))'
+	$(TESTING) -m 'heavy and not slow'
 
-# Our own backends on hundreds of geometries, all but one; Octave, of which .ci/run asks a part; and pooling under a second
-# name or in a second dtype. `make test-full` has them.
-LEFT = test_group and (values.domain and not numba_tiled or octave_loop or pool2d and (numba_winograd or not float32))
+# The suite in other dtypes than float32, on hundreds of geometries for all but one backend, of Octave (.ci/run asks a part
+# of it), and of pooling under a second name. `make test-full` has them.
+LEFT = test_group and (not float32 or values.domain and not numba_tiled or octave_loop or pool2d and numba_winograd)
 
 bytecode: install
 	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance

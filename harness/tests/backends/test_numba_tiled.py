@@ -52,7 +52,7 @@ print("all of it")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("side", ["end", "start"])
+@pytest.mark.parametrize("side", [pytest.param("end", marks=pytest.mark.slow), "start"])
 def test_nothing_outside_the_arrays_is_touched(side: str, dtype: str) -> None:
     done = child(_GUARDED, side, dtype, *SPECS, *SKIPPING[:4])
     assert done.stdout.splitlines()[-1] == "all of it", done.stdout.splitlines()[-1] + done.stderr[-1000:]

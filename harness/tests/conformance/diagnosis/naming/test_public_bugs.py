@@ -13,7 +13,7 @@ from conformance.diagnosis.experiment.observed import Kind
 from harness.tests.helpers.catalogue.bugs import BUGS, caller_of
 from harness.tests.helpers.catalogue.expected import EXPECTED
 
-pytestmark = pytest.mark.heavy
+pytestmark = pytest.mark.slow
 
 _NAMED = sorted(bug for bug, (kind, _) in EXPECTED.items() if kind == "name")
 
