@@ -17,13 +17,12 @@ from harness.geometry.spec import ConvSpec
 from harness.results.words import plural
 
 _LONGEST = 160  # characters of what an exception said
-_ENDS = ("hung", "ended its process", "returned", "was not run")  # of what has raised nothing
 _OF_CRASHES = (
     ("truth value of an array", "Ask `if b is not None`: an array of several numbers is neither true nor false."),
     ("cannot be interpreted as an integer", "Use `//` for sizes and indices: `/` gives a float."),
     ("slice indices must be integers", "Use `//` for sizes and indices: `/` gives a float."),
     ("only integers, slices", "Use `//` for sizes and indices: `/` gives a float."),
-    ("returned builtins.NoneType", "Return the result in every branch."),
+    ("returns builtins.NoneType", "Return the result in every branch."),
     ("cannot reshape", "Compute the shape from the spec: `spec.columns_shape`, `spec.y_shape` or `spec.x_shape`."),
     ("negative dimensions", "Compute sizes from the spec: `spec.output_size` is never negative."),
 )  # fmt: skip
@@ -158,8 +157,8 @@ def sentence(text: str) -> str:
 
 
 def said_by(crash: Observed) -> str:
-    """What was raised, or how its process ended, in a line that is not too long: a verb and what it does."""
-    text = crash.error if crash.error.startswith(_ENDS) else f"raises {crash.error}"
+    """What was raised, or how its process ended, in a line that is not too long."""
+    text = crash.error
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 

@@ -232,7 +232,7 @@ class Experiment:
         if one.starved:
             return None
         if one.error or not isinstance(one.result, np.ndarray):
-            return Observed(spec, Kind.CRASH, error=one.error or f"returned {one.kind}")
+            return Observed(spec, Kind.CRASH, error=_ended(one))
         if one.result.shape != spec.output_shape(self.op):
             return Observed(spec, Kind.SHAPE, digest(one.result), one.result.shape)
         right, got = self.right(spec), self._settled(spec, one.result)
@@ -254,6 +254,13 @@ class Experiment:
         whole: Array = np.rint(got)
         with np.errstate(invalid="ignore"):
             return np.where(np.abs(got - whole) <= near, whole, got)
+
+
+def _ended(one: CallResult) -> str:
+    """How a call without a result ended, as a verb and what it does."""
+    if not one.error:
+        return f"returns {one.kind}"
+    return one.error if one.died else f"raises {one.error}"
 
 
 def plainness(spec: ConvSpec) -> tuple[bool, int, int]:

@@ -31,7 +31,7 @@ class Observed:
     digest: Digest | None = None  # None of a crash
     shape: Shape = ()
     wrong: int = 0  # elements
-    error: str = ""  # of a crash: what was raised
+    error: str = ""  # of a crash: "raises ValueError: ..", "hung: .."
 
     @property
     def ok(self) -> bool:

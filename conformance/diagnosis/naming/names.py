@@ -40,7 +40,8 @@ _PLAIN = 2.0  # cost of a condition that no other model will be plainer with
 class Name:
     """A mistake that gives every failing result, and the right one wherever the op is right.
 
-    With a condition it is made only where that holds. `passing` counts the geometries on which it would have shown.
+    With a condition it is made only where that holds. `passing` counts those that pass, of
+    a condition those on which it would have shown.
     """
 
     model: Model
@@ -68,7 +69,7 @@ def name_of(experiment: Experiment, models: Sequence[Model]) -> Name | None:
         return None
     best = min(free, key=lambda model: model.cost)
     return Name(
-        best, None, len(_told(experiment)), len(_relevant(experiment, best)), foretold, len(free) - 1,
+        best, None, len(_told(experiment)), len(experiment.passing()), foretold, len(free) - 1,
     )  # fmt: skip
 
 
@@ -178,10 +179,6 @@ def _rests_on_enough(experiment: Experiment) -> bool:
 def _contradicted(experiment: Experiment, model: Model) -> bool:
     """Whether the op is right somewhere where the model is not."""
     return any(experiment.differs(model, one.spec) for one in experiment.passing())
-
-
-def _relevant(experiment: Experiment, model: Model) -> list[Observed]:
-    return [one for one in experiment.passing() if not experiment.differs(model, one.spec)]
 
 
 def _told_apart(experiment: Experiment, free: list[Model]) -> list[Model]:
