@@ -24,6 +24,9 @@ from harness.timing.plan import Plan
 
 Key = tuple[str, str, str]  # op, dtype and layer
 _LONGER = 6  # times as many pairs in each process that is there for what is unclear
+# Processes of each batch, in those that were asked for. What is unclear after a batch is measured in all of the next: to
+# look after each process and stop at the first that seems clear would make differences of noise.
+_BATCHES = (1, 1, 2)
 Kept = Callable[[Cell | BackendFacts | Ceilings], None]
 
 
@@ -39,6 +42,7 @@ class Comparing:
     floor: float = LEAST_FLOOR
     rows: list[ComparisonRow] = field(default_factory=list)
     itself: list[ComparisonRow] = field(default_factory=list)
+    again: set[Key] | None = None  # what this batch measures; None is everything
 
     def __post_init__(self) -> None:
         first = self.plan.backends[0]
@@ -58,20 +62,24 @@ class Comparing:
         return [cell for cell in self.cells if cell.backend != self.twin.name]
 
     def run(self) -> bool:
-        """Measure; whether the user interrupted. What is unclear is measured in as many processes again, at most."""
+        """Measure; whether the user interrupted. What is unclear is measured again in twice, at last four times as many."""
+        process = 0
         try:
-            for process in range(2 * self.processes):
-                if process >= self.processes and not self._unclear():
+            for batch in _BATCHES:
+                for _ in range(batch * self.processes):
+                    self._measure(process)
+                    process += 1
+                self.again = self._unclear()
+                if not self.again:
                     break
-                self._measure(process)
         except KeyboardInterrupt:
             self._judge()
             return True
         return False
 
     def _measure(self, process: int) -> None:
-        plan = self._plan_of(process)
-        most = f"{self.processes}" if process < self.processes else f"at most {2 * self.processes}"
+        plan = self._plan_of_next()
+        most = f"{self.processes}" if self.again is None else f"at most {sum(_BATCHES) * self.processes}"
         with terminal.Ticker(f"compare, process {process + 1} of {most}", plan.cells) as ticker:
             step = lambda cell: ticker.step(f"{cell.layer} {cell.op}")  # noqa: E731
             for cell in run.measure(plan, step, self._describe, terminal.waiting, self._floors):
@@ -81,23 +89,23 @@ class Comparing:
                     self.keep(one)
         self._judge()
 
-    def _plan_of(self, process: int) -> Plan:
-        """The cells that are worth a time in this process, and those of the first backend against itself."""
-        wanted = set(self._wanted(process))
+    def _plan_of_next(self) -> Plan:
+        """The cells that are worth a time in the next process, and those of the first backend against itself."""
+        wanted = set(self._wanted())
         backends = [*self.plan.backends, self.twin]
         left_out = frozenset((*key, t.name) for key in _keys(self.plan) for t in backends) - wanted
         first, barred = self.names[0], self.plan.barred
         if first in barred:
             barred = {**barred, self.twin.name: barred[first]}
-        rounds = self.plan.rounds if process < self.processes else _LONGER * (self.plan.rounds - 1) + 1
+        rounds = self.plan.rounds if self.again is None else _LONGER * (self.plan.rounds - 1) + 1
         return replace(self.plan, backends=backends, barred=barred, left_out=left_out, rounds=rounds)
 
-    def _wanted(self, process: int) -> Iterator[tuple[str, str, str, str]]:
+    def _wanted(self) -> Iterator[tuple[str, str, str, str]]:
         """Not what had no time before, nor what that leaves alone; beyond the processes asked for, what is unclear."""
         lost = {(c.op, c.dtype, c.layer, c.backend) for c in self.cells if c.status is not CellStatus.OK}
-        twins, unclear = set(_telling(self.plan)), self._unclear() if process >= self.processes else None
+        twins = set(_telling(self.plan))
         for key in _keys(self.plan):
-            names = self.names if unclear is None or key in unclear else self.names[:1]
+            names = self.names if self.again is None or key in self.again else self.names[:1]
             names = [*names, *([self.twin.name] if key in twins else [])]
             timed = [name for name in names if (*key, name) not in lost]
             if len(timed) > 1 and timed[0] == self.names[0]:

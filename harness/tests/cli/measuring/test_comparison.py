@@ -14,7 +14,7 @@ from harness.tests.helpers.records import a_cell, some_facts
 from harness.tests.helpers.timing.fake_comparison import FakeComparison, cells_of, table_lines
 
 _UNEQUAL = [
-    *cells_of("net:1", "im2col", "float32", a=[1.0, 3.0, 2.0], b=[4.0, 4.0, 4.0], c=[1.0, 1.0, 2.0]),
+    *cells_of("net:1", "im2col", "float32", a=[1.0, 3.0, 2.0], b=[4.0, 4.0, 4.0], c=[1.0, 0.25, 8.0]),
     *cells_of("net:2", "im2col", "float32", a=[1.0, 1.0, 1.0], b=[1.0, 2.0, 8.0], c=[0.5, 2.0, 0.25]),
     *cells_of("net:1", "conv2d", "float64", a=[6.0, 6.0], b=[2.0, 3.0]),
     a_cell("c", status=CellStatus.HUNG, reason="no answer within 9 s", layer="net:1", spec="n1c2h6w6_f4kh3kw3",
@@ -38,11 +38,11 @@ def test_the_tables_say_how_a_stands_to_each_other(
     assert lines[:8] == [
         ["a, 1 thread, steady allocator"],
         ["layer", "op", "dtype", "against", "a is", "time ratio [95 %]", "pairs"],
-        ["net:1", "im2col", "float32", "b", "1.6x faster", "0.612 [0.500, 0.750]", "12"],
-        ["net:1", "im2col", "float32", "c", "unclear", "1.732 [1.000, 3.000]", "12"],
-        ["net:2", "im2col", "float32", "b", "4.0x faster", "0.250 [0.125, 0.500]", "12"],
-        ["net:2", "im2col", "float32", "c", "unclear", "1.414 [0.500, 4.000]", "12"],
-        ["net:1", "conv2d", "float64", "b", "2.0x slower", "2.000 [2.000, 2.000]", "6"],
+        ["net:1", "im2col", "float32", "b", "1.6x faster", "0.612 [0.553, 0.678]", "24"],
+        ["net:1", "im2col", "float32", "c", "unclear", "1.732 [0.658, 4.559]", "24"],
+        ["net:2", "im2col", "float32", "b", "4.0x faster", "0.250 [0.177, 0.354]", "24"],
+        ["net:2", "im2col", "float32", "c", "unclear", "1.414 [0.841, 2.378]", "24"],
+        ["net:1", "conv2d", "float64", "b", "2.0x slower", "2.000 [2.000, 2.000]", "12"],
         ["net:1", "conv2d", "float64", "c", "hung: c: no answer within 9 s", "0"],
     ]
     assert lines[-7:] == [
@@ -81,13 +81,13 @@ def test_the_document_has_a_row_for_each_line(
     first, *_, unequal, lost = document["rows"]
     assert first == dict(
         op="im2col", dtype="float32", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="b",
-        ratio=pytest.approx(0.375**0.5), low=pytest.approx(0.5), high=pytest.approx(0.75), pairs=12, a_seconds=2.0,
-        b_seconds=4.0, checked_points=8, status="ok", reason="", verdict="faster", processes=6, **no_limits,
+        ratio=pytest.approx(0.375**0.5), low=pytest.approx(0.553, abs=1e-3), high=pytest.approx(0.678, abs=1e-3), pairs=24, a_seconds=2.0,
+        b_seconds=4.0, checked_points=8, status="ok", reason="", verdict="faster", processes=12, **no_limits,
     )  # fmt: skip
     assert unequal == dict(
         op="conv2d", dtype="float64", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="b",
-        ratio=pytest.approx(2.0), low=pytest.approx(2.0), high=pytest.approx(2.0), pairs=6, a_seconds=6.0,
-        b_seconds=2.5, checked_points=8, status="ok", reason="", verdict="slower", processes=6, **no_limits,
+        ratio=pytest.approx(2.0), low=pytest.approx(2.0), high=pytest.approx(2.0), pairs=12, a_seconds=6.0,
+        b_seconds=2.5, checked_points=8, status="ok", reason="", verdict="slower", processes=12, **no_limits,
     )  # fmt: skip
     assert lost == dict(
         op="conv2d", dtype="float64", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="c", ratio=None, low=None,
@@ -97,7 +97,7 @@ def test_the_document_has_a_row_for_each_line(
     assert [(row["shape"], row["b"], row["verdict"]) for row in document["rows"][1:4]] == [
         ("net:1", "c", "unclear"), ("net:2", "b", "faster"), ("net:2", "c", "unclear")
     ]  # fmt: skip
-    assert document["rows"][3]["reason"].startswith("12 pairs in 6 processes, and the interval is still ±183 %: ")
+    assert document["rows"][3]["reason"].startswith("24 pairs in 12 processes, and the interval is still ±68 %: ")
     assert document["geomean"] == [
         dict(op="im2col", dtype="float32", a="a", b="b", ratio=pytest.approx(0.375**0.25 / 2), layers=2),
         dict(op="im2col", dtype="float32", a="a", b="c", ratio=pytest.approx(6**0.25), layers=2),
