@@ -3,12 +3,16 @@
 Two times of different runs are not paired: between two sessions the same program differs by several per cent. What two
 backends are to each other within each run is, so a change counts only if the time itself and the ratio to the other
 backend both say so; and the one whose own time moved is the one that changed.
+
+Pages of memory lie elsewhere in another session, which no interval of one session knows. How much that makes is seen by the
+pairs of the other backends: what moves no further than these is told by none.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import NamedTuple
 
 from harness.contract.status import CellStatus
@@ -19,6 +23,9 @@ from harness.results.intervals import median_interval
 from harness.results.records import ComparisonRow
 
 BETWEEN_SESSIONS = 0.05  # of a time, unless a backend against itself says more
+_ENOUGH = 30  # changes of other pairs, to say how far these move
+_FAR = 3.0  # standard deviations
+_OF_NORMAL = 1.4826  # standard deviations in a median absolute deviation
 
 
 class Span(NamedTuple):
@@ -80,9 +87,10 @@ def compare(before: Measured, after: Measured, diff: Diff) -> None:
     floor = math.log1p(floor_of(before, after))
     base = ratios.baseline([name for name in before.names if name in after.names])
     known, now = _pairs(before.pairs(base)), _pairs(after.pairs(base))
-    for key, pair in now.items():
-        if key in known:
-            _compare_pair(known[key], pair, key[1:], floor, diff)
+    changes = {key: pair.ratio.middle - known[key].ratio.middle for key, pair in now.items() if key in known}
+    spreads = {names: _spread(changes, names) for names in {key[0] for key in changes}}
+    for key in changes:
+        _compare_pair(known[key], now[key], key[1:], _Floors(floor, max(floor, spreads[key[0]])), diff)
     paired = {(name, *key[1:]) for key, pair in now.items() if key in known for name in (pair.a, pair.b)}
     alone, alone_now = _alone(before), _alone(after)
     for cell, (seconds, span) in alone_now.items():
@@ -92,13 +100,29 @@ def compare(before: Measured, after: Measured, diff: Diff) -> None:
             _add(diff, change, floor, _told(cell.backend, "", tuple(cell)[1:], was, seconds, change))
 
 
+class _Floors(NamedTuple):
+    """The least change that counts, as a logarithm: of a time, and of the ratio of two."""
+
+    of_time: float
+    of_ratio: float
+
+
 _Where = tuple[str, ...]  # op, dtype, shape and spec
 
 
-def _compare_pair(was: _Pair, now: _Pair, where: _Where, floor: float, diff: Diff) -> None:
-    ratio, noise = now.ratio.since(was.ratio), was.ratio.half + now.ratio.half
+def _spread(changes: Mapping[_Where, float], names: str) -> float:
+    """How far the ratios of the other pairs of backends moved, but for the few that moved furthest; 0 if few are known."""
+    others = [change for key, change in changes.items() if key[0] != names]
+    if len(others) < _ENOUGH:
+        return 0.0
+    middle = median(others)
+    return _FAR * _OF_NORMAL * median(abs(change - middle) for change in others)
+
+
+def _compare_pair(was: _Pair, now: _Pair, where: _Where, floors: _Floors, diff: Diff) -> None:
+    ratio, noise, floor = now.ratio.since(was.ratio), was.ratio.half + now.ratio.half, floors.of_ratio
     a, b = (
-        _moved(math.log(after / before), noise, floor)
+        _moved(math.log(after / before), noise, floors.of_time)
         for before, after in ((was.a_seconds, now.a_seconds), (was.b_seconds, now.b_seconds))
     )
     of_a = _told(now.a, now.b, where, was.a_seconds, now.a_seconds, ratio)
@@ -110,6 +134,8 @@ def _compare_pair(was: _Pair, now: _Pair, where: _Where, floor: float, diff: Dif
         _add(diff, ratio.turned(), floor, of_b)
     elif moved:
         diff.unclear.append(_because(of_a, f"neither time of its own says so, only the ratio to {now.b}"))
+    elif ratio.moved(floors.of_time):
+        diff.unclear.append(_because(of_a, "the ratios of other backends moved as far between the two measurements"))
     elif a and a == b:
         diff.unclear.append(
             _because(of_a, f"its time changed, and that of {now.b} with it: the machine, or what both use")

@@ -75,6 +75,27 @@ def test_a_noisy_machine_raises_the_floor(tmp_path: Path) -> None:
     assert (names(diff), diff.floor) == (([], [], []), 0.3)
 
 
+@pytest.mark.parametrize(("others", "found"), [(0.03, (["mine"], [], [])), (0.2, ([], [], ["mine"]))])
+def test_what_moved_no_further_than_the_ratios_of_others_is_unclear(
+    others: float, found: tuple[list[str], list[str], list[str]], tmp_path: Path
+) -> None:
+    """On 40 layers those of a third backend move by so much, up and down; those of `mine` tell nothing of themselves."""
+
+    def rows(mine: float, moved: float) -> list[ComparisonRow]:
+        third = [
+            a_comparison_row(math.exp(moved * (-1) ** n), 2.0, shape=f"net:{n}", a="third", noise=0.5)
+            for n in range(40)
+        ]
+        return [a_comparison_row(mine, 2.0), *third]
+
+    before = write_comparison(tmp_path / "a.json", *rows(1.0, 0.0))
+    diff = compare_files(before, write_comparison(tmp_path / "b.json", *rows(1.5, others)))
+    slower, faster, unclear = names(diff)
+    assert (slower, faster, [name for name in unclear if name == "mine"]) == found
+    said = {one.reason for one in diff.unclear if one.backend == "mine"}
+    assert said <= {"the ratios of other backends moved as far between the two measurements"}
+
+
 def test_another_layer_op_or_dtype_is_another_time(tmp_path: Path) -> None:
     others: list[dict[str, Any]] = [
         {"shape": "net:large"},
