@@ -24,8 +24,8 @@ from harness.timing.plan import Plan
 
 Key = tuple[str, str, str]  # op, dtype and layer
 _LONGER = 6  # times as many pairs in each process that is there for what is unclear
-# Processes of each batch, in those that were asked for. What is unclear after a batch is measured in all of the next: to
-# look after each process and stop at the first that seems clear would make differences of noise.
+# Processes of each batch, in those that were asked for. What is unclear after a batch is measured in all of the next: who
+# looks after each process, and stops at the first that seems clear, makes differences of noise.
 _BATCHES = (1, 1, 2)
 Kept = Callable[[Cell | BackendFacts | Ceilings], None]
 
@@ -62,7 +62,7 @@ class Comparing:
         return [cell for cell in self.cells if cell.backend != self.twin.name]
 
     def run(self) -> bool:
-        """Measure; whether the user interrupted. What is unclear is measured again in twice, at last four times as many."""
+        """Measure; whether the user interrupted. What is unclear is measured in up to four times as many."""
         process = 0
         try:
             for batch in _BATCHES:

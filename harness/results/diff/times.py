@@ -4,8 +4,8 @@ Two times of different runs are not paired: between two sessions the same progra
 backends are to each other within each run is, so a change counts only if the time itself and the ratio to the other
 backend both say so; and the one whose own time moved is the one that changed.
 
-Pages of memory lie elsewhere in another session, which no interval of one session knows. How much that makes is seen by the
-pairs of the other backends: what moves no further than these is told by none.
+Pages of memory lie elsewhere in another session, which no interval of one session knows. How much that makes is seen by
+the pairs of the other backends: what moves no further than these is told by none.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ _Where = tuple[str, ...]  # op, dtype, shape and spec
 
 
 def _spread(changes: Mapping[_Where, float], names: str) -> float:
-    """How far the ratios of the other pairs of backends moved, but for the few that moved furthest; 0 if few are known."""
+    """How far the ratios of the other pairs of backends moved, but for the few that moved most; 0 if few are known."""
     others = [change for key, change in changes.items() if key[0] != names]
     if len(others) < _ENOUGH:
         return 0.0

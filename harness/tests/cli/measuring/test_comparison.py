@@ -81,7 +81,8 @@ def test_the_document_has_a_row_for_each_line(
     first, *_, unequal, lost = document["rows"]
     assert first == dict(
         op="im2col", dtype="float32", shape="net:1", spec="n1c2h6w6_f4kh3kw3", a="a", b="b",
-        ratio=pytest.approx(0.375**0.5), low=pytest.approx(0.553, abs=1e-3), high=pytest.approx(0.678, abs=1e-3), pairs=24, a_seconds=2.0,
+        ratio=pytest.approx(0.375**0.5), low=pytest.approx(0.553, abs=1e-3), high=pytest.approx(0.678, abs=1e-3),
+        pairs=24, a_seconds=2.0,
         b_seconds=4.0, checked_points=8, status="ok", reason="", verdict="faster", processes=12, **no_limits,
     )  # fmt: skip
     assert unequal == dict(

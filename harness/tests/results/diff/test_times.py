@@ -79,7 +79,7 @@ def test_a_noisy_machine_raises_the_floor(tmp_path: Path) -> None:
 def test_what_moved_no_further_than_the_ratios_of_others_is_unclear(
     others: float, found: tuple[list[str], list[str], list[str]], tmp_path: Path
 ) -> None:
-    """On 40 layers those of a third backend move by so much, up and down; those of `mine` tell nothing of themselves."""
+    """On 40 layers those of a third backend move by so much, up and down; those of `mine` do not count."""
 
     def rows(mine: float, moved: float) -> list[ComparisonRow]:
         third = [
