@@ -24,8 +24,8 @@ from harness.timing.plan import Plan
 
 Key = tuple[str, str, str]  # op, dtype and layer
 _LONGER = 6  # times as many pairs in each process that is there for what is unclear
-# Processes of each batch, in those that were asked for. What is unclear after a batch is measured in all of the next: who
-# looks after each process, and stops at the first that seems clear, makes differences of noise.
+# Processes of each batch, in those that were asked for. What is unclear after a batch is measured in all of the next:
+# who looks after each process, and stops at the first that seems clear, makes differences of noise.
 _BATCHES = (1, 1, 2)
 Kept = Callable[[Cell | BackendFacts | Ceilings], None]
 
