@@ -134,6 +134,10 @@ NAMED: dict[str, Named] = {
         "the kernel covers the padded image", "spec.reach == spec.padded_size", 1.9,
         lambda v: (v["ph"] == v["rh"]) & (v["pw"] == v["rw"]),
     ),
+    "odd output": Named(
+        "OH or OW is odd", "spec.output_size[0] % 2 or spec.output_size[1] % 2", 2.2,
+        lambda v: (v["oh"] % 2 == 1) | (v["ow"] % 2 == 1),
+    ),
     "not square": Named(
         "some axis differs from the other in kernel, stride or dilation",
         "spec.kernel_size[0] != spec.kernel_size[1] or spec.stride[0] != spec.stride[1]"

@@ -80,8 +80,29 @@ QUANTITIES: dict[str, Quantity] = {
     "rest w": Quantity(
         "columns left over by the stride", "spec.left_over[1]", _NEAR, lambda v: (v["pw"] - v["rw"]) % v["sw"]
     ),
+    "last h": Quantity(
+        "row at which the last window begins", "(spec.output_size[0] - 1) * spec.stride[0] - spec.padding[0]", _FAR,
+        lambda v: (v["oh"] - 1) * v["sh"] - v["pt"],
+    ),
+    "last w": Quantity(
+        "column at which the last window begins", "(spec.output_size[1] - 1) * spec.stride[1] - spec.padding[2]",
+        _FAR, lambda v: (v["ow"] - 1) * v["sw"] - v["pl"],
+    ),
+    "used h": Quantity(
+        "rows that windows cover", "(spec.padded_size[0] - spec.left_over[0])", _FAR, lambda v: v["ph"] - v["rest h"]
+    ),
+    "used w": Quantity(
+        "columns that windows cover", "(spec.padded_size[1] - spec.left_over[1])", _FAR,
+        lambda v: v["pw"] - v["rest w"],
+    ),
+    "h + 2 pt": Quantity("H + 2 * top padding", "spec.input_size[0] + 2 * spec.padding[0]", _FAR,
+                         lambda v: v["h"] + 2 * v["pt"]),
+    "w + 2 pl": Quantity("W + 2 * left padding", "spec.input_size[1] + 2 * spec.padding[2]", _FAR,
+                         lambda v: v["w"] + 2 * v["pl"]),
     "l": Quantity("positions OH*OW", "spec.positions", _NEAR, lambda v: v["oh"] * v["ow"]),
     "nl": Quantity("N*OH*OW", "spec.batch * spec.positions", _FAR, lambda v: v["n"] * v["l"]),
+    "ncl": Quantity("N*C*OH*OW", "spec.batch * spec.in_channels * spec.positions", _FAR, lambda v: v["nl"] * v["c"]),
+    "nfl": Quantity("N*F*OH*OW", "spec.batch * spec.out_channels * spec.positions", _FAR, lambda v: v["nl"] * v["f"]),
     "k": Quantity("terms of a sum C/G*KH*KW", "spec.in_channels // spec.groups * spec.taps", _FAR,
                   lambda v: v["cg"] * v["taps"]),
     "rows": Quantity("rows of the columns C*KH*KW", "spec.in_channels * spec.taps", _FAR, lambda v: v["c"] * v["taps"]),
@@ -90,6 +111,11 @@ QUANTITIES: dict[str, Quantity] = {
                     lambda v: v["c"] * v["hw"]),
     "nchw": Quantity("N*C*H*W", "spec.batch * spec.in_channels * spec.input_size[0] * spec.input_size[1]", _FAR,
                      lambda v: v["n"] * v["chw"]),
+    "padded": Quantity("pixels of a padded plane", "spec.padded_size[0] * spec.padded_size[1]", _FAR,
+                       lambda v: v["ph"] * v["pw"]),
+    "padded image": Quantity("pixels of a padded image C*PH*PW",
+                             "spec.in_channels * spec.padded_size[0] * spec.padded_size[1]", _FAR,
+                             lambda v: v["c"] * v["padded"]),
     "columns": Quantity("elements of the columns", "spec.batch * spec.in_channels * spec.taps * spec.positions", _FAR,
                         lambda v: v["n"] * v["c"] * v["taps"] * v["l"]),
     "macs": Quantity("multiply-adds", "spec.macs", _FAR, lambda v: v["n"] * v["f"] * v["l"] * v["k"]),

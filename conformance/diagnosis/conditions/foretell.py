@@ -16,7 +16,7 @@ import numpy as np
 from conformance.diagnosis.conditions.boundary import edges
 from conformance.diagnosis.conditions.features import QUANTITIES, features
 from conformance.diagnosis.conditions.search import Candidate, Joined, separating
-from conformance.diagnosis.conditions.universe import Relevant, Universe
+from conformance.diagnosis.conditions.universe import Relevant, Universe, shows_most
 from conformance.diagnosis.experiment import nearby, plan
 from conformance.diagnosis.experiment.experiment import Experiment
 from harness.contract.protocol import Array
@@ -27,10 +27,12 @@ _VOTES = 80  # geometries that are run to tell conditions apart
 _AT_ONCE = 5  # of them between two searches
 _FORETOLD = 24  # on either side, in a turn
 _LEAST = 3  # on either side, for a condition to be stated
+_LONG, _LEAST_OF_LONG = 3, 12  # more atoms than that fit by chance what few geometries show
 _FEW = 4  # of either side: then larger geometries are run
 _NEAR = 7  # geometries whose neighbours are asked about
 _EDGES = ("k", "l", "columns", "macs")  # quantities in which the least failing geometry is near the boundary
 _EVEN = 1e-9
+_SHORT = 5.0  # the cost of a condition that no other is looked for beside
 _SURE = 3  # the first geometries have each of the numbers up to it
 
 
@@ -53,19 +55,39 @@ def condition_of(experiment: Experiment, start: ConvSpec, relevant: Relevant | N
     `start` fails. Where `relevant` is False a passing geometry says nothing: the mistake would not show there. None if
     no short condition fits, or it foretold something wrongly, or there was no time to see.
     """
-    return _Search(experiment, start, relevant).condition()
+    found = _Search(experiment, start, relevant).condition()
+    if relevant is not None or (found is not None and found.cost <= _SHORT):
+        return found
+    plainer = _where_most_shows(experiment, start)
+    return min((one for one in (found, plainer) if one is not None), key=lambda one: one.cost, default=None)
+
+
+def _where_most_shows(experiment: Experiment, start: ConvSpec) -> Condition | None:
+    """The same without passing geometries on which some window reads padding alone.
+
+    Then there may be more than three atoms. Where it holds, most of those that were left out must fail as well.
+    """
+    found = _Search(experiment, start, shows_most, many=True).condition()
+    if found is None:
+        return None
+    left_out = [seen for seen in experiment.observed.values() if not shows_most(seen.spec) and found.holds(seen.spec)]
+    passing = sum(seen.ok for seen in left_out if experiment.right(seen.spec).size)
+    return found if passing <= sum(not seen.ok for seen in left_out) else None
 
 
 class _Search:
     """What is kept from turn to turn."""
 
-    def __init__(self, experiment: Experiment, start: ConvSpec, relevant: Relevant | None) -> None:
+    def __init__(
+        self, experiment: Experiment, start: ConvSpec, relevant: Relevant | None, *, many: bool = False
+    ) -> None:
         self.experiment = experiment
         self.relevant = None if relevant is None else cache(relevant)
         self.start = nearby.shrunk(start, self._fails)
         self.votes = 0
         self.unseen = {True: 0, False: 0}  # of the last turn without a miss, on either side
         self.draw = np.random.default_rng(0)
+        self.many = many  # whether more than three atoms may be joined
 
     def condition(self) -> Condition | None:
         near, more = [self.start], list[ConvSpec]()
@@ -73,6 +95,8 @@ class _Search:
         for turn in range(_TURNS):
             universe, before = Universe(self.experiment, near, more, self.relevant), self.votes
             best = self._sharpened(universe)
+            if best is None and self.many and turn == 0:
+                universe, best = self._after_neighbours(near, more)
             if best is None or self.experiment.exhausted:
                 return None
             joined = best.joined(universe.predicates)
@@ -81,6 +105,12 @@ class _Search:
                 return self._stated(universe, joined)
             near, more = self._boundary(universe, joined)
         return None
+
+    def _after_neighbours(self, near: list[ConvSpec], more: list[ConvSpec]) -> tuple[Universe, Candidate | None]:
+        """Each number of a failing geometry is changed for itself: that tells which of them matter."""
+        self.experiment.run_all(self.experiment.bent(nearby.neighbours(self.start)))
+        universe = Universe(self.experiment, near, more, self.relevant)
+        return universe, self._sharpened(universe)
 
     def _require_both_sides(self) -> None:
         """A limit that nothing small is beyond needs larger geometries."""
@@ -96,7 +126,8 @@ class _Search:
         """The cheapest condition after geometries were run on which conditions that fit disagree."""
         while True:
             passing = universe.passing()
-            found = separating(universe.predicates, universe.failing(), passing) if passing else []
+            failing = universe.failing()
+            found = separating(universe.predicates, failing, passing, many=self.many) if passing else []
             best, before = (found[0] if found else None), self.votes
             while asked := self._asked(universe, found):
                 universe.run(asked)
@@ -135,7 +166,7 @@ class _Search:
             some = list(islice(telling, _FORETOLD))
             universe.run(some)
             specs = [universe.specs[place] for place in some]
-            if len(specs) < _LEAST:
+            if len(specs) < self._least(joined):
                 specs += self._more(joined, side)
             seen = [fails for spec in specs if (fails := universe.fails(spec)) is not None]
             if (not side) in seen:
@@ -153,7 +184,11 @@ class _Search:
         new = [s for s in dict.fromkeys(near) if s not in self.experiment.observed and self.experiment.takes(s)]
         if not new:
             return []
-        return [new[place] for place in np.flatnonzero(joined.holds(features(new)) == side)[: 2 * _LEAST]]
+        return [new[place] for place in np.flatnonzero(joined.holds(features(new)) == side)[: 2 * self._least(joined)]]
+
+    def _least(self, joined: Joined) -> int:
+        """Geometries that are to be foretold on either side."""
+        return _LEAST_OF_LONG if len(joined.atoms) > _LONG else _LEAST
 
     def _boundary(self, universe: Universe, joined: Joined) -> tuple[list[ConvSpec], list[ConvSpec]]:
         """Geometries whose neighbours lie on either side, and some that lie between."""
@@ -168,7 +203,7 @@ class _Search:
         return list(dict.fromkeys(near))[:_NEAR], more
 
     def _stated(self, universe: Universe, joined: Joined) -> Condition | None:
-        if min(self.unseen.values()) < _LEAST:
+        if min(self.unseen.values()) < self._least(joined):
             return None
 
         def holds(spec: ConvSpec) -> bool:

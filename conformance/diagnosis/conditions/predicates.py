@@ -25,16 +25,18 @@ _CHOSEN = np.array(
 )
 _MANY, _FEW = 70, 60  # different values of a quantity
 _LOWEST, _KNOWN, _AROUND = 40, 220, 40  # of many values: the smallest, those that were run, those near failing ones
-_DIVISORS = (*range(2, 11), 12, 16, 32, 64)
+_DIVISORS = (*range(2, 11), 12, 16, 32, 64, 128, 256, 512)
 _EVERY_REST = 9  # the largest divisor of which each remainder may be a condition, of what loops run over
-_LOOPED = (*NAMES, "cg", "fg", "taps", "rh", "rw", "oh", "ow", "l", "nl", "k")
-_NOT_DIVIDED = ("rest h", "rest w", "macs")
+_LOOPED = (*NAMES, "cg", "fg", "taps", "rh", "rw", "oh", "ow", "l", "nl", "ncl", "nfl", "k")
+_NOT_DIVIDED = ("rest h", "rest w", "last h", "last w", "macs")
 _SIDES = (1, 2, 3, 4, 5, 7)
 _COMPARED = (
     ("h", "w"), ("oh", "ow"), ("kh", "kw"), ("sh", "sw"), ("dh", "dw"), ("pt", "pb"), ("pl", "pr"), ("pt", "pl"),
     ("pb", "pr"), ("c", "f"), ("c", "g"), ("f", "g"), ("kh", "sh"), ("kw", "sw"), ("pt", "kh"), ("pl", "kw"),
     ("pb", "kh"), ("pr", "kw"), ("sh", "dh"), ("sw", "dw"), ("h", "kh"), ("w", "kw"), ("ph", "rh"), ("pw", "rw"),
     ("pt", "rh"), ("pl", "rw"), ("cg", "fg"), ("n", "c"), ("n", "g"), ("rh", "sh"), ("rw", "sw"), ("n", "f"),
+    ("used h", "h + 2 pt"), ("used w", "w + 2 pl"), ("pb", "rh"), ("pr", "rw"), ("pt", "h"), ("pb", "h"), ("pl", "w"),
+    ("pr", "w"), ("last h", "h"), ("last w", "w"),
 )  # fmt: skip
 
 

@@ -1,4 +1,8 @@
-"""Which conditions separate failing from passing geometries: single atoms, two joined, three where no two suffice."""
+"""Which conditions separate failing from passing geometries: single atoms, two joined, three where no two suffice.
+
+More are joined only where it is asked for, and then not all ways are tried: the atom is taken that does most for its
+cost, one after the other.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,8 @@ _THIRD = 300  # of these, in the end
 _OF_ONE = 8  # conditions of three atoms that share the first
 _DEARER = 2.0  # than the plainest condition: what costs more has no vote, and is not looked for
 _AND, _OR, _THREE = 0.6, 1.0, 1.2  # what joining costs
+_MOST_JOINED = {"and": 6, "or": 4}
+_STARTS = 8  # atoms that are taken first, each for a condition of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +66,12 @@ _Found = tuple[float, tuple[int, ...], str]
 
 
 def separating(
-    predicates: Predicates, failing: Sequence[int], passing: Sequence[int], most: int = 80
+    predicates: Predicates, failing: Sequence[int], passing: Sequence[int], most: int = 80, *, many: bool = False
 ) -> list[Candidate]:
-    """The cheapest conditions that hold on all of `failing` and on none of `passing`, which are places."""
+    """The cheapest conditions that hold on all of `failing` and on none of `passing`, which are places.
+
+    With `many` also some of more than three atoms, if no shorter one does.
+    """
     on_failing, on_passing = predicates.rows[:, failing], predicates.rows[:, passing]
     on_all, on_none = on_failing.all(1), ~on_passing.any(1)
     found: list[_Found] = [(float(predicates.cost[i]), (int(i),), "and") for i in np.flatnonzero(on_all & on_none)]
@@ -73,6 +82,9 @@ def separating(
     found += _pairs(predicates.cost, np.flatnonzero(on_none & ~on_all & paired), ~on_failing, "or", most)
     if not found:
         found = _threes(predicates.cost, np.flatnonzero(on_all), on_passing)
+    if not found and many:
+        found = _of_many(predicates.cost, np.flatnonzero(on_all), on_passing, "and")
+        found += _of_many(predicates.cost, np.flatnonzero(on_none), ~on_failing, "or")
     return [_candidate(predicates, one) for one in sorted(found, key=lambda one: one[0])[:most]]
 
 
@@ -136,3 +148,44 @@ def _disjoint(sets: Array) -> tuple[Array, Array]:
     as_numbers = sets.astype(np.float32)
     first, second = np.nonzero(np.triu(as_numbers @ as_numbers.T == 0, 1))
     return first, second
+
+
+def _of_many(cost: Array, places: Array, left: Array, joint: str) -> list[_Found]:
+    """`left[i]` is what atom i alone leaves wrong; each of the best first atoms is joined with what does most beside it."""
+    if not len(places):
+        return []
+    prices, wrong = cost[places], left[places]
+    found = {}
+    for start in np.argsort(-_gain(wrong, prices, np.ones(wrong.shape[1], bool)), kind="stable")[:_STARTS]:
+        chosen = _plainest(_joined_with(int(start), wrong, prices, _MOST_JOINED[joint]), wrong, prices)
+        if chosen:
+            price = float(prices[chosen].sum()) + (_AND if joint == "and" else _OR) * (len(chosen) - 1)
+            found[tuple(sorted(int(places[i]) for i in chosen))] = price
+    return [(price, atoms, joint) for atoms, price in found.items()]
+
+
+def _gain(wrong: Array, prices: Array, remaining: Array) -> Array:
+    """How much of what remains each atom settles, for its price."""
+    gain: Array = (~wrong[:, remaining]).sum(1) / prices
+    return gain
+
+
+def _joined_with(start: int, wrong: Array, prices: Array, most: int) -> list[int]:
+    """Rows that leave nothing together; none if so many do not do."""
+    chosen, remaining = [start], wrong[start].copy()
+    while remaining.any() and len(chosen) < most:
+        chosen.append(int(np.argmax(_gain(wrong, prices, remaining))))
+        remaining &= wrong[chosen[-1]]
+    return [] if remaining.any() else chosen
+
+
+def _plainest(chosen: list[int], wrong: Array, prices: Array) -> list[int]:
+    """The same without rows that the others make needless, and with the cheapest that does what each is there for."""
+    for row in sorted(chosen, key=lambda i: -prices[i]):
+        others = [i for i in chosen if i != row]
+        due = np.logical_and.reduce(wrong[others]) if others else np.ones(wrong.shape[1], bool)
+        chosen = others
+        if due.any():
+            does = np.flatnonzero(~wrong[:, due].any(1))
+            chosen = [*others, int(does[np.argmin(prices[does])])]
+    return chosen

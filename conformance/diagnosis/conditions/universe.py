@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -88,6 +89,21 @@ class Universe:
             if where[place]:
                 found.append(place)
         return list(dict.fromkeys(found))
+
+
+@cache
+def shows_most(spec: ConvSpec) -> bool:
+    """Whether every window reads the image: of one that reads padding alone most mistakes make zeros, as is right."""
+    sizes = zip(
+        spec.output_size, spec.stride, spec.kernel_size, spec.dilation, spec.padding[::2], spec.input_size, strict=True
+    )
+    return spec.batch > 0 and all(_reads(*axis) for axis in sizes)
+
+
+def _reads(windows: int, stride: int, taps: int, dilation: int, before: int, size: int) -> bool:
+    """Whether every window reads a pixel of the image, along one axis."""
+    pixels = stride * np.arange(windows)[:, None] + dilation * np.arange(taps) - before
+    return bool(((pixels >= 0) & (pixels < size)).any(1).all())
 
 
 def _pool(experiment: Experiment) -> Sequence[ConvSpec]:
