@@ -39,6 +39,9 @@ _COMPARED = (
     ("pr", "w"), ("last h", "h"), ("last w", "w"),
 )  # fmt: skip
 
+# Two sizes are seldom equal by chance, so on few geometries "==" fits what is "<=" or ">=".
+_COMPARING = {">": 2.0, "<": 2.0, ">=": 2.05, "<=": 2.05, "==": 2.1, "!=": 2.1}
+
 
 class Predicates:
     """`rows[i]` is where `atoms[i]` holds; in order of cost."""
@@ -84,7 +87,7 @@ def _blocks(v: Features, known: list[int], failing: list[int]) -> Iterator[_Bloc
         if name not in _NOT_DIVIDED:
             yield _of_remainders(name, quantity.cost, v[name])
     compared = [Atom(a, sign, b) for a, b in _COMPARED for sign in COMPARISONS]
-    yield _of_each(compared, v, [2.1 if atom.sign in ("<=", ">=", "!=") else 2.0 for atom in compared])
+    yield _of_each(compared, v, [_COMPARING[atom.sign] for atom in compared])
     both = [Atom(name, "both", side) for name in BOTH for side in _SIDES]
     yield _of_each(both, v, [1.9] * len(both))
     yield _of_each([Atom(name, "is") for name in NAMED], v, [named.cost for named in NAMED.values()])

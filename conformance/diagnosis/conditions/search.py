@@ -151,7 +151,7 @@ def _disjoint(sets: Array) -> tuple[Array, Array]:
 
 
 def _of_many(cost: Array, places: Array, left: Array, joint: str) -> list[_Found]:
-    """`left[i]` is what atom i alone leaves wrong; each of the best first atoms is joined with what does most beside it."""
+    """`left[i]` is what atom i alone leaves wrong; each of the best is joined with what does most beside it."""
     if not len(places):
         return []
     prices, wrong = cost[places], left[places]

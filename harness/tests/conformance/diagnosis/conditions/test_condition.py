@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from conformance.diagnosis.conditions.foretell import Condition, condition_of
+from conformance.diagnosis.conditions.universe import shows_most
 from conformance.diagnosis.experiment import draw, plan
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.experiment.observed import Kind
@@ -52,6 +53,18 @@ PLANTED: dict[str, Holds] = {
     ),
     "positions OH*OW > 256": lambda s: s.positions > 256,
     "N*OH*OW <= 138": lambda s: s.batch * s.positions < 139,
+    "rows that windows cover > H + 2 * top padding or columns that windows cover > W + 2 * left padding": lambda s: (
+        s.padded_size[0] - s.left_over[0] > s.input_size[0] + 2 * s.padding[0]
+        or s.padded_size[1] - s.left_over[1] > s.input_size[1] + 2 * s.padding[2]
+    ),
+    "groups == 1 and stride in both axes == 1 and dilation in both axes == 1 and kernel is 3 x 3 and OH or OW is odd": (
+        lambda s: (
+            s.groups == 1
+            and {*s.stride, *s.dilation} == {1}
+            and s.kernel_size == (3, 3)
+            and any(size % 2 for size in s.output_size)
+        )
+    ),
 }
 
 
@@ -128,6 +141,24 @@ def test_a_passing_geometry_where_nothing_would_show_says_nothing() -> None:
     assert condition.text == "stride in height > 1"
     assert all_of_it is not None
     assert all_of_it.text == "stride in height > 1 and KH != KW"
+
+
+def test_geometries_of_which_windows_read_padding_alone_may_pass() -> None:
+    """There most mistakes make zeros, as is right. What fails there speaks against the condition all the same."""
+
+    def wrong(spec: ConvSpec) -> bool:
+        return spec.padded_size[1] % 2 == 1 and shows_most(spec)
+
+    condition = found(wrong)
+    assert condition is not None
+    assert condition.text == "padded width is odd"
+    assert found(lambda s: not shows_most(s) or wrong(s) or by_lot(s)) is None
+
+
+def test_a_condition_of_padding_alone_is_not_made_of_what_was_left_out() -> None:
+    """Of a few that fail, with as much padding as the kernel reaches, when most of these pass."""
+    found_one = found(lambda s: s.padding[0] >= s.reach[0] and zlib.crc32(str(s).encode()) % 4 == 0)
+    assert found_one is None
 
 
 def test_a_failure_of_another_kind_is_on_neither_side() -> None:
