@@ -23,7 +23,7 @@ _OF_CRASHES = (
     ("slice indices must be integers", "Use `//` for sizes and indices: `/` gives a float."),
     ("only integers, slices", "Use `//` for sizes and indices: `/` gives a float."),
     ("returns builtins.NoneType", "Return the result in every branch."),
-    ("cannot reshape", "Compute the shape from the spec: `spec.columns_shape`, `spec.y_shape` or `spec.x_shape`."),
+    ("cannot reshape", "What is reshaped has not as many elements as the shape has: print both shapes in that line."),
     ("negative dimensions", "Compute sizes from the spec: `spec.output_size` is never negative."),
 )  # fmt: skip
 
@@ -71,10 +71,14 @@ def of_shape(experiment: Experiment, shown: Shown) -> Cause:
         )
     else:
         why = (
-            f"All {plural(shown.failing, 'wrong shape')} are those that this gives, and {shown.passing} geometries are "
-            f"right where it gives the right one. {example}."
+            f"All {plural(shown.failing, 'wrong shape')} are those that this gives"
+            f"{_right_beside(shown.passing)}. {example}."
         )
     return _cause(experiment, "shape", hint.id, _says(experiment, hint.says, condition), why, sentence(hint.mend), "")
+
+
+def _right_beside(passing: int) -> str:
+    return f", and the {_geometries(passing)} on which it gives the right one are right" if passing else ""
 
 
 def of_later(experiment: Experiment, later: Later) -> Cause:

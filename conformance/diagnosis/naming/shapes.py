@@ -124,7 +124,8 @@ def _of_two_formulas(op: Op) -> tuple[Hint, ...]:
 def _hint(op: Op, pair: tuple[Formula | None, Formula | None]) -> Hint:
     one, two = pair
     if one is two and one is not None:
-        said: Sequence[tuple[Formula, dict[str, str], str]] = [(one, _BOTH, "both")]
+        one_for_both = one._replace(says=one.both or one.says)
+        said: Sequence[tuple[Formula, dict[str, str], str]] = [(one_for_both, _BOTH, "both")]
     else:
         said = [(f, words, words["axis"]) for f, words in zip(pair, _WORDS, strict=True) if f is not None]
 

@@ -16,12 +16,16 @@ _WHOLE = "Take H and W from `spec.input_size`: what the stride leaves over is 0.
 
 
 class Formula(NamedTuple):
-    """A wrong size; `says` follows "Your im2col", and holds {axis}, {other}, {before} and {after} of the axis."""
+    """A wrong size; `says` follows "Your im2col", and holds {axis}, {other}, {before} and {after} of the axis.
+
+    `both` is what it says of both axes, where that has plainer words.
+    """
 
     id: str
     says: str
     mend: str
     size: Size
+    both: str = ""
 
 
 def _reach(a: Axis) -> int:
@@ -95,7 +99,8 @@ def outputs() -> Iterator[Formula]:
     yield Formula("size of the other axis", "takes the size of the image in the {other} for that in the {axis}",
                   "`input_size` is (H, W).", lambda a, b: _right(a, size=b.size))  # fmt: skip
     yield Formula("output of the other axis", "gives the {axis} as many positions as the {other}",
-                  "Compute OW from W, KW, the stride and the padding of the width.", lambda a, b: b.output)  # fmt: skip
+                  "The shape ends in (OH, OW): OH is made of H, KH and the padding of the height.",
+                  lambda a, b: b.output, "exchanges OH and OW")  # fmt: skip
     yield Formula("stride and dilation exchanged", "exchanges stride and dilation in the output size in the {axis}",
                   "The stride steps windows, the dilation steps the taps inside one.",
                   lambda a, b: _right(a, stride=a.dilation, dilation=a.stride))  # fmt: skip

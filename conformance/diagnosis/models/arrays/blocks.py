@@ -100,7 +100,7 @@ def _full_ones(n: int, size: int) -> tuple[int, int] | None:
     return (0, n // size * size) if n > size and n % size else None
 
 
-_TAIL = "do the n % {V} {many} that are left in a loop after the blocked one"
+_TAIL = "do the {many} that are left after the last full block of {V} in a loop of their own"
 _REACH = "let the loop over blocks of {V} {many} reach every block"
 _PARTS: dict[str, Part] = {
     "rest": Part(_rest, "the rest of the {many} after the last full block of {V}", _TAIL, any_size=True),
@@ -216,7 +216,7 @@ _ALL: dict[str, tuple[Callable[[int, Array], Array], str, str, float]] = {
     "overlapping": (
         _overlapping,
         "moves the last block of {V} {many} back to end in time, and counts those that it meets twice",
-        "where blocks overlap, assign; or do the n % {V} {many} that are left one by one",
+        "where blocks overlap, assign; or do the {many} after the last full block one by one",
         0.1,
     ),
     "lanes reversed": (

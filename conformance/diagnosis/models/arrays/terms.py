@@ -115,7 +115,7 @@ def _first(n: int, count: int) -> Array:
     return (np.arange(n) < count).astype(np.float64)
 
 
-_ADD_REST = "add the n % {V} {many} that are left in a loop after the blocked one"
+_ADD_REST = "add the {many} that are left after the last full block of {V} in a loop of their own"
 _PLUS = "add the blocks: `+=`, not `=`"
 # Weights, words, mend, cost above that of other blocks, whether for any size of block.
 _WAYS: dict[str, tuple[Weights, str, str, float, bool]] = {
@@ -172,14 +172,14 @@ _WAYS: dict[str, tuple[Weights, str, str, float, bool]] = {
     "rest twice after": (
         _rest_twice,
         "sums {many} in blocks of {V} and adds the rest after the last full block twice",
-        "add the n % {V} {many} that are left once",
+        "add the {many} that are left after the last full block once",
         0.1,
         False,
     ),
     "last block moved back": (
         _moved_back,
         "sums {many} in blocks of {V}, the last one moved back to end in time, and adds those that it meets twice",
-        "mask those that were added, or add the n % {V} {many} that are left one by one",
+        "mask those that were added, or add the {many} after the last full block one by one",
         0.1,
         False,
     ),
