@@ -53,7 +53,7 @@ def kept_of(experiment: Experiment, spec: ConvSpec) -> Later | None:
         return None
     three = _Three(spec, data, right, [experiment.raw(spec, arrays) for arrays in data])
     if not same(three.got[0], right[0]):
-        return None
+        return _sum(three)  # of calls of other geometries, too
     if same(three.got[1], right[1]) and same(three.got[2], right[2]):
         return _by_part(experiment, spec, data[0], right[0]) or _overwritten(experiment, spec)
     return _result(three) or _sum(three) or _second_argument(experiment, three)
@@ -77,14 +77,14 @@ def _result(three: _Three) -> Later | None:
 
 
 def _sum(three: _Three) -> Later | None:
-    second, third = three.got[1:]
-    if isinstance(second, str) or isinstance(third, str) or second.shape != three.right[1].shape != third.shape:
+    before, second, third = three.got
+    if isinstance(before, str) or isinstance(second, str) or before.shape != three.right[0].shape:
         return None
-    if not same(second, three.right[0] + three.right[1]) or not same(third, three.right[2] + second):
+    if not same(second, before + three.right[1]) or not same(third, second + three.right[2]):
         return None
     return Later(
         "later/sum not reset", "does not set its sums to 0 before a call: each begins where the last one ended",
-        f"Of three calls of {three.spec} the second gave the sum of two right results, the third that of three.",
+        f"Of three calls of {three.spec} the second and the third gave the result before plus the right one.",
         "Allocate the result with zeros in each call.", three.spec,
     )  # fmt: skip
 

@@ -75,5 +75,34 @@ def test_every_fifth_call_wrong_is_counted() -> None:
     assert isinstance(cause.plainest, ConvSpec)
 
 
+def test_a_sum_over_the_calls_of_all_geometries_is_told() -> None:
+    """No call but the very first is right, whatever it is of."""
+    kept: dict[int, Array] = {}
+
+    class Gradient(Planted):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            kept[spec.out_channels] = kept.get(spec.out_channels, 0) + super().run(op, spec, *arrays)
+            return kept[spec.out_channels]
+
+    op: Op = "conv2d_bias_grad"
+    (cause,) = diagnose(planted(Gradient(op, lambda spec: False)), op, "float64", seconds=60.0)
+    assert (cause.kind, cause.id) == ("later call", "later/sum not reset")
+
+
+def test_a_key_of_sizes_that_do_not_tell_the_stride_is_told_with_what_it_lacks() -> None:
+    """Of tables of places, kept under the sizes of what they read and make."""
+    kept: dict[Any, tuple[int, int]] = {}
+
+    class Table(Planted):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            key = (spec.in_channels, spec.kernel_size, spec.dilation, spec.output_size)
+            result = super().run(op, spec, *arrays)
+            return result if kept.setdefault(key, spec.stride) == spec.stride else -result
+
+    (cause,) = diagnose(planted(Table("im2col", lambda spec: False)), "im2col", "float64", seconds=60.0)
+    assert cause.kind == "later call"
+    assert cause.says.endswith("under a key that lacks the stride.")
+
+
 def test_what_is_right_on_every_call_has_no_cause() -> None:
     assert diagnose(planted(Planted("conv2d", lambda spec: False)), "conv2d", "float64", seconds=60.0) == []
