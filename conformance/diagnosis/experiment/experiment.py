@@ -154,6 +154,8 @@ class Experiment:
         work, beyond = sum(one.spec.work(self.op) for one in calls) + 1, spent - len(calls) * self._shortest
         if beyond >= _TELLING and work >= self._largest:
             self._largest, self._rate = work, beyond / work
+        elif work >= self._largest // 4:  # where the machine was busy before, it is no longer
+            self._rate = min(self._rate, max(beyond, 0.0) / work)
 
     def _has_time(self, spec: ConvSpec) -> bool:
         if self.exhausted:

@@ -188,6 +188,20 @@ def test_how_long_a_call_takes_is_learned_from_smaller_ones(monkeypatch: pytest.
     assert not experiment.exhausted
 
 
+def test_what_one_call_took_on_a_busy_machine_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stall is no pace: calls of the same size that take no time follow."""
+    now, stalls = [0.0], iter([0.0, 0.0, 0.0, 0.6])
+
+    def stalled(result: Array) -> Array:
+        now[0] += 0.001 + next(stalls, 0.0)
+        return result
+
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    _, experiment = wrong(holds=lambda spec: True, spoil=stalled)
+    assert all(experiment.run(spec) is not None for spec in plan.first()[:20])
+    assert experiment.run(ConvSpec.parse("n1c20h34w34_f1kh3kw3")) is not None
+
+
 def test_a_death_costs_one_geometry() -> None:
     first = plan.first()
     experiment = Experiment(Dying(wrong()[1].caller, {first[10], first[20]}, 3), "im2col", "float64")  # type: ignore[arg-type]
