@@ -8,6 +8,7 @@ from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.conditions.foretell import Condition
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.experiment.observed import Kind, Observed
+from conformance.diagnosis.inputs.placed import Placed
 from conformance.diagnosis.naming.later_calls import Later
 from conformance.diagnosis.naming.names import Name
 from conformance.diagnosis.naming.probes import Probed
@@ -83,6 +84,12 @@ def of_later(experiment: Experiment, later: Later) -> Cause:
     return _cause(experiment, "later call", later.id, says, later.why, sentence(later.mend), "", later.spec)
 
 
+def of_placed(experiment: Experiment, placed: Placed) -> Cause:
+    """What plain arrays do not show: how inputs are read that lie otherwise, and that they are changed."""
+    says = _says(experiment, placed.says)
+    return _cause(experiment, "memory", placed.id, says, placed.why, placed.mend, "", placed.spec)
+
+
 def of_unwritten(experiment: Experiment, unwritten: Unwritten) -> Cause:
     """Memory that nobody has written is returned."""
     which = f": {unwritten.where.removeprefix('only ')}" if unwritten.where else ""
@@ -141,6 +148,12 @@ def of_place(experiment: Experiment, where: str) -> Cause:
     says = f"Your {experiment.op} gives wrong numbers on {of_all}."
     why = f"{where}No known mistake gives these numbers.{stopped}"
     return _cause(experiment, "located", "", says, why, "", "")
+
+
+def with_a_crash(named: Cause, crash: Cause) -> Cause:
+    """A named mistake, and how other calls of the op end."""
+    ends = crash.says.removeprefix(f"Your {crash.op} ")
+    return replace(named, why=f"{named.why} Elsewhere it {ends} That may come of the same mistake: mend it first.")
 
 
 def after_a_name(cause: Cause) -> Cause:

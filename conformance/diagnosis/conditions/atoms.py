@@ -90,6 +90,14 @@ NAMED: dict[str, Named] = {
         "stride and dilation > 1", "max(spec.stride) > 1 and max(spec.dilation) > 1", 2.2,
         lambda v: (v["max stride"] > 1) & (v["max dilation"] > 1),
     ),
+    "dilated in height": Named(
+        "DH > 1 and KH > 1", "spec.dilation[0] > 1 and spec.kernel_size[0] > 1", 2.0,
+        lambda v: (v["dh"] > 1) & (v["kh"] > 1),
+    ),
+    "dilated in width": Named(
+        "DW > 1 and KW > 1", "spec.dilation[1] > 1 and spec.kernel_size[1] > 1", 2.0,
+        lambda v: (v["dw"] > 1) & (v["kw"] > 1),
+    ),
     "tiles": Named(
         "the stride tiles both axes", "spec.left_over == (0, 0)", 1.9, lambda v: ~(_rests(v)[0] | _rests(v)[1])
     ),

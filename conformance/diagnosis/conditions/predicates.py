@@ -34,7 +34,8 @@ _COMPARED = (
     ("h", "w"), ("oh", "ow"), ("kh", "kw"), ("sh", "sw"), ("dh", "dw"), ("pt", "pb"), ("pl", "pr"), ("pt", "pl"),
     ("pb", "pr"), ("c", "f"), ("c", "g"), ("f", "g"), ("kh", "sh"), ("kw", "sw"), ("pt", "kh"), ("pl", "kw"),
     ("pb", "kh"), ("pr", "kw"), ("sh", "dh"), ("sw", "dw"), ("h", "kh"), ("w", "kw"), ("ph", "rh"), ("pw", "rw"),
-    ("pt", "rh"), ("pl", "rw"), ("cg", "fg"), ("n", "c"), ("n", "g"), ("rh", "sh"), ("rw", "sw"), ("n", "f"),
+    ("pt", "rh"), ("pl", "rw"), ("pt", "h"), ("pb", "h"), ("pl", "w"), ("pr", "w"), ("cg", "fg"),
+    ("n", "c"), ("n", "g"), ("rh", "sh"), ("rw", "sw"), ("n", "f"),
 )  # fmt: skip
 
 

@@ -22,19 +22,22 @@ from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
 
 _ALIKE = 1e-3  # of the largest number: two results of one call that differ by more than rounding differ
+NUMBERS, MEMORY = "", "memory"
 
 
 @dataclass(slots=True)
 class Mended:
-    """A `Caller`. `touched` are the ops that were put right.
+    """A `Caller`. `touched` are the ops that were put right, each with what was: `NUMBERS` or `MEMORY`.
 
-    `is_known` says of an op and dtype whether its numbers are put right, `is_cast` whether the dtype of its results is.
+    `is_known` says of an op and dtype whether its numbers are put right, `is_cast` whether the dtype of its results is,
+    `is_placed` whether what it makes of inputs in odd memory is, and that it changes them.
     """
 
     caller: Caller
     is_known: Callable[[Op, str], bool]
     is_cast: Callable[[Op, str], bool]
-    touched: set[Op] = field(default_factory=set)
+    is_placed: Callable[[Op, str], bool] = lambda op, dtype: False
+    touched: set[tuple[Op, str]] = field(default_factory=set)
     name: str = field(init=False)
     numerics: Numerics = field(init=False)
     subnormals: Subnormals = field(init=False)
@@ -81,7 +84,7 @@ class Mended:
     def _mended(self, asked: OneCall, outcome: CallResult) -> CallResult:
         if not recorded(asked, outcome).is_valid:
             return outcome
-        outcome = self._cast(asked, outcome)
+        outcome = self._placed(asked, self._cast(asked, outcome))
         call = recorded(asked, outcome)
         if not self.is_known(call.op, dtype_of(call.arrays)):
             return outcome
@@ -90,17 +93,29 @@ class Mended:
             return outcome
         if not _are_alike(outcome, self._cast(asked, self.caller.call(call.op, call.spec, call.arrays))):
             return outcome
-        self.touched.add(call.op)
+        self.touched.add((call.op, NUMBERS))
         if _has_shape(call):
             return structs.replace(outcome, result=right)
         return CallResult(result=right, shape=right.shape, strides=right.strides)
+
+    def _placed(self, asked: OneCall, outcome: CallResult) -> CallResult:
+        """As on plain arrays, which are left as they were."""
+        call = recorded(asked, outcome)
+        if not self.is_placed(call.op, dtype_of(call.arrays)):
+            return outcome
+        right = None if asked.conditions.layout == "C" else _right(call, self.numerics)
+        if right is None and not outcome.changed:
+            return outcome
+        self.touched.add((asked.op, MEMORY))
+        made = outcome if right is None else CallResult(result=right, shape=right.shape, strides=right.strides)
+        return structs.replace(made, changed=[])
 
     def _cast(self, asked: OneCall, outcome: CallResult) -> CallResult:
         """In the dtype of the input, where it is known that the backend gives another."""
         dtype, result = dtype_of(asked.arrays), outcome.result
         if result is None or result.dtype.name == dtype or not self.is_cast(asked.op, dtype):
             return outcome
-        self.touched.add(asked.op)
+        self.touched.add((asked.op, NUMBERS))
         with np.errstate(over="ignore", invalid="ignore"):
             return structs.replace(outcome, result=np.ascontiguousarray(result.astype(dtype)))
 

@@ -6,6 +6,7 @@ only a later call shows no plain call has: such a cause explains every check of 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,40 +20,57 @@ from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest
 from conformance.diagnosis.about import seen_in_public
 from conformance.diagnosis.cause import Cause
+from conformance.diagnosis.experiment import plan
 from conformance.reports.causes import planes
-from conformance.reports.causes.forms import FORM, other_dtypes
-from conformance.reports.causes.mended import Mended
+from conformance.reports.causes.forms import DTYPE, FORM, is_told, of_form
+from conformance.reports.causes.mended import MEMORY, NUMBERS, Mended
 from conformance.reports.causes.plain_calls import PlainCalls
 from conformance.reports.causes.suspects import failing, sources, suspects
 from conformance.reports.summary import failure_report
 from conformance.run.engine import judge
 from conformance.run.records import BackendReport, CauseReport, CheckReport, FailureReport
 from conformance.run.results import CaseResult
+from conformance.run.suite_run import close_caller
 from harness.calls.caller import Caller
+from harness.calls.in_child import InChild
+from harness.contract.protocol import BackendUnavailable
 from harness.contract.status import Grade, Status
-from harness.contract.targets import Target
+from harness.contract.targets import RegistryError, Target
 from harness.geometry.spec import ALL_OPS, Op
 from harness.oracle.data import DataError
 from harness.telling import named
 
 _SECONDS = 5.0  # for the diagnosis of an op in a dtype
 _AGAIN_SECONDS = 15.0  # for failed cases that are run again
+_HURRIED = 4.0  # a call of a diagnosis may take so many seconds, or so often what the first took
+_SLOWER = 5.0
 _PLAIN = ("values.", "law.")  # checks that look at numbers in plain calls
 _LATER = "later call"
-_BEYOND_PLAIN = ("numbers", _LATER)  # kinds of causes that plain calls on whole numbers do not show
+_BEYOND_PLAIN = ("numbers", _LATER, MEMORY)  # kinds of causes that plain calls on whole numbers do not show
 _SHOWING = ("values.exact", "values.real")  # checks that may show a cause on its plainest geometry
+# Of what a call leaves behind: each makes several calls, and fails in a process of its own.
+_OF_SEVERAL = (
+    "contract.state", "contract.in_place", "contract.no_alias_previous", "contract.repeatable", "contract.many_calls",
+)  # fmt: skip
 Waiting = Callable[[str], AbstractContextManager[object]]
+_NO_RESULT = re.compile(r" (raised|returned shape) ")
+_PARTNER = re.compile(r"(\w+) (?:is at fault, not|returned shape|raised) ")  # an op that is to blame, as checks say it
+_Reason = tuple[Op, str]  # the op of the backend that makes a mistake, and its tag: see `_tag`
 
 
 @dataclass(slots=True)
 class Diagnosis:
-    """Of one backend; `until` is on the monotonic clock. What the diagnosis itself does wrong goes to `faults`."""
+    """Of one backend; `until` is on the monotonic clock. What the diagnosis itself does wrong goes to `faults`.
+
+    `anew` opens the backend once more, in which nothing was called before.
+    """
 
     caller: Caller
     target: Target
     until: float = float("inf")
     waiting: Waiting = nullcontext
     faults: list[str] = field(default_factory=list)
+    anew: Callable[[], Caller] | None = None
     _plain: PlainCalls = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,7 +78,7 @@ class Diagnosis:
 
     def told(self, report: BackendReport) -> BackendReport:
         """The report with the causes of what failed, the plainest first."""
-        forms = other_dtypes(report, self.caller.native)
+        forms = of_form(report, self.caller.native)
         explained = self._explained(forms, report)
         bad = [group for group in failing(report) if group.key not in explained]
         plainly = suspects([group for group in bad if group.id.startswith(_PLAIN)], self.caller.native)
@@ -103,10 +121,22 @@ class Diagnosis:
         if left <= 0:
             return []
         try:
-            return diagnose(self.caller, op, dtype, seconds=left)
+            with self._in_a_hurry(op, dtype):
+                return diagnose(self.caller, op, dtype, seconds=left)
         except Exception as error:  # the verdict is there already, and must not be lost for it
             self.faults.append(f"the diagnosis of {op} in {dtype} failed: {named(error)}")
             return []
+
+    def _in_a_hurry(self, op: Op, dtype: str) -> AbstractContextManager[object]:
+        """A diagnosis calls small things, and one that hangs need not be waited for as long as a layer.
+
+        The first call, which may compile, has the time that every first call has, and what it took counts.
+        """
+        if not isinstance(self.caller, InChild):
+            return nullcontext()
+        start = time.monotonic()
+        next((made for spec in plan.plain() if (made := self._plain.made(op, dtype, spec)) is not None), None)
+        return self.caller.in_a_hurry(max(_HURRIED, _SLOWER * (time.monotonic() - start)))
 
     def _fail_alike(self, causes: Sequence[Cause], dtype: str, other: str) -> bool:
         return bool(causes) and all(
@@ -126,49 +156,50 @@ class Diagnosis:
 
     def _shown(self, cause: Cause) -> CaseResult | None:
         """A case on the plainest geometry that fails, if one does."""
-        subject = BackendUnderTest(self.caller)
-        for check_id in _SHOWING:
-            result = CaseResult(Case(check_id, cause.op, cause.dtype, cause.plainest))
-            check = check_of(result.case)
-            if np.dtype(cause.dtype).kind not in check.kinds or not check.fits(cause.op, cause.plainest):
-                continue
-            try:
-                judge(subject, result)
-            except DataError:
-                continue
-            if result.status is Status.FAIL:
-                result.calls = subject.calls
-                return result
-        return None
+        if cause.kind != _LATER:
+            return _first_failing(self.caller, _SHOWING, cause)
+        if self.anew is None:
+            return None
+        try:
+            caller = self.anew()
+        except (BackendUnavailable, RegistryError):
+            return None
+        try:
+            return _first_failing(caller, _OF_SEVERAL, cause)
+        finally:
+            close_caller(caller)
 
     # -- what it explains ----------------------------------------------------------------------------------------------
 
-    def _explained(self, causes: Sequence[CauseReport], report: BackendReport) -> dict[str, set[Op]]:
-        """Of each failed or doubted group of cases, the backend's own ops whose mistakes are the reason."""
+    def _explained(self, causes: Sequence[CauseReport], report: BackendReport) -> dict[str, set[_Reason]]:
+        """Of each failed or doubted group of cases, the mistakes that are the reason, by the backend's own ops."""
         if not causes:
             return {}
         native = self.caller.native
-        cast, later = _pairs(causes, FORM), _pairs(causes, _LATER)
-        known = {pair for one in causes if one.kind not in (FORM, _LATER) for pair in _pairs([one], one.kind)}
+        cast = _pairs([one for one in causes if one.id == DTYPE], FORM)
+        plain = [one for one in causes if one.kind not in (FORM, _LATER, MEMORY)]
+        known, placed = {pair for one in plain for pair in _pairs([one], one.kind)}, _pairs(causes, MEMORY)
         mended = Mended(
             self.caller,
             lambda op, dtype: any((one, dtype) in known for one in sources(op, native)),
             lambda op, dtype: any((one, dtype) in cast for one in sources(op, native)),
+            lambda op, dtype: any((one, dtype) in placed for one in sources(op, native)),
         )
         end, found = time.monotonic() + _AGAIN_SECONDS, {}
         for group in report.checks:
             if group.optional or group.status not in (Status.FAIL, Status.MISTRUSTED):
                 continue
             made_of = sources(group.op, native)
-            reasons = {op for op in made_of if (op, group.dtype) in later and group.grade is Grade.VALUES}
-            if known or cast:
+            made_of = (*made_of, *(op for partner in _at_fault(group) for op in sources(partner, native)))
+            reasons = {(op, _tag(one)) for op in made_of for one in causes if _tells(one, op, group)}
+            if known or cast or placed:
                 again = self._reasons if time.monotonic() < end else self._likely_reasons
                 reasons |= again(group, mended)
             if reasons:
                 found[group.key] = reasons
         return found
 
-    def _reasons(self, group: CheckReport, mended: Mended) -> set[Op]:
+    def _reasons(self, group: CheckReport, mended: Mended) -> set[_Reason]:
         """By running its failures again with the known mistakes put right: these, if all of them pass."""
         mended.touched.clear()
         subject = BackendUnderTest(mended)
@@ -180,28 +211,79 @@ class Diagnosis:
                 return set()
             if result.status is not Status.PASS or result.wrong_numbers:
                 return set()
-        return {source for op in mended.touched for source in sources(op, self.caller.native)}
+        native = self.caller.native
+        return {(source, what) for op, what in mended.touched for source in sources(op, native)}
 
-    def _likely_reasons(self, group: CheckReport, mended: Mended) -> set[Op]:
+    def _likely_reasons(self, group: CheckReport, mended: Mended) -> set[_Reason]:
         """Where too much failed to be run again: by plain calls on the same geometries, of what judges numbers."""
         if group.grade is not Grade.VALUES or group.status is not Status.FAIL:
             return set()
         specs = [Case.parse(failure.case).spec for failure in group.failures]
         made_of = [op for op in sources(group.op, self.caller.native) if mended.is_known(op, group.dtype)]
         is_wrong = self._plain.is_wrong
-        return {op for op in made_of if all(is_wrong(op, group.dtype, spec) for spec in specs)}
+        return {(op, NUMBERS) for op in made_of if all(is_wrong(op, group.dtype, spec) for spec in specs)}
 
     def _with_what_it_explains(
-        self, cause: CauseReport, explained: Mapping[str, set[Op]], report: BackendReport
+        self, cause: CauseReport, explained: Mapping[str, set[_Reason]], report: BackendReport
     ) -> CauseReport:
         ops, native = set(_ops(cause)), self.caller.native
+        reasons = {(op, _tag(cause)) for op in ops}
         groups = [
-            group for group in report.checks if group.dtype in cause.dtypes and ops & explained.get(group.key, set())
+            group
+            for group in report.checks
+            if group.dtype in cause.dtypes and reasons & explained.get(group.key, set())
         ]
         of_ops = dict.fromkeys(group.op for group in groups if group.op not in native)
         derived = [op for op in of_ops if ops.intersection(sources(op, native))]
         failure = cause.failure or _plainest_failure(groups)
-        return structs.replace(cause, explains=[group.key for group in groups], derived=derived, failure=failure)
+        keys = [group.key for group in groups]
+        cases = sum("/".join(case.split("/")[:3]) in keys for case in report.failed)
+        return structs.replace(cause, explains=keys, cases=cases, derived=derived, failure=failure)
+
+
+def _first_failing(caller: Caller, checks: Sequence[str], cause: Cause) -> CaseResult | None:
+    """The first of these checks that fails on the plainest geometry of the cause."""
+    subject = BackendUnderTest(caller)
+    for check_id in checks:
+        result = CaseResult(Case(check_id, cause.op, cause.dtype, cause.plainest))
+        check = check_of(result.case)
+        if np.dtype(cause.dtype).kind not in check.kinds or not check.fits(cause.op, cause.plainest):
+            continue
+        try:
+            judge(subject, result)
+        except DataError:
+            continue
+        if result.status is Status.FAIL:
+            result.calls = subject.calls
+            return result
+    return None
+
+
+def _tag(cause: CauseReport) -> str:
+    """What tells causes of one op apart: those that are put right together have one."""
+    if cause.kind == MEMORY:
+        return MEMORY
+    return cause.id if cause.kind == _LATER or (cause.kind == FORM and cause.id != DTYPE) else NUMBERS
+
+
+def _tells(cause: CauseReport, op: Op, group: CheckReport) -> bool:
+    """Whether the cause is one of that op that no call that is put right shows, and the check looks at just that."""
+    if op not in _ops(cause) or group.dtype not in cause.dtypes:
+        return False
+    return _may_come_of_calls_before(group) if cause.kind == _LATER else is_told(group, cause.id)
+
+
+def _at_fault(group: CheckReport) -> list[Op]:
+    """Other ops that the failures blame: partners in a law, and what was called at the same time."""
+    said = [_PARTNER.search(one.text) for one in group.failures]
+    return [op for op in ALL_OPS if op != group.op and any(one is not None and one[1] == op for one in said)]
+
+
+def _may_come_of_calls_before(group: CheckReport) -> bool:
+    """Whether it failed by its numbers, or by an exception or a shape that a right call does not give."""
+    return group.grade is Grade.VALUES or (
+        bool(group.failures) and all(_NO_RESULT.search(one.text) for one in group.failures)
+    )
 
 
 def _pairs(causes: Sequence[CauseReport], kind: str) -> set[tuple[Op, str]]:
@@ -214,9 +296,14 @@ def _ops(cause: CauseReport) -> list[Op]:
 
 
 def _plainest_failure(groups: Sequence[CheckReport]) -> FailureReport | None:
-    """Of the smallest geometry."""
+    """Of the smallest geometry; one of several calls first, as others may need those that came before them."""
     found = [one for group in groups for one in group.failures if one.status is Status.FAIL]
-    return min(found, key=lambda one: Case.parse(one.case).spec.macs, default=None)
+
+    def plainness(failure: FailureReport) -> tuple[bool, int]:
+        case = Case.parse(failure.case)
+        return case.check not in _OF_SEVERAL, case.spec.macs
+
+    return min(found, key=plainness, default=None)
 
 
 def _joined(found: Sequence[CauseReport]) -> list[CauseReport]:

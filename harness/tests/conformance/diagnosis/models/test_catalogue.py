@@ -60,7 +60,7 @@ def own(op: Op) -> list[Model]:
 
 _FAMILIES = (
     "index", "border", "loop", "flat", "misread", "size", "field", "crop", "folding", "bias", "bias gradient", "factor",
-    "number",
+    "number", "taps",
 )  # fmt: skip
 
 
