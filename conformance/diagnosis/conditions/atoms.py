@@ -184,12 +184,17 @@ def _quantity(atom: Atom) -> str:
     return f"the {'small' if which == 'min' else 'larg'}{end} {name}"
 
 
+_NO_PADDING = (Atom("max padding", "==", 0), Atom("max padding", "<=", 0))
+
+
 def words(atom: Atom) -> str:
     """As a student says it."""
     if atom.sign == "is":
         return NAMED[atom.left].words
     if atom.sign == "both":
         return f"{atom.left} is {atom.right} x {atom.right}"
+    if atom in _NO_PADDING:
+        return "there is no padding"
     left = _quantity(atom)
     if atom.sign in _SIGNS:
         right = QUANTITIES[atom.right].words if isinstance(atom.right, str) else atom.right

@@ -14,6 +14,7 @@ from conformance.diagnosis.experiment.experiment import Experiment
 from harness.contract.protocol import ARGUMENTS
 from harness.geometry.spec import ConvSpec
 
+CHANGED = "memory/changed "  # how the ids begin
 _ASKED = 60  # geometries that are right, the plainest
 _FEWEST = 3  # on either side of a condition
 _COPY = "Work on a copy: `{0} *= 2` and `{0}[..] = ..` write into the caller's array, `{0} = {0} * 2` does not."
@@ -60,7 +61,7 @@ def _told(experiment: Experiment, number: int, words: dict[ConvSpec, list[str]],
         f"{'were' if what in ('bytes', 'strides') else 'was'} not as before; {spec} is one."
     )
     mend = (_COPY if what == "bytes" else _FORM).format(name)
-    return Changed(f"memory/changed {what} of {name}", f"{says}{where}", why, mend, spec, (number,))
+    return Changed(f"{CHANGED}{what} of {name}", f"{says}{where}", why, mend, spec, (number,))
 
 
 def _where(asked: Sequence[ConvSpec], changed: dict[ConvSpec, list[str]]) -> str:

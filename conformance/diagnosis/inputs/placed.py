@@ -194,7 +194,7 @@ def _foretold(experiment: Experiment, way: Way, one: _Seen) -> Array | None:
 
 def _refused(seen: Sequence[_Seen], raised: Sequence[_Seen]) -> _Told:
     number, first = raised[0].number, raised[0]
-    right = [one for one in seen if one.number == number and not one.outcome.error]
+    right = _beside(seen, raised)
     where = in_words([one.lying for one in raised], [one.lying for one in right])
     why = f"{_PLAIN}; {len(raised)} of {len(raised) + len(right)} calls with {{what}} elsewhere in memory end so."
     if where == "is read-only":
@@ -206,12 +206,18 @@ def _refused(seen: Sequence[_Seen], raised: Sequence[_Seen]) -> _Told:
     return _Told(number, f"memory/refused: {where}", f"{ended}, where {{what}} {where}", why, mend, first.spec)
 
 
+def _beside(seen: Sequence[_Seen], raised: Sequence[_Seen]) -> list[_Seen]:
+    """Calls on the same geometries, with the same arguments elsewhere, that do not raise."""
+    asked = {(one.spec, one.number) for one in raised}
+    return [one for one in seen if (one.spec, one.number) in asked and not one.outcome.error]
+
+
 def _also(seen: Sequence[_Seen], numbers: Sequence[int]) -> str:
     """That a changed argument cannot always be changed."""
     raised = [one for one in _raised(seen) if one.number in numbers]
     if not raised:
         return ""
-    right = [one for one in seen if one.number in numbers and not one.outcome.error]
+    right = _beside(seen, raised)
     where = in_words([one.lying for one in raised], [one.lying for one in right])
     return f" Where the argument {where}, it raises {raised[0].outcome.error}."
 

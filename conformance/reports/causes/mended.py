@@ -30,13 +30,15 @@ class Mended:
     """A `Caller`. `touched` are the ops that were put right, each with what was: `NUMBERS` or `MEMORY`.
 
     `is_known` says of an op and dtype whether its numbers are put right, `is_cast` whether the dtype of its results is,
-    `is_placed` whether what it makes of inputs in odd memory is, and that it changes them.
+    `is_placed` whether what it makes of inputs in odd memory is, and that it changes them; `is_changing` whether calls
+    that are made again with the same arrays are.
     """
 
     caller: Caller
     is_known: Callable[[Op, str], bool]
     is_cast: Callable[[Op, str], bool]
     is_placed: Callable[[Op, str], bool] = lambda op, dtype: False
+    is_changing: Callable[[Op, str], bool] = lambda op, dtype: False
     touched: set[tuple[Op, str]] = field(default_factory=set)
     name: str = field(init=False)
     numerics: Numerics = field(init=False)
@@ -68,15 +70,24 @@ class Mended:
 
     def together(self, calls: Sequence[OneCall], times: int = 1) -> list[CallResult]:
         """The same of calls at once."""
-        return self._each(calls, self.caller.together(calls, times))
+        return self._as_first(calls, self.caller.together(calls, times))
 
     def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
         """The same of calls in turn."""
-        return self._each(calls, self.caller.repeat(calls, times))
+        return self._as_first(calls, self.caller.repeat(calls, times))
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
         """The backend's own: of a few elements nobody can say whether a plain call gives them."""
         return self.caller.sample(op, spec, dtype, seed, points)
+
+    def _as_first(self, calls: Sequence[OneCall], outcomes: Sequence[CallResult]) -> list[CallResult]:
+        """Each as a first call, on arrays that no call has changed."""
+        again = []
+        for one, outcome in zip(calls, outcomes, strict=False):
+            is_changing = self.is_changing(one.op, dtype_of(one.arrays))
+            again.append(self.caller.call(*one) if is_changing else outcome)
+            self.touched |= {(one.op, MEMORY)} if is_changing else set()
+        return self._each(calls, again)
 
     def _each(self, calls: Sequence[OneCall], outcomes: Sequence[CallResult]) -> list[CallResult]:
         return [self._mended(one, outcome) for one, outcome in zip(calls, outcomes, strict=False)]

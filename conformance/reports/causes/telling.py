@@ -21,6 +21,7 @@ from conformance.checks.under_test import BackendUnderTest
 from conformance.diagnosis.about import seen_in_public
 from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.experiment import plan
+from conformance.diagnosis.inputs.changed import CHANGED
 from conformance.reports.causes import planes
 from conformance.reports.causes.forms import DTYPE, FORM, is_told, of_form
 from conformance.reports.causes.mended import MEMORY, NUMBERS, Mended
@@ -52,6 +53,7 @@ _SHOWING = ("values.exact", "values.real")  # checks that may show a cause on it
 _OF_SEVERAL = (
     "contract.state", "contract.in_place", "contract.no_alias_previous", "contract.repeatable", "contract.many_calls",
 )  # fmt: skip
+_OF_INPUTS = ("values.strided", "contract.strided_inputs", "contract.inputs_untouched")
 Waiting = Callable[[str], AbstractContextManager[object]]
 _NO_RESULT = re.compile(r" (raised|returned shape) ")
 _PARTNER = re.compile(r"(\w+) (?:is at fault, not|returned shape|raised) ")  # an op that is to blame, as checks say it
@@ -179,11 +181,13 @@ class Diagnosis:
         cast = _pairs([one for one in causes if one.id == DTYPE], FORM)
         plain = [one for one in causes if one.kind not in (FORM, _LATER, MEMORY)]
         known, placed = {pair for one in plain for pair in _pairs([one], one.kind)}, _pairs(causes, MEMORY)
+        changing = _pairs([one for one in causes if one.id.startswith(CHANGED)], MEMORY)
         mended = Mended(
             self.caller,
             lambda op, dtype: any((one, dtype) in known for one in sources(op, native)),
             lambda op, dtype: any((one, dtype) in cast for one in sources(op, native)),
             lambda op, dtype: any((one, dtype) in placed for one in sources(op, native)),
+            lambda op, dtype: any((one, dtype) in changing for one in sources(op, native)),
         )
         end, found = time.monotonic() + _AGAIN_SECONDS, {}
         for group in report.checks:
@@ -296,12 +300,12 @@ def _ops(cause: CauseReport) -> list[Op]:
 
 
 def _plainest_failure(groups: Sequence[CheckReport]) -> FailureReport | None:
-    """Of the smallest geometry; one of several calls first, as others may need those that came before them."""
+    """Of the smallest geometry; first one of several calls, as others may need those that came before them."""
     found = [one for group in groups for one in group.failures if one.status is Status.FAIL]
 
     def plainness(failure: FailureReport) -> tuple[bool, int]:
         case = Case.parse(failure.case)
-        return case.check not in _OF_SEVERAL, case.spec.macs
+        return case.check not in (*_OF_SEVERAL, *_OF_INPUTS), case.spec.macs
 
     return min(found, key=plainness, default=None)
 

@@ -135,7 +135,7 @@ def test_when_an_argument_is_changed_is_told_if_it_can_be() -> None:
         return [right]
 
     found = causes("im2col", where_not_padded)
-    assert found[0].says == "Your im2col changes its argument `x` in place, where padding on all sides == 0."
+    assert found[0].says == "Your im2col changes its argument `x` in place, where there is no padding."
 
 
 def test_a_shape_that_is_changed() -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from msgspec import structs
 
-from conformance.cases.case import Case
 from conformance.cases.selection import Selection
 from conformance.cases.specs import DISTINCT
 from conformance.diagnosis import diagnose as engine
@@ -22,7 +20,6 @@ from conformance.reports.causes.telling import Diagnosis
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import BackendRun, Options, SuiteRun
 from harness.calls.caller import Arrays, CallResult, Conditions
-from harness.calls.in_child import InChild
 from harness.contract.status import Grade, Status, Verdict
 from harness.contract.targets import resolve
 from harness.geometry.spec import ConvSpec, Op
@@ -268,38 +265,6 @@ def test_a_run_is_diagnosed_by_the_same_calls_or_by_a_child_of_its_own(
         assert found.failure.picture == ["...", ".#.", "..."] or "#" in "".join(found.failure.picture)
 
 
-_STALE = edited(
-    "    (top, bottom, left, right), (oh, ow), (kh, kw) = spec.padding, spec.output_size, spec.kernel_size\n"
-    "    (sh, sw), (dh, dw) = spec.stride, spec.dilation\n    padded = np.pad",
-    "    (top, bottom, left, right), (oh, ow), (kh, kw) = spec.padding, spec.output_size, spec.kernel_size\n"
-    "    sh, sw = KEPT.setdefault((spec.input_size, spec.output_size, spec.padding), spec.stride)\n"
-    "    dh, dw = spec.dilation\n    padded = np.pad",
-).replace("import numpy as np\n", "import numpy as np\n\nKEPT = {}\n")
-
-
-def test_what_is_kept_is_shown_by_a_case_of_several_calls_in_a_process_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, write: Write, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write("mine.py", _STALE)
-    target, options = resolve("mine.py"), Options(Selection(dtypes=["float32"], ops=["im2col"]))
-    with SuiteRun(options) as suite_run:
-        suite_run.add(target)
-        suite_run.run()
-        (report,) = diagnosed(
-            summary.reports(suite_run), [target], [suite_run.backends[0].caller], options, float("inf")
-        )
-    (cause,) = report.causes
-    assert "under a key that lacks the stride" in cause.says
-    assert cause.failure is not None
-    case = Case.parse(cause.failure.case)
-    assert case.check == "contract.state"
-    with SuiteRun(Options(Selection(pattern=cause.failure.case))) as alone:
-        alone.add(target)
-        alone.run()
-        assert alone.backends[0].result.verdict is Verdict.FAIL
-
-
 def test_what_is_right_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reports = [a_report(), a_report(verdict=Verdict.UNAVAILABLE)]
     targets = [called("nothing.py"), called("nowhere.py")]
@@ -332,69 +297,3 @@ def test_a_caller_whose_calls_died_is_not_used_again(
 def test_causes_are_kept_in_json() -> None:
     report = structs.replace(a_report(), causes=[])
     assert '"causes": []' in summary.as_text([report], lines=False)
-
-
-# -- what plain calls do not show --------------------------------------------------------------------------------------
-
-
-def careless(op: Op, spec: ConvSpec, arrays: Arrays, conditions: Conditions) -> CallResult:
-    """Right on plain arrays, which it changes; else it raises in Fortran order, and is wrong in others."""
-    if conditions.layout == "F":
-        return CallResult(error="ValueError: not C-contiguous")
-    made = wrong(op, spec, arrays, conditions)
-    return structs.replace(made, changed=["the bytes of argument 0"])
-
-
-def test_how_inputs_lie_explains_the_checks_of_just_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    groups = [
-        failing("values.strided", _DENSE, more="/layout=F"),
-        failing("contract.strided_inputs", _DENSE, more="/layout=F", grade=Grade.FORM),
-        failing("contract.inputs_untouched", _DENSE, grade=Grade.SAFETY),
-        failing("contract.state", _DENSE),
-    ]
-    misread = a_cause(kind="memory", id="memory/contiguous", says="Your im2col misreads views.", plainest=_DENSE)
-    changed = a_cause(kind="memory", id="memory/changed bytes of x", says="Your im2col changes `x`.", plainest=_DENSE)
-    report = told(monkeypatch, groups, misread, changed, caller=FakeCaller(native=_TWO, answers=careless))
-    every = ["values.strided/im2col/float32", "contract.strided_inputs/im2col/float32",
-             "contract.inputs_untouched/im2col/float32"]  # fmt: skip
-    assert [one.explains for one in report.causes] == [every, every]
-    assert [group.key for group in report.unexplained] == ["contract.state/im2col/float32"]
-
-
-def test_arrays_that_are_refused_by_an_exception_are_a_reason_to_diagnose(monkeypatch: pytest.MonkeyPatch) -> None:
-    groups = [failing("contract.strided_inputs", _DENSE, more="/layout=F", grade=Grade.FORM)]
-    cause = a_cause(kind="memory", id="memory/refused", says="Your im2col raises.", plainest=_DENSE)
-    report = told(monkeypatch, groups, cause, caller=FakeCaller(native=_TWO, answers=careless))
-    assert report.unexplained == []
-
-
-def test_failing_cases_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "diagnose", answering(a_cause(plainest=_STRIDED)))
-    caller = FakeCaller(native=_TWO, answers=wrong)
-    exact = [f"values.exact/im2col/float32/{_STRIDED}/seed={n}" for n in range(5)]
-    other = f"contract.repeatable/im2col/float32/{_RESTLESS}"
-    groups = [failing("values.exact", _STRIDED), failing("contract.repeatable", _RESTLESS)]
-    report = structs.replace(a_report(verdict=Verdict.FAIL, checks=groups), failed=[*exact, other])
-    (cause,) = Diagnosis(caller, called("mine.py")).told(report).causes
-    assert cause.cases == 5
-
-
-@pytest.mark.heavy
-def test_a_call_that_hangs_is_not_waited_for_as_long_as_a_layer(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write("mine.py", edited("    padded = np.pad", "    while dh > 1:\n        pass\n    padded = np.pad"))
-    target, options = resolve("mine.py"), Options(Selection(dtypes=["float32"], ops=["im2col"], tier=0))
-    caller = InChild(target)
-    report = a_report(
-        verdict=Verdict.FAIL, checks=[failing("values.exact", ConvSpec.parse("n1c1h7w7_f1kh3kw3_dh2dw2"))]
-    )
-    start = time.monotonic()
-    try:
-        (found,) = diagnosed([report], [target], [caller], options, float("inf"))
-    finally:
-        caller.close()
-    (cause,) = found.causes
-    assert "hung" in cause.says
-    assert time.monotonic() - start < 10.0
