@@ -25,7 +25,7 @@ from conformance.diagnosis.naming.names import conditional_name_of, name_of
 from conformance.diagnosis.naming.shapes import Hint, shape_of
 from conformance.diagnosis.unwritten import unwritten_of
 from harness.calls.caller import Caller
-from harness.geometry.spec import Op
+from harness.geometry.spec import ConvSpec, Op
 from harness.results.words import plural
 
 _FEW = 4  # failing geometries, below which larger ones are asked about as well
@@ -102,19 +102,37 @@ def _by_kind(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
             one = _of_kind(experiment, kind, models)
             if one.cause.kind == "later call":
                 return [one]
-            _add(found, one, kind)
+            _add(experiment, found, one)
     return found
 
 
-def _add(found: list[Found], one: Found, kind: Kind) -> None:
-    """What has no name, beside a mistake that has one, may come of it; a crash is then told in one breath with it."""
+def _add(experiment: Experiment, found: list[Found], one: Found) -> None:
+    """What has no name, beside a mistake that has one, may come of it: a crash over shapes, or where it shows."""
     named = next((place for place, other in enumerate(found) if other.cause.id), None)
     if named is None or one.cause.id:
         found.append(one)
-    elif kind is Kind.CRASH:
+    elif experiment.focus is not Kind.CRASH:
+        found.append(replace(one, cause=telling.after_a_name(one.cause)))
+    elif telling.is_of_shapes(one.cause) or all(
+        _shows(experiment, found[named], spec) for spec in _with_a_result(experiment)
+    ):
         found[named] = replace(found[named], cause=telling.with_a_crash(found[named].cause, one.cause))
     else:
-        found.append(replace(one, cause=telling.after_a_name(one.cause)))
+        found.append(one)
+
+
+def _with_a_result(experiment: Experiment) -> list[ConvSpec]:
+    """Failing geometries whose result has an element: elsewhere nothing can be seen of a mistake."""
+    return [one.spec for one in experiment.failing() if experiment.right(one.spec).size]
+
+
+def _shows(experiment: Experiment, found: Found, spec: ConvSpec) -> bool:
+    """Whether the mistake gives another result than the right one, or none."""
+    if found.condition is not None and not found.condition.holds(spec):
+        return False
+    if found.model is not None:
+        return experiment.differs(found.model, spec)
+    return found.hint is not None and found.hint.shape(spec) != spec.output_shape(experiment.op)
 
 
 def _of_kind(experiment: Experiment, kind: Kind, models: Sequence[Model]) -> Found:

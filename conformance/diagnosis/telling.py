@@ -18,6 +18,7 @@ from harness.geometry.spec import ConvSpec
 from harness.results.words import plural
 
 _LONGEST = 160  # characters of what an exception said
+_OVER_SHAPES = ("broadcast", "out of bounds", "out of range", "cannot reshape", "mismatch in its core dimension")
 _OF_CRASHES = (
     ("truth value of an array", "Ask `if b is not None`: an array of several numbers is neither true nor false."),
     ("cannot be interpreted as an integer", "Use `//` for sizes and indices: `/` gives a float."),
@@ -148,6 +149,11 @@ def of_place(experiment: Experiment, where: str) -> Cause:
     says = f"Your {experiment.op} gives wrong numbers on {of_all}."
     why = f"{where}No known mistake gives these numbers.{stopped}"
     return _cause(experiment, "located", "", says, why, "", "")
+
+
+def is_of_shapes(crash: Cause) -> bool:
+    """Whether NumPy raised it over arrays that do not fit, not the author over what is not done."""
+    return any(part in crash.says for part in _OVER_SHAPES)
 
 
 def with_a_crash(named: Cause, crash: Cause) -> Cause:

@@ -76,8 +76,8 @@ def test_failing_cases_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "diagnose", answering(a_cause(plainest=_STRIDED)))
     caller = FakeCaller(native=_TWO, answers=careless)
     exact = [f"values.exact/im2col/float32/{_STRIDED}/seed={n}" for n in range(5)]
-    other = f"contract.after_error/im2col/float32/{_DENSE}"
-    groups = [failing("values.exact", _STRIDED), failing("contract.after_error", _DENSE)]
+    other = f"contract.uninitialised/im2col/float32/{_DENSE}"
+    groups = [failing("values.exact", _STRIDED), failing("contract.uninitialised", _DENSE, grade=Grade.SAFETY)]
     report = structs.replace(a_report(verdict=Verdict.FAIL, checks=groups), failed=[*exact, other])
     (cause,) = Diagnosis(caller, called("mine.py")).told(report).causes
     assert cause.cases == 5
