@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from harness.geometry.spec import ConvSpec, Op
 
+CHANGED = "memory/changed "  # how the ids of causes begin that are a change of an input
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:

@@ -138,6 +138,8 @@ def of_place(experiment: Experiment, where: str) -> Cause:
     failing, first = experiment.failing(), _first(experiment)
     of_all = f"{len(failing)} of {_geometries(len(failing) + len(experiment.passing()))}"
     stopped = f" The time was up after {experiment.calls} calls." if experiment.exhausted else ""
+    if first.error.startswith("hung"):
+        stopped = " After a call that hangs no other one is made."
     if first.kind is Kind.CRASH:
         says = f"Your {experiment.op} {said_by(first)}, on {of_all}."
         why = f"The plainest is {first.spec}.{stopped}"

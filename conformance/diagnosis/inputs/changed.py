@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from conformance.diagnosis.cause import CHANGED
 from conformance.diagnosis.conditions.features import features
 from conformance.diagnosis.conditions.predicates import Predicates
 from conformance.diagnosis.conditions.search import separating
@@ -14,7 +15,6 @@ from conformance.diagnosis.experiment.experiment import Experiment
 from harness.contract.protocol import ARGUMENTS
 from harness.geometry.spec import ConvSpec
 
-CHANGED = "memory/changed "  # how the ids begin
 _ASKED = 60  # geometries that are right, the plainest
 _FEWEST = 3  # on either side of a condition
 _COPY = "Work on a copy: `{0} *= 2` and `{0}[..] = ..` write into the caller's array, `{0} = {0} * 2` does not."

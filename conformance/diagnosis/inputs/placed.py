@@ -78,8 +78,11 @@ def placed_of(experiment: Experiment) -> list[Placed]:
 
 
 def _telling(experiment: Experiment) -> list[ConvSpec]:
-    """Plain geometries in which no axis of the inputs has one index only, or what there is; one is padded."""
+    """Plain geometries whose inputs have several indices along each axis, or what there is; one is padded."""
     specs = [one.spec for one in experiment.passing() if experiment.right(one.spec).size]
+    specs = [
+        spec for spec in specs if np.count_nonzero(experiment.right(spec)) * 2 > experiment.right(spec).size
+    ] or specs
     several = [
         spec for spec in specs if min(min(shape) for shape in spec.input_shapes(experiment.op) if len(shape) > 1) > 1
     ]

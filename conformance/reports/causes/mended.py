@@ -65,8 +65,11 @@ class Mended:
         return self._mended(OneCall(op, spec, arrays, conditions), self.caller.call(op, spec, arrays, conditions))
 
     def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
-        """The same of several."""
-        return self._each(calls, self.caller.each(calls))
+        """The same of several, those too that come after one that died: it is put right."""
+        outcomes = self.caller.each(calls)
+        while outcomes and len(outcomes) < len(calls):
+            outcomes = [*outcomes, *self.caller.each(calls[len(outcomes) :])]
+        return self._each(calls, outcomes)
 
     def together(self, calls: Sequence[OneCall], times: int = 1) -> list[CallResult]:
         """The same of calls at once."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 
+from conformance.reports.causes.explaining import Waiting
 from conformance.reports.causes.suspects import failed
-from conformance.reports.causes.telling import Diagnosis, Waiting
+from conformance.reports.causes.telling import Diagnosis
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import BackendRun, Options, close_caller, open_caller
 from harness.calls.caller import Caller

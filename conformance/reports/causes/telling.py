@@ -1,12 +1,7 @@
-"""The causes of what failed, as they are told: each diagnosed op once, equal mistakes together, with what is explained.
-
-A failed case is explained if it passes once the numbers that plain calls give wrongly are put right (`mended`). What
-only a later call shows no plain call has: such a cause explains every check of values of its op.
-"""
+"""The causes of what failed, as they are told: each diagnosed op once, equal mistakes together, with what follows."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -21,10 +16,10 @@ from conformance.checks.under_test import BackendUnderTest
 from conformance.diagnosis.about import seen_in_public
 from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.experiment import plan
-from conformance.diagnosis.inputs.changed import CHANGED
 from conformance.reports.causes import planes
-from conformance.reports.causes.forms import DTYPE, FORM, is_told, of_form
-from conformance.reports.causes.mended import MEMORY, NUMBERS, Mended
+from conformance.reports.causes.explaining import HURRIED, LATER, Explaining, Reason, Waiting, ops_of, tag
+from conformance.reports.causes.forms import FORM, of_form
+from conformance.reports.causes.mended import MEMORY
 from conformance.reports.causes.plain_calls import PlainCalls
 from conformance.reports.causes.suspects import failing, sources, suspects
 from conformance.reports.summary import failure_report
@@ -35,29 +30,22 @@ from conformance.run.suite_run import close_caller
 from harness.calls.caller import Caller
 from harness.calls.in_child import InChild
 from harness.contract.protocol import BackendUnavailable
-from harness.contract.status import Grade, Status
+from harness.contract.status import Status
 from harness.contract.targets import RegistryError, Target
 from harness.geometry.spec import ALL_OPS, Op
 from harness.oracle.data import DataError
 from harness.telling import named
 
 _SECONDS = 5.0  # for the diagnosis of an op in a dtype
-_AGAIN_SECONDS = 15.0  # for failed cases that are run again
-_HURRIED = 4.0  # a call of a diagnosis may take so many seconds, or so often what the first took
-_SLOWER = 5.0
+_SLOWER = 5.0  # times what the first call took
 _PLAIN = ("values.", "law.")  # checks that look at numbers in plain calls
-_LATER = "later call"
-_BEYOND_PLAIN = ("numbers", _LATER, MEMORY)  # kinds of causes that plain calls on whole numbers do not show
+_BEYOND_PLAIN = ("numbers", LATER, MEMORY)  # kinds of causes that plain calls on whole numbers do not show
 _SHOWING = ("values.exact", "values.real")  # checks that may show a cause on its plainest geometry
 # Of what a call leaves behind: each makes several calls, and fails in a process of its own.
 _OF_SEVERAL = (
     "contract.state", "contract.in_place", "contract.no_alias_previous", "contract.repeatable", "contract.many_calls",
 )  # fmt: skip
 _OF_INPUTS = ("values.strided", "contract.strided_inputs", "contract.inputs_untouched")
-Waiting = Callable[[str], AbstractContextManager[object]]
-_NO_RESULT = re.compile(r" (raised|returned shape) ")
-_PARTNER = re.compile(r"(\w+) (?:is at fault, not|returned shape|raised) ")  # an op that is to blame, as checks say it
-_Reason = tuple[Op, str]  # the op of the backend that makes a mistake, and its tag: see `_tag`
 
 
 @dataclass(slots=True)
@@ -74,28 +62,30 @@ class Diagnosis:
     faults: list[str] = field(default_factory=list)
     anew: Callable[[], Caller] | None = None
     _plain: PlainCalls = field(init=False)
+    _explaining: Explaining = field(init=False)
 
     def __post_init__(self) -> None:
         self._plain = PlainCalls(self.caller)
+        self._explaining = Explaining(self.caller, self._plain, self.waiting)
 
     def told(self, report: BackendReport) -> BackendReport:
         """The report with the causes of what failed, the plainest first."""
         forms = of_form(report, self.caller.native)
-        explained = self._explained(forms, report)
+        explained = self._explaining.explained(forms, report)
         bad = [group for group in failing(report) if group.key not in explained]
         plainly = suspects([group for group in bad if group.id.startswith(_PLAIN)], self.caller.native)
-        found = [*self._of_ops(plainly, report.backend), *forms]
-        explained = self._explained(found, report) if len(found) > len(forms) else explained
+        found = [*self._ofops_of(plainly, report.backend), *forms]
+        explained = self._explaining.explained(found, report) if len(found) > len(forms) else explained
         # What fails in state, threads or memory alone may be the fault of another op that the check calls.
         left = suspects([group for group in bad if group.key not in explained], self.caller.native)
-        more = self._of_ops({op: dtypes for op, dtypes in left.items() if op not in plainly}, report.backend)
+        more = self._ofops_of({op: dtypes for op, dtypes in left.items() if op not in plainly}, report.backend)
         if more:
             found = sorted([*more, *found], key=lambda cause: (cause.kind == FORM, ALL_OPS.index(cause.op)))
-            explained = self._explained(found, report)
+            explained = self._explaining.explained(found, report)
         told = [self._with_what_it_explains(cause, explained, report) for cause in _joined(found)]
         return structs.replace(report, causes=told)
 
-    def _of_ops(self, asked: Mapping[Op, Sequence[str]], backend: str) -> list[CauseReport]:
+    def _ofops_of(self, asked: Mapping[Op, Sequence[str]], backend: str) -> list[CauseReport]:
         found: list[CauseReport] = []
         for op, dtypes in asked.items():
             with self.waiting(f"the diagnosis of {op} of {backend}"):
@@ -138,7 +128,7 @@ class Diagnosis:
             return nullcontext()
         start = time.monotonic()
         next((made for spec in plan.plain() if (made := self._plain.made(op, dtype, spec)) is not None), None)
-        return self.caller.in_a_hurry(max(_HURRIED, _SLOWER * (time.monotonic() - start)))
+        return self.caller.in_a_hurry(max(HURRIED, _SLOWER * (time.monotonic() - start)))
 
     def _fail_alike(self, causes: Sequence[Cause], dtype: str, other: str) -> bool:
         return bool(causes) and all(
@@ -158,7 +148,7 @@ class Diagnosis:
 
     def _shown(self, cause: Cause) -> CaseResult | None:
         """A case on the plainest geometry that fails, if one does."""
-        if cause.kind != _LATER:
+        if cause.kind != LATER:
             return _first_failing(self.caller, _SHOWING, cause)
         if self.anew is None:
             return None
@@ -171,67 +161,11 @@ class Diagnosis:
         finally:
             close_caller(caller)
 
-    # -- what it explains ----------------------------------------------------------------------------------------------
-
-    def _explained(self, causes: Sequence[CauseReport], report: BackendReport) -> dict[str, set[_Reason]]:
-        """Of each failed or doubted group of cases, the mistakes that are the reason, by the backend's own ops."""
-        if not causes:
-            return {}
-        native = self.caller.native
-        cast = _pairs([one for one in causes if one.id == DTYPE], FORM)
-        plain = [one for one in causes if one.kind not in (FORM, _LATER, MEMORY)]
-        known, placed = {pair for one in plain for pair in _pairs([one], one.kind)}, _pairs(causes, MEMORY)
-        changing = _pairs([one for one in causes if one.id.startswith(CHANGED)], MEMORY)
-        mended = Mended(
-            self.caller,
-            lambda op, dtype: any((one, dtype) in known for one in sources(op, native)),
-            lambda op, dtype: any((one, dtype) in cast for one in sources(op, native)),
-            lambda op, dtype: any((one, dtype) in placed for one in sources(op, native)),
-            lambda op, dtype: any((one, dtype) in changing for one in sources(op, native)),
-        )
-        end, found = time.monotonic() + _AGAIN_SECONDS, {}
-        for group in report.checks:
-            if group.optional or group.status not in (Status.FAIL, Status.MISTRUSTED):
-                continue
-            made_of = sources(group.op, native)
-            made_of = (*made_of, *(op for partner in _at_fault(group) for op in sources(partner, native)))
-            reasons = {(op, _tag(one)) for op in made_of for one in causes if _tells(one, op, group)}
-            if known or cast or placed:
-                again = self._reasons if time.monotonic() < end else self._likely_reasons
-                reasons |= again(group, mended)
-            if reasons:
-                found[group.key] = reasons
-        return found
-
-    def _reasons(self, group: CheckReport, mended: Mended) -> set[_Reason]:
-        """By running its failures again with the known mistakes put right: these, if all of them pass."""
-        mended.touched.clear()
-        subject = BackendUnderTest(mended)
-        for failure in group.failures:
-            result = CaseResult(Case.parse(failure.case))
-            try:
-                judge(subject, result)
-            except DataError:
-                return set()
-            if result.status is not Status.PASS or result.wrong_numbers:
-                return set()
-        native = self.caller.native
-        return {(source, what) for op, what in mended.touched for source in sources(op, native)}
-
-    def _likely_reasons(self, group: CheckReport, mended: Mended) -> set[_Reason]:
-        """Where too much failed to be run again: by plain calls on the same geometries, of what judges numbers."""
-        if group.grade is not Grade.VALUES or group.status is not Status.FAIL:
-            return set()
-        specs = [Case.parse(failure.case).spec for failure in group.failures]
-        made_of = [op for op in sources(group.op, self.caller.native) if mended.is_known(op, group.dtype)]
-        is_wrong = self._plain.is_wrong
-        return {(op, NUMBERS) for op in made_of if all(is_wrong(op, group.dtype, spec) for spec in specs)}
-
     def _with_what_it_explains(
-        self, cause: CauseReport, explained: Mapping[str, set[_Reason]], report: BackendReport
+        self, cause: CauseReport, explained: Mapping[str, set[Reason]], report: BackendReport
     ) -> CauseReport:
-        ops, native = set(_ops(cause)), self.caller.native
-        reasons = {(op, _tag(cause)) for op in ops}
+        ops, native = set(ops_of(cause)), self.caller.native
+        reasons = {(op, tag(cause)) for op in ops}
         groups = [
             group
             for group in report.checks
@@ -261,42 +195,6 @@ def _first_failing(caller: Caller, checks: Sequence[str], cause: Cause) -> CaseR
             result.calls = subject.calls
             return result
     return None
-
-
-def _tag(cause: CauseReport) -> str:
-    """What tells causes of one op apart: those that are put right together have one."""
-    if cause.kind == MEMORY:
-        return MEMORY
-    return cause.id if cause.kind == _LATER or (cause.kind == FORM and cause.id != DTYPE) else NUMBERS
-
-
-def _tells(cause: CauseReport, op: Op, group: CheckReport) -> bool:
-    """Whether the cause is one of that op that no call that is put right shows, and the check looks at just that."""
-    if op not in _ops(cause) or group.dtype not in cause.dtypes:
-        return False
-    return _may_come_of_calls_before(group) if cause.kind == _LATER else is_told(group, cause.id)
-
-
-def _at_fault(group: CheckReport) -> list[Op]:
-    """Other ops that the failures blame: partners in a law, and what was called at the same time."""
-    said = [_PARTNER.search(one.text) for one in group.failures]
-    return [op for op in ALL_OPS if op != group.op and any(one is not None and one[1] == op for one in said)]
-
-
-def _may_come_of_calls_before(group: CheckReport) -> bool:
-    """Whether it failed by its numbers, or by an exception or a shape that a right call does not give."""
-    return group.grade is Grade.VALUES or (
-        bool(group.failures) and all(_NO_RESULT.search(one.text) for one in group.failures)
-    )
-
-
-def _pairs(causes: Sequence[CauseReport], kind: str) -> set[tuple[Op, str]]:
-    """The ops and dtypes of the causes of that kind."""
-    return {(op, dtype) for one in causes if one.kind == kind for op in _ops(one) for dtype in one.dtypes}
-
-
-def _ops(cause: CauseReport) -> list[Op]:
-    return [cause.op, *cause.same]
 
 
 def _plainest_failure(groups: Sequence[CheckReport]) -> FailureReport | None:
