@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from harness.geometry.spec import ConvSpec, Op
 
+CHANGED = "memory/changed "  # how the ids of causes begin that are a change of an input
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Why an op fails in one way: sentences, and the counts that they rest on.
 
     `kind` is how much is known: "name" (a mistake by its name), "condition" (exactly when it fails), "shape", "crash",
-    "numbers" (rounding, clipping), "later call" (the first call is right), or "located" (no more than that it fails).
+    "numbers" (rounding, clipping), "later call" (the first call is right), "memory" (plain arrays are right, but not
+    inputs that lie otherwise, or the inputs are changed), or "located" (no more than that it fails).
     """
 
     op: Op

@@ -5,7 +5,7 @@ One kind of failure is looked at after the other: a crash on an odd geometry mus
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from conformance.diagnosis.conditions.foretell import Condition, condition_of
 from conformance.diagnosis.experiment import plan
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.experiment.observed import Kind
+from conformance.diagnosis.inputs.placed import placed_of
 from conformance.diagnosis.models import catalogue
 from conformance.diagnosis.models.model import Model
 from conformance.diagnosis.naming import layouts, pairs, probes
@@ -24,7 +25,8 @@ from conformance.diagnosis.naming.names import conditional_name_of, name_of
 from conformance.diagnosis.naming.shapes import Hint, shape_of
 from conformance.diagnosis.unwritten import unwritten_of
 from harness.calls.caller import Caller
-from harness.geometry.spec import Op
+from harness.geometry.spec import ConvSpec, Op
+from harness.results.words import plural
 
 _FEW = 4  # failing geometries, below which larger ones are asked about as well
 _DESCRIBED = 6  # failing results of which it is said where they are wrong
@@ -61,15 +63,14 @@ def findings(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
     if len(experiment.failing()) < _FEW:
         experiment.run_all(experiment.bent(plan.larger()))
     if not experiment.failing():
-        found = _where_whole_numbers_are_right(experiment)
-        return [] if found is None else [found]
+        return _where_plain_calls_are_right(experiment)
     unwritten = unwritten_of(experiment)
     if unwritten is not None:
         return [Found(telling.of_unwritten(experiment, unwritten))]
     later = _changing(experiment)
     if later is not None:
         return [Found(telling.of_later(experiment, later))]
-    several = list(_by_kind(experiment, models))
+    several = _by_kind(experiment, models)
     if all(one.kind is Kind.CRASH for one in experiment.observed.values() if not one.ok):
         experiment.focus = Kind.VALUE
         beside = _where_whole_numbers_are_right(experiment)
@@ -78,22 +79,60 @@ def findings(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
     return several
 
 
-def _by_kind(experiment: Experiment, models: Sequence[Model]) -> Iterator[Found]:
-    kinds, is_named = {one.kind for one in experiment.failing()}, False
+def _where_plain_calls_are_right(experiment: Experiment) -> list[Found]:
+    """What whole numbers do not show, and what arrays in C order do not."""
+    found = _where_whole_numbers_are_right(experiment)
+    if found is not None and found.cause.kind == "later call":
+        return [found]  # other calls came before, in whatever memory
+    placed = [Found(telling.of_placed(experiment, one)) for one in placed_of(experiment)]
+    return placed if found is None else [found, *placed]
+
+
+def _by_kind(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
+    """One of each way to fail; what a later call shows is all, as then nothing else that was seen can be trusted."""
+    kinds, found = {one.kind for one in experiment.failing()}, list[Found]()
     if Kind.SHAPE in kinds:
         together = _values_and_shapes(experiment, models, Kind.VALUE in kinds)
         if together is not None:
-            yield together
-            is_named = True
+            found.append(together)
             kinds -= {Kind.VALUE, Kind.SHAPE}
     for kind in Kind:  # values, shapes, crashes
         if kind in kinds:
             experiment.focus = kind
-            found = _of_kind(experiment, kind, models)
-            if is_named and found.cause.id == "":
-                found = replace(found, cause=telling.after_a_name(found.cause))
-            is_named |= found.cause.id != ""
-            yield found
+            one = _of_kind(experiment, kind, models)
+            if one.cause.kind == "later call":
+                return [one]
+            _add(experiment, found, one)
+    return found
+
+
+def _add(experiment: Experiment, found: list[Found], one: Found) -> None:
+    """What has no name, beside a mistake that has one, may come of it: a crash over shapes, or where it shows."""
+    named = next((place for place, other in enumerate(found) if other.cause.id), None)
+    if named is None or one.cause.id:
+        found.append(one)
+    elif experiment.focus is not Kind.CRASH:
+        found.append(replace(one, cause=telling.after_a_name(one.cause)))
+    elif telling.is_of_shapes(one.cause) or all(
+        _shows(experiment, found[named], spec) for spec in _with_a_result(experiment)
+    ):
+        found[named] = replace(found[named], cause=telling.with_a_crash(found[named].cause, one.cause))
+    else:
+        found.append(one)
+
+
+def _with_a_result(experiment: Experiment) -> list[ConvSpec]:
+    """Failing geometries whose result has an element: elsewhere nothing can be seen of a mistake."""
+    return [one.spec for one in experiment.failing() if experiment.right(one.spec).size]
+
+
+def _shows(experiment: Experiment, found: Found, spec: ConvSpec) -> bool:
+    """Whether the mistake gives another result than the right one, or none."""
+    if found.condition is not None and not found.condition.holds(spec):
+        return False
+    if found.model is not None:
+        return experiment.differs(found.model, spec)
+    return found.hint is not None and found.hint.shape(spec) != spec.output_shape(experiment.op)
 
 
 def _of_kind(experiment: Experiment, kind: Kind, models: Sequence[Model]) -> Found:
@@ -177,4 +216,7 @@ def _described(experiment: Experiment) -> str:
         if isinstance(got, str) or got.shape != right.shape:
             return ""
         said.add(where.describe(experiment.op, one.spec, np.asarray(got != right)))
-    return f"Wrong is {said.pop()}. " if len(said) == 1 and "" not in said else ""
+    if len(said) > 1 or "" in said:
+        return ""
+    several = plural(min(len(failing), _DESCRIBED), "failing result")
+    return f"In {several} that were looked at, what is wrong is {said.pop()}. "

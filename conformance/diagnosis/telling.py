@@ -8,6 +8,7 @@ from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.conditions.foretell import Condition
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.experiment.observed import Kind, Observed
+from conformance.diagnosis.inputs.placed import Placed
 from conformance.diagnosis.naming.later_calls import Later
 from conformance.diagnosis.naming.names import Name
 from conformance.diagnosis.naming.probes import Probed
@@ -17,6 +18,7 @@ from harness.geometry.spec import ConvSpec
 from harness.results.words import plural
 
 _LONGEST = 160  # characters of what an exception said
+_OVER_SHAPES = ("broadcast", "out of bounds", "out of range", "cannot reshape", "mismatch in its core dimension")
 _OF_CRASHES = (
     ("truth value of an array", "Ask `if b is not None`: an array of several numbers is neither true nor false."),
     ("cannot be interpreted as an integer", "Use `//` for sizes and indices: `/` gives a float."),
@@ -87,6 +89,12 @@ def of_later(experiment: Experiment, later: Later) -> Cause:
     return _cause(experiment, "later call", later.id, says, later.why, sentence(later.mend), "", later.spec)
 
 
+def of_placed(experiment: Experiment, placed: Placed) -> Cause:
+    """What plain arrays do not show: how inputs are read that lie otherwise, and that they are changed."""
+    says = _says(experiment, placed.says)
+    return _cause(experiment, "memory", placed.id, says, placed.why, placed.mend, "", placed.spec)
+
+
 def of_unwritten(experiment: Experiment, unwritten: Unwritten) -> Cause:
     """Memory that nobody has written is returned."""
     which = f": {unwritten.where.removeprefix('only ')}" if unwritten.where else ""
@@ -134,6 +142,8 @@ def of_place(experiment: Experiment, where: str) -> Cause:
     failing, first = experiment.failing(), _first(experiment)
     of_all = f"{len(failing)} of {_geometries(len(failing) + len(experiment.passing()))}"
     stopped = f" The time was up after {experiment.calls} calls." if experiment.exhausted else ""
+    if first.error.startswith("hung"):
+        stopped = " After a call that hangs no other one is made."
     if first.kind is Kind.CRASH:
         says = f"Your {experiment.op} {said_by(first)}, on {of_all}."
         why = f"The plainest is {first.spec}.{stopped}"
@@ -145,6 +155,17 @@ def of_place(experiment: Experiment, where: str) -> Cause:
     says = f"Your {experiment.op} gives wrong numbers on {of_all}."
     why = f"{where}No known mistake gives these numbers.{stopped}"
     return _cause(experiment, "located", "", says, why, "", "")
+
+
+def is_of_shapes(crash: Cause) -> bool:
+    """Whether NumPy raised it over arrays that do not fit, not the author over what is not done."""
+    return any(part in crash.says for part in _OVER_SHAPES)
+
+
+def with_a_crash(named: Cause, crash: Cause) -> Cause:
+    """A named mistake, and how other calls of the op end."""
+    ends = crash.says.removeprefix(f"Your {crash.op} ")
+    return replace(named, why=f"{named.why} Elsewhere it {ends} That may come of the same mistake: mend it first.")
 
 
 def after_a_name(cause: Cause) -> Cause:

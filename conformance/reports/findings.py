@@ -35,9 +35,8 @@ class Finding:
         ops, dtypes, checks = (
             ", ".join(dict.fromkeys(getattr(group, name) for group in self.groups)) for name in ("op", "dtype", "id")
         )
-        count = f"{len(self.groups)} group{'s' * (len(self.groups) != 1)} of cases"
         optional = "; optional, not part of the verdict" if all(group.optional for group in self.groups) else ""
-        return f"{ops}; {dtypes}; {count}: {checks}{optional}"
+        return f"{ops}; {dtypes}; seen by {checks}{optional}"
 
 
 def findings(report: BackendReport) -> list[Finding]:

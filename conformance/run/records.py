@@ -54,8 +54,19 @@ class CauseReport(Struct, frozen=True, kw_only=True):
     calls: int = 0
     plainest: str = ""  # failing geometry
     explains: list[str] = field(default_factory=list)  # failing groups of cases, as check/op/dtype
+    cases: int = 0  # failing ones among these
     failure: FailureReport | None = None  # a case that shows it, on the plainest geometry if one does
     planes: list[PlaneReport] = field(default_factory=list)  # expected, got, difference, and what is read
+
+    @property
+    def extent(self) -> str:
+        """How much fails for this reason, and in which dtypes."""
+        where = f"in {', '.join(self.dtypes[:-1])} and {self.dtypes[-1]}" if self.dtypes[1:] else f"in {self.dtypes[0]}"
+        if not self.cases:
+            return f"Seen {where}."
+        if self.cases == 1:
+            return f"One case fails, for this reason ({where})."
+        return f"{self.cases:,} cases fail, all for this reason ({where})."
 
 
 class CheckReport(Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ def show(reports: Sequence[BackendReport], notes: Sequence[str] = ()) -> None:
     for note in notes:
         terminal.show(note)
     header = ("backend", "verdict", "executed", "cases", "time")
-    terminal.table("", header, [_row(report) for report in reports])
+    terminal.table("", header, [_row(report) for report in reports], piped=in_words.COLUMNS)
 
 
 def _row(report: BackendReport) -> list[str]:
@@ -51,7 +51,7 @@ def _show_failures(report: BackendReport) -> None:
         _show_group(report, group)
     if len(bad) > _SHOWN_GROUPS:
         left = len(bad) - _SHOWN_GROUPS
-        terminal.show(f"{report.backend}: {left} more groups of cases failed; --html FILE has all\n")
+        terminal.show(f"{report.backend}: {left} more failures; --html FILE has all\n")
 
 
 def _show_group(report: BackendReport, group: CheckReport) -> None:

@@ -30,6 +30,7 @@ class Styled(NamedTuple):
 _COLOURS: dict[str, str] = {"available": "green", **{verdict.value: verdict.colour for verdict in Verdict}}
 _SILENT = 2.0  # seconds that anything may take without a word
 _LINE_EVERY = 4.0  # seconds between plain lines
+_WIDE = 10_000  # columns
 
 
 def say(text: str) -> None:
@@ -128,9 +129,10 @@ class Ticker:
             say(f"{self._what}: {self._done} of {self._total} ({took:.0f} s) {self._text}")
 
 
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str | Styled]]) -> None:
-    """A table on stdout, as wide as its text where stdout is no terminal."""
-    console = Console(width=None if sys.stdout.isatty() else 10_000, soft_wrap=not sys.stdout.isatty())
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str | Styled]], piped: int = _WIDE) -> None:
+    """A table on stdout; where that is no terminal as wide as its text, or as `piped` says: then cells are wrapped."""
+    is_terminal = sys.stdout.isatty()
+    console = Console(width=None if is_terminal else piped, soft_wrap=not is_terminal and piped == _WIDE)
     grid = Table(title=plain(title), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for name in header:
         grid.add_column(name, overflow="fold")

@@ -90,6 +90,14 @@ NAMED: dict[str, Named] = {
         "stride and dilation > 1", "max(spec.stride) > 1 and max(spec.dilation) > 1", 2.2,
         lambda v: (v["max stride"] > 1) & (v["max dilation"] > 1),
     ),
+    "dilated in height": Named(
+        "DH > 1 and KH > 1", "spec.dilation[0] > 1 and spec.kernel_size[0] > 1", 2.0,
+        lambda v: (v["dh"] > 1) & (v["kh"] > 1),
+    ),
+    "dilated in width": Named(
+        "DW > 1 and KW > 1", "spec.dilation[1] > 1 and spec.kernel_size[1] > 1", 2.0,
+        lambda v: (v["dw"] > 1) & (v["kw"] > 1),
+    ),
     "tiles": Named(
         "the stride tiles both axes", "spec.left_over == (0, 0)", 1.9, lambda v: ~(_rests(v)[0] | _rests(v)[1])
     ),
@@ -180,12 +188,17 @@ def _quantity(atom: Atom) -> str:
     return f"the {'small' if which == 'min' else 'larg'}{end} {name}"
 
 
+_NO_PADDING = (Atom("max padding", "==", 0), Atom("max padding", "<=", 0))
+
+
 def words(atom: Atom) -> str:
     """As a student says it."""
     if atom.sign == "is":
         return NAMED[atom.left].words
     if atom.sign == "both":
         return f"{atom.left} is {atom.right} x {atom.right}"
+    if atom in _NO_PADDING:
+        return "there is no padding"
     left = _quantity(atom)
     if atom.sign in _SIGNS:
         right = QUANTITIES[atom.right].words if isinstance(atom.right, str) else atom.right

@@ -105,14 +105,20 @@ class Experiment:
         later = self._seen(spec, results[0]) if results else None
         return later is None or (later.digest, later.kind) == (first.digest, first.kind)
 
-    def raw(self, spec: ConvSpec, arrays: Sequence[Array | None], conditions: Conditions = PLAIN) -> Array | str:
-        """The result for these arrays, which are cast to the dtype, or what the call raised instead."""
+    def outcome(
+        self, spec: ConvSpec, arrays: Sequence[Array | None], conditions: Conditions = PLAIN
+    ) -> CallResult | None:
+        """What came of a call on these arrays, which are cast to the dtype; None if it was not made."""
         with np.errstate(all="ignore"):
             given = [None if a is None else np.asarray(a).astype(self.dtype) for a in arrays]
         results = self._made([OneCall(self.op, spec, given, conditions)])
-        if not results:
+        return results[0] if results else None
+
+    def raw(self, spec: ConvSpec, arrays: Sequence[Array | None], conditions: Conditions = PLAIN) -> Array | str:
+        """The result for these arrays, or what the call raised instead."""
+        one = self.outcome(spec, arrays, conditions)
+        if one is None:
             return "was not run"
-        one = results[0]
         if one.error or one.result is None:
             return one.error or f"returned {one.kind}"
         result: Array = one.result

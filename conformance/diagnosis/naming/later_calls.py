@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
+
 from conformance.cases.fields import Fields, spec_of
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.naming.kept_data import Later, kept_of, same
 from harness.geometry.spec import ConvSpec
+from harness.oracle import by_taps
 
 __all__ = ["Later", "later_of"]
 
@@ -31,6 +34,7 @@ class _Lack(NamedTuple):
     names: tuple[str, ...]
     words: str
     key: str
+    steps: tuple[int, ...] = ()  # by which these numbers differ; all by 1 if nothing is said
 
 
 _LACKING = (
@@ -51,6 +55,12 @@ _LACKING = (
     _Lack(("kh", "kw"), "the kernel", "spec.kernel_size"),
     _Lack(("h", "w"), "the size of the image", "spec.input_size"),
 )  # fmt: skip
+_LOOSE = frozenset(("sh", "sw", "dh", "dw", "kh", "kw", "pt", "pb", "pl", "pr"))
+# Where a sum stands in the key, as of a buffer for the padded image.
+_SUMMED = (
+    _Lack(("h", "pt"), "where the image lies in its padded height", "spec.padding[0]", (-1, 1)),
+    _Lack(("w", "pl"), "where the image lies in its padded width", "spec.padding[2]", (-1, 1)),
+)
 
 
 def later_of(experiment: Experiment) -> Later | None:
@@ -67,11 +77,16 @@ class _Fresh:
         self._experiment = experiment
         self._next = 0
 
-    def base(self, by_channels: bool = False) -> Fields:
-        """Numbers of one."""
+    def base(self, by_channels: bool = False, is_loose: bool = False) -> Fields:
+        """Numbers of one; of a loose one the output keeps its size whichever number is 1 larger, but for the image."""
         self._next += 1
+        if is_loose:
+            step = 4 + self._next
+            return {**_BASE, "sh": step, "sw": step, "h": step + 4, "w": step + 4}
         if by_channels:
             return {**_BASE, "c": 20 + self._next, "f": 20 + self._next}
+        while any(spec.input_size == (10 + self._next, 10 + self._next) for spec in self._experiment.observed):
+            self._next += 1
         return {**_BASE, "h": 10 + self._next, "w": 10 + self._next}
 
     def spec(self) -> ConvSpec | None:
@@ -83,6 +98,12 @@ class _Fresh:
 
 def _is_right(experiment: Experiment, spec: ConvSpec) -> bool:
     return same(experiment.raw(spec, experiment.given(spec).arrays), experiment.right(spec))
+
+
+def _is_right_on_signs(experiment: Experiment, spec: ConvSpec) -> bool:
+    """On numbers 1 and -1, whose sums no rounding can spoil."""
+    arrays = [None if a is None else np.sign(a) for a in experiment.given(spec).arrays]
+    return same(experiment.raw(spec, arrays), by_taps.run(experiment.op, spec, *arrays))
 
 
 def _by_data(experiment: Experiment, fresh: _Fresh) -> Later | None:
@@ -102,14 +123,18 @@ def _by_geometry(experiment: Experiment, fresh: _Fresh) -> Later | None:
     lacking: list[_Lack] = []
     shown: list[ConvSpec] = []
     last_alone = True
-    for lack in _LACKING:
+    for lack in (*_LACKING, *_SUMMED):
         if len(lack.names) > 1 and any(one.names[0] in lack.names for one in lacking):
             continue  # its parts say it
-        second = _wrong_after_another(experiment, fresh, lack.names)
+        is_loose = False
+        second = _wrong_after_another(experiment, fresh, lack)
+        if second is None and _LOOSE.issuperset(lack.names):  # the size of the output may stand in the key
+            is_loose = True
+            second = _wrong_after_another(experiment, fresh, lack, is_loose)
         if second is None:
             continue
         last_alone = last_alone and _is_right_after_a_third(experiment, fresh, second)
-        if _wrong_after_another(experiment, fresh, lack.names) is not None:  # once more
+        if _wrong_after_another(experiment, fresh, lack, is_loose) is not None:  # once more
             lacking.append(lack)
             shown.append(second)
     if not lacking:
@@ -128,31 +153,32 @@ def _by_geometry(experiment: Experiment, fresh: _Fresh) -> Later | None:
 
 def _joined(lacking: Sequence[_Lack]) -> list[_Lack]:
     """Both axes in one word."""
-    found = {name for one in lacking for name in one.names}
+    found = {name for one in lacking if not one.steps for name in one.names}
     whole = [one for one in _LACKING if len(one.names) > 1 and found >= set(one.names)]
     covered = {name for one in whole for name in one.names}
     return [*whole, *(one for one in lacking if not covered >= set(one.names))]
 
 
-def _wrong_after_another(experiment: Experiment, fresh: _Fresh, names: tuple[str, ...]) -> ConvSpec | None:
+def _wrong_after_another(experiment: Experiment, fresh: _Fresh, lack: _Lack, is_loose: bool = False) -> ConvSpec | None:
     """A geometry that is wrong after one that differs in these numbers alone, where it is right without."""
-    by_channels = bool({"h", "w"} & set(names))
+    by_channels = bool({"h", "w"} & set(lack.names))
     for _ in range(_TRIES):
-        alone, base = _changed(fresh.base(by_channels), names), fresh.base(by_channels)
-        first, second = spec_of(base), _changed(base, names)
+        alone, base = _changed(fresh.base(by_channels, is_loose), lack), fresh.base(by_channels, is_loose)
+        first, second = spec_of(base), _changed(base, lack)
         if first is None or alone is None or second is None:
             return None
         if not all(experiment.takes(spec) and spec not in experiment.observed for spec in (alone, first, second)):
             return None
-        if _is_right(experiment, alone) and _is_right(experiment, first):
-            return None if _is_right(experiment, second) else second
+        if _is_right_on_signs(experiment, alone) and _is_right_on_signs(experiment, first):
+            return None if _is_right_on_signs(experiment, second) else second
     return None
 
 
-def _changed(base: Fields, names: tuple[str, ...]) -> ConvSpec | None:
-    if names == ("g",):
+def _changed(base: Fields, lack: _Lack) -> ConvSpec | None:
+    if lack.names == ("g",):
         return spec_of({**base, "g": 2})
-    return spec_of({**base, **{name: base[name] + 1 for name in names}})
+    steps = lack.steps or (1,) * len(lack.names)
+    return spec_of({**base, **{name: base[name] + step for name, step in zip(lack.names, steps, strict=True)}})
 
 
 def _is_right_after_a_third(experiment: Experiment, fresh: _Fresh, second: ConvSpec) -> bool:
@@ -160,8 +186,8 @@ def _is_right_after_a_third(experiment: Experiment, fresh: _Fresh, second: ConvS
     third = fresh.spec()
     if third is None:
         return False
-    _is_right(experiment, third)
-    return _is_right(experiment, second)
+    _is_right_on_signs(experiment, third)
+    return _is_right_on_signs(experiment, second)
 
 
 def _listed(words: Sequence[str]) -> str:

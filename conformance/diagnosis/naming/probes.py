@@ -26,6 +26,7 @@ from harness.oracle import by_taps
 # Ranges of numbers, and how many. Half precision holds the first alone: what overflows to infinity spoils sums with 0.
 _MIDDLE = ((0.3, 3, 16), (5, 90, 8), (130, 2000, 8), (4e4, 6e4, 4), (1e-4, 9e-3, 4), (1e-7, 3e-5, 8))
 _LARGE = ((7e4, 9e6, 8), (2e7, 9e8, 8), (3e9, 9e9, 8))
+_HALVES = (0.5, 1.5, 2.5, 3.5, -0.5, -1.5, -2.5, -3.5)  # which ways to round treat each in their own way
 _FEWEST = 2  # numbers that have to be other than they were
 _ASKED = 16  # geometries that are called without a bias
 _CHEAP = 50_000  # multiply-adds
@@ -84,7 +85,7 @@ def _of_carrier(experiment: Experiment, carrier: int) -> tuple[Number | None, in
 
 def _questions(dtype: str) -> Iterator[tuple[Array, str, bool]]:
     """Numbers, what is asked about them, and whether they may stand in no sum."""
-    yield cast(_reals(_MIDDLE), dtype), "numbers", False
+    yield cast(np.append(_reals(_MIDDLE), _HALVES), dtype), "numbers", False
     if dtype != "float16":
         yield cast(_reals(_LARGE), dtype), "numbers", False
     yield cast(_ladder(dtype), dtype), "small", False

@@ -1,40 +1,103 @@
-"""Results in another dtype than they were asked for in: a cause that needs no experiment, as every check says it."""
+"""What every check says in the same words, so that no experiment is needed: dtypes of results, and whose they are."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from conformance.cases.case import Case
-from conformance.run.records import BackendReport, CauseReport, FailureReport
+from conformance.run.records import BackendReport, CauseReport, CheckReport, FailureReport
 from harness.contract.status import Status
 from harness.geometry.spec import ALL_OPS, Op
 
 FORM = "form"  # the kind of these causes
+DTYPE = "form/dtype"
 _SAID = re.compile(r"^(\w+) returned dtype (\S+) for (\S+) input")
 _MEND = (
     "Make the result in the dtype of the input, as in `np.zeros(shape, x.dtype)`, or return `result.astype(x.dtype)`."
 )
 
 
-def other_dtypes(report: BackendReport, native: Collection[Op]) -> list[CauseReport]:
-    """Of each of the backend's own ops that gives other dtypes: which, and for which."""
+class _Fault(NamedTuple):
+    """What one check alone tells; `says` follows "Your im2col"."""
+
+    check: str
+    said: str  # a part of what it says
+    id: str
+    says: str
+    why: str
+    mend: str
+
+
+_FAULTS = (
+    _Fault("contract.no_alias_input", " returned memory of ", "memory/alias",
+           "returns memory of its own argument: who changes the one changes the other",
+           "The addresses of the result and of the arguments are compared",
+           "Return a copy: `result.copy()`. `np.asarray`, `reshape` and slices give views where they can."),
+    _Fault("contract.contiguous", " returned strides ", "form/contiguous", "returns a view, which is not C-contiguous",
+           "The strides of the result are compared with those of a new array of its shape",
+           "Return `np.ascontiguousarray(result)`: a slice such as `big[:, :, p:-p]` or a `transpose` is a view."),
+    _Fault("contract.writeable", " returned a read-only ", "form/writeable", "returns a read-only array",
+           "The flags of the result say so",
+           "Return a copy: `result.copy()`. What `np.broadcast_to` gives is no array of its own."),
+)  # fmt: skip
+
+
+def of_form(report: BackendReport, native: Collection[Op]) -> list[CauseReport]:
+    """Of the backend's own ops: which give other dtypes, and which give results that are views or not their own."""
+    return [*_other_dtypes(report, native), *(one for fault in _FAULTS for one in _of_fault(fault, report, native))]
+
+
+def is_told(group: CheckReport, cause_id: str) -> bool:
+    """Whether a cause of that id is all that a group of cases is about."""
+    return any(cause_id == fault.id and _says(group, fault) for fault in _FAULTS)
+
+
+def _says(group: CheckReport, fault: _Fault) -> bool:
+    return group.id == fault.check and bool(group.failures) and all(fault.said in one.text for one in group.failures)
+
+
+def _other_dtypes(report: BackendReport, native: Collection[Op]) -> list[CauseReport]:
     found: dict[Op, dict[str, tuple[str, FailureReport]]] = {}
-    for group in report.checks:
-        for failure in group.failures if group.status is Status.FAIL and not group.optional else ():
+    for group in _failed(report, native):
+        for failure in group.failures:
             said = _SAID.match(failure.text)
-            if said and group.op in native and said[1] == group.op and said[3] == group.dtype:
+            if said and said[1] == group.op and said[3] == group.dtype:
                 found.setdefault(group.op, {}).setdefault(group.dtype, (said[2], failure))
-    return [_cause(op, found[op]) for op in ALL_OPS if op in found]
+    return [_of_dtypes(op, found[op]) for op in ALL_OPS if op in found]
 
 
-def _cause(op: Op, given: dict[str, tuple[str, FailureReport]]) -> CauseReport:
-    returned = {dtype: name for dtype, (name, _) in given.items()}
-    told = " and ".join(f"{name} for {dtype} input" for dtype, name in returned.items())
+def _of_dtypes(op: Op, given: dict[str, tuple[str, FailureReport]]) -> CauseReport:
+    told = " and ".join(f"{name} for {dtype} input" for dtype, (name, _) in given.items())
+    why = "The dtype of the result is compared with that of the input."
     failures = [failure for _, failure in given.values()]
+    return _cause(op, list(given), (DTYPE, f"returns {told}", why, _MEND), failures)
+
+
+def _of_fault(fault: _Fault, report: BackendReport, native: Collection[Op]) -> Iterator[CauseReport]:
+    found: dict[Op, dict[str, FailureReport]] = {}
+    for group in _failed(report, native):
+        if _says(group, fault):
+            found.setdefault(group.op, {}).setdefault(group.dtype, group.failures[0])
+    for op, failures in found.items():
+        first = next(iter(failures.values()))
+        why = f"{fault.why}: {first.text}."
+        yield _cause(op, list(failures), (fault.id, fault.says, why, fault.mend), list(failures.values()))
+
+
+def _failed(report: BackendReport, native: Collection[Op]) -> Iterator[CheckReport]:
+    for group in report.checks:
+        if group.status is Status.FAIL and not group.optional and group.op in native:
+            yield group
+
+
+def _cause(
+    op: Op, dtypes: list[str], words: tuple[str, str, str, str], failures: list[FailureReport]
+) -> CauseReport:  # fmt: skip
+    name, says, why, mend = words
     plainest = min(failures, key=lambda one: Case.parse(one.case).spec.macs)
     return CauseReport(
-        op=op, dtypes=list(given), kind=FORM, id="form/dtype", says=f"Your {op} returns {told}.",
-        why="The dtype of the result is compared with that of the input.", mend=_MEND,
+        op=op, dtypes=dtypes, kind=FORM, id=name, says=f"Your {op} {says}.", why=why, mend=mend,
         plainest=str(Case.parse(plainest.case).spec), failure=plainest,
     )  # fmt: skip

@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from conformance.cases.case import Case
 from conformance.run.records import BackendReport, CauseReport
 from harness.geometry.spec import Op
 
-_WIDTH = 79
+COLUMNS = 80  # of a terminal that nobody has made wider
+_WIDTH = COLUMNS - 1
 _INDENT = "   "
 _MOST_ROWS, _MOST_COLUMNS = 8, 40  # of a map of wrong elements
 _GRADIENTS: tuple[Op, ...] = ("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad")
@@ -35,10 +37,11 @@ def paragraph(cause: CauseReport, number: int) -> Iterator[str]:
     if cause.derived:
         source = _names([cause.op, *(op for op in cause.same if op in ("im2col", "col2im"))])
         yield from _wrapped(_INDENT, f"{_names(cause.derived)}: derived from your {source}, wrong for that reason.")
-    yield from _wrapped(f"{_INDENT}Seen in ", _extent(cause))
+    yield from _wrapped(_INDENT, cause.extent)
     failure = cause.failure
-    if failure and failure.picture and _is_small(failure.picture):
-        yield f"{_INDENT}Wrong elements (#) of one plane, on {cause.plainest}:"
+    if failure and _is_telling(failure.picture):
+        where = Case.parse(failure.case).spec if failure.case else cause.plainest
+        yield f"{_INDENT}Wrong elements (#) of one plane, on {where}:"
         yield from (f"{_INDENT}  {row}" for row in failure.picture)
     if failure and failure.repro:
         yield f"{_INDENT}repro: {failure.repro}"
@@ -47,12 +50,6 @@ def paragraph(cause: CauseReport, number: int) -> Iterator[str]:
 def _heading(report: BackendReport) -> str:
     count = len(report.causes)
     return "one cause of what fails" if count == 1 else f"{count} causes of what fails, the plainest first"
-
-
-def _extent(cause: CauseReport) -> str:
-    groups = len(cause.explains)
-    cases = f"{groups} group{'s' * (groups != 1)} of cases (a check, an op, a dtype each)"
-    return f"{', '.join(cause.dtypes)}; explains {cases}."
 
 
 def _names(ops: Sequence[Op]) -> str:
@@ -67,8 +64,9 @@ def _joined(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _is_small(rows: Sequence[str]) -> bool:
-    return len(rows) <= _MOST_ROWS and all(len(row) <= _MOST_COLUMNS for row in rows)
+def _is_telling(rows: Sequence[str]) -> bool:
+    """Whether a map shows where, and fits: one element is no map."""
+    return sum(map(len, rows)) > 1 and len(rows) <= _MOST_ROWS and all(len(row) <= _MOST_COLUMNS for row in rows)
 
 
 def _wrapped(beginning: str, text: str) -> list[str]:

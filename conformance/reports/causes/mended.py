@@ -22,19 +22,24 @@ from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
 
 _ALIKE = 1e-3  # of the largest number: two results of one call that differ by more than rounding differ
+NUMBERS, MEMORY = "", "memory"
 
 
 @dataclass(slots=True)
 class Mended:
-    """A `Caller`. `touched` are the ops that were put right.
+    """A `Caller`. `touched` are the ops that were put right, each with what was: `NUMBERS` or `MEMORY`.
 
-    `is_known` says of an op and dtype whether its numbers are put right, `is_cast` whether the dtype of its results is.
+    `is_known` says of an op and dtype whether its numbers are put right, `is_cast` whether the dtype of its results is,
+    `is_placed` whether what it makes of inputs in odd memory is, and that it changes them; `is_changing` whether calls
+    that are made again with the same arrays are.
     """
 
     caller: Caller
     is_known: Callable[[Op, str], bool]
     is_cast: Callable[[Op, str], bool]
-    touched: set[Op] = field(default_factory=set)
+    is_placed: Callable[[Op, str], bool] = lambda op, dtype: False
+    is_changing: Callable[[Op, str], bool] = lambda op, dtype: False
+    touched: set[tuple[Op, str]] = field(default_factory=set)
     name: str = field(init=False)
     numerics: Numerics = field(init=False)
     subnormals: Subnormals = field(init=False)
@@ -60,20 +65,32 @@ class Mended:
         return self._mended(OneCall(op, spec, arrays, conditions), self.caller.call(op, spec, arrays, conditions))
 
     def each(self, calls: Sequence[OneCall]) -> list[CallResult]:
-        """The same of several."""
-        return self._each(calls, self.caller.each(calls))
+        """The same of several, those too that come after one that died: it is put right."""
+        outcomes = self.caller.each(calls)
+        while outcomes and len(outcomes) < len(calls):
+            outcomes = [*outcomes, *self.caller.each(calls[len(outcomes) :])]
+        return self._each(calls, outcomes)
 
     def together(self, calls: Sequence[OneCall], times: int = 1) -> list[CallResult]:
         """The same of calls at once."""
-        return self._each(calls, self.caller.together(calls, times))
+        return self._as_first(calls, self.caller.together(calls, times))
 
     def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
         """The same of calls in turn."""
-        return self._each(calls, self.caller.repeat(calls, times))
+        return self._as_first(calls, self.caller.repeat(calls, times))
 
     def sample(self, op: Op, spec: ConvSpec, dtype: str, seed: str, points: Sequence[tuple[int, ...]]) -> CallResult:
         """The backend's own: of a few elements nobody can say whether a plain call gives them."""
         return self.caller.sample(op, spec, dtype, seed, points)
+
+    def _as_first(self, calls: Sequence[OneCall], outcomes: Sequence[CallResult]) -> list[CallResult]:
+        """Each as a first call, on arrays that no call has changed."""
+        again = []
+        for one, outcome in zip(calls, outcomes, strict=False):
+            is_changing = self.is_changing(one.op, dtype_of(one.arrays))
+            again.append(self.caller.call(*one) if is_changing else outcome)
+            self.touched |= {(one.op, MEMORY)} if is_changing else set()
+        return self._each(calls, again)
 
     def _each(self, calls: Sequence[OneCall], outcomes: Sequence[CallResult]) -> list[CallResult]:
         return [self._mended(one, outcome) for one, outcome in zip(calls, outcomes, strict=False)]
@@ -81,7 +98,7 @@ class Mended:
     def _mended(self, asked: OneCall, outcome: CallResult) -> CallResult:
         if not recorded(asked, outcome).is_valid:
             return outcome
-        outcome = self._cast(asked, outcome)
+        outcome = self._placed(asked, self._cast(asked, outcome))
         call = recorded(asked, outcome)
         if not self.is_known(call.op, dtype_of(call.arrays)):
             return outcome
@@ -90,17 +107,29 @@ class Mended:
             return outcome
         if not _are_alike(outcome, self._cast(asked, self.caller.call(call.op, call.spec, call.arrays))):
             return outcome
-        self.touched.add(call.op)
+        self.touched.add((call.op, NUMBERS))
         if _has_shape(call):
             return structs.replace(outcome, result=right)
         return CallResult(result=right, shape=right.shape, strides=right.strides)
+
+    def _placed(self, asked: OneCall, outcome: CallResult) -> CallResult:
+        """As on plain arrays, which are left as they were."""
+        call = recorded(asked, outcome)
+        if not self.is_placed(call.op, dtype_of(call.arrays)):
+            return outcome
+        right = None if asked.conditions.layout == "C" else _right(call, self.numerics)
+        if right is None and not outcome.changed:
+            return outcome
+        self.touched.add((asked.op, MEMORY))
+        made = outcome if right is None else CallResult(result=right, shape=right.shape, strides=right.strides)
+        return structs.replace(made, changed=[])
 
     def _cast(self, asked: OneCall, outcome: CallResult) -> CallResult:
         """In the dtype of the input, where it is known that the backend gives another."""
         dtype, result = dtype_of(asked.arrays), outcome.result
         if result is None or result.dtype.name == dtype or not self.is_cast(asked.op, dtype):
             return outcome
-        self.touched.add(asked.op)
+        self.touched.add((asked.op, NUMBERS))
         with np.errstate(over="ignore", invalid="ignore"):
             return structs.replace(outcome, result=np.ascontiguousarray(result.astype(dtype)))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 
-from conformance.reports.causes.suspects import failing
-from conformance.reports.causes.telling import Diagnosis, Waiting
+from conformance.reports.causes.explaining import Waiting
+from conformance.reports.causes.suspects import failed
+from conformance.reports.causes.telling import Diagnosis
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import BackendRun, Options, close_caller, open_caller
 from harness.calls.caller import Caller
@@ -43,7 +45,7 @@ def diagnosed(
     """Each report with its causes; where there is no caller, the target is opened anew. `end`: see `until`."""
     found = []
     for report, target, caller in zip(reports, targets, callers, strict=True):
-        if not failing(report):
+        if not failed(report):
             found.append(report)
             continue
         opened = None
@@ -51,7 +53,7 @@ def diagnosed(
             if caller is None:
                 with waiting(f"{target.name} to load again"):
                     caller = opened = open_caller(target, options)
-            diagnosis = Diagnosis(caller, target, end, waiting)
+            diagnosis = Diagnosis(caller, target, end, waiting, anew=partial(open_caller, target, options))
             found.append(diagnosis.told(report))
             for fault in diagnosis.faults:
                 say(f"harness: {fault}; please report it")

@@ -9,6 +9,7 @@ from harness.contract import lowering, pooling
 from harness.contract.status import Grade, Status
 from harness.geometry.spec import OPS, Op
 
+_REFUSED = "contract.strided_inputs"  # an exception for how inputs lie has a reason that can be found
 _FLOATS = ("float32", "float64", "float16")
 
 
@@ -20,13 +21,14 @@ def sources(op: Op, native: Collection[Op]) -> tuple[Op, ...]:
     return tuple(one for one in needed if one in native)
 
 
+def failed(report: BackendReport) -> list[CheckReport]:
+    """The groups of cases that failed and count."""
+    return [group for group in report.checks if group.status is Status.FAIL and not group.optional]
+
+
 def failing(report: BackendReport) -> list[CheckReport]:
-    """The groups of cases that a diagnosis may explain: what is wrong is more than the form of a right result."""
-    return [
-        group
-        for group in report.checks
-        if group.status is Status.FAIL and group.grade is not Grade.FORM and not group.optional
-    ]
+    """Those that a diagnosis may explain: what is wrong is more than the form of a right result."""
+    return [group for group in failed(report) if group.grade is not Grade.FORM or group.id == _REFUSED]
 
 
 def suspects(groups: Iterable[CheckReport], native: Collection[Op]) -> dict[Op, list[str]]:

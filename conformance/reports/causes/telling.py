@@ -1,8 +1,4 @@
-"""The causes of what failed, as they are told: each diagnosed op once, equal mistakes together, with what is explained.
-
-A failed case is explained if it passes once the numbers that plain calls give wrongly are put right (`mended`). What
-only a later call shows no plain call has: such a cause explains every check of values of its op.
-"""
+"""The causes of what failed, as they are told: each diagnosed op once, equal mistakes together, with what follows."""
 
 from __future__ import annotations
 
@@ -19,63 +15,77 @@ from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest
 from conformance.diagnosis.about import seen_in_public
 from conformance.diagnosis.cause import Cause
+from conformance.diagnosis.experiment import plan
 from conformance.reports.causes import planes
-from conformance.reports.causes.forms import FORM, other_dtypes
-from conformance.reports.causes.mended import Mended
+from conformance.reports.causes.explaining import HURRIED, LATER, Explaining, Reason, Waiting, ops_of, tag
+from conformance.reports.causes.forms import FORM, of_form
+from conformance.reports.causes.mended import MEMORY
 from conformance.reports.causes.plain_calls import PlainCalls
 from conformance.reports.causes.suspects import failing, sources, suspects
 from conformance.reports.summary import failure_report
 from conformance.run.engine import judge
 from conformance.run.records import BackendReport, CauseReport, CheckReport, FailureReport
 from conformance.run.results import CaseResult
+from conformance.run.suite_run import close_caller
 from harness.calls.caller import Caller
-from harness.contract.status import Grade, Status
-from harness.contract.targets import Target
+from harness.calls.in_child import InChild
+from harness.contract.protocol import BackendUnavailable
+from harness.contract.status import Status
+from harness.contract.targets import RegistryError, Target
 from harness.geometry.spec import ALL_OPS, Op
 from harness.oracle.data import DataError
 from harness.telling import named
 
 _SECONDS = 5.0  # for the diagnosis of an op in a dtype
-_AGAIN_SECONDS = 15.0  # for failed cases that are run again
+_SLOWER = 5.0  # times what the first call took
 _PLAIN = ("values.", "law.")  # checks that look at numbers in plain calls
-_LATER = "later call"
-_BEYOND_PLAIN = ("numbers", _LATER)  # kinds of causes that plain calls on whole numbers do not show
+_BEYOND_PLAIN = ("numbers", LATER, MEMORY)  # kinds of causes that plain calls on whole numbers do not show
 _SHOWING = ("values.exact", "values.real")  # checks that may show a cause on its plainest geometry
-Waiting = Callable[[str], AbstractContextManager[object]]
+# Of what a call leaves behind: each makes several calls, and fails in a process of its own.
+_OF_SEVERAL = (
+    "contract.state", "contract.in_place", "contract.no_alias_previous", "contract.repeatable", "contract.many_calls",
+)  # fmt: skip
+_OF_INPUTS = ("values.strided", "contract.strided_inputs", "contract.inputs_untouched")
 
 
 @dataclass(slots=True)
 class Diagnosis:
-    """Of one backend; `until` is on the monotonic clock. What the diagnosis itself does wrong goes to `faults`."""
+    """Of one backend; `until` is on the monotonic clock. What the diagnosis itself does wrong goes to `faults`.
+
+    `anew` opens the backend once more, in which nothing was called before.
+    """
 
     caller: Caller
     target: Target
     until: float = float("inf")
     waiting: Waiting = nullcontext
     faults: list[str] = field(default_factory=list)
+    anew: Callable[[], Caller] | None = None
     _plain: PlainCalls = field(init=False)
+    _explaining: Explaining = field(init=False)
 
     def __post_init__(self) -> None:
         self._plain = PlainCalls(self.caller)
+        self._explaining = Explaining(self.caller, self._plain, self.waiting)
 
     def told(self, report: BackendReport) -> BackendReport:
         """The report with the causes of what failed, the plainest first."""
-        forms = other_dtypes(report, self.caller.native)
-        explained = self._explained(forms, report)
+        forms = of_form(report, self.caller.native)
+        explained = self._explaining.explained(forms, report)
         bad = [group for group in failing(report) if group.key not in explained]
         plainly = suspects([group for group in bad if group.id.startswith(_PLAIN)], self.caller.native)
-        found = [*self._of_ops(plainly, report.backend), *forms]
-        explained = self._explained(found, report) if len(found) > len(forms) else explained
+        found = [*self._ofops_of(plainly, report.backend), *forms]
+        explained = self._explaining.explained(found, report) if len(found) > len(forms) else explained
         # What fails in state, threads or memory alone may be the fault of another op that the check calls.
         left = suspects([group for group in bad if group.key not in explained], self.caller.native)
-        more = self._of_ops({op: dtypes for op, dtypes in left.items() if op not in plainly}, report.backend)
+        more = self._ofops_of({op: dtypes for op, dtypes in left.items() if op not in plainly}, report.backend)
         if more:
             found = sorted([*more, *found], key=lambda cause: (cause.kind == FORM, ALL_OPS.index(cause.op)))
-            explained = self._explained(found, report)
+            explained = self._explaining.explained(found, report)
         told = [self._with_what_it_explains(cause, explained, report) for cause in _joined(found)]
         return structs.replace(report, causes=told)
 
-    def _of_ops(self, asked: Mapping[Op, Sequence[str]], backend: str) -> list[CauseReport]:
+    def _ofops_of(self, asked: Mapping[Op, Sequence[str]], backend: str) -> list[CauseReport]:
         found: list[CauseReport] = []
         for op, dtypes in asked.items():
             with self.waiting(f"the diagnosis of {op} of {backend}"):
@@ -103,10 +113,22 @@ class Diagnosis:
         if left <= 0:
             return []
         try:
-            return diagnose(self.caller, op, dtype, seconds=left)
+            with self._in_a_hurry(op, dtype):
+                return diagnose(self.caller, op, dtype, seconds=left)
         except Exception as error:  # the verdict is there already, and must not be lost for it
             self.faults.append(f"the diagnosis of {op} in {dtype} failed: {named(error)}")
             return []
+
+    def _in_a_hurry(self, op: Op, dtype: str) -> AbstractContextManager[object]:
+        """A diagnosis calls small things, and one that hangs need not be waited for as long as a layer.
+
+        The first call, which may compile, has the time that every first call has, and what it took counts.
+        """
+        if not isinstance(self.caller, InChild):
+            return nullcontext()
+        start = time.monotonic()
+        next((made for spec in plan.plain() if (made := self._plain.made(op, dtype, spec)) is not None), None)
+        return self.caller.in_a_hurry(max(HURRIED, _SLOWER * (time.monotonic() - start)))
 
     def _fail_alike(self, causes: Sequence[Cause], dtype: str, other: str) -> bool:
         return bool(causes) and all(
@@ -126,97 +148,64 @@ class Diagnosis:
 
     def _shown(self, cause: Cause) -> CaseResult | None:
         """A case on the plainest geometry that fails, if one does."""
-        subject = BackendUnderTest(self.caller)
-        for check_id in _SHOWING:
-            result = CaseResult(Case(check_id, cause.op, cause.dtype, cause.plainest))
-            check = check_of(result.case)
-            if np.dtype(cause.dtype).kind not in check.kinds or not check.fits(cause.op, cause.plainest):
-                continue
-            try:
-                judge(subject, result)
-            except DataError:
-                continue
-            if result.status is Status.FAIL:
-                result.calls = subject.calls
-                return result
-        return None
-
-    # -- what it explains ----------------------------------------------------------------------------------------------
-
-    def _explained(self, causes: Sequence[CauseReport], report: BackendReport) -> dict[str, set[Op]]:
-        """Of each failed or doubted group of cases, the backend's own ops whose mistakes are the reason."""
-        if not causes:
-            return {}
-        native = self.caller.native
-        cast, later = _pairs(causes, FORM), _pairs(causes, _LATER)
-        known = {pair for one in causes if one.kind not in (FORM, _LATER) for pair in _pairs([one], one.kind)}
-        mended = Mended(
-            self.caller,
-            lambda op, dtype: any((one, dtype) in known for one in sources(op, native)),
-            lambda op, dtype: any((one, dtype) in cast for one in sources(op, native)),
-        )
-        end, found = time.monotonic() + _AGAIN_SECONDS, {}
-        for group in report.checks:
-            if group.optional or group.status not in (Status.FAIL, Status.MISTRUSTED):
-                continue
-            made_of = sources(group.op, native)
-            reasons = {op for op in made_of if (op, group.dtype) in later and group.grade is Grade.VALUES}
-            if known or cast:
-                again = self._reasons if time.monotonic() < end else self._likely_reasons
-                reasons |= again(group, mended)
-            if reasons:
-                found[group.key] = reasons
-        return found
-
-    def _reasons(self, group: CheckReport, mended: Mended) -> set[Op]:
-        """By running its failures again with the known mistakes put right: these, if all of them pass."""
-        mended.touched.clear()
-        subject = BackendUnderTest(mended)
-        for failure in group.failures:
-            result = CaseResult(Case.parse(failure.case))
-            try:
-                judge(subject, result)
-            except DataError:
-                return set()
-            if result.status is not Status.PASS or result.wrong_numbers:
-                return set()
-        return {source for op in mended.touched for source in sources(op, self.caller.native)}
-
-    def _likely_reasons(self, group: CheckReport, mended: Mended) -> set[Op]:
-        """Where too much failed to be run again: by plain calls on the same geometries, of what judges numbers."""
-        if group.grade is not Grade.VALUES or group.status is not Status.FAIL:
-            return set()
-        specs = [Case.parse(failure.case).spec for failure in group.failures]
-        made_of = [op for op in sources(group.op, self.caller.native) if mended.is_known(op, group.dtype)]
-        is_wrong = self._plain.is_wrong
-        return {op for op in made_of if all(is_wrong(op, group.dtype, spec) for spec in specs)}
+        if cause.kind != LATER:
+            return _first_failing(self.caller, _SHOWING, cause)
+        if self.anew is None:
+            return None
+        try:
+            caller = self.anew()
+        except (BackendUnavailable, RegistryError):
+            return None
+        try:
+            return _first_failing(caller, _OF_SEVERAL, cause)
+        finally:
+            close_caller(caller)
 
     def _with_what_it_explains(
-        self, cause: CauseReport, explained: Mapping[str, set[Op]], report: BackendReport
+        self, cause: CauseReport, explained: Mapping[str, set[Reason]], report: BackendReport
     ) -> CauseReport:
-        ops, native = set(_ops(cause)), self.caller.native
+        ops, native = set(ops_of(cause)), self.caller.native
+        reasons = {(op, tag(cause)) for op in ops}
         groups = [
-            group for group in report.checks if group.dtype in cause.dtypes and ops & explained.get(group.key, set())
+            group
+            for group in report.checks
+            if group.dtype in cause.dtypes and reasons & explained.get(group.key, set())
         ]
         of_ops = dict.fromkeys(group.op for group in groups if group.op not in native)
         derived = [op for op in of_ops if ops.intersection(sources(op, native))]
         failure = cause.failure or _plainest_failure(groups)
-        return structs.replace(cause, explains=[group.key for group in groups], derived=derived, failure=failure)
+        keys = [group.key for group in groups]
+        cases = sum("/".join(case.split("/")[:3]) in keys for case in report.failed)
+        return structs.replace(cause, explains=keys, cases=cases, derived=derived, failure=failure)
 
 
-def _pairs(causes: Sequence[CauseReport], kind: str) -> set[tuple[Op, str]]:
-    """The ops and dtypes of the causes of that kind."""
-    return {(op, dtype) for one in causes if one.kind == kind for op in _ops(one) for dtype in one.dtypes}
-
-
-def _ops(cause: CauseReport) -> list[Op]:
-    return [cause.op, *cause.same]
+def _first_failing(caller: Caller, checks: Sequence[str], cause: Cause) -> CaseResult | None:
+    """The first of these checks that fails on the plainest geometry of the cause."""
+    subject = BackendUnderTest(caller)
+    for check_id in checks:
+        result = CaseResult(Case(check_id, cause.op, cause.dtype, cause.plainest))
+        check = check_of(result.case)
+        if np.dtype(cause.dtype).kind not in check.kinds or not check.fits(cause.op, cause.plainest):
+            continue
+        try:
+            judge(subject, result)
+        except DataError:
+            continue
+        if result.status is Status.FAIL:
+            result.calls = subject.calls
+            return result
+    return None
 
 
 def _plainest_failure(groups: Sequence[CheckReport]) -> FailureReport | None:
-    """Of the smallest geometry."""
+    """Of the smallest geometry; first one of several calls, as others may need those that came before them."""
     found = [one for group in groups for one in group.failures if one.status is Status.FAIL]
-    return min(found, key=lambda one: Case.parse(one.case).spec.macs, default=None)
+
+    def plainness(failure: FailureReport) -> tuple[bool, int]:
+        case = Case.parse(failure.case)
+        return case.check not in (*_OF_SEVERAL, *_OF_INPUTS), case.spec.macs
+
+    return min(found, key=plainness, default=None)
 
 
 def _joined(found: Sequence[CauseReport]) -> list[CauseReport]:

@@ -16,6 +16,8 @@ from harness.geometry.spec import ConvSpec
 
 _Places = Callable[[ConvSpec], Array]  # (KH, KW, OH, OW) of row * W + column; H * W is outside
 _ONE_ROW = np.zeros((1, 1), int)  # tables that nobody reads
+_COUNTS = (16, 32, 64, 100, 128, 256, 512, 1000, 1024)
+_OF_COUNTS = 1.5
 
 
 class _Numbers(NamedTuple):
@@ -124,6 +126,16 @@ def _added_up(spec: ConvSpec) -> Array:
     return _inside(spec, np.asarray(column + 0 * row), np.asarray(row + 0 * column))
 
 
+def _padded_up_to(count: int, in_blocks: bool, spec: ConvSpec) -> Array:
+    """Of the padded pixels so many alone, or whole blocks of so many; the others are taken for padding."""
+    high, wide = axes(spec)
+    row, column = unbounded(high)[:, None, :, None], unbounded(wide)[None, :, None, :]
+    (top, _, left, _), (ph, pw) = spec.padding, spec.padded_size
+    last = ph * pw // count * count if in_blocks and ph * pw > count else count
+    at = (row + top) * pw + column + left
+    return np.where(at < last, _inside(spec, row, column), high.size * wide.size)
+
+
 _WAYS: tuple[tuple[str, str, str, _Places, str], ...] = (
     ("windows by OH", "takes the number of a window apart by OH: p = l // OH, q = l % OH",
      "a row of windows has OW of them: p = l // OW, q = l % OW", _windows_by_height, "col2im-oh-ow-transposed"),
@@ -183,6 +195,14 @@ def _gives(places: _Places, given: Given) -> Array:
 def _models() -> Iterator[Model]:
     for number, (key, says, mend, places, seen) in enumerate(_WAYS):
         yield Model(f"flat/{key}", says, mend, WINDOWED, partial(_gives, places), 1.15 + number / 1000, seen)
+    mend = "let buffer and loop be as long as the padded image"
+    for count in _COUNTS:
+        says = f"leaves out the padded pixels beyond the first {count}"
+        places, cost = partial(_padded_up_to, count, False), _OF_COUNTS + count / 1e5
+        yield Model(f"flat/beyond {count} padded pixels", says, mend, WINDOWED, partial(_gives, places), cost)
+        says = f"does the padded image in blocks of {count} pixels and leaves the rest out"
+        places = partial(_padded_up_to, count, True)
+        yield Model(f"flat/rest of {count} padded pixels", says, mend, WINDOWED, partial(_gives, places), cost)
 
 
 MODELS: tuple[Model, ...] = tuple(_models())

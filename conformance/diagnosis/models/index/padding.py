@@ -20,6 +20,16 @@ def _later(taps: int = 0, windows: int = 0, pixels: int = 0) -> Change:
     return change
 
 
+def _where_even(taps: int = 0, pixels: int = 0) -> Change:
+    """The same where the kernel is even: what is taken for its middle is not the same everywhere."""
+
+    def change(axis: Axis, other: Axis) -> Array:
+        by = (1 - axis.kernel % 2) * (taps * axis.dilation + pixels)
+        return bounded(unbounded(axis) + by, axis.size)
+
+    return change
+
+
 def _same_total(axis: Axis) -> int:
     """What padding `same` adds on both sides together."""
     reach = (axis.kernel - 1) * axis.dilation + 1
@@ -170,6 +180,8 @@ _PADDING = (
     ),
 )  # fmt: skip
 
+_NO_MIDDLE = "an even kernel has no middle tap (K // 2 is not (K - 1) // 2): count taps from the first, as in {formula}"
+
 _STARTS = (
     Formula(
         "start one late", "starts every window one {line} too late", "tap 0 of window 0 reads -padding: {formula}",
@@ -192,6 +204,26 @@ _STARTS = (
     Formula(
         "windows from -1", "counts windows from -1{where}", "count windows from 0: {formula}", _later(windows=-1),
         cost=1.2,
+    ),
+    Formula(
+        "even kernel one tap early", "starts windows one tap too early{where} where {kernel} is even", _NO_MIDDLE,
+        _where_even(taps=-1), cost=1.2,
+        both="starts windows one tap too early in each axis in which the kernel is even",
+    ),
+    Formula(
+        "even kernel one tap late", "starts windows one tap too late{where} where {kernel} is even", _NO_MIDDLE,
+        _where_even(taps=1), cost=1.2,
+        both="starts windows one tap too late in each axis in which the kernel is even",
+    ),
+    Formula(
+        "even kernel one pixel early", "starts windows one {line} too early where {kernel} is even", _NO_MIDDLE,
+        _where_even(pixels=-1), cost=1.15,
+        both="starts windows one pixel too early in each axis in which the kernel is even",
+    ),
+    Formula(
+        "even kernel one pixel late", "starts windows one {line} too late where {kernel} is even", _NO_MIDDLE,
+        _where_even(pixels=1), cost=1.15,
+        both="starts windows one pixel too late in each axis in which the kernel is even",
     ),
     Formula(
         "next pixel", "reads the next {line} of the image, but takes the right ones for padding",

@@ -72,6 +72,10 @@ def test_a_table_is_as_wide_as_its_text_or_as_the_terminal(
     long = "".join(chr(ord("a") + k % 26) for k in range(120))
     terminal.table("", ("name", "text"), [["mine", long]])
     assert capsys.readouterr().out.splitlines()[1].split() == ["mine", long]
+    terminal.table("", ("name", "text"), [["mine", long]], piped=40)
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert max(map(len, lines)) <= 40
+    assert "".join(word for line in lines for word in line.split()) == f"mine{long}"
     screen = on_a_screen(monkeypatch, "stdout")
     terminal.table("of all", ("name", "text"), [["mine", long]])
     title, _, *lines = screen.getvalue().splitlines()

@@ -53,12 +53,13 @@ def test_memory_that_nobody_wrote_is_told_whatever_lies_there() -> None:
     assert diagnose(planted(Written()), "im2col", "float64", seconds=60.0) == []
 
 
-def test_what_comes_of_a_named_mistake_says_so() -> None:
-    named, crash = diagnose(planted(_Bias()), "conv2d", "float64", seconds=60.0)
+def test_a_crash_beside_a_named_mistake_is_told_with_it() -> None:
+    (named,) = diagnose(planted(_Bias()), "conv2d", "float64", seconds=60.0)
     assert "adds the bias along the width" in named.says
-    assert crash.kind == "crash"
-    assert crash.mend.startswith("Mend the mistake above first: this may come of it.")
-    assert crash.says.endswith(" where F > 1.")  # and not "if and only if", as others fail in another way
+    assert " Elsewhere it raises ValueError: " in named.why
+    assert (
+        " where F > 1. That may come of the same mistake: " in named.why
+    )  # not "if and only if": others fail otherwise
 
 
 def test_an_exception_that_is_known_has_its_mend() -> None:

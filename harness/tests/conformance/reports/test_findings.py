@@ -43,7 +43,7 @@ def test_failures_that_look_alike_are_one_finding() -> None:
     assert [(f.headline, f.failure.case[-2:], len(f.groups)) for f in found] == [
         ("only the last row", "n1", 2), ("only the tail", "n2", 1), ("4 of 9 elements differ", "n4", 1),
     ]  # fmt: skip
-    assert found[0].where == "im2col, col2im; float32; 2 groups of cases: values.exact, law.adjoint"
+    assert found[0].where == "im2col, col2im; float32; seen by values.exact, law.adjoint"
 
 
 def test_numbers_come_before_memory_and_form_and_what_is_optional_last() -> None:
@@ -58,7 +58,7 @@ def test_numbers_come_before_memory_and_form_and_what_is_optional_last() -> None
         "values.exact", "contract.owned", "contract.type", "values.late", "errors.shapes"
     ]  # fmt: skip
     assert [f.look for f in found] == ["fail", "fail", "deviates", "fail", "fail"]
-    assert found[-1].where.endswith("1 group of cases: errors.shapes; optional, not part of the verdict")
+    assert found[-1].where.endswith("seen by errors.shapes; optional, not part of the verdict")
 
 
 def test_what_is_right_doubted_or_not_run_is_no_finding() -> None:
@@ -121,6 +121,7 @@ def test_causes_come_before_the_failures_that_they_do_not_explain() -> None:
     ]
     cause = a_cause_report(
         explains=[explained.key],
+        cases=4,
         derived=["conv2d"],
         same=["col2im"],
         planes=planes,
@@ -133,7 +134,7 @@ def test_causes_come_before_the_failures_that_they_do_not_explain() -> None:
     assert said[:5] == [
         f"How we know: {cause.why}", f"What to change: {cause.mend}", "The same mistake: col2im.",
         "Derived from it, and wrong for that reason: conv2d.",
-        f"float32; explains 1 group of cases. The plainest geometry that fails: {cause.plainest}.",
+        f"4 cases fail, all for this reason (in float32). The plainest geometry that fails: {cause.plainest}.",
     ]  # fmt: skip
     shown = first.all("figure", "plane")
     assert [(one.one("figcaption").text, one.one("pre").raw) for one in shown] == [

@@ -129,7 +129,7 @@ def test_what_is_found_is_in_order_and_separates() -> None:
 def test_words_of_the_larger_and_the_smaller_mean_what_holds() -> None:
     said = {words(Atom("max stride", sign, 1)) for sign in (">", "<=", "==")}
     assert said == {"stride in either axis > 1", "stride in both axes <= 1", "stride in both axes == 1"}
-    assert words(Atom("max padding", "==", 0)) == "padding on all sides == 0"
+    assert words(Atom("max padding", "==", 0)) == "there is no padding"
     assert words(Atom("min padding", "<=", 1)) == "padding on any side <= 1"
     assert words(Atom("max padding", "==", 2)) == "the largest padding == 2"
     assert words(Atom("min kernel", "%", 2)) == "the smaller kernel is even"

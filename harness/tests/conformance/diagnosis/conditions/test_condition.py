@@ -65,6 +65,11 @@ PLANTED: dict[str, Holds] = {
             and any(size % 2 for size in s.output_size)
         )
     ),
+    "padded pixels > 256": lambda s: math.prod(s.padded_size) > 256,
+    "top padding >= H or bottom padding >= H": lambda s: max(s.padding[:2]) >= s.input_size[0],
+    "DW > 1 and KW > 1 and OW is odd": lambda s: (
+        s.dilation[1] > 1 and s.kernel_size[1] > 1 and s.output_size[1] % 2 == 1
+    ),
 }
 
 

@@ -54,6 +54,10 @@ _IM2COL: list[tuple[str, str, Any, Any]] = [
     ("misread/padding before a total/size", "n1c1h1w1_f1kh1kw1_pt0pb0pl2pr2", [[5]], [[0, 5, 0]]),
     ("misread/half the reach/size", "n1c1h1w1_f1kh1kw2_pt0pb0pl1pr0", [[5]], [[0, 5], [5, 0]]),
     ("misread/no padding/fitted", "n1c1h1w1_f1kh1kw1_pt1pb1pl1pr1", [[5]], [[5, 0, 0, 0, 0, 0, 0, 0, 0]]),
+    ("index/even kernel one tap early/width", _TAPS_1X2, [[1, 2, 3]], [[0, 1], [1, 2]]),
+    ("flat/rows of positions OH apart, written/columns", "n1c1h2w3_f1kh1kw1", _SIX, [[1, 2, 4, 5, 6, 0]]),
+    ("taps/0 and 1 exchanged/im2col", _K2, _NINE, [[2, 3, 5, 6], [1, 2, 4, 5], [4, 5, 7, 8], [5, 6, 8, 9]]),
+    ("taps/(0, 1) and (1, 0) exchanged/im2col", _K2, _NINE, [[1, 2, 4, 5], [4, 5, 7, 8], [2, 3, 5, 6], [5, 6, 8, 9]]),
 ]  # fmt: skip
 # The same of col2im: columns (rows, L), and the image (H, W).
 _COL2IM: list[tuple[str, str, Any, Any]] = [
@@ -70,6 +74,8 @@ _COL2IM: list[tuple[str, str, Any, Any]] = [
     ("crop/too small and repeated", "n1c1h2w2_f1kh1kw1_sh2sw2", [[7]], [[7, 7], [7, 7]]),
     ("border/border repeated/width", "n1c1h1w1_f1kh1kw1_pt0pb0pl1pr1", [[1, 2, 4]], [[7]]),
     ("border/border repeated, added once/width", "n1c1h1w1_f1kh1kw1_pt0pb0pl1pr1", [[1, 2, 4]], [[4]]),
+    ("flat/rows of positions OH apart, read/columns", "n1c1h2w3_f1kh1kw1",
+     [[1, 2, 3, 4, 5, 6]], [[1, 2, 3], [3, 4, 5]]),
 ]  # fmt: skip
 
 

@@ -30,7 +30,7 @@ _GEOMETRIES = [
         "n1c3h5w5_f3kh3kw3_pt2pb2pl2pr2_dh2dw2_g3", "n1c1h3w4_f3kh1kw2_pt0pb2pl0pr3", "n1c1h5w5_f1kh2kw2_pt3pb1pl1pr4",
         "n1c1h8w8_f1kh1kw1_sh4sw4", "n1c1h66w3_f1kh1kw1", "n1c1h3w70_f1kh1kw1", "n1c1h3w3_f3kh1kw1",
         "n1c1h9w9_f1kh3kw3_sh3sw3_pt2pb2pl2pr2_dh3dw3", "n1c1h4w4_f1kh3kw3_sh4sw4_pt4pb0pl0pr4",
-        "n1c1h7w8_f1kh1kw1_dh3dw4", "n1c1h5w9_f1kh1kw1_sh4sw4",
+        "n1c1h7w8_f1kh1kw1_dh3dw4", "n1c1h5w9_f1kh1kw1_sh4sw4", "n1c1h33w33_f1kh1kw1",
     )
 ]  # fmt: skip
 _SMALL, _LARGE = 1_000, 100_000  # factors of a product, and numbers that are copied or added
@@ -60,7 +60,7 @@ def own(op: Op) -> list[Model]:
 
 _FAMILIES = (
     "index", "border", "loop", "flat", "misread", "size", "field", "crop", "folding", "bias", "bias gradient", "factor",
-    "number",
+    "number", "taps",
 )  # fmt: skip
 
 

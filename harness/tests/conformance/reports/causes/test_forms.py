@@ -8,6 +8,7 @@ import pytest
 from conformance.diagnosis import diagnose as engine
 from conformance.reports.causes.telling import Diagnosis
 from harness.calls.caller import Arrays, CallResult, Conditions
+from harness.contract.status import Grade
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.cli.reports import a_report
 from harness.tests.helpers.plugins import called
@@ -51,3 +52,23 @@ def test_wrong_numbers_in_another_dtype_are_two_causes(monkeypatch: pytest.Monke
     report = Diagnosis(caller, called("mine.py")).told(a_report(checks=groups))
     assert [cause.kind for cause in report.causes] == ["name", "form"]
     assert report.unexplained == []
+
+
+def test_how_a_result_lies_and_whose_it_is_are_causes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "diagnose", answering())
+    text = "col2im returned strides (8, 8, 8, 4) for shape (1, 1, 1, 1), not C-contiguous"
+    groups = [
+        failing("contract.contiguous", _STRIDED, "col2im", text=text, grade=Grade.FORM),
+        failing("contract.contiguous", _STRIDED, "col2im", "float64", text=text, grade=Grade.FORM),
+        failing("contract.contiguous", _STRIDED, "conv2d_input_grad", text=text, grade=Grade.FORM),
+        failing("contract.no_alias_input", _STRIDED, text="im2col returned memory of argument 0", grade=Grade.SAFETY),
+        failing("contract.empty_batch", _STRIDED, grade=Grade.FORM),
+    ]
+    report = Diagnosis(FakeCaller(native=_TWO), called("mine.py")).told(a_report(checks=groups))
+    assert [(one.id, one.dtypes, one.derived, len(one.explains)) for one in report.causes] == [
+        ("memory/alias", ["float32"], [], 1),
+        ("form/contiguous", ["float32", "float64"], ["conv2d_input_grad"], 3),
+    ]
+    assert report.causes[1].says == "Your col2im returns a view, which is not C-contiguous."
+    assert text in report.causes[1].why
+    assert [group.key for group in report.unexplained] == ["contract.empty_batch/im2col/float32"]

@@ -13,11 +13,11 @@ _REPRO = f"harness check ./a/path/that/is/long/mine.py --check values.exact/im2c
 
 
 def test_all_that_is_known() -> None:
-    failure = a_failure(picture=["..#", "#.."], repro=_REPRO)
+    failure = a_failure(case=f"values.exact/im2col/float32/{_SPEC}", picture=["..#", "#.."], repro=_REPRO)
     cause = a_cause_report(
         seen=_ADDRESS,
         dtypes=["float32", "int32"], same=["col2im"], derived=["conv2d", "conv2d_input_grad", "conv2d_weight_grad"],
-        explains=["a", "b"], failure=failure, plainest=_SPEC,
+        explains=["a", "b"], cases=1042, failure=failure, plainest="n1c1h9w9_f1kh1kw1_sh2sw2",
     )  # fmt: skip
     assert list(paragraph(cause, 2)) == [
         "2. Your im2col ignores the stride.",
@@ -28,8 +28,7 @@ def test_all_that_is_known() -> None:
         "   col2im: the same mistake.",
         "   conv2d and its gradients: derived from your im2col and col2im, wrong for",
         "   that reason.",
-        "   Seen in float32, int32; explains 2 groups of cases (a check, an op, a dtype",
-        "   each).",
+        "   1,042 cases fail, all for this reason (in float32 and int32).",
         f"   Wrong elements (#) of one plane, on {_SPEC}:",
         "     ..#",
         "     #..",
@@ -42,13 +41,18 @@ def test_what_is_not_known_takes_no_line() -> None:
     assert list(paragraph(cause, 1)) == [
         "1. Your im2col ignores the stride.",
         "   conv2d: derived from your im2col, wrong for that reason.",
-        "   Seen in float32; explains 0 groups of cases (a check, an op, a dtype each).",
+        "   Seen in float32.",
     ]
 
 
-def test_a_large_picture_is_left_to_the_page() -> None:
-    for picture in (["#"] * 9, ["#" * 41]):
+def test_a_large_picture_is_left_to_the_page_and_one_element_is_none() -> None:
+    for picture in (["#"] * 9, ["#" * 41], ["#"]):
         assert not [line for line in paragraph(a_cause_report(failure=a_failure(picture=picture)), 1) if "#" in line]
+
+
+def test_one_case_is_told_as_one() -> None:
+    (line,) = list(paragraph(a_cause_report(why="", mend="", cases=1), 1))[1:]
+    assert line == "   One case fails, for this reason (in float32)."
 
 
 def test_causes_are_counted_and_numbered() -> None:

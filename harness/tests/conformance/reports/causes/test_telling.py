@@ -14,7 +14,7 @@ from conformance.cases.specs import DISTINCT
 from conformance.diagnosis import diagnose as engine
 from conformance.diagnosis.cause import Cause
 from conformance.reports import summary
-from conformance.reports.causes import telling
+from conformance.reports.causes import explaining
 from conformance.reports.causes.of_runs import diagnosed, until, usable_caller
 from conformance.reports.causes.telling import Diagnosis
 from conformance.run.records import BackendReport
@@ -123,7 +123,7 @@ def test_rounding_explains_what_is_rounded(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_too_many_failures_are_judged_by_their_geometry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "_AGAIN_SECONDS", -1.0)
+    monkeypatch.setattr(explaining, "_AGAIN_SECONDS", -1.0)
     groups = [
         failing("values.exact", _STRIDED), failing("values.strided", _DENSE, more="/layout=F"),
         failing("contract.uninitialised", _STRIDED, grade=Grade.SAFETY), failing("values.exact", _STRIDED, op="conv2d"),

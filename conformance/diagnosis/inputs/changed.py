@@ -1,0 +1,79 @@
+"""Whether an op leaves its inputs as they were: what it changes of them, and on which geometries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from conformance.diagnosis.cause import CHANGED
+from conformance.diagnosis.conditions.features import features
+from conformance.diagnosis.conditions.predicates import Predicates
+from conformance.diagnosis.conditions.search import separating
+from conformance.diagnosis.experiment.experiment import Experiment
+from harness.contract.protocol import ARGUMENTS
+from harness.geometry.spec import ConvSpec
+
+_ASKED = 60  # geometries that are right, the plainest
+_FEWEST = 3  # on either side of a condition
+_COPY = "Work on a copy: `{0} *= 2` and `{0}[..] = ..` write into the caller's array, `{0} = {0} * 2` does not."
+_FORM = "Make a new array of it: `{0}.shape = ..` and `{0}.resize(..)` change the caller's, `{0}.reshape(..)` does not."
+
+
+class Changed(NamedTuple):
+    """As `Placed`, with the numbers of the arguments."""
+
+    id: str
+    says: str
+    why: str
+    mend: str
+    spec: ConvSpec
+    numbers: tuple[int, ...]
+
+
+def changed_of(experiment: Experiment) -> list[Changed]:
+    """One for each argument that is changed by plain calls that give the right result."""
+    specs = [one.spec for one in experiment.passing() if experiment.right(one.spec).size][:_ASKED]
+    found: dict[int, dict[ConvSpec, list[str]]] = {}
+    asked: list[ConvSpec] = []
+    for spec in specs:
+        outcome = experiment.outcome(spec, experiment.given(spec).arrays)
+        if outcome is None:
+            break
+        asked.append(spec)
+        for text in outcome.changed:  # "the bytes of argument 0"
+            word, number = text.removeprefix("the ").split(" of argument ")
+            found.setdefault(int(number), {}).setdefault(spec, []).append(word)
+    return [_told(experiment, number, words, asked) for number, words in found.items()]
+
+
+def _told(experiment: Experiment, number: int, words: dict[ConvSpec, list[str]], asked: Sequence[ConvSpec]) -> Changed:
+    name, spec = ARGUMENTS[experiment.op][number], next(iter(words))
+    what = words[spec][0]
+    where = _where(asked, words)
+    often = "each" if len(words) == len(asked) else f"{len(words)}"
+    says = (
+        f"changes its argument `{name}` in place" if what == "bytes" else f"changes the {what} of its argument `{name}`"
+    )
+    why = (
+        f"After {often} of {len(asked)} calls on plain geometries the {what} of `{name}` "
+        f"{'were' if what in ('bytes', 'strides') else 'was'} not as before; {spec} is one."
+    )
+    mend = (_COPY if what == "bytes" else _FORM).format(name)
+    return Changed(f"{CHANGED}{what} of {name}", f"{says}{where}", why, mend, spec, (number,))
+
+
+def _where(asked: Sequence[ConvSpec], changed: dict[ConvSpec, list[str]]) -> str:
+    """When, found on every other geometry and foretold on the rest; nothing if that cannot be said."""
+    place = np.arange(len(asked))
+    is_changed = np.array([spec in changed for spec in asked])
+    if min(is_changed.sum(), (~is_changed).sum()) < 2 * _FEWEST:
+        return ""
+    half = place % 2 == 0
+    predicates = Predicates(asked, place[half].tolist(), place[half & is_changed].tolist())
+    found = separating(predicates, place[half & is_changed].tolist(), place[half & ~is_changed].tolist(), 1)
+    if not found:
+        return ""
+    joined = found[0].joined(predicates)
+    return f", where {joined}" if (joined.holds(features(asked)) == is_changed).all() else ""
