@@ -38,6 +38,7 @@ class Found:
     model: Model | None = None
     hint: Hint | None = None
     condition: Condition | None = None
+    focus: Kind | None = None  # the way to fail that it is about; None: wrong values and wrong shapes
 
 
 def diagnose(caller: Caller, op: Op, dtype: str, *, seconds: float = 5.0) -> list[Cause]:
@@ -89,7 +90,7 @@ def _by_kind(experiment: Experiment, models: Sequence[Model]) -> Iterator[Found]
     for kind in Kind:  # values, shapes, crashes
         if kind in kinds:
             experiment.focus = kind
-            found = _of_kind(experiment, kind, models)
+            found = replace(_of_kind(experiment, kind, models), focus=kind)
             if is_named and found.cause.id == "":
                 found = replace(found, cause=telling.after_a_name(found.cause))
             is_named |= found.cause.id != ""
