@@ -196,7 +196,7 @@ def _told_apart(experiment: Experiment, free: list[Model]) -> list[Model]:
 def _nearby_and_far(experiment: Experiment) -> Iterable[ConvSpec]:
     """Geometries not yet run on which models could differ."""
     failing = _told(experiment)
-    far = (*plan.pool()[:120], *plan.pool()[500:640])
+    far = (*plan.small_ones(0, 120), *plan.wide_ones(0, 140))
     specs = [*nearby.neighbours(failing[0].spec), *nearby.neighbours(failing[-1].spec), *far]
     for spec in experiment.bent(specs):
         if spec.macs <= _CHEAP and spec not in experiment.observed:
@@ -259,7 +259,7 @@ def _roomy(d: Fields) -> Fields:
 
 def unseen(experiment: Experiment) -> list[ConvSpec]:
     """Geometries that nobody has looked at, small ones and larger ones in turn."""
-    several = [spec for pair in zip(plan.pool()[200:320], plan.pool()[640:760], strict=True) for spec in pair]
+    several = [spec for pair in zip(plan.small_ones(200, 320), plan.wide_ones(140, 260), strict=True) for spec in pair]
     fresh = experiment.bent(several)
     return [spec for spec in fresh if spec not in experiment.observed and spec.macs <= _CHEAP]
 

@@ -24,9 +24,7 @@ _Make = Callable[[np.random.Generator, _Arrays, str], _Arrays]
 
 def is_true_of_numbers(e: Experiment, model: Model) -> Literal["right", "wrong", "silent"]:
     """On some geometries that were called; silent if nothing is wrong there."""
-    several = [
-        one.spec for one in e.observed.values() if one.ok and e.right(one.spec).size and one.spec.macs <= _CHEAP
-    ]
+    several = [one.spec for one in e.observed.values() if one.ok and e.right(one.spec).size and one.spec.macs <= _CHEAP]
     shows = False
     for number, spec in enumerate(several[:: max(1, len(several) // _GEOMETRIES)]):
         for make in _DATA:

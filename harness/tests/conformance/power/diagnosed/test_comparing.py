@@ -176,8 +176,6 @@ def _of_right(of: Callable[[Array], Array], given: Given) -> Array:
     return of(tables.run(given))
 
 
-
-
 def test_what_is_said_of_numbers_is_judged_on_numbers() -> None:
     half = Change("half", result=lambda call, out: out.astype(np.float16).astype(out.dtype))
     with np.errstate(over="ignore"):
