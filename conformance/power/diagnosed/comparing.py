@@ -127,14 +127,15 @@ def _shows(unseen: Unseen, found: Found, spec: ConvSpec) -> bool:
 def _later(unseen: Unseen, name: str) -> Truth:
     """Of data that are kept: by three calls on geometries that were never called, each of a fresh implementation.
 
-    Of the rest there is no result to compare: it has to be told again after other calls.
+    It is told without a condition, of some calls that were made: so where the fault has one, only where that holds. Of
+    the rest there is no result to compare: it has to be told again after other calls.
     """
     e = unseen.experiment
     if name.startswith(_OF_MANY_CALLS):
         again = findings(Experiment(e.caller, e.op, e.dtype, seconds=20.0), ())
         return "right" if any(found.cause.id == name for found in again) else "wrong"
-    several = (one.spec for one in unseen.observed if e.right(one.spec).size >= _TELLING and one.spec.macs <= _CHEAP)
-    specs = list(islice(several, _KEPT))
+    several = (spec for spec in e.observed if spec.macs <= _CHEAP and unseen.fault.condition.fits(spec))
+    specs = list(islice((spec for spec in several if e.right(spec).size >= _TELLING), _KEPT))
     kept = [kept_of(Experiment(load(Implementation(unseen.fault)), e.op, e.dtype), spec) for spec in specs]
     return "right" if specs and all(one is not None and one.id == name for one in kept) else "wrong"
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from conformance.diagnosis.experiment.experiment import Experiment
+from conformance.diagnosis.experiment.observed import Kind
 from conformance.diagnosis.models import tables
 from conformance.diagnosis.models.model import Given, Model
 from conformance.diagnosis.naming.sums import SUMS
@@ -24,16 +25,21 @@ _Make = Callable[[np.random.Generator, _Arrays, str], _Arrays]
 
 def is_true_of_numbers(e: Experiment, model: Model) -> Literal["right", "wrong", "silent"]:
     """On some geometries that were called; silent if nothing is wrong there."""
-    several = [one.spec for one in e.observed.values() if one.ok and e.right(one.spec).size and one.spec.macs <= _CHEAP]
+    several = [
+        one.spec for one in e.observed.values()
+        if one.kind in (None, Kind.VALUE) and one.spec.macs <= _CHEAP and e.right(one.spec).size
+    ]  # fmt: skip
     shows = False
     for number, spec in enumerate(several[:: max(1, len(several) // _GEOMETRIES)]):
         for make in _DATA:
             given = Given(e.op, spec, make(np.random.default_rng(number), e.given(spec).arrays, e.dtype))
+            with np.errstate(all="ignore"):
+                right, made = tables.run(given), model.gives(given)
+            if make in _ODD and _is_near(made, right, e.dtype):
+                continue  # the model does not speak of such numbers
             got = e.raw(spec, given.arrays)
             if isinstance(got, str):
                 return "wrong"
-            with np.errstate(all="ignore"):
-                right, made = tables.run(given), model.gives(given)
             if not (_is_coarse(got, model) if model.id.startswith(SUMS) else _is_near(got, made, e.dtype)):
                 return "wrong"
             shows = shows or not _is_near(got, right, e.dtype)
@@ -70,13 +76,17 @@ def _tiny(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:
 
 
 def _subnormal(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:
-    return _of_first(lambda a: a / 1000 * float(np.finfo(np.dtype(dtype)).tiny), arrays, dtype)
+    """Powers of two: no rounding changes them."""
+    tiny = float(np.finfo(np.dtype(dtype)).tiny)
+    return _of_first(lambda a: np.sign(a) * tiny * 2.0 ** -rng.integers(1, 4, a.shape), arrays, dtype)
 
 
 def _special(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:
+    """Among whole numbers, for the same reason."""
+
     def made(a: Array) -> Array:
         odd = rng.choice([np.nan, np.inf, -np.inf], a.shape)
-        return np.where(rng.random(a.shape) < _RARE, odd, rng.normal(0, 1, a.shape))
+        return np.where(rng.random(a.shape) < _RARE, odd, np.sign(a))
 
     return _of_first(made, arrays, dtype)
 
@@ -92,4 +102,5 @@ def _cast(arrays: Sequence[Array | None], dtype: str) -> _Arrays:
         return tuple(None if a is None else a.astype(dtype).astype(np.float64) for a in arrays)
 
 
-_DATA: tuple[_Make, ...] = (_real, _tiny, _subnormal, _special)
+_ODD: tuple[_Make, ...] = (_subnormal, _special)
+_DATA: tuple[_Make, ...] = (_real, _tiny, *_ODD)

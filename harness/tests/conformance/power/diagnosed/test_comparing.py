@@ -190,7 +190,8 @@ def test_nan_and_infinities_are_among_the_numbers() -> None:
     zero = Change("zero", result=lambda call, out: np.where(np.isnan(out), 0, out))
     unseen, cause = _unseen(zero), _cause("numbers", "number/it")
     assert compared(unseen, Found(cause, _model(lambda a: np.where(np.isnan(a), 0, a))), ()) == Compared("right")
-    assert compared(unseen, Found(cause, _model(lambda a: a)), ()) == Compared("wrong")
+    assert compared(unseen, Found(cause, _model(lambda a: np.where(np.isnan(a), 1, a))), ()) == Compared("wrong")
+    assert compared(unseen, Found(cause, _model(lambda a: a)), ()) == Compared("silent")  # it does not speak of them
 
 
 def test_the_geometries_lie_about_the_condition_of_the_fault() -> None:
