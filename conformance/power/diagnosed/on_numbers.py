@@ -72,13 +72,23 @@ def _real(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:
 
 def _tiny(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:
     """Over many sizes."""
-    return _of_first(lambda a: rng.normal(0, 1, a.shape) * 10.0 ** rng.integers(-9, 1, a.shape), arrays, dtype)
+
+    def made(a: Array) -> Array:
+        sizes = 10.0 ** np.asarray(rng.integers(-9, 1, a.shape))
+        return np.asarray(rng.normal(0, 1, a.shape) * sizes)
+
+    return _of_first(made, arrays, dtype)
 
 
 def _subnormal(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:
     """Powers of two: no rounding changes them."""
     tiny = float(np.finfo(np.dtype(dtype)).tiny)
-    return _of_first(lambda a: np.sign(a) * tiny * 2.0 ** -rng.integers(1, 4, a.shape), arrays, dtype)
+
+    def made(a: Array) -> Array:
+        halvings = np.asarray(rng.integers(1, 4, a.shape))
+        return np.asarray(np.sign(a) * tiny / 2.0**halvings)
+
+    return _of_first(made, arrays, dtype)
 
 
 def _special(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:

@@ -16,7 +16,8 @@ from conformance.diagnosis.experiment.observed import Kind
 from conformance.diagnosis.models import tables
 from conformance.diagnosis.models.model import Given, Model
 from conformance.diagnosis.naming.shapes import Hint
-from conformance.power.diagnosed.comparing import Compared, Unseen, compared
+from conformance.power.diagnosed.comparing import Compared, Truth, Unseen, compared
+from conformance.power.diagnosed.comparing import Stated as Verdict
 from conformance.power.fault import Fault
 from conformance.power.kinds import indices, parameters, state
 from conformance.power.right.ops import Call, Change
@@ -105,13 +106,13 @@ def test_a_name_that_cannot_be_compared_is_not_right() -> None:
 
 
 @pytest.mark.parametrize(("limit", "stated"), [(3, "off"), (4, "exact"), (5, "off")])
-def test_a_condition_that_is_off_by_one_is_off(limit: int, stated: str) -> None:
+def test_a_condition_that_is_off_by_one_is_off(limit: int, stated: Verdict) -> None:
     unseen = _unseen(_STRIDE, _DEEP)
     assert _judged(unseen, model=_own(unseen), condition=_deeper_than(limit)) == Compared("right", stated)
 
 
 @pytest.mark.parametrize(("limit", "stated"), [(3, "off"), (4, "exact"), (5, "off")])
-def test_a_condition_without_a_name_too(limit: int, stated: str) -> None:
+def test_a_condition_without_a_name_too(limit: int, stated: Verdict) -> None:
     unseen = _unseen(Change("one more", result=lambda call, out: out + 1), _DEEP)
     assert _judged(unseen, condition=_deeper_than(limit)) == Compared("silent", stated)
 
@@ -164,8 +165,8 @@ def test_what_fails_in_another_way_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(("name", "truth"), [("later/result before", "right"), ("later/sum not reset", "wrong")])
-def test_what_is_said_to_be_kept_is_looked_at_on_other_geometries(name: str, truth: str) -> None:
-    assert compared(_unseen(_LATE), Found(_cause("later call", name)), ()) == Compared(truth)  # type: ignore[arg-type]
+def test_what_is_said_to_be_kept_is_looked_at_on_other_geometries(name: str, truth: Truth) -> None:
+    assert compared(_unseen(_LATE), Found(_cause("later call", name)), ()) == Compared(truth)
 
 
 def _model(of: Callable[[Array], Array]) -> Model:
