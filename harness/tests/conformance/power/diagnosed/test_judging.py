@@ -22,7 +22,7 @@ from conformance.power.where.conditions import Condition, in_dtype
 _STRIDE = next(c for c in parameters.changes("im2col") if c.what == "stride_w of the other axis in the indices")
 _LAST = next(c for c in indices.changes("im2col") if c.what == "out_row misses the last")
 _SAMPLE, _SEED = 12, 16
-_LEAST = 8  # of them right, or with the exact condition, as measured; more is better
+_LEAST = 9  # of them right, as measured; the suite or the diagnosis does not see the others
 
 
 def test_a_fault_is_named_and_judged_by_its_results() -> None:
@@ -78,7 +78,7 @@ def test_a_sample_of_faults_is_named_rightly_or_not_at_all() -> None:
     asked = Asked(sample=_SAMPLE, seed=_SEED, diagnose=True)
     rows = list(campaign.judged(campaign.chosen(asked), asked, time.monotonic()))
     seen = [row.diagnosis for row in rows if row.diagnosis is not None]
-    good = [one for one in seen if one.truth == "right" or one.condition == "exact"]
+    good = [one for one in seen if one.truth == "right"]
     counted = counting.kinds(rows)["all"]
     assert (counted.wrong, counted.blind_wrong, counted.off) == (0, 0, 0)
     assert len(good) >= _LEAST
