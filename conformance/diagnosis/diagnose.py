@@ -40,6 +40,7 @@ class Found:
     model: Model | None = None
     hint: Hint | None = None
     condition: Condition | None = None
+    focus: Kind | None = None  # the way to fail that it is about; None: wrong values and wrong shapes
 
 
 def diagnose(caller: Caller, op: Op, dtype: str, *, seconds: float = 5.0) -> list[Cause]:
@@ -99,7 +100,7 @@ def _by_kind(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
     for kind in Kind:  # values, shapes, crashes
         if kind in kinds:
             experiment.focus = kind
-            one = _of_kind(experiment, kind, models)
+            one = replace(_of_kind(experiment, kind, models), focus=kind)
             if one.cause.kind == "later call":
                 return [one]
             _add(experiment, found, one)

@@ -95,7 +95,7 @@ def judged(faults: Iterable[Fault], asked: Asked, start: float) -> Iterator[Faul
 
 def _diagnosed(fault: Fault, row: FaultReport) -> FaultReport:
     """With what the diagnosis says of it."""
-    found = diagnosed(fault)
+    found = diagnosed(fault, row.case)
     return structs.replace(row, diagnosis=found, diagnosed_as=None if found is None else found.says)
 
 

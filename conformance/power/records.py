@@ -18,6 +18,7 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
     why: str
     truth: str  # of the name: right, wrong, or silent if there is none
     condition: str  # exact, off, or nothing if none was stated
+    always: bool  # whether the fault has no condition
     seconds: float
     calls: int
     known: int  # models that are the fault's own
@@ -47,13 +48,13 @@ class FaultReport(Struct, frozen=True, kw_only=True):
 
 
 class DiagnosedKind(Struct, frozen=True, kw_only=True):
-    """Of one kind: of how many the diagnosis saw something, and what its first sentence was worth."""
+    """Of faults of one kind: of how many the diagnosis saw something, and what its first sentence was worth."""
 
     seen: int
-    right: int  # named, and the name gives what the fault gives, with its condition
+    right: int  # named, and the name gives what the fault gives
     wrong: int  # named, and it does not
     silent: int  # no name
-    exact: int  # conditions that hold where the fault shows, and nowhere else
+    exact: int  # conditions that hold where the fault shows, and nowhere else that it could
     off: int
     blind: int  # diagnosed again without the models that are the fault's own
     blind_right: int
@@ -99,4 +100,4 @@ class PowerReport(Struct, frozen=True, kw_only=True):
     seconds: float
     kinds: dict[str, KindReport]
     matrix: list[FaultReport] = field(default_factory=list)
-    diagnosed: dict[str, DiagnosedKind] = field(default_factory=dict)  # by kind, and "all"; only if it was asked for
+    diagnosed: dict[str, DiagnosedKind] = field(default_factory=dict)  # by kind, then of all; only if it was asked for

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 
 import numpy as np
@@ -149,7 +149,8 @@ class _Search:
         """Whether it is right on geometries that had no part in finding it; how many is noted."""
         for side in (True, False):
             new = universe.untried() & (best.where == side)
-            places = [*universe.extremes(new), *self.draw.permutation(np.flatnonzero(new)).tolist()]
+            extremes = universe.extremes(new, partial(self._may_tell, universe))
+            places = [*extremes, *self.draw.permutation(np.flatnonzero(new)).tolist()]
             telling = (place for place in dict.fromkeys(places) if self._may_tell(universe, universe.specs[place]))
             some = list(islice(telling, _FORETOLD))
             universe.run(some)

@@ -16,6 +16,7 @@ from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
 
 _MOST_WORK = 4_000_000  # of a geometry that may be run only to tell conditions apart
+_LOOKED_AT = 30  # of the largest in a number, until one tells
 _BENT_SMALL, _BENT_WIDE = 250, 600  # of the pool, where all have to be bent first
 
 Relevant = Callable[[ConvSpec], bool]
@@ -81,14 +82,15 @@ class Universe:
         order: Array = np.lexsort((self._work, -scores))
         return order
 
-    def extremes(self, where: Array) -> list[int]:
-        """Of these geometries the largest in each number, by little work: a rare exception is seen there."""
-        found = []
+    def extremes(self, where: Array, tells: Relevant) -> list[int]:
+        """Of these geometries the largest in each number that tells, by little work: a rare exception is seen there."""
+        found: dict[int, None] = {}
         for name in NAMES:
-            place = int(self.lightest(np.where(where, self.predicates.features[name], -1))[0])
-            if where[place]:
-                found.append(place)
-        return list(dict.fromkeys(found))
+            largest = self.lightest(np.where(where, self.predicates.features[name], -1))[:_LOOKED_AT]
+            place = next((int(place) for place in largest if where[place] and tells(self.specs[place])), None)
+            if place is not None:
+                found[place] = None
+        return list(found)
 
 
 @cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import islice
 
 from conformance.cases.fields import Fields, spec_of
 from conformance.domain.pool import Draw
@@ -21,19 +23,31 @@ _PADS = ("pt", "pb", "pl", "pr")
 
 def small(count: int, seed: int) -> list[ConvSpec]:
     """Distinct ones of a few pixels, channels and images."""
-    return _distinct(count, _drawn(seed, wide=False))
+    return _series(seed, False).first(count)
 
 
 def wide(count: int, seed: int) -> list[ConvSpec]:
     """Distinct ones that are large in up to three numbers."""
-    return _distinct(count, _drawn(seed, wide=True))
+    return _series(seed, True).first(count)
 
 
-def _distinct(count: int, drawn: Iterator[ConvSpec]) -> list[ConvSpec]:
-    found: dict[ConvSpec, None] = {}
-    while len(found) < count:
-        found[next(drawn)] = None
-    return list(found)
+class _Series:
+    """What was drawn so far: drawing takes longer than most that is done with it, and few ask for all."""
+
+    def __init__(self, drawn: Iterator[ConvSpec]) -> None:
+        self._drawn = drawn
+        self._found: dict[ConvSpec, None] = {}
+
+    def first(self, count: int) -> list[ConvSpec]:
+        """Distinct ones, in the order in which they were drawn."""
+        while len(self._found) < count:
+            self._found[next(self._drawn)] = None
+        return list(islice(self._found, count))
+
+
+@cache
+def _series(seed: int, wide: bool) -> _Series:
+    return _Series(_drawn(seed, wide))
 
 
 def _drawn(seed: int, wide: bool) -> Iterator[ConvSpec]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from conformance.cases.fields import NAMES, Fields, fields_of, spec_of
 from harness.geometry.spec import ConvSpec
@@ -18,11 +19,12 @@ _LEAST = {
 }  # fmt: skip
 
 
-def neighbours(spec: ConvSpec) -> list[ConvSpec]:
+@lru_cache(maxsize=128)
+def neighbours(spec: ConvSpec) -> tuple[ConvSpec, ...]:
     """Geometries that differ in one number or in two that belong together; each once, not this one."""
     own = fields_of(spec)
     different = {tuple(d.values()): d for d in _changed(own)}  # before specs are made of them, which takes longer
-    return [made for d in different.values() if d != own and (made := spec_of(d)) is not None]
+    return tuple(made for d in different.values() if d != own and (made := spec_of(d)) is not None)
 
 
 def _changed(own: Fields) -> Iterator[Fields]:

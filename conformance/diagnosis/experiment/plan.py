@@ -77,10 +77,20 @@ def larger() -> tuple[ConvSpec, ...]:
     return (*stress(), *wide(), *large())
 
 
+def small_ones(start: int, stop: int) -> list[ConvSpec]:
+    """A part of the small ones of the pool; what names need is drawn sooner than all of it."""
+    return draw.small(stop, seed=3)[start:]
+
+
+def wide_ones(start: int, stop: int) -> list[ConvSpec]:
+    """A part of the others."""
+    return draw.wide(stop, seed=4)[start:]
+
+
 @cache
 def pool() -> tuple[ConvSpec, ...]:
     """The first `POOL_SMALL` are small. Never run as a whole: explanations are compared on it, and foretell some."""
-    return tuple(dict.fromkeys((*draw.small(POOL_SMALL, seed=3), *draw.wide(_POOL_WIDE, seed=4))))
+    return tuple(dict.fromkeys((*small_ones(0, POOL_SMALL), *wide_ones(0, _POOL_WIDE))))
 
 
 def _stress() -> Iterator[ConvSpec]:

@@ -18,12 +18,13 @@ class Given(NamedTuple):
     arrays: tuple[Array | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """A mistake. `gives` has the right result's shape or, where the mistake is in a size, another one.
 
     `says` follows "Your im2col": a verb in the third person and what it does, without a full stop. `mend` is an
-    instruction. Of models that give the same, the one of the least `cost` is told: it is the plainest.
+    instruction. Of models that give the same, the one of the least `cost` is told: it is the plainest. Where a mistake
+    changes nothing `gives` may return the right result itself, which nobody may write into.
     """
 
     id: str  # family/mistake/axis: index/stride ignored/height

@@ -19,6 +19,7 @@ from harness.geometry.spec import OPS, ConvSpec, Op
 
 _MOST_RESULT = 65504  # whole numbers that are tried: results, and what is only copied or added
 _MOST_FACTOR = 10  # what is multiplied
+_FEW_BITS = 8
 _TWO_ARGUMENTS: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
 
@@ -100,6 +101,11 @@ def _rounded(bits: int, values: Array) -> Array:
         return np.asarray(np.ldexp(np.rint(fraction * 2.0 ** (bits + 1)) / 2.0 ** (bits + 1), exponent))
 
 
+def _shown_by(bits: int) -> float:
+    """From where on whole numbers show a rounding; what only large sums show is seen sooner by fractions."""
+    return 2.0 ** (bits + 1) if bits <= _FEW_BITS else np.inf
+
+
 def _clipped(low: float, high: float, values: Array) -> Array:
     return np.clip(values, low, high)
 
@@ -154,11 +160,11 @@ NUMBERS: tuple[Number, ...] = (
            partial(_cast, np.float32)),
     Number("TF32", "rounds {what} to 10 bits (TF32)", _TF32, partial(_rounded, 10), seen="dtype-tf32-used-for-float32"),
     Number("TF32, cut", "cuts {what} to 10 bits (TF32)", _TF32, partial(_cut, 10), seen="dtype-tf32-used-for-float32"),
-    Number("bfloat16", "rounds {what} to 7 bits (bfloat16)", _KEEP, partial(_rounded, 7)),
-    Number("bfloat16, cut", "cuts {what} to 7 bits (bfloat16)", _KEEP, partial(_cut, 7)),
-    *(Number(f"{bits} bits", f"rounds {{what}} to {bits} bits", _KEEP, partial(_rounded, bits), 1.5)
+    Number("bfloat16", "rounds {what} to 7 bits (bfloat16)", _KEEP, partial(_rounded, 7), shows=_shown_by(7)),
+    Number("bfloat16, cut", "cuts {what} to 7 bits (bfloat16)", _KEEP, partial(_cut, 7), shows=_shown_by(7)),
+    *(Number(f"{bits} bits", f"rounds {{what}} to {bits} bits", _KEEP, partial(_rounded, bits), 1.5, _shown_by(bits))
       for bits in (2, 3, 8, 9, 11, 13, 15, 16, 22, 24)),
-    *(Number(f"{bits} bits, cut", f"cuts {{what}} to {bits} bits", _KEEP, partial(_cut, bits), 1.5)
+    *(Number(f"{bits} bits, cut", f"cuts {{what}} to {bits} bits", _KEEP, partial(_cut, bits), 1.5, _shown_by(bits))
       for bits in (2, 3, 8, 9, 11, 13, 15, 16, 22, 23, 24)),
     Number("truncated", "cuts {what} to whole numbers", _ALLOCATE, np.trunc),
     Number("rounded", "rounds {what} to whole numbers", "no rounding: " + _ALLOCATE, np.rint),

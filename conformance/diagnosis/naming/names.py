@@ -33,6 +33,7 @@ _SMALL = 60_000  # multiply-adds of a geometry with one number larger
 _CHEAP = 1_000_000  # multiply-adds of a geometry on which models are compared
 _CONDITIONED = 3  # models that are tried with a condition
 _COMPARED = 40  # models that give every failing result, the plainest
+_CHEAPEST = 1.3  # no condition costs less
 _PLAIN = 2.0  # cost of a condition that no other model will be plainer with
 
 
@@ -81,9 +82,13 @@ def conditional_name_of(experiment: Experiment, models: Sequence[Model]) -> Name
     if len(_told(experiment)) < _FEWEST:
         _look_around(experiment)
     found: list[tuple[float, Name]] = []
-    for model in _distinct(experiment, _true_of_all(experiment, left))[:_CONDITIONED]:
-        if experiment.exhausted or not _rests_on_enough(experiment):
-            break
+    tried: set[Model] = set()
+    while len(tried) < _CONDITIONED and not experiment.exhausted and _rests_on_enough(experiment):
+        # Once more each time: a search runs geometries, and where the plainest is refuted a rival takes its place.
+        model = next((one for one in _distinct(experiment, _true_of_all(experiment, left)) if one not in tried), None)
+        if model is None or (found and model.cost + _CHEAPEST >= min(cost for cost, _ in found)):
+            break  # neither this one nor a later one can be plainer
+        tried.add(model)
         name = _under_condition(experiment, model)
         if name is not None and name.condition is not None:
             found.append((model.cost + name.condition.cost, name))
@@ -196,7 +201,7 @@ def _told_apart(experiment: Experiment, free: list[Model]) -> list[Model]:
 def _nearby_and_far(experiment: Experiment) -> Iterable[ConvSpec]:
     """Geometries not yet run on which models could differ."""
     failing = _told(experiment)
-    far = (*plan.pool()[:120], *plan.pool()[500:640])
+    far = (*plan.small_ones(0, 120), *plan.wide_ones(0, 140))
     specs = [*nearby.neighbours(failing[0].spec), *nearby.neighbours(failing[-1].spec), *far]
     for spec in experiment.bent(specs):
         if spec.macs <= _CHEAP and spec not in experiment.observed:
@@ -259,7 +264,7 @@ def _roomy(d: Fields) -> Fields:
 
 def unseen(experiment: Experiment) -> list[ConvSpec]:
     """Geometries that nobody has looked at, small ones and larger ones in turn."""
-    several = [spec for pair in zip(plan.pool()[200:320], plan.pool()[640:760], strict=True) for spec in pair]
+    several = [spec for pair in zip(plan.small_ones(200, 320), plan.wide_ones(140, 260), strict=True) for spec in pair]
     fresh = experiment.bent(several)
     return [spec for spec in fresh if spec not in experiment.observed and spec.macs <= _CHEAP]
 

@@ -51,14 +51,22 @@ def number_of(experiment: Experiment) -> Probed | None:
         number, count = _of_carrier(experiment, carrier)
         if number is not None:
             found[carrier], shown = number, shown + count
-    if found:
-        told = _told(experiment, found, shown) or _held(experiment, found)
-        is_true = told is not None and (
-            told.model.id.startswith(sums.SUMS) or _is_true_of_whole_numbers(experiment, told.model)
-        )
-        return told if is_true and not experiment.exhausted else None
+    told = _of_single_numbers(experiment, found, shown) if found else _of_sums(experiment)
+    if told is None or not sums.is_so_elsewhere(experiment, told.model) or experiment.exhausted:
+        return None
+    return told
+
+
+def _of_single_numbers(experiment: Experiment, found: dict[int, Number], shown: int) -> Probed | None:
+    told = _told(experiment, found, shown) or _held(experiment, found)
+    if told is None or told.model.id.startswith(sums.SUMS):
+        return told
+    return told if _is_true_of_whole_numbers(experiment, told.model) else None
+
+
+def _of_sums(experiment: Experiment) -> Probed | None:
     coarse = sums.accumulator(experiment)
-    return None if coarse is None or experiment.exhausted else Probed(*coarse)
+    return None if coarse is None else Probed(*coarse)
 
 
 def _of_carrier(experiment: Experiment, carrier: int) -> tuple[Number | None, int]:

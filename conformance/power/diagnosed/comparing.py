@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Literal
-
-import numpy as np
 
 from conformance.diagnosis.diagnose import Found, findings
 from conformance.diagnosis.experiment import draw
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.experiment.observed import Kind, Observed
-from conformance.diagnosis.models.model import Given, Model
-from conformance.diagnosis.naming.sums import SUMS
+from conformance.diagnosis.models.model import Model
+from conformance.diagnosis.naming.kept_data import kept_of
+from conformance.power.diagnosed.on_numbers import is_true_of_numbers
 from conformance.power.fault import Fault, Implementation, load
-from harness.contract.protocol import Array
+from conformance.power.where import geometries
+from conformance.power.where.conditions import Condition
 from harness.geometry.spec import ConvSpec
 
 Truth = Literal["right", "wrong", "silent"]
+Stated = Literal["", "exact", "off"]
 
 _SMALL, _WIDE = 170, 90  # geometries that are compared
+_MEETING, _RELATED = 60, 12  # that meet the condition of the fault, and those whose neighbours are compared too
 _CHEAP = 2_000_000  # multiply-adds
-_OF_NUMBERS = 24  # geometries on which numbers are compared that are not whole
-_NEAR = 1e-6  # of the largest: how far a sum in another order may be off
 _SHOWN = 3  # geometries on which a fault must show, so that a model can be said to be its own
+_KEPT = 8  # geometries on which it is looked at what is kept of earlier data
+_TELLING = 12  # elements of their results
+_OF_MANY_CALLS = ("later/cache ", "later/every ", "later/after ", "later/changes")  # not of three calls in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +37,16 @@ class Compared:
     """What became of one found cause: the name, if there is one, and the condition, if one was stated."""
 
     truth: Truth
-    condition: Literal["", "exact", "off"] = ""
+    condition: Stated = ""
 
 
 class Unseen:
-    """A fault on geometries that no diagnosis looks at: what it gives there."""
+    """A fault on geometries that no diagnosis looks at, many of them next to where it begins: what it gives there."""
 
     def __init__(self, fault: Fault, dtype: str) -> None:
+        self.fault = fault
         self.experiment = Experiment(load(Implementation(fault)), fault.op, dtype, seconds=60.0)
-        self.experiment.run_all(self.experiment.bent(_geometries()))
+        self.experiment.run_all(self.experiment.bent([*_everywhere(), *_about(fault.condition)]))
 
     @property
     def observed(self) -> list[Observed]:
@@ -64,132 +69,87 @@ class Unseen:
 
 
 def compared(unseen: Unseen, found: Found, looked_at: Sequence[ConvSpec]) -> Compared:
-    """What a diagnosis says against what the fault gives, on geometries other than those it has looked at."""
-    cause = found.cause
-    if cause.kind == "later call":
-        return Compared(_later(unseen, cause.id))
-    if cause.kind == "numbers":
-        return Compared("silent" if found.model is None else _numbers(unseen, found.model))
+    """What a diagnosis says against what the fault gives, on geometries other than those it has looked at.
+
+    A name is right if it gives every wrong result, and, where it is said without a condition, every right one too. A
+    name that shows on none of these geometries is neither right nor wrong.
+    """
+    if found.cause.kind == "later call":
+        return Compared(_later(unseen, found.cause.id))
+    if found.cause.kind == "numbers":
+        return Compared("silent" if found.model is None else is_true_of_numbers(unseen.experiment, found.model))
     known = set(looked_at)
-    new = [one for one in unseen.observed if one.spec not in known]
-    condition: Literal["", "exact", "off"] = ""
+    new = [one for one in unseen.observed if one.spec not in known and _is_meant(found, one)]
+    condition: Stated = ""
     if found.condition is not None:
         condition = "exact" if all(_holds(unseen, found, one) for one in new) else "off"
-    if found.model is not None:
-        right = all(_is_foretold(unseen, found, one) for one in new)
-    elif found.hint is not None:
-        right = all(_has_the_shape(unseen, found, one) for one in new)
-    else:
+    if all(one.ok for one in new) or not (found.model or found.hint):
         return Compared("silent", condition)
-    return Compared("right" if right else "wrong", condition)
+    foretells = _foretells if found.model is not None else _foretells_the_shape
+    return Compared("right" if all(foretells(unseen, found, one) for one in new) else "wrong", condition)
 
 
-def _made(found: Found, spec: ConvSpec) -> bool:
-    """Whether the mistake is made there."""
-    return found.condition is None or found.condition.holds(spec)
+def _is_meant(found: Found, one: Observed) -> bool:
+    """Whether the cause speaks of it: what fails in another way has a cause of its own."""
+    return one.ok or (one.kind is not Kind.CRASH if found.focus is None else one.kind is found.focus)
 
 
-def _is_foretold(unseen: Unseen, found: Found, one: Observed) -> bool:
-    if one.kind is Kind.CRASH:
-        return True  # which another cause tells
+def _foretells(unseen: Unseen, found: Found, one: Observed) -> bool:
     assert found.model is not None
-    e = unseen.experiment
-    foretold = e.foretold(found.model, one.spec) if _made(found, one.spec) else e.right_digest(one.spec)
-    return foretold == (e.right_digest(one.spec) if one.ok else one.digest)
+    if one.ok:
+        return found.condition is not None or not unseen.experiment.differs(found.model, one.spec)
+    return unseen.experiment.foretold(found.model, one.spec) == one.digest
 
 
-def _has_the_shape(unseen: Unseen, found: Found, one: Observed) -> bool:
-    if one.kind is Kind.CRASH:
-        return True
+def _foretells_the_shape(unseen: Unseen, found: Found, one: Observed) -> bool:
     assert found.hint is not None
-    right = one.spec.output_shape(unseen.experiment.op)
-    return (found.hint.shape(one.spec) if _made(found, one.spec) else right) == one.shape
+    if one.ok:
+        return found.condition is not None or not _shows(unseen, found, one.spec)
+    return found.hint.shape(one.spec) == one.shape
 
 
 def _holds(unseen: Unseen, found: Found, one: Observed) -> bool:
-    """Whether the condition is true of what fails in its way; what the fault does not change says nothing."""
+    """Whether the condition holds where it fails, and nowhere else; where the mistake would not show it may hold."""
     assert found.condition is not None
-    holds, e = found.condition.holds(one.spec), unseen.experiment
-    if not one.ok:
-        other = found.cause.kind == "crash" and one.kind is not Kind.CRASH
-        return holds or other or (found.cause.kind != "crash" and one.kind is Kind.CRASH)
+    return found.condition.holds(one.spec) == (not one.ok) or (one.ok and not _shows(unseen, found, one.spec))
+
+
+def _shows(unseen: Unseen, found: Found, spec: ConvSpec) -> bool:
+    """Whether the mistake could be seen there."""
+    e = unseen.experiment
     if found.model is not None:
-        return not holds or not e.differs(found.model, one.spec)
-    return not holds or not e.right(one.spec).size
+        return e.differs(found.model, spec)
+    if found.hint is not None:
+        return found.hint.shape(spec) != spec.output_shape(e.op)
+    return e.right(spec).size > 0
+
+
+def _later(unseen: Unseen, name: str) -> Truth:
+    """Of data that are kept: by three calls on geometries that were never called, each of a fresh implementation.
+
+    It is told without a condition, of some calls that were made: so where the fault has one, only where that holds. Of
+    the rest there is no result to compare: it has to be told again after other calls.
+    """
+    e = unseen.experiment
+    if name.startswith(_OF_MANY_CALLS):
+        again = findings(Experiment(e.caller, e.op, e.dtype, seconds=20.0), ())
+        return "right" if any(found.cause.id == name for found in again) else "wrong"
+    several = (spec for spec in e.observed if spec.macs <= _CHEAP and unseen.fault.condition.fits(spec))
+    specs = list(islice((spec for spec in several if e.right(spec).size >= _TELLING), _KEPT))
+    kept = [kept_of(Experiment(load(Implementation(unseen.fault)), e.op, e.dtype), spec) for spec in specs]
+    return "right" if specs and all(one is not None and one.id == name for one in kept) else "wrong"
 
 
 @cache
-def _geometries() -> tuple[ConvSpec, ...]:
+def _everywhere() -> tuple[ConvSpec, ...]:
     wide = [spec for spec in draw.wide(_WIDE * 2, seed=91) if spec.macs <= _CHEAP]
     return tuple(dict.fromkeys((*draw.small(_SMALL, seed=90), *wide[:_WIDE])))
 
 
-# -- numbers ----------------------------------------------------------------------------------------------------------
-
-
-def _numbers(unseen: Unseen, model: Model) -> Truth:
-    """On real numbers, tiny ones, and with NaN and infinities."""
-    e = unseen.experiment
-    several = [one.spec for one in unseen.observed if one.ok and e.right(one.spec).size and one.spec.macs < _CHEAP]
-    judged = 0
-    for number, spec in enumerate(several[:_OF_NUMBERS]):
-        for make in _DATA:
-            arrays = make(np.random.default_rng(number), e.given(spec).arrays, e.dtype)
-            got = e.raw(spec, arrays)
-            if isinstance(got, str):
-                return "wrong"
-            judged += 1
-            given = Given(e.op, spec, arrays)
-            coarse = model.id.startswith(SUMS)
-            if not (_is_coarse(got, model) if coarse else _agrees(got, model, given, e.dtype)):
-                return "wrong"
-    return "right" if judged else "silent"
-
-
-def _agrees(got: Array, model: Model, given: Given, dtype: str) -> bool:
-    with np.errstate(all="ignore"):
-        made = model.gives(given).astype(dtype).astype(np.float64)
-        finite = made[np.isfinite(made)]
-        near = max(_NEAR, 8 * float(np.finfo(np.dtype(dtype)).eps)) * float(np.abs(finite).max(initial=0))
-        return got.shape == made.shape and bool(np.allclose(got, made, rtol=0, atol=near, equal_nan=True))
-
-
-def _is_coarse(got: Array, model: Model) -> bool:
-    """Whether the results are numbers that such an accumulator can hold."""
-    coarse = np.float16 if model.id.endswith("half") else np.float32
-    with np.errstate(all="ignore"):
-        return bool(np.array_equal(got, got.astype(coarse).astype(got.dtype), equal_nan=True))
-
-
-_Arrays = tuple[Array | None, ...]
-_Make = Callable[[np.random.Generator, _Arrays, str], _Arrays]
-
-
-def _real(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:
-    size = 10 ** rng.uniform(-1, 2)
-    return _cast([None if a is None else np.asarray(rng.normal(0, size, a.shape)) for a in arrays], dtype)
-
-
-def _tiny(rng: np.random.Generator, arrays: _Arrays, dtype: str) -> _Arrays:
-    """The first argument over many sizes, the others about 1."""
-    first, *rest = arrays
-    assert first is not None
-    small = np.asarray(rng.normal(0, 1, first.shape) * 10.0 ** rng.integers(-9, 1, first.shape))
-    return _cast([small, *(None if a is None else np.sign(a) for a in rest)], dtype)
-
-
-def _cast(arrays: Sequence[Array | None], dtype: str) -> _Arrays:
-    return tuple(None if a is None else a.astype(dtype).astype(np.float64) for a in arrays)
-
-
-_DATA: tuple[_Make, ...] = (_real, _tiny)
-
-
-# -- later calls --------------------------------------------------------------------------------------------------
-
-
-def _later(unseen: Unseen, name: str) -> Truth:
-    """A second implementation of the fault, diagnosed afresh, is told the same. There is no result to compare."""
-    caller = unseen.experiment.caller
-    again = Experiment(caller, unseen.experiment.op, unseen.experiment.dtype, seconds=20.0)
-    return "right" if any(found.cause.id == name for found in findings(again, ())) else "wrong"
+def _about(condition: Condition) -> Iterator[ConvSpec]:
+    """Geometries that meet the condition of a fault, and neighbours of some of them, of which not all do."""
+    if condition.geometry:
+        meeting = geometries.meeting(condition, _MEETING, seed=92)
+        yield from meeting
+        for spec in meeting[:: max(1, len(meeting) // _RELATED)]:
+            yield from geometries.related(spec)

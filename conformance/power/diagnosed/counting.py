@@ -7,17 +7,23 @@ from statistics import median
 
 from conformance.power.records import Diagnosed, DiagnosedKind, FaultReport
 
-ALL = "all"
+UNCONDITIONAL, CONDITIONAL, ALL = "unconditional", "conditional", "all"
 
 
 def kinds(rows: Sequence[FaultReport]) -> dict[str, DiagnosedKind]:
-    """By kind, in the order in which they occur, and of all; only what the diagnosis saw. Empty if it was not asked."""
+    """By kind, in the order in which they occur, then of those without a condition, of those with one, and of all.
+
+    Only what the diagnosis saw. Empty if it was not asked.
+    """
     found: dict[str, list[Diagnosed]] = {}
     for row in rows:
         if row.diagnosis is not None:
             found.setdefault(row.kind, []).append(row.diagnosis)
     every = [one for several in found.values() for one in several]
-    return {kind: _counted(several) for kind, several in (*found.items(), (ALL, every)) if several}
+    found[UNCONDITIONAL] = [one for one in every if one.always]
+    found[CONDITIONAL] = [one for one in every if not one.always]
+    found[ALL] = every
+    return {kind: _counted(several) for kind, several in found.items() if several}
 
 
 def _counted(several: Sequence[Diagnosed]) -> DiagnosedKind:

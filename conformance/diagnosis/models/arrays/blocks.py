@@ -326,4 +326,5 @@ def _all_images(change: Change, a: Array, _: ConvSpec) -> Array:
     """The positions of all images as one axis, which is none in memory."""
     n, l = a.shape[0], a.shape[-2] * a.shape[-1]
     rows = a.reshape(n, -1, l).transpose(1, 0, 2).reshape(-1, n * l, 1)
-    return np.asarray(change(rows)).reshape(-1, n, l).transpose(1, 0, 2)
+    changed = change(rows)
+    return a if changed is rows else np.asarray(changed).reshape(-1, n, l).transpose(1, 0, 2)

@@ -281,21 +281,27 @@ def _result_along(kind: Kind, view: View, change: Change, given: Given) -> Array
     result = right(given)
     if not result.size:
         return result
-    return np.asarray(change(along(view, kind, given.spec, result))).reshape(result.shape)
+    opened = along(view, kind, given.spec, result)
+    changed = change(opened)
+    return result if changed is opened else np.asarray(changed).reshape(result.shape)
 
 
 def _argument_along(kind: Kind, view: View, change: Change, given: Given) -> Array:
     a = argument(given, kind)
     if a is None:
         return right(given)
-    return with_argument(given, kind, np.asarray(change(along(view, kind, given.spec, a))).reshape(a.shape))
+    opened = along(view, kind, given.spec, a)
+    changed = change(opened)
+    return right(given) if changed is opened else with_argument(given, kind, np.asarray(changed).reshape(a.shape))
 
 
 def _result_as(kind: Kind, rearrange: Rearrange, given: Given) -> Array:
     result = right(given)
     if not result.size:
         return result
-    return rearrange(result.reshape(shape(kind, given.spec)), given.spec).reshape(result.shape)
+    opened = result.reshape(shape(kind, given.spec))
+    changed = rearrange(opened, given.spec)
+    return result if changed is opened else changed.reshape(result.shape)
 
 
 def _argument_as(kind: Kind, rearrange: Rearrange, given: Given) -> Array:

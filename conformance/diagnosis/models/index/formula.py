@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 from conformance.diagnosis.models.model import Given, Model
-from conformance.diagnosis.models.tables import Axis, Fold, axes, run, scatter
+from conformance.diagnosis.models.tables import Axis, Fold, axes, right, run, scatter, table
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 
@@ -107,10 +107,13 @@ def _gives(change: Change, axis: str, given: Given, fold: Fold = scatter) -> Arr
     high, wide = axes(given.spec)
     rows = None if axis == "width" else _changed(change, high, wide)
     columns = None if axis == "height" else _changed(change, wide, high)
+    if rows is None and columns is None and fold is scatter:
+        return right(given)
     return run(given, rows, columns, fold)
 
 
 @lru_cache(maxsize=1 << 12)
-def _changed(change: Change, axis: Axis, other: Axis) -> Array:
-    """The table, kept: three models and five ops ask for it."""
-    return change(axis, other)
+def _changed(change: Change, axis: Axis, other: Axis) -> Array | None:
+    """The table, kept: three models and five ops ask for it. None if it is the right one."""
+    changed = change(axis, other)
+    return None if np.array_equal(changed, table(axis)) else changed

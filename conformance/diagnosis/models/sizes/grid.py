@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.diagnosis.models.index.formula import WINDOWED
 from conformance.diagnosis.models.model import Given, Model
-from conformance.diagnosis.models.tables import Axis, axes, gather, run, scattered, unbounded
+from conformance.diagnosis.models.tables import Axis, axes, gather, right, run, scattered, unbounded
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 
@@ -57,8 +57,12 @@ def models(misread: Misread) -> Iterator[Model]:
 
 
 @lru_cache(maxsize=1 << 12)
-def _tables(change: Both, spec: ConvSpec) -> tuple[Array, Array]:
-    return tuple(map(_table, axes(spec), change(*axes(spec))))  # type: ignore[return-value]
+def _tables(change: Both, spec: ConvSpec) -> tuple[Array, Array] | None:
+    """None if nothing is misread there."""
+    (high, wide), (read_high, read_wide) = axes(spec), change(*axes(spec))
+    if (high, wide) == (read_high, read_wide):
+        return None
+    return _table(high, read_high), _table(wide, read_wide)
 
 
 def _table(axis: Axis, read: Axis) -> Array:
@@ -74,7 +78,10 @@ def _table(axis: Axis, read: Axis) -> Array:
 def _sized(change: Both, given: Given) -> Array:
     """Of im2col and conv2d, with windows and taps as many as there are."""
     op, spec, arrays = given
-    rows, columns = _tables(change, spec)
+    misread = _tables(change, spec)
+    if misread is None:
+        return right(given)
+    rows, columns = misread
     x, n, g = np.asarray(arrays[0]), spec.batch, spec.groups
     seen = gather(spec, x, rows, columns)
     windows = rows.shape[1] * columns.shape[1]
@@ -88,7 +95,10 @@ def _sized(change: Both, given: Given) -> Array:
 
 
 def _fitted(change: Both, given: Given) -> Array:
-    rows, columns = _tables(change, given.spec)
+    misread = _tables(change, given.spec)
+    if misread is None:
+        return right(given)
+    rows, columns = misread
     (oh, ow), (h, w) = given.spec.output_size, given.spec.input_size
     result = run(given, _cut(rows, oh, h), _cut(columns, ow, w))
     if given.op == "conv2d":  # no bias either
@@ -98,7 +108,10 @@ def _fitted(change: Both, given: Given) -> Array:
 
 
 def _flat(change: Both, given: Given) -> Array:
-    rows, columns = _tables(change, given.spec)
+    misread = _tables(change, given.spec)
+    if misread is None:
+        return right(given)
+    rows, columns = misread
     result = run(given, rows, columns, _fold_flat, _unfold_flat)
     if given.op == "conv2d":
         result.reshape(*result.shape[:2], given.spec.positions)[:, :, rows.shape[1] * columns.shape[1] :] = 0

@@ -63,7 +63,7 @@ def test_the_larger_ones_are_beyond_the_blocks_that_people_choose(is_large: Take
 
 
 def test_the_same_are_drawn_each_time_and_none_twice() -> None:
-    assert draw.small(50, seed=7) == draw.small(50, seed=7)
+    assert list(map(str, draw.small(2, seed=7))) == ["n1c2h4w7_f1kh3kw3", "n1c3h3w3_f1kh4kw2_pt0pb1pl1pr0_dh1dw3"]
     assert draw.small(50, seed=7) != draw.small(50, seed=8)
     assert len(set(plan.pool())) == len(plan.pool())
     assert str(draw.small(1, seed=7)[0]) == str(draw.small(5, seed=7)[0])
@@ -161,3 +161,10 @@ def test_shrinking_ends_in_time_with_one_that_fails() -> None:
     found = nearby.shrunk(start, fails, most=25)
     assert len(asked) == 25
     assert found in asked
+
+
+def test_a_part_of_what_is_drawn_is_what_the_whole_begins_with() -> None:
+    assert draw.wide(9, seed=77)[:5] == draw.wide(5, seed=77)
+    assert draw.small(4, seed=77) == draw.small(9, seed=77)[:4]
+    assert plan.pool()[200:320] == tuple(plan.small_ones(200, 320))
+    assert plan.pool()[640:760] == tuple(plan.wide_ones(140, 260))

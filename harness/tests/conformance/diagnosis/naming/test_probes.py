@@ -9,6 +9,10 @@ import pytest
 
 from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.diagnose import diagnose
+from conformance.power.fault import Fault, Implementation, load
+from conformance.power.kinds import numbers
+from conformance.power.right.ops import Change
+from conformance.power.where.conditions import Condition, On
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
@@ -112,3 +116,24 @@ def test_a_crash_without_images_does_not_hide_a_missing_bias() -> None:
     bias, crash = diagnose(planted(One("conv2d", lambda spec: False)), "conv2d", "float64", seconds=60.0)
     assert "adds a bias of 1 where none is given" in bias.says
     assert "if and only if N == 0" in crash.says
+
+
+_NARROW: dict[str, Change] = {
+    change.what: change for change in numbers.PRECISION
+    if change.what in ("sums in float16", "inputs rounded to float16", "the result rounded to float16")
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", [On("N", ">", 1), On("SW", "<", 3)])
+@pytest.mark.parametrize("what", _NARROW)
+def test_what_is_done_to_numbers_somewhere_is_not_told_of_all(what: str, where: On) -> None:
+    """Each argument is looked at on a geometry of its own, one of which may have one image and the other several."""
+    fault = Fault("precision.where", "conv2d", _NARROW[what], Condition((where,)))
+    causes = diagnose(load(Implementation(fault)), "conv2d", "float32", seconds=60.0)
+    assert [cause for cause in causes if cause.kind == "numbers"] == []
+
+
+def test_numbers_cut_to_few_bits_are_named_where_every_result_is_wrong() -> None:
+    cut = next(change for change in numbers.PRECISION if change.what == "inputs rounded to bfloat16")
+    (cause,) = diagnose(load(Implementation(Fault("precision", "im2col", cut))), "im2col", "float64", seconds=60.0)
+    assert (cause.kind, cause.id) == ("name", "number/results bfloat16, cut")
