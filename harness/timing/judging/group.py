@@ -30,7 +30,7 @@ from harness.timing.memory_use import MemoryUse
 from harness.timing.plan import Group
 
 _CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration
-_MEASURED_MEMORY = 0.1  # seconds: of calls that are predicted to take longer, the memory is not measured
+_SHORT = 0.05  # of the budget: of calls that take longer, only the time is measured
 _TOO_BUSY = 1.25  # times the processors that it may use: more is no measurement of so many threads
 _AND_A_BIT = 0.25  # processors
 
@@ -100,7 +100,7 @@ class GroupRun:
                     native=predicted.native, predicted_seconds=predicted.seconds, checked_points=gate.points,
                     first_seconds=predicted.first, first_in_process=predicted.is_first,
                 )  # fmt: skip
-                if predicted.seconds <= _MEASURED_MEMORY:
+                if predicted.seconds <= _SHORT * self.group.budget:
                     use, _ = child.ask(m.MeasureMemory(name), MemoryUse, self._patience)
                     facts |= {"peak_bytes": use.peak_bytes, "resident_bytes": use.resident_bytes}
                 numerics: Any = child.facts[name].numerics
