@@ -7,7 +7,7 @@ reshapes a row of pixels into an image and adds nothing up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -38,15 +38,8 @@ def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
     """filter_col' (F/G x K) @ im_col (K x L) -> (F/G x L) for every image and group."""
     images, filters = _to_matlab(x), _filter_columns(w, spec)
-    activations = np.empty((*spec.output_size, spec.out_channels, spec.batch), dtype=x.dtype, order="F")
-    for n in range(spec.batch):
-        im_col = _im2col_image(images[:, :, :, n], spec)
-        for rows, own in _groups(spec):
-            product = filters[:, own].T @ im_col[rows]
-            if b is not None:
-                product = product + b[own, None]
-            activations[:, :, own, n] = _row_major_image(product, spec)
-    return _from_matlab(activations)
+    im_cols = (_im2col_image(images[:, :, :, n], spec) for n in range(spec.batch))
+    return _activations((_products(im_col, filters, b, spec) for im_col in im_cols), x.dtype, spec)
 
 
 def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -77,6 +70,35 @@ def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """sum(sum(sum(dout, 1), 2), 4), as the (F,) of the bias."""
     db: np.ndarray = _to_matlab(dy).sum(axis=0, dtype=dy.dtype).sum(axis=0, dtype=dy.dtype).sum(axis=1, dtype=dy.dtype)
     return db
+
+
+def stages(op: str, spec: ConvSpec) -> list[tuple[str, Callable[..., object]]]:
+    """conv2d stage by stage, for the harness to time them: each stage of all images before the next."""
+    if op != "conv2d":
+        return []
+    images = range(spec.batch)
+    return [
+        ("reorder", lambda x, w, b: (_to_matlab(x), _filter_columns(w, spec), b)),
+        ("im2col", lambda x, w, b: ([_im2col_image(x[:, :, :, n], spec) for n in images], w, b)),
+        ("product", lambda im_cols, w, b: ([list(_products(im_col, w, b, spec)) for im_col in im_cols], w.dtype)),
+        ("reorder", lambda products, dtype: _activations(products, dtype, spec)),
+    ]
+
+
+def _products(im_col: np.ndarray, filters: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> Iterator[np.ndarray]:
+    """filter_col' (F/G x K) @ im_col (K x L) plus bias, for every group of an image."""
+    for rows, own in _groups(spec):
+        product = filters[:, own].T @ im_col[rows]
+        yield product if b is None else product + b[own, None]
+
+
+def _activations(products: Iterable[Iterable[np.ndarray]], dtype: np.dtype, spec: ConvSpec) -> np.ndarray:
+    """The products (F/G, L) of all images and groups -> (N, F, OH, OW)."""
+    activations = np.empty((*spec.output_size, spec.out_channels, spec.batch), dtype=dtype, order="F")
+    for n, of_image in enumerate(products):
+        for (_, own), product in zip(_groups(spec), of_image, strict=True):
+            activations[:, :, own, n] = _row_major_image(product, spec)
+    return _from_matlab(activations)
 
 
 def _im2col_image(image: np.ndarray, spec: ConvSpec) -> np.ndarray:

@@ -7,6 +7,7 @@ and `np.add.at` is there to add them all.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -19,8 +20,7 @@ numerics = "gemm"
 
 def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W) -> (N, C*KH*KW, L) by one gather from the padded input."""
-    k, i, j = _indices(spec.in_channels, spec.kernel_size, spec.output_size, spec.stride, spec.dilation)
-    return np.ascontiguousarray(_pad(x, spec)[:, k, i, j])
+    return _gathered(_pad(x, spec), spec)
 
 
 def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -35,10 +35,7 @@ def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
     """W (F/G x K) @ columns (K x L*N) -> y (F/G x L*N), one product for the whole batch (one a group)."""
     columns = _batch_innermost(im2col(x, spec), spec)
-    y = (_filters(w, spec) @ columns).reshape(spec.out_channels, *spec.output_size, spec.batch)
-    if b is not None:
-        y += b.reshape(spec.out_channels, 1, 1, 1)
-    return np.ascontiguousarray(y.transpose(3, 0, 1, 2))
+    return _images(_filters(w, spec) @ columns, b, spec)
 
 
 def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -61,6 +58,19 @@ def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
     return db
 
 
+def stages(op: str, spec: ConvSpec) -> list[tuple[str, Callable[..., object]]]:
+    """conv2d stage by stage, for the harness to time them."""
+    if op != "conv2d":
+        return []
+    return [
+        ("pad", lambda x, w, b: (_pad(x, spec), w, b)),
+        ("im2col", lambda padded, w, b: (_gathered(padded, spec), w, b)),
+        ("reorder", lambda columns, w, b: (_batch_innermost(columns, spec), w, b)),
+        ("product", lambda columns, w, b: (_filters(w, spec) @ columns, b)),
+        ("reorder", lambda y, b: _images(y, b, spec)),
+    ]
+
+
 @lru_cache(maxsize=4)  # few: the indices of one VGG layer take 460 MB
 def _indices(
     channels: int, kernel: tuple[int, int], out: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
@@ -78,6 +88,11 @@ def _indices(
     return k[:, None], i0[:, None] + i1[None, :], j0[:, None] + j1[None, :]
 
 
+def _gathered(padded: np.ndarray, spec: ConvSpec) -> np.ndarray:
+    k, i, j = _indices(spec.in_channels, spec.kernel_size, spec.output_size, spec.stride, spec.dilation)
+    return np.ascontiguousarray(padded[:, k, i, j])
+
+
 def _pad(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     top, bottom, left, right = spec.padding
     return np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
@@ -88,6 +103,14 @@ def _batch_innermost(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     rows = spec.in_channels // spec.groups * spec.taps
     columns = COLUMNS_LAYOUTS["batch_innermost"].from_batched(columns, spec)
     return columns.reshape(spec.groups, rows, spec.positions * spec.batch)
+
+
+def _images(y: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
+    """(G, F/G, L*N) plus bias -> (N, F, OH, OW)."""
+    y = y.reshape(spec.out_channels, *spec.output_size, spec.batch)
+    if b is not None:
+        y += b.reshape(spec.out_channels, 1, 1, 1)
+    return np.ascontiguousarray(y.transpose(3, 0, 1, 2))
 
 
 def _filters(w: np.ndarray, spec: ConvSpec) -> np.ndarray:

@@ -34,9 +34,13 @@ class Shard:
         """Part `number` of this one's `parts`, from 1: those of N * parts whose remainder modulo N is ours."""
         return Shard(self.index + (number - 1) * self.count, self.count * parts)
 
+    def has_number(self, number: int) -> bool:
+        """Whether this shard has what is of that number, from 0, where a few things are dealt out one by one."""
+        return number % self.count == self.index - 1
+
     def holds(self, text: str) -> bool:
         """Whether this shard has the case or geometry with that text."""
-        return self.count == 1 or zlib.crc32(text.encode()) % self.count == self.index - 1
+        return self.count == 1 or self.has_number(zlib.crc32(text.encode()))
 
 
 WHOLE = Shard()

@@ -97,13 +97,24 @@ def _by_kind(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
         if together is not None:
             found.append(together)
             kinds -= {Kind.VALUE, Kind.SHAPE}
-    for kind in Kind:  # values, shapes, crashes
-        if kind in kinds:
-            experiment.focus = kind
-            one = replace(_of_kind(experiment, kind, models), focus=kind)
-            if one.cause.kind == "later call":
-                return [one]
-            _add(experiment, found, one)
+    nameless = list[Kind]()
+    for kind in (kind for kind in Kind if kind in kinds):  # values, shapes, crashes
+        experiment.focus = kind
+        one = _named_of_kind(experiment, kind, models)
+        if one is None:
+            nameless.append(kind)
+            continue
+        if one.cause.kind == "later call":
+            return [one]
+        found.append(replace(one, focus=kind))
+    if not found and len(nameless) > 1:
+        experiment.focus = None
+        all_of_them = _under_condition(experiment)
+        if all_of_them is not None:
+            return [all_of_them]
+    for kind in nameless:
+        experiment.focus = kind
+        _add(experiment, found, replace(_under_condition(experiment) or _located(experiment), focus=kind))
     return found
 
 
@@ -136,18 +147,22 @@ def _shows(experiment: Experiment, found: Found, spec: ConvSpec) -> bool:
     return found.hint is not None and found.hint.shape(spec) != spec.output_shape(experiment.op)
 
 
-def _of_kind(experiment: Experiment, kind: Kind, models: Sequence[Model]) -> Found:
+def _named_of_kind(experiment: Experiment, kind: Kind, models: Sequence[Model]) -> Found | None:
     if kind is Kind.VALUE:
-        found = _value(experiment, models)
-    else:
-        found = _shape(experiment, models) if kind is Kind.SHAPE else None
-    if found is not None:
-        return found
-    described = _described(experiment) if kind is Kind.VALUE else ""
+        return _value(experiment, models)
+    return _shape(experiment, models) if kind is Kind.SHAPE else None
+
+
+def _under_condition(experiment: Experiment) -> Found | None:
+    """What has no name, but a condition."""
     condition = condition_of(experiment, experiment.failing()[0].spec) if experiment.passing() else None
-    if condition is not None:
-        return Found(telling.of_condition(experiment, condition, described), condition=condition)
-    return Found(telling.of_place(experiment, described))
+    if condition is None:
+        return None
+    return Found(telling.of_condition(experiment, condition, _described(experiment)), condition=condition)
+
+
+def _located(experiment: Experiment) -> Found:
+    return Found(telling.of_place(experiment, _described(experiment)))
 
 
 def _values_and_shapes(experiment: Experiment, models: Sequence[Model], both: bool) -> Found | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.conditions.foretell import Condition
+from conformance.diagnosis.experiment import plan
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.experiment.observed import Kind, Observed
 from conformance.diagnosis.inputs.placed import Placed
@@ -109,32 +110,43 @@ def of_unwritten(experiment: Experiment, unwritten: Unwritten) -> Cause:
 
 def of_condition(experiment: Experiment, condition: Condition, where: str) -> Cause:
     """Exactly when it fails, and no more than that."""
-    first = _first(experiment)
-    what = {
-        Kind.VALUE: "gives wrong numbers",
-        Kind.SHAPE: "returns a wrong shape",
-        Kind.CRASH: said_by(first),
-        None: "fails",
-    }[first.kind]
+    plainest: dict[Kind, Observed] = {}  # of each way to fail
+    for one in experiment.failing():
+        if one.kind is not None:
+            plainest.setdefault(one.kind, one)
     # What fails in another way is on neither side of the condition: then it says nothing of all geometries.
-    alone = all(one.kind in (None, first.kind) for one in experiment.observed.values())
-    says = f"Your {experiment.op} {what} {'if and only if' if alone else 'where'} {condition.text}."
+    alone = all(one.kind is None or one.kind in plainest for one in experiment.observed.values())
+    ways = " or ".join(_fails(plainest[kind]) for kind in Kind if kind in plainest)
+    says = f"Your {experiment.op} {ways} {'if and only if' if alone else 'where'} {condition.text}."
     why = (
         f"All {condition.failing} geometries with this fail, all {condition.passing} others pass; {condition.unseen} "
         f"of them were foretold."
     )
     if not alone:
         why += " Geometries that fail in another way are left out of this."
-    mend = f"If this is a limit and not a fault, declare it in `unsupported`: `{condition.declare}`."
-    kind = "condition"
-    if first.kind is Kind.CRASH:
-        kind, mend = "crash", _mend_of(first) or mend
-    elif first.kind is Kind.SHAPE:
+    kind, mend = "condition", _declared(condition)
+    if set(plainest) == {Kind.CRASH}:
+        kind, mend = "crash", _mend_of(plainest[Kind.CRASH]) or mend
+    elif set(plainest) == {Kind.SHAPE}:
+        shape = plainest[Kind.SHAPE]
         kind = "shape"
-        why += f" {first.spec} gives {first.shape}, and {first.spec.output_shape(experiment.op)} is right."
+        why += f" {shape.spec} gives {shape.shape}, and {shape.spec.output_shape(experiment.op)} is right."
     else:
         why += f" {where}No known mistake gives these numbers."
     return _cause(experiment, kind, "", says, why, mend, "")
+
+
+def _fails(one: Observed) -> str:
+    """How the op fails, in a clause."""
+    return {Kind.VALUE: "gives wrong numbers", Kind.SHAPE: "returns a wrong shape"}.get(one.kind) or said_by(one)  # type: ignore[arg-type]
+
+
+def _declared(condition: Condition) -> str:
+    """How to declare it; nothing of what holds on most geometries, which is no limit."""
+    held = sum(map(condition.holds, plan.first()))
+    if 2 * held > len(plan.first()):
+        return ""
+    return f"If this is a limit and not a fault, declare it in `unsupported`: `{condition.declare}`."
 
 
 def of_place(experiment: Experiment, where: str) -> Cause:

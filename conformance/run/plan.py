@@ -23,6 +23,7 @@ from conformance.run import unselected, versions
 from conformance.run.results import BackendResult, CaseCounts, CaseResult, CheckKey
 from harness.calls.caller import Caller
 from harness.calls.limits.memory import available, in_words
+from harness.contract.protocol import DTYPES
 from harness.contract.status import Status
 from harness.geometry.spec import OPS, Op
 from harness.oracle import data
@@ -43,7 +44,7 @@ def plan(caller: Caller, selection: Selection = EVERYTHING) -> BackendResult:
         result.parts = {(op, dtype): part for op, by_dtype in found.items() for dtype, part in by_dtype.items()}
     chosen = list(_selected(caller, selection, found))
     chosen.sort(key=lambda case: not in_tier_0(case))  # stable: otherwise the order of the checks
-    _take(caller, result, selection.shard, [*chosen, *planning.cases(asked, found, caller, selection)])
+    _take(caller, result, selection, [*chosen, *planning.cases(asked, found, caller, selection)])
     if not result.cases and not result.elsewhere.cases and not _in_higher_tier(selection):
         raise SelectionError(unselected.why(selection))
     result.is_empty_part = not result.cases and _others_have_cases(result, selection)
@@ -60,14 +61,14 @@ def plan_known(caller: Caller, result: BackendResult, selection: Selection, ids:
     cases = [case for case in (_as_known_case(text, selection) for text in ids) if case and case not in there]
     if cases:
         dtypes = selection.dtypes or claimed_dtypes(caller)
-        _take(caller, result, selection.shard, [case for case in cases if case.dtype in dtypes])
+        _take(caller, result, selection, [case for case in cases if case.dtype in dtypes])
 
 
-def _take(caller: Caller, result: BackendResult, shard: Shard, cases: Sequence[Case]) -> None:
+def _take(caller: Caller, result: BackendResult, selection: Selection, cases: Sequence[Case]) -> None:
     """Plan those of this part of the run, and note those of the others."""
-    result.cases += [_case_result(caller, case) for case in cases if _in_shard(case, shard)]
-    for case in cases if shard.count > 1 else ():
-        if not _in_shard(case, shard):
+    result.cases += [_case_result(caller, case) for case in cases if _in_shard(case, selection)]
+    for case in cases if selection.shard.count > 1 else ():
+        if not _in_shard(case, selection):
             result.elsewhere.add(case, lambda case: planning.answer(caller, case.op, case.spec, case.dtype).claims)
 
 
@@ -195,8 +196,11 @@ def _in_tier(case: Case, tier: int) -> bool:
     return tier > 0 or in_tier_0(case)
 
 
-def _in_shard(case: Case, shard: Shard) -> bool:
-    return shard.index == 1 if in_tier_0(case) else shard.holds(str(case))
+def _in_shard(case: Case, selection: Selection) -> bool:
+    """Tier 0 is all in the first part; where nothing else is asked, by dtypes, as what compiles does so for each."""
+    if not in_tier_0(case):
+        return selection.shard.holds(str(case))
+    return selection.shard.has_number(DTYPES.index(case.dtype)) if selection.tier == 0 else selection.shard.index == 1
 
 
 def _in_higher_tier(selection: Selection) -> bool:

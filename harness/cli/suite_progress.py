@@ -52,15 +52,16 @@ def run_in_jobs(
     start = time.monotonic()
     tickers: dict[int, Ticker] = {}
     names = ", ".join(target.name for target in asked)
-    with ExitStack() as loading:
+    with ExitStack() as running, ExitStack() as loading:
         loading.enter_context(terminal.waiting(f"{count} processes to load and plan {names}"))
 
         def progress(one: parent.JobProgress) -> None:
-            what = f"job {one.number} of {count}: check"
-            ticker = tickers.setdefault(one.number, Ticker(what, one.planned, bar=False))
+            if one.number not in tickers:
+                ticker = Ticker(f"job {one.number} of {count}: check", one.planned, bar=False)
+                tickers[one.number] = running.enter_context(ticker)
             if len(tickers) == count:
                 loading.close()
-            ticker.step(one.check_id, one.cases)
+            tickers[one.number].step(one.check_id, one.cases)
 
         reports, interrupted = parent.run(count, options, asked, named, libraries, progress)
     if options.diagnose and not interrupted:

@@ -91,7 +91,7 @@ class Ticker:
         self._last = self._start = time.monotonic()
         self._text = ""
         self._bar: Progress | None = None
-        self._beat = _Beat(self._still, max(1.0, _LINE_EVERY))
+        self._beat = _Beat(self._go_on, max(1.0, _LINE_EVERY))
         streams.make_usable()
         if bar and sys.stderr.isatty():
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -121,8 +121,13 @@ class Ticker:
         else:
             self._still()
 
+    def _go_on(self) -> None:
+        """While a step takes long; what is done may wait for others without a word."""
+        if self._done < self._total:
+            self._still()
+
     def _still(self) -> None:
-        """A plain line, if the last one was some seconds ago; also while a step takes long."""
+        """A plain line, if the last one was some seconds ago."""
         if time.monotonic() - self._last >= _LINE_EVERY:
             self._last = time.monotonic()
             took = self._last - self._start

@@ -27,9 +27,11 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "seconds": ("call",),
     "info": (),
     "ceilings": (),
+    "stages": ("op", "spec"),
 }
 NOT_IMPLEMENTED = "not implemented"
 _PLUMBING = ("from_numpy", "to_numpy", "synchronize")
+_ONLY_AS_WANTED = (*POOL_OPS, "stages")  # with another signature they are the user's own affair, and never called
 
 
 class AdapterError(ValueError):
@@ -47,7 +49,7 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
     except ConventionError as error:
         raise AdapterError(str(error)) from None
     for member in _SIGNATURES:
-        if member not in POOL_OPS:
+        if member not in _ONLY_AS_WANTED:
             _check_member(candidate, member, target)
     given = [m for m in _PLUMBING if hasattr(candidate, m)]
     if given and len(given) < len(_PLUMBING):
@@ -75,6 +77,7 @@ def complete(candidate: Any, name: str, target: str) -> CompleteBackend:
         from_numpy=from_numpy, to_numpy=to_numpy,
         synchronize=getattr(candidate, "synchronize", _done), seconds=getattr(candidate, "seconds", None),
         ceilings=getattr(candidate, "ceilings", None), info=_info(candidate, target),
+        stages=_stages(candidate, native, both[0]),
     )  # fmt: skip
 
 
@@ -89,7 +92,7 @@ def _check_member(candidate: Any, member: str, target: str) -> None:
 
 
 def _is_as_wanted(candidate: Any, member: str) -> bool:
-    """Whether a member can be called as the contract does: pooling of another signature is the user's own affair."""
+    """Whether a member can be called as the contract does."""
     function = getattr(candidate, member)
     if not callable(function):
         return False
@@ -163,6 +166,18 @@ def _asked(op: Op, native: frozenset[Op]) -> tuple[Op, ...]:
     if op in POOL_OPS:
         return pooling.NEEDS[op]
     return (op, lowering.NEEDS[op]) if op in lowering.NEEDS else (op,)
+
+
+def _stages(candidate: Any, native: frozenset[Op], im2col: lowering.Function) -> lowering.StagesOf:
+    """What tells the stages of an op: the backend itself of its own ops, the lowering of a derived conv2d."""
+    own = candidate.stages if hasattr(candidate, "stages") and _is_as_wanted(candidate, "stages") else None
+    derived = lowering.conv2d_stages(im2col) if "conv2d" in _derivable(native) else None
+
+    def stages(op: Op, spec: ConvSpec) -> lowering.Stages:
+        found = own if op in native else derived
+        return list((found(op, spec) if found else None) or [])
+
+    return stages
 
 
 def _only_floats(op: Op, spec: ConvSpec, dtype: str) -> str | None:

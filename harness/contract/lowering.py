@@ -12,6 +12,8 @@ from typing import Any
 from harness.geometry.spec import ConvSpec, Op
 
 Function = Callable[..., Any]
+Stages = list[tuple[str, Function]]  # each gets what the one before gives as its arguments; the last gives the result
+StagesOf = Callable[[Op, ConvSpec], Stages]
 
 NEEDS: dict[Op, Op] = {
     "conv2d": "im2col",
@@ -47,9 +49,7 @@ def derive(im2col: Function, col2im: Function) -> dict[Op, Function]:
 
     def conv2d(x: Any, w: Any, b: Any, spec: ConvSpec) -> Any:
         """W (F/G x K) @ columns (K x L) -> y (F/G x L), for every image and group; K = C/G*KH*KW."""
-        g, f, k = _blocks(spec)
-        columns = im2col(x, spec).reshape(spec.batch, g, k, spec.positions)
-        return _plus((w.reshape(1, g, f, k) @ columns).reshape(spec.y_shape), b, spec)
+        return _plus(_product(w, im2col(x, spec), spec), b, spec)
 
     def conv2d_input_grad(dy: Any, w: Any, spec: ConvSpec) -> Any:
         """W' (K x F/G) @ dy (F/G x L) -> columns (K x L), then col2im."""
@@ -74,6 +74,27 @@ def derive(im2col: Function, col2im: Function) -> dict[Op, Function]:
         "conv2d_weight_grad": conv2d_weight_grad,
         "conv2d_bias_grad": conv2d_bias_grad,
     }
+
+
+def conv2d_stages(im2col: Function) -> StagesOf:
+    """The stages of the derived conv2d, as the contract has them; none of any other op."""
+
+    def stages(op: Op, spec: ConvSpec) -> Stages:
+        if op != "conv2d":
+            return []
+        return [
+            ("im2col", lambda x, w, b: (im2col(x, spec), w, b)),
+            ("product", lambda columns, w, b: (_product(w, columns, spec), b)),
+            ("bias", lambda y, b: _plus(y, b, spec)),
+        ]
+
+    return stages
+
+
+def _product(w: Any, columns: Any, spec: ConvSpec) -> Any:
+    g, f, k = _blocks(spec)
+    y = w.reshape(1, g, f, k) @ columns.reshape(spec.batch, g, k, spec.positions)
+    return y.reshape(spec.y_shape)
 
 
 def _blocks(spec: ConvSpec) -> tuple[int, int, int]:

@@ -42,7 +42,9 @@ class Backend(Protocol[ArrayT]):
     None alone; the six pooling ops of `harness.contract.pooling`; `info() -> dict[str, str]`;
     `seconds(call) -> float`, the device time of one call, which only launches: `seconds` itself waits for what was
     launched; `ceilings() -> dict`, the limits of its device: `device` (a name), `copy_gbs` and `copy_bytes` (bytes read
-    plus written) for `cache` and `dram`, and `matmul_gflops` for any of `float32`, `tf32`, `float64`.
+    plus written) for `cache` and `dram`, and `matmul_gflops` for any of `float32`, `tf32`, `float64`;
+    `stages(op, spec) -> list`, the stages of an op as (name, function): each gets what the one before gives as its
+    arguments, a tuple, the first those of the op without the spec; the last gives the result.
     """
 
     name: str
@@ -100,6 +102,9 @@ class CompleteBackend:
     info: dict[str, str] = field(default_factory=dict)
     seconds: Callable[[Callable[[], Any]], float] | None = field(default=None, repr=False)
     ceilings: Callable[[], dict[str, Any]] | None = field(default=None, repr=False)
+    stages: Callable[[Op, ConvSpec], list[tuple[str, Callable[..., Any]]]] = field(
+        default=lambda op, spec: [], repr=False
+    )
 
     def call(self, op: Op, spec: ConvSpec, *arrays: Any) -> Any:
         """Run one op on the backend's own arrays."""

@@ -23,6 +23,8 @@ from harness.report.measured.grouping import by_op
 from harness.report.measured.load import Config, Data, baseline, references
 from harness.report.measured.pairing import with_ratios
 from harness.report.measured.rows import Row
+from harness.report.one_call.cold import cold_table
+from harness.report.one_call.stages import stages_table
 from harness.report.scaling.sweeps import sweep_table, sweeps
 from harness.report.scaling.threads import thread_speedups, thread_table
 from harness.report.tables.accuracy import accuracy_table
@@ -128,7 +130,8 @@ class _Writer:
         if self._base:
             sections = [
                 self._summary(), self._networks(), *ops, self._throughput(), self._threads(), *self._sweeps(),
-                self._memory(), self._first_call(), self._accuracy(), self._speedups(), self._history(),
+                self._memory(), self._first_call(), self._cold(), self._stages(), self._accuracy(), self._speedups(),
+                self._history(),
             ]  # fmt: skip
         if self._config == self._data.most_measured():  # a training run is in float64, whatever was measured
             sections.append(self._training())
@@ -209,6 +212,14 @@ class _Writer:
         table, measured = memory_table(self._rows, self._config), measured_memory_table(self._rows, self._config)
         tables = [measured, table] if measured.rows else [table]
         return Section("What does it cost in memory?", table.name, tables)
+
+    def _cold(self) -> Section:
+        table = cold_table(self._rows, self._config)
+        return Section("What if the data is not in the caches?", table.name, [table] if table.rows else [])
+
+    def _stages(self) -> Section:
+        table = stages_table(self._rows, self._config)
+        return Section("What is a call made of?", table.name, [table] if table.rows else [])
 
     def _accuracy(self) -> Section:
         table = accuracy_table(self._rows, self._config)

@@ -75,6 +75,12 @@ def blas() -> list[Blas]:
     ]  # fmt: skip
 
 
+def last_level_cache() -> int | None:
+    """Bytes of the largest cache that a core can use, alone or with others; None where the system does not tell."""
+    sizes = [int(size.removesuffix("K")) * 1024 for size in _caches().values() if re.fullmatch(r"\d+K", size)]
+    return max(sizes, default=None)
+
+
 def git(root: Path, *arguments: str) -> bytes:
     """What git says in a folder; nothing if it fails, or is not there."""
     try:

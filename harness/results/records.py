@@ -112,6 +112,13 @@ class Ceilings(Struct, frozen=True, kw_only=True, tag_field="kind", tag="ceiling
     reason: str = ""
 
 
+class StageTime(Struct, frozen=True, kw_only=True):
+    """A stage of an op, by the backend's own name for it, and how long it took by itself."""
+
+    name: str
+    seconds: Seconds
+
+
 class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
     """One backend, op, dtype and layer: seconds a call as samples, or why there is no time."""
 
@@ -136,6 +143,9 @@ class Cell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cell"):
     process: Count = 0  # which of the processes that measured it in turn
     samples: list[Seconds] = field(default_factory=list)
     repetitions: Count = 0
+    cold_samples: list[Seconds] = field(default_factory=list)  # of calls that found nothing of theirs in the caches
+    cold_bytes: Count = 0  # of other data that went through the caches before each of these
+    stages: list[StageTime] = field(default_factory=list)  # of a warm call, if the backend tells them
     peak_bytes: Count | None = None  # NumPy's allocations at the peak of a call, what it keeps included
     resident_bytes: Count | None = None  # memory of the process at the peak of a call
     error_in_bounds: Annotated[float, Meta(ge=0, le=1e300)] | None = None  # of real numbers, by the bound of plain sums

@@ -76,15 +76,18 @@ class _Fresh:
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
         self._next = 0
+        self.wrong = 0  # times that no geometry was found on which a first call is right
 
     def base(self, by_channels: bool = False, is_loose: bool = False) -> Fields:
         """Numbers of one; of a loose one the output keeps its size whichever number is 1 larger, but for the image."""
         self._next += 1
         if is_loose:
             step = 4 + self._next
-            return {**_BASE, "sh": step, "sw": step, "h": step + 4, "w": step + 4}
+            sizes = {"sh": step, "sw": step, "h": step + 4, "w": step + 4}
+            # The key may hold nothing else in which two of these differ; filters would make it slow for many a loop.
+            return {**_BASE, **sizes, "c": 3 + self._next, "f": 1}
         if by_channels:
-            return {**_BASE, "c": 20 + self._next, "f": 20 + self._next}
+            return {**_BASE, "c": 3 + self._next, "f": 2}
         while any(spec.input_size == (10 + self._next, 10 + self._next) for spec in self._experiment.observed):
             self._next += 1
         return {**_BASE, "h": 10 + self._next, "w": 10 + self._next}
@@ -124,6 +127,8 @@ def _by_geometry(experiment: Experiment, fresh: _Fresh) -> Later | None:
     shown: list[ConvSpec] = []
     last_alone = True
     for lack in (*_LACKING, *_SUMMED):
+        if fresh.wrong == _TRIES:
+            break  # what is wrong there is wrong without earlier calls
         if len(lack.names) > 1 and any(one.names[0] in lack.names for one in lacking):
             continue  # its parts say it
         is_loose = False
@@ -171,6 +176,7 @@ def _wrong_after_another(experiment: Experiment, fresh: _Fresh, lack: _Lack, is_
             return None
         if _is_right_on_signs(experiment, alone) and _is_right_on_signs(experiment, first):
             return None if _is_right_on_signs(experiment, second) else second
+    fresh.wrong += 1
     return None
 
 

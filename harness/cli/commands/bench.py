@@ -55,7 +55,10 @@ def bench(
     ),
     asv: Annotated[bool, typer.Option(help="let asv record the run")] = True,
 ) -> None:
-    """How fast is it? Measures and keeps every cell, lets asv record the run, shows it; continues if interrupted."""
+    """How fast is it? Measures and keeps every cell, lets asv record the run, shows it; continues if interrupted.
+
+    The times shown are warm. The run file and the page also have those of cold calls, memory, error and stages.
+    """
     require_folder(out / "runs")
     asked = targets.resolve_all(names or targets.names())
     plan = without_wrong_ones(

@@ -128,3 +128,25 @@ def test_compiled_loops_tell_their_device_version_and_threads() -> None:
     most = numba.config.NUMBA_NUM_THREADS
     with thread_limit(most):
         assert numba_loops.info()["threads"] == str(most)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("numpy_fancy", ["pad", "im2col", "reorder", "product", "reorder"]),
+        ("matlab_loop", ["reorder", "im2col", "product", "reorder"]), ("naive_loops", []), ("numba_loops", []),
+    ],
+)  # fmt: skip
+def test_the_stages_of_a_convolution_give_its_result(name: str, parts: list[str]) -> None:
+    backend = registry.load(name)
+    for text in SPECS.values():
+        spec = ConvSpec.parse(text)
+        found = backend.stages("conv2d", spec)
+        assert [part for part, _ in found] == parts
+        arrays: tuple[Any, ...] = data.exact("conv2d", spec, "float32", text)
+        for b in (arrays[2], None) if parts else ():
+            given: Any = (*arrays[:2], b)
+            for _, function in found:
+                given = function(*given)
+            required(given, "conv2d", spec, (*arrays[:2], b))
+        assert not any(backend.stages(op, spec) for op in OPS if op != "conv2d")

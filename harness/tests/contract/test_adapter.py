@@ -1,6 +1,8 @@
-"""What a loaded object must have, what is derived from it, and how each mistake is told."""
+"""What a loaded object must have, what is derived from it, how mistakes are told, and who tells the stages of an op."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
@@ -114,3 +116,67 @@ def test_a_refused_col2im_refuses_the_derived_input_gradient() -> None:
 
 def test_a_native_op_is_not_refused_with_im2col() -> None:
     assert complete(Partial(), "partial", "a.py").unsupported("conv2d", _SPEC, "float32") is None
+
+
+# -- stages ----------------------------------------------------------------------------------------------------------
+
+
+class Two:
+    """Two functions, and stages of whatever it is asked."""
+
+    def im2col(self, x: Any, spec: ConvSpec) -> Any: ...
+
+    def col2im(self, columns: Any, spec: ConvSpec) -> Any: ...
+
+    def stages(self, op: Op, spec: ConvSpec) -> Any:
+        """One stage."""
+        return [(f"all of {op}", lambda *arrays: spec)]
+
+
+class Own(Two):
+    """With a convolution of its own."""
+
+    def conv2d(self, x: Any, w: Any, b: Any, spec: ConvSpec) -> Any: ...
+
+
+class Silent(Own):
+    """Which it does not divide."""
+
+    def stages(self, op: Op, spec: ConvSpec) -> Any:
+        """Nothing."""
+        return None
+
+
+class Another(Own):
+    """Which has something else of that name."""
+
+    def stages(self) -> Any:  # type: ignore[override]
+        """Not ours."""
+        raise AssertionError("it is the user's own affair")
+
+
+class Fields(Own):
+    """Or a field."""
+
+    stages: Any = ("build", "test")
+
+
+def told(candidate: Any) -> dict[str, list[str]]:
+    """The names of the stages of each op that has any."""
+    backend = complete(candidate, "mine", "mine.py")
+    found = {op: [name for name, _ in backend.stages(op, _SPEC)] for op in OPS}
+    return {op: names for op, names in found.items() if names}
+
+
+def test_stages_are_the_backends_own_of_its_own_ops() -> None:
+    assert told(Own()) == {op: [f"all of {op}"] for op in ("im2col", "col2im", "conv2d")}
+
+
+def test_those_of_a_derived_convolution_are_ours() -> None:
+    expected = {"im2col": ["all of im2col"], "col2im": ["all of col2im"], "conv2d": ["im2col", "product", "bias"]}
+    assert told(Two()) == expected
+
+
+@pytest.mark.parametrize("candidate", [Silent, Another, Fields])
+def test_without_stages_there_are_none(candidate: Any) -> None:
+    assert told(candidate()) == {}

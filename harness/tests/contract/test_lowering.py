@@ -34,6 +34,7 @@ def image_of(spec: ConvSpec, columns: Any) -> Any:
     return by_taps.run("col2im", spec, columns).astype(columns.dtype)
 
 
+OPS_ELSE: tuple[Op, ...] = ("im2col", "col2im", *DERIVED[1:])
 OPS = lowering.derive(lambda x, spec: columns_of(spec, x), lambda columns, spec: image_of(spec, columns))
 
 
@@ -128,3 +129,17 @@ def test_arrays_of_any_library_that_can_do_little_will_do(op: Op) -> None:
         arrays = data.exact(op, spec, "float64", name)
         got = ops[op](*map(Frugal, arrays), spec)
         np.testing.assert_array_equal(got._values, by_taps.run(op, spec, *arrays))
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_stages_of_the_convolution_give_its_result(name: str) -> None:
+    spec = ConvSpec.parse(SPECS[name])
+    stages = lowering.conv2d_stages(lambda x, spec: columns_of(spec, x))
+    parts = stages("conv2d", spec)
+    assert [part for part, _ in parts] == ["im2col", "product", "bias"]
+    arrays: Any = data.exact("conv2d", spec, "float32", name)
+    given = arrays
+    for _, function in parts:
+        given = function(*given)
+    np.testing.assert_array_equal(given, by_taps.run("conv2d", spec, *arrays))
+    assert all(stages(op, spec) == [] for op in OPS_ELSE)

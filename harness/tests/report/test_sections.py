@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from harness.geometry import sweeps
 from harness.report.measured.load import Config, Data, load
 from harness.report.sections import Part, part
-from harness.results.records import Code
+from harness.results.records import Code, StageTime
 from harness.tests.helpers.runfiles import CPU, FLAT, make_cell, make_header, write_asv, write_run
 
 _FIRST, _SECOND = "20260101T000000-a", "20260102T000000-b"
@@ -71,13 +71,18 @@ def test_every_question_has_its_tables_and_charts(tmp_path: Path, figures: list[
 
 def test_what_was_measured_beside_speed_has_its_places(tmp_path: Path, figures: list[Figure]) -> None:
     """Memory of calls before that of the columns; accuracy; the history, once asv has two commits."""
-    more: dict[str, Any] = {"peak_bytes": 4096, "error_in_bounds": 0.25}
+    more: dict[str, Any] = {
+        "peak_bytes": 4096, "error_in_bounds": 0.25, "cold_samples": [2.0], "cold_bytes": 4096,
+        "stages": [StageTime(name="pad", seconds=0.5)],
+    }  # fmt: skip
     write_run(tmp_path, _FIRST, [make_cell(name, FLAT, op="im2col", **more) for name in ("torch_native", "mine")])
     for day, commit in enumerate(["ab" * 20, "cd" * 20], start=1):
         write_asv(tmp_path / "asv" / "cpu-x_2c2t-t1-steady", commit, day, {("net:small", "torch_native"): 1e-3})
     end = "float32-t1-steady"
     told = {title: (tables, charts) for title, tables, charts in _told(_of(load(tmp_path)))}
     assert told["What does it cost in memory?"] == ([f"measured-memory-{end}", f"memory-{end}"], [])
+    assert told["What if the data is not in the caches?"] == ([f"cold-{end}"], [])
+    assert told["What is a call made of?"] == ([f"stages-{end}"], [])
     assert told["How large is the numerical error?"] == ([f"accuracy-{end}"], [])
     assert told["Did a commit change anything?"] == ([], [f"history-{end}"])
 

@@ -172,3 +172,17 @@ def test_the_blas_that_are_loaded_are_named_with_their_kernel(monkeypatch: pytes
         Blas(library="openblas", version="0.3.29", file="libopenblas.so", kernel="SkylakeX", threads="4"),
         Blas(library="mkl", version="None", file="libmkl_rt.so", kernel="unknown", threads="1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("caches", "size"),
+    [
+        ({"L1d": "48K", "L2": "2048K", "L3": "32768K"}, 32 * 2**20), ({"L1d": "48K", "L2": "2048K"}, 2 * 2**20),
+        ({"L1d": "48K", "L3": "unknown"}, 48 * 2**10), ({}, None),
+    ],
+)  # fmt: skip
+def test_the_last_level_cache_is_the_largest_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, caches: dict[str, str], size: int | None
+) -> None:
+    monkeypatch.setattr(machine, "_caches", lambda: caches)
+    assert machine.last_level_cache() == size

@@ -19,17 +19,19 @@ from harness.contract.protocol import Array, BackendUnavailable, CompleteBackend
 from harness.contract.targets import RegistryError, Target
 from harness.geometry.spec import ConvSpec
 from harness.results.records import BackendFacts, Ceilings
-from harness.timing import ceilings, clock, memory_use
+from harness.timing import ceilings, clock, memory_use, stages
 from harness.timing.calling import loop
 from harness.timing.calling import messages as m
 from harness.timing.calling.held import Held, OwnSets
 from harness.timing.calling.probes import Probe, raised, waiting, warm_up
+from harness.timing.cold import Others
 from harness.timing.predict import predict
 
 _Arrays = list[Array | None]
 _One = tuple[Struct, tuple[Any, ...]]
 _NOT_CHANGED = (0, -1, 0.0)
 _COMPILED = 2.0  # times the prediction: a first call of the shape that takes longer has compiled, or searched
+_CALLS = m.Predict | m.MeasureMemory | m.MakeOwn | m.CallOnce | m.Calibrate | m.MakeReady | m.Block | m.MeasureStages
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class MeasuringChild:
     held: Held | None = None
     own: dict[str, OwnSets] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)  # results, by backend
+    others: Others = field(default_factory=Others)
 
     def answer(self, message: m.Requests, arrays: _Arrays) -> Answers:
         """The replies to a request. What a backend raises is one; Ctrl-C goes through."""
@@ -53,9 +56,7 @@ class MeasuringChild:
         except (KeyboardInterrupt, registry.RegistryError):
             raise
         except BaseException as error:
-            if not isinstance(
-                message, m.Predict | m.MeasureMemory | m.MakeOwn | m.CallOnce | m.Calibrate | m.MakeReady | m.Block
-            ):
+            if not isinstance(message, _CALLS):
                 raise
             backend = self.loaded[message.backend]
             op = message.op if isinstance(message, m.Predict) else self._holds().op
@@ -88,8 +89,13 @@ class MeasuringChild:
                 return self._estimate(message), ()
             case m.MakeReady():
                 return self._made_ready(message, arrays), ()
+            case m.PassOthers():
+                self.others.pass_through(message.size)
+                return []
             case m.Block():
                 return self._block(message, arrays)
+            case m.MeasureStages():
+                return self._stages(message.backend)
             case m.Settle():
                 result = self.kept.pop(message.backend, None)
                 return (m.Kept(_kind(result)), _sent(result)) if message.wanted else []
@@ -193,6 +199,14 @@ class MeasuringChild:
             raise
         self.kept[message.backend] = block.result
         return m.Timed(block.seconds, block.kept), (np.array(block.places, np.int64), block.values)
+
+    def _stages(self, name: str) -> _One:
+        """On copies: what they do to their inputs is nobody else's harm."""
+        backend, held = self.loaded[name], self._holds()
+        own = [backend.from_numpy(a.copy()) for a in held.sets[0]]
+        found, made = stages.measure(backend, held.op, held.spec, own)
+        host = backend.to_numpy(made) if found else None
+        return m.Stages(found, _kind(host)), _sent(host)
 
     def _holds(self) -> Held:
         assert self.held is not None, "inputs come first"

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from harness.contract.targets import Target
 from harness.geometry.spec import Op
-from harness.results.records import BackendFacts, Ceilings
+from harness.results.records import BackendFacts, Ceilings, StageTime
 from harness.timing.memory_use import MemoryUse
 
 
@@ -114,6 +114,18 @@ class Block(Struct, frozen=True, tag_field="kind", tag=True):
     looks: int
 
 
+class PassOthers(Struct, frozen=True, tag_field="kind", tag=True):
+    """Let so many bytes of other data go through the caches."""
+
+    size: int
+
+
+class MeasureStages(Struct, frozen=True, tag_field="kind", tag=True):
+    """How long does each stage of a call take? Answered by `Stages`, with the result of the last."""
+
+    backend: str
+
+
 class Settle(Struct, frozen=True, tag_field="kind", tag=True):
     """Forget the kept result; if it is `wanted`, `Kept` with the result comes first."""
 
@@ -177,6 +189,13 @@ class Kept(Struct, frozen=True, tag_field="kind", tag=True):
     result: str  # the name of its type
 
 
+class Stages(Struct, frozen=True, tag_field="kind", tag=True):
+    """None, if the backend tells none."""
+
+    stages: list[StageTime]
+    result: str  # the name of its type
+
+
 class Digests(Struct, frozen=True, tag_field="kind", tag=True):
     """One of each array."""
 
@@ -198,9 +217,9 @@ class Raised(Struct, frozen=True, tag_field="kind", tag=True):
 
 Requests = (
     Load | MeasureCpu | MeasureDevice | MeasureProduct | Predict | Hold | MeasureMemory | MakeOwn | CallOnce | Calibrate
-    | MakeReady | Block | Settle | Digest | Drop
+    | MakeReady | PassOthers | Block | MeasureStages | Settle | Digest | Drop
 )  # fmt: skip
 Replies = (
-    BackendFacts | Ceilings | Products | Predicted | MemoryUse | Own | Called | Estimate | Timed | Kept | Digests
-    | Raised
+    BackendFacts | Ceilings | Products | Predicted | MemoryUse | Own | Called | Estimate | Timed | Kept | Stages
+    | Digests | Raised
 )  # fmt: skip

@@ -29,7 +29,9 @@ SLACK = 120.0  # seconds that a child may stay silent beyond what its calls may 
 
 Waiting = Callable[[str], AbstractContextManager[object]]  # within it, what is named is waited for
 Described = Callable[[BackendFacts | Ceilings], None]
-_CALLS = (m.Load, m.MeasureDevice, m.Predict, m.MeasureMemory, m.CallOnce, m.Calibrate, m.MakeReady, m.Block)
+_CALLS = (
+    m.Load, m.MeasureDevice, m.Predict, m.MeasureMemory, m.CallOnce, m.Calibrate, m.MakeReady, m.Block, m.MeasureStages,
+)  # fmt: skip
 _T = TypeVar("_T", bound=Struct)
 _Any = TypeVar("_Any")
 _Answer = tuple[_T, list[Array]]

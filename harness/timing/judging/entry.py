@@ -55,6 +55,7 @@ class Entry:
     cpu_seconds: float | None = 0.0
     threads: int = 1
     _excess: list[tuple[float, float, float]] = field(default_factory=list)  # of each block, with what either says
+    _cold: list[tuple[float, float]] = field(default_factory=list)  # of each cold call: the excess, and its time
     _judging: float = 0.0
     _cost: float = 0.0  # of judging a whole result
     _renewed: set[int] = field(default_factory=set)
@@ -65,20 +66,24 @@ class Entry:
         self.calls = clock.repetitions(estimated, self.own.by_device)
         self.rounds = clock.rounds_within(estimated, self.calls, rounds, budget)
 
-    def block(self, number: int) -> None:
+    def block(self, number: int, others: int = 0) -> None:
         """One block in its turn, and the judgement of one of its results.
 
-        Raises `WrongResult`, `BackendRaised` and `WorkerDied`.
+        With `others` it is one cold call, after so many bytes of other data have gone through the caches. Raises
+        `WrongResult`, `BackendRaised` and `WorkerDied`.
         """
-        warm, child, name = clock.is_warmed_up(self.estimated), self.child, self.name
+        child, name, calls = self.child, self.name, 1 if others else self.calls
+        warm = not others and clock.is_warmed_up(self.estimated)
         with child.turn():
             negated, changes = self.truth.changed()
             first = self.turn + (1 if warm else 0)
             renewed = self._to_renew(first)
             ready = m.MakeReady(name, self.turn, negated, renewed, warm)
             warming, _ = child.ask(ready, m.Estimate, arrays=changes)
-            of_calls = self.truth.of_calls(first, self.calls)
-            block = m.Block(name, first, self.calls, 0 if self.own.by_device else _LOOKS)
+            of_calls = self.truth.unchanged(first) if others else self.truth.of_calls(first, calls)
+            block = m.Block(name, first, calls, 0 if self.own.by_device else _LOOKS)
+            if others:
+                child.tell(m.PassOthers(others))
             before = child.processes.cpu()
             try:
                 (timed, seen), took = wall(lambda: child.ask(block, m.Timed, arrays=of_calls[1:]))
@@ -90,9 +95,13 @@ class Entry:
             start = clock.now()
             kept, result = self._settled(is_whole)
             fetching = clock.now() - start
-        self.turn = first + self.calls + random.randrange(self.own.sets)  # or blocks of one call would skip sets
+        self.turn = first + calls + random.randrange(self.own.sets)  # or blocks of one call would skip sets
         self.warm_up_seconds += warming.seconds
-        self._count(timed, took, before, after)
+        used = None if before is None or after is None else after - before
+        if others:
+            self._cold.append((self._beyond(timed, 1, took, used), max(timed.seconds, 1e-12)))
+        else:
+            self._count(timed, took, used)
         start = clock.now()
         self._judge(timed, of_calls, seen, first, renewed, kept, result)
         if is_whole:
@@ -117,6 +126,11 @@ class Entry:
         if self.cpu_seconds is None or not self.blocks_seconds:
             return None
         return round(self.cpu_seconds / self.blocks_seconds, 3)
+
+    @property
+    def cold(self) -> list[float]:
+        """Times of the cold calls; none, if of every one of them ours, or the kernel's, has said otherwise."""
+        return [] if min(self._cold, default=(1.0, 0.0))[0] > 0 else [took for _, took in self._cold]
 
     def weigh(self, cost: float) -> None:
         """What it has cost to judge a whole result, before the first block."""
@@ -157,20 +171,24 @@ class Entry:
         kept, arrays = self.child.ask(m.Settle(self.name, wanted=True), m.Kept)
         return kept.result, arrays[0] if arrays else None
 
-    def _count(self, timed: m.Timed, took: float, before: float | None, after: float | None) -> None:
+    def _count(self, timed: m.Timed, took: float, used: float | None) -> None:
         self.samples.append(max(timed.seconds / self.calls, 1e-12))
         self.blocks_seconds += took
-        used = None if before is None or after is None else after - before
         if self.cpu_seconds is not None:
             self.cpu_seconds = None if used is None else self.cpu_seconds + used
-        between = self.calls * (_BETWEEN_OF_DEVICE if self.own.by_device else _BETWEEN)
-        between += 0.0 if self.own.shares or self.own.by_device else self.calls * 3 * self.own.seconds
+        excess = self._beyond(timed, self.calls, took, used)
+        self._excess.append((excess, timed.seconds / self.calls, took / self.calls))
+
+    def _beyond(self, timed: m.Timed, calls: int, took: float, used: float | None) -> float:
+        """How much longer our clock, or the kernel's, says that calls took than their process does and may."""
+        between = calls * (_BETWEEN_OF_DEVICE if self.own.by_device else _BETWEEN)
+        between += 0.0 if self.own.shares or self.own.by_device else calls * 3 * self.own.seconds
         excess = took - between - _PATIENT_FREE - (1 + _PATIENT_LONGER) * timed.seconds
         if used is not None and not self.own.by_device:  # who waits for a device may do so by asking it all the time
             allowed = between + _FREE + (1 + _LONGER) * timed.seconds
             busy = used - allowed - (1 + _LONGER) * (self.threads - 1) * timed.seconds
             excess = max(excess, min(busy, took - allowed))
-        self._excess.append((excess, timed.seconds / self.calls, took / self.calls))
+        return excess
 
     def _judge(
         self,
@@ -183,10 +201,10 @@ class Entry:
         result: Any,
     ) -> None:
         """The result that was kept, on the values that its inputs had then; afterwards all changes are made."""
-        until = timed.kept + 1
-        if not 0 < until <= self.calls:
+        until, calls = timed.kept + 1, len(of_calls.sets)
+        if not 0 < until <= calls:
             self._follow(of_calls, 0)
-            raise WrongForm(f"returned another result than one of {self.calls} calls")
+            raise WrongForm(f"returned another result than one of {calls} calls")
         if self.own.by_device:
             arrays = self._of_device((first + timed.kept) % self.own.sets, renewed)
         else:
@@ -205,7 +223,7 @@ class Entry:
     def _follow(self, of_calls: Changes, first: int) -> None:
         """Make the changes of the calls from that one on, as the child has."""
         if not self.own.by_device:
-            self.truth.apply(of_calls, first, self.calls)
+            self.truth.apply(of_calls, first, len(of_calls.sets))
 
     def _require_spots(self, seen: list[Array], arrays: tuple[Array, ...]) -> None:
         size = int(np.prod(self.judge.spec.output_shape(self.judge.op)))

@@ -19,7 +19,7 @@ from harness.oracle.accuracy import Accuracy
 from harness.oracle.gate import FEW_TERMS, Gate, Judge, WrongForm, WrongResult
 from harness.results.records import Cell
 from harness.results.words import duration
-from harness.timing import clock
+from harness.timing import clock, cold
 from harness.timing.calling import messages as m
 from harness.timing.judging import inputs
 from harness.timing.judging.children import SLACK, BackendRaised, Child, Children, Waiting
@@ -30,7 +30,7 @@ from harness.timing.memory_use import MemoryUse
 from harness.timing.plan import Group
 
 _CALLS_BESIDE_ROUNDS = 2  # the gate's call and the calibration
-_MEASURED_MEMORY = 0.1  # seconds: of calls that are predicted to take longer, the memory is not measured
+_SHORT = 0.05  # of the budget: of calls that take longer, only the time is measured
 _TOO_BUSY = 1.25  # times the processors that it may use: more is no measurement of so many threads
 _AND_A_BIT = 0.25  # processors
 
@@ -60,6 +60,8 @@ class GroupRun:
             elif made is not None:
                 entries = list(self._prepared(there, made))
                 self._take_turns(entries)
+                self._take_cold(entries)
+                self._take_stages(entries)
                 self._check_again(entries, spec)
                 for entry in self._alive(entries):
                     self._finish(entry)
@@ -100,7 +102,7 @@ class GroupRun:
                     native=predicted.native, predicted_seconds=predicted.seconds, checked_points=gate.points,
                     first_seconds=predicted.first, first_in_process=predicted.is_first,
                 )  # fmt: skip
-                if predicted.seconds <= _MEASURED_MEMORY:
+                if predicted.seconds <= _SHORT * self.group.budget:
                     use, _ = child.ask(m.MeasureMemory(name), MemoryUse, self._patience)
                     facts |= {"peak_bytes": use.peak_bytes, "resident_bytes": use.resident_bytes}
                 numerics: Any = child.facts[name].numerics
@@ -172,6 +174,35 @@ class GroupRun:
                     clock.sleep(self.group.gap)
                     with self._charged(entry.name, entry.child, "while timed, it ", "a timed call "):
                         entry.block(number)
+
+    def _take_cold(self, entries: list[Entry]) -> None:
+        """A few calls of each that find nothing of their own in the caches; not of a device, nor of long ones."""
+        size = cold.size_of_others()
+        for entry in self._alive(entries):
+            if entry.own.by_device or entry.estimated > _SHORT * self.group.budget:
+                continue
+            with self._charged(entry.name, entry.child, "while timed, it ", "a timed call "):
+                for _ in range(cold.CALLS):
+                    clock.sleep(self.group.gap)
+                    entry.block(entry.rounds, size)
+            if entry.cold:
+                entry.facts |= {"cold_samples": entry.cold, "cold_bytes": size}
+
+    def _take_stages(self, entries: list[Entry]) -> None:
+        """The time of each stage of a call, where a backend tells them and they give the right result."""
+        for entry in self._alive(entries):
+            if entry.own.by_device or entry.estimated > _SHORT * self.group.budget:
+                continue
+            with self._charged(entry.name, entry.child):
+                try:
+                    found, arrays = entry.child.ask(m.MeasureStages(entry.name), m.Stages, self._patience)
+                    if found.stages and not arrays:
+                        raise WrongForm(f"returned {found.result}, not an array")
+                    if found.stages:
+                        entry.judge.require_sums(entry.judge.require_form(arrays[0]), entry.truth.sets[0])
+                        entry.facts["stages"] = found.stages
+                except (BackendRaised, WrongResult) as error:  # the op itself is right
+                    entry.facts["reason"] = f"its stages are not shown: {error}"
 
     def _check_again(self, entries: list[Entry], spec: ConvSpec) -> None:
         """What was right while it was timed is to be right on new data, with its inputs and the clocks as they were."""

@@ -101,6 +101,10 @@ class InputSets:
             arguments[mine] = self.random.choice(np.array(there), int(mine.sum()))
         return self._drawn(sets, arguments)
 
+    def unchanged(self, turn: int) -> Changes:
+        """For a single call from the set of that turn, before which nothing is changed."""
+        return Changes(np.array([turn % len(self.sets)]), np.zeros(1, np.int64), np.full(1, -1), np.zeros(1))
+
     def apply(self, changes: Changes, first: int, end: int) -> None:
         """Make the changes of these rows; of two of one element the later stays."""
         sets, arguments, places, values = (column[first:end] for column in changes)

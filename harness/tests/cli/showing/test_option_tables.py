@@ -146,7 +146,8 @@ SAID = {
     "backends": "Every registered backend: available or why not, device, versions, claimed ops and dtypes.",
     "check": "Is it right? Runs the conformance suite; without a name, on every registered backend.",
     "bench": "How fast is it? Measures and keeps every cell, lets asv record the run, shows it; continues if "
-    "interrupted.",
+    "interrupted.\n\nThe times shown are warm. The run file and the page also have those of cold calls, "
+    "memory, error and stages.",
     "compare": "Backend against backend: the first named against each of the others, in interleaved pairs.",
     "report": "Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown.",
     "diff": "What changed? Newly failing, passing, refused; slower and faster. Exit code 1 if anything fails or is "

@@ -68,6 +68,30 @@ def test_processes_are_waited_for_until_the_last_has_its_plan(
     ]  # fmt: skip
 
 
+def test_each_process_is_told_of_while_a_case_takes_long(monkeypatch: pytest.MonkeyPatch, events: list[str]) -> None:
+    """From its plan on until all have ended."""
+    log: list[str] = []
+
+    class Beating(terminal.Ticker):
+        def __enter__(self) -> terminal.Ticker:
+            log.append("begins")
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            log.append("ends")
+
+    def run(*given: Any) -> tuple[list[Any], bool]:
+        for number in (1, 1, 2):
+            given[-1](JobProgress(number, 9, 1, "law.a"))
+        log.append("all have ended")
+        return [], True
+
+    monkeypatch.setattr(suite_progress, "Ticker", Beating)
+    monkeypatch.setattr(parent, "run", run)
+    suite_progress.run_in_jobs(2, _OPTIONS, _ASKED, False, [])
+    assert log == ["begins", "begins", "all have ended", "ends", "ends"]
+
+
 def test_processes_that_never_plan_are_no_longer_waited_for(monkeypatch: pytest.MonkeyPatch, events: list[str]) -> None:
     monkeypatch.setattr(parent, "run", lambda *given: ([], False))
     assert suite_progress.run_in_jobs(2, _OPTIONS, _ASKED[:1], True, []) == ([], False)

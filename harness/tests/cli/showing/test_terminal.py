@@ -126,6 +126,18 @@ def test_where_several_share_a_terminal_there_is_no_bar(monkeypatch: pytest.Monk
     assert stderr.getvalue() == "job 1 of 2: check: 4 of 9 (0 s) law.shift\n"
 
 
+@pytest.mark.parametrize(("done", "lines"), [(4, 1), (9, 0)])
+def test_a_line_comes_while_a_step_takes_long_but_not_when_all_is_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], done: int, lines: int
+) -> None:
+    """Who is done waits for other processes."""
+    ticker = terminal.Ticker("job 1 of 2: check", 9, bar=False)
+    ticker.step("law.shift", done)
+    monkeypatch.setattr(terminal, "_LINE_EVERY", 0.0)
+    ticker._beat._tell()
+    assert len(capsys.readouterr().err.splitlines()) == lines
+
+
 def test_tables_go_aside_only_where_a_document_takes_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     with terminal.aside(True):
         terminal.show("a table")

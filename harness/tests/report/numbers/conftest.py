@@ -10,10 +10,10 @@ import pytest
 
 from harness import report
 from harness.contract import registry
-from harness.results.records import Code
+from harness.results.records import Code, StageTime
 from harness.tests.helpers.runfiles import MACHINE, SPECS, make_cell, make_header, write_run
 from harness.tests.helpers.suite.html import Element, read
-from harness.tests.report.numbers.plain import BASE, NUMPY, OPS, SPEEDS, Lines
+from harness.tests.report.numbers.plain import BASE, NUMPY, OPS, PARTS, SPEEDS, Lines
 
 
 def _samples(seed: int, scale: float) -> list[float]:
@@ -34,7 +34,9 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
             found.append(make_cell(
                 name, samples, layer, op=op, threads=threads, status="over_budget" if lost else "ok",
                 reason="late" if lost else "", first_seconds=None if lost else 0.01 * (1 + i % 7),
-                first_in_process=layer == "net:small",
+                first_in_process=layer == "net:small", cold_samples=[] if lost else [0.03 * (1 + i % 3), 0.02, 0.07],
+                cold_bytes=0 if lost else 2**26,
+                stages=[StageTime(name=part, seconds=1e-5 * (1 + i % 3)) for part in PARTS] if name == NUMPY else [],
             ))  # fmt: skip
         return found
 

@@ -16,6 +16,7 @@ from harness.tests.helpers.suite.html import Element
 
 BASE, NUMPY = "torch_native", "numpy_fancy"
 OPS = ("im2col", "conv2d", "conv2d_bias_grad")
+PARTS = ("pad", "product", "pad")  # two stages of one name
 SPEEDS = {"naive_loops": 90.0, NUMPY: 4.0, "mine": 0.4, "half": 0.3, BASE: 1.0}
 Key = tuple[str, ...]
 Lines = dict[Key, dict[str, Any]]

@@ -194,6 +194,37 @@ def test_the_first_calls(page: Element, out: Path, newest: Lines) -> None:
     assert len(kept) == 3 * 5
 
 
+def test_the_cold_calls(page: Element, out: Path, newest: Lines) -> None:
+    told, kept = cells_of(page, "cold-float32-t1-steady"), lines_of(out, "cold-float32-t1-steady")
+    for line in kept:
+        op, layer, name = line["op"], line["layer"], line["backend"]
+        record = newest[op, layer, name, "1"]
+        cold, warm = median(record["cold_samples"]), median(record["samples"])
+        found = [float(line[column]) for column in ("cold_seconds", "warm_seconds", "factor", "other_bytes")]
+        assert found == pytest.approx([cold, warm, cold / warm, 2**26], rel=1e-12)
+        assert is_time(told[op, layer, name].text, cold)
+        assert float(told[op, layer, name].attributes["data-value"]) == pytest.approx(cold, rel=1e-12)
+    assert len(kept) == 3 * (4 * 5 - 2)
+
+
+def test_the_stages(page: Element, out: Path, newest: Lines) -> None:
+    """Both of one name together; a row is found by op and layer, as one backend alone tells them."""
+    told, kept = cells_of(page, "stages-float32-t1-steady"), lines_of(out, "stages-float32-t1-steady")
+    for line in kept:
+        op, layer, name = line["op"], line["layer"], line["backend"]
+        record = newest[op, layer, name, "1"]
+        own = [stage["seconds"] for stage in record["stages"] if stage["name"] == line["stage"]]
+        every, call = [stage["seconds"] for stage in record["stages"]], median(record["samples"])
+        found = [float(line[c]) for c in ("seconds", "share", "together_seconds", "together_share", "call_seconds")]
+        assert found == pytest.approx([sum(own), sum(own) / call, sum(every), sum(every) / call, call], rel=1e-12)
+        assert is_time(told[op, layer, line["stage"]].text, sum(own))
+        together = told[op, layer, "stages together"]
+        assert float(together.attributes["data-value"]) == pytest.approx(sum(every) / call, rel=1e-12)
+        assert together.text == f"{100 * sum(every) / call:.0f} %"
+        assert is_time(told[op, layer, "whole call"].text, call)
+    assert len(kept) == 3 * 4 * 2
+
+
 def test_the_threads(page: Element, out: Path, newest: Lines) -> None:
     told, kept = cells_of(page, "threads-float32-steady"), lines_of(out, "threads-float32-steady")
     for line in kept:
@@ -240,5 +271,5 @@ def test_no_table_with_numbers_is_left_out(page: Element) -> None:
     names = {one.attributes["id"].split("-float32")[0] for one in page.all("table")}
     assert names == {
         "fastest", "layers", "summary", *(f"times-{op}" for op in OPS), "throughput", "memory", "first-calls",
-        "break-even", "threads", "over-naive", "claims", "backends", "machine", "ceilings",
+        "break-even", "cold", "stages", "threads", "over-naive", "claims", "backends", "machine", "ceilings",
     }  # fmt: skip

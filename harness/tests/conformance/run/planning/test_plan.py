@@ -147,6 +147,17 @@ def test_parts_hold_every_case_once_and_the_first_all_of_tier_0() -> None:
 
 
 @pytest.mark.usefixtures("checks")
+def test_where_tier_0_is_all_that_is_asked_each_part_has_its_dtypes() -> None:
+    """Two parts of two dtypes have one each, and no case is lost or asked twice."""
+    asked = {"tier": 0, "dtypes": ["float32", "float64"]}
+    whole = plan(FakeCaller(), Selection(**asked)).cases  # type: ignore[arg-type]
+    parts = [plan(FakeCaller(), Selection(shard=Shard(index, 2), **asked)).cases for index in (1, 2)]  # type: ignore[arg-type]
+    assert [{one.case.dtype for one in part} for part in parts] == [{"float64"}, {"float32"}]
+    assert sorted(str(one.case) for part in parts for one in part) == sorted(str(one.case) for one in whole)
+    assert len(whole) == 4
+
+
+@pytest.mark.usefixtures("checks")
 def test_a_part_without_a_case_is_no_error_if_another_has_one() -> None:
     one = {"pattern": "law.x", "ops": ["im2col"], "specs": [_TWO]}
     parts = [planned(FakeCaller(), **one, shard=Shard(index, 2)) for index in (1, 2)]

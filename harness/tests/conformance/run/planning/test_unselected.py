@@ -128,8 +128,12 @@ def report_of(run: bool = True, **selection: Any) -> BackendReport:
 
 @pytest.mark.parametrize(
     "selection",
-    [{"tier": 0}, {"pattern": f"values.exact/im2col/float32/{_SPEC}"}, {"pattern": "values.layer", "tier": 4}],
-    ids=["tier 0 is in the first", "one case", "full size is in the first"],
+    [
+        {"tier": 0, "dtypes": ["float32"]},
+        {"pattern": f"values.exact/im2col/float32/{_SPEC}"},
+        {"pattern": "values.layer", "tier": 4},
+    ],
+    ids=["tier 0 of one dtype is in one", "one case", "full size is in the first"],
 )
 def test_a_part_without_cases_is_green_and_says_so(selection: dict[str, Any]) -> None:
     parts = [report_of(run=False, **selection, shard=Shard(k, 3)) for k in (1, 2, 3)]
@@ -153,8 +157,8 @@ def test_each_case_falls_to_one_part_even_by_its_id() -> None:
 
 
 def test_an_empty_part_leaves_the_whole_as_it_is() -> None:
-    full = report_of(tier=0, ops=["im2col"], shard=Shard(1, 2))
-    empty = report_of(tier=0, ops=["im2col"], shard=Shard(2, 2))
+    full = report_of(tier=0, ops=["im2col"], dtypes=["float64"], shard=Shard(1, 2))
+    empty = report_of(tier=0, ops=["im2col"], dtypes=["float64"], shard=Shard(2, 2))
     whole = merging.merge([empty, full])
     assert (whole.verdict, whole.planned, whole.reason) == (Verdict.PASS, full.planned, "")
     assert full.planned > empty.planned == 0
