@@ -166,7 +166,7 @@ def _joined(lacking: Sequence[_Lack]) -> list[_Lack]:
 
 def _wrong_after_another(experiment: Experiment, fresh: _Fresh, lack: _Lack, is_loose: bool = False) -> ConvSpec | None:
     """A geometry that is wrong after one that differs in these numbers alone, where it is right without."""
-    by_channels = bool({"h", "w"} & set(lack.names))
+    by_channels = not lack.steps and bool({"h", "w"} & set(lack.names))
     for _ in range(_TRIES):
         alone, base = _changed(fresh.base(by_channels, is_loose), lack), fresh.base(by_channels, is_loose)
         first, second = spec_of(base), _changed(base, lack)

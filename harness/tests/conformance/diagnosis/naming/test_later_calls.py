@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from conformance.power.right.ops import Change
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.planted.faults import Planted, planted
+from harness.tests.helpers.planted.written import Written, as_it_is
 
 
 def _of(change: Change, op: Op = "conv2d") -> Cause | None:
@@ -106,3 +108,23 @@ def test_a_key_of_sizes_that_do_not_tell_the_stride_is_told_with_what_it_lacks()
 
 def test_what_is_right_on_every_call_has_no_cause() -> None:
     assert diagnose(planted(Planted("conv2d", lambda spec: False)), "conv2d", "float64", seconds=60.0) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (lambda s: (s.input_size, s.output_size, s.kernel_size, s.padding, s.dilation), "the stride"),
+        (lambda s: (s.input_size, s.output_size, s.kernel_size, s.stride, s.dilation),
+         "the top padding and the left padding"),
+        (lambda s: (s.padded_size, s.kernel_size, s.stride, s.dilation),
+         "where the image lies in its padded height and where the image lies in its padded width"),
+    ],
+)  # fmt: skip
+def test_sizes_in_a_key_do_not_hide_what_it_lacks(key: Callable[[ConvSpec], object], words: str) -> None:
+    kept: dict[object, tuple[int, int, int]] = {}
+
+    def rule(spec: ConvSpec, axis: int) -> tuple[int, int, int]:
+        return kept.setdefault((key(spec), axis), as_it_is(spec, axis))
+
+    (cause,) = diagnose(planted(Written(rule)), "im2col", "float64", seconds=60.0)
+    assert cause.says == f"Your im2col keeps something of earlier calls under a key that lacks {words}."
