@@ -75,17 +75,17 @@ class _Fresh:
 
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
-        self._next = 0
+        self._next = self._loose = 0
         self.wrong = 0  # times that no geometry was found on which a first call is right
 
     def base(self, by_channels: bool = False, is_loose: bool = False) -> Fields:
         """Numbers of one; of a loose one the output keeps its size whichever number is 1 larger, but for the image."""
-        self._next += 1
         if is_loose:
-            step = 4 + self._next
+            self._loose += 1
+            step = 4 + self._loose
             sizes = {"sh": step, "sw": step, "h": step + 4, "w": step + 4}
-            # The key may hold nothing else in which two of these differ; filters would make it slow for many a loop.
-            return {**_BASE, **sizes, "c": 3 + self._next, "f": 1}
+            return {**_BASE, **sizes, "c": 2 + self._loose, "f": 1}  # more filters are slow in many a loop
+        self._next += 1
         if by_channels:
             return {**_BASE, "c": 3 + self._next, "f": 2}
         while any(spec.input_size == (10 + self._next, 10 + self._next) for spec in self._experiment.observed):
