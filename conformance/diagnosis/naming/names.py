@@ -23,7 +23,7 @@ from harness.geometry.spec import ConvSpec
 _FEWEST = 3  # failing geometries that a name rests on
 _SEVERAL = 12  # elements of a result that tells most models apart, and is quickly made
 _SECONDS = 10.0  # for one pass over all models, which takes less than one on a machine that is free
-_HANDY = 30_000  # multiply-adds, and elements, of a geometry on which thousands of models are tried
+HANDY = 30_000  # multiply-adds, and elements, of a geometry on which thousands of models are tried
 _PLAINEST = 40  # passing geometries by which most of them are struck out, where none such fails
 _ROUNDS = 12  # geometries made to tell rivals apart
 _UNSEEN = 40  # geometries that a name must foretell
@@ -120,7 +120,7 @@ def _make_handy(experiment: Experiment) -> None:
 def _is_laborious(experiment: Experiment) -> bool:
     """Whether even the plainest failing geometry is too large for thousands of models."""
     told = _told(experiment)
-    return bool(told) and max(told[0].spec.macs, experiment.right(told[0].spec).size) > _HANDY
+    return bool(told) and max(told[0].spec.macs, experiment.right(told[0].spec).size) > HANDY
 
 
 def _not_contradicted(experiment: Experiment, models: Sequence[Model]) -> list[Model]:

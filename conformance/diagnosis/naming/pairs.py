@@ -13,10 +13,12 @@ from conformance.diagnosis.models.index import borders, loops, padding, paramete
 from conformance.diagnosis.models.index.formula import AXES, SCATTERING, WINDOWED, Formula, Words, added_once
 from conformance.diagnosis.models.model import Given, Model
 from conformance.diagnosis.models.tables import Axis, Fold, axes, run, scatter, table
+from conformance.diagnosis.naming.names import HANDY
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 
 _TOGETHER, _ONCE = 1.0, 0.3  # what two cost more than one, and what adding once costs
+_TOLD = 12  # failing geometries, the plainest, of which the largest is tried
 _LOOKED_AT, _FEWEST = 40, 3  # failing geometries, and those on which each half of a pair has to show
 _HEIGHT, _WIDTH = (next(words for words in AXES if words.id == axis) for axis in ("height", "width"))
 FORMULAS: tuple[Formula, ...] = (
@@ -27,9 +29,10 @@ FORMULAS: tuple[Formula, ...] = (
 def fitting(experiment: Experiment) -> list[Model]:
     """Those that give one failing result, the largest of the plain ones: few of thousands, to be tried on the rest."""
     failing = [one for one in experiment.failing() if one.kind is Kind.VALUE]
-    if not failing or experiment.op not in WINDOWED:
+    handy = [one for one in failing[:_TOLD] if max(one.spec.macs, experiment.right(one.spec).size) <= HANDY]
+    if not handy or experiment.op not in WINDOWED:
         return []
-    one = max(failing[:12], key=lambda one: experiment.right(one.spec).size)
+    one = max(handy, key=lambda one: experiment.right(one.spec).size)
     given, found = experiment.given(one.spec), list[Model]()
     shown = [one.spec for one in failing[:_LOOKED_AT]]
     rows, columns = (_classes(one.spec, axis, [f for f in FORMULAS if _shows(f, axis, shown)]) for axis in (0, 1))
