@@ -151,7 +151,7 @@ class InChild:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-            self._allowed = 0  # the next one knows of nothing
+            self._allowed, self._ops_called = 0, set()  # the next one knows of nothing
 
     def _asked_to_refuse(self, question: child.Ask) -> str | None:
         if _UNSUPPORTED in self._barred:

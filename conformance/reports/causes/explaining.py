@@ -33,8 +33,9 @@ HURRIED = 4.0  # seconds that a call may take which asks about a cause
 HUNG = "hung: "  # how a call that hung is said to have ended
 
 _AGAIN_SECONDS = 15.0  # for failed cases that are run again
-_NO_RESULT = re.compile(r" (raised|returned shape) ")
-_PARTNER = re.compile(r"(\w+) (?:is at fault, not|returned shape|raised) ")  # an op that is to blame, as checks say it
+_WRONG_CALL = re.compile(r" (raised|returned shape) | elements? differ| is not zero|^(nan|inf|-inf) at .* reaches ")
+# An op that is to blame, as checks say it.
+_PARTNER = re.compile(r"(\w+) (?:is at fault, not|returned shape|raised|on \S+, among) ")
 Waiting = Callable[[str], AbstractContextManager[object]]
 Reason = tuple[Op, str]  # the op of the backend that makes a mistake, and its tag: see `tag`
 
@@ -138,7 +139,7 @@ def _at_fault(group: CheckReport) -> list[Op]:
 def _may_come_of_calls_before(group: CheckReport) -> bool:
     """Whether it failed by its numbers, or by an exception or a shape that a right call does not give."""
     return group.grade is Grade.VALUES or (
-        bool(group.failures) and all(_NO_RESULT.search(one.text) for one in group.failures)
+        bool(group.failures) and all(_WRONG_CALL.search(one.text) for one in group.failures)
     )
 
 

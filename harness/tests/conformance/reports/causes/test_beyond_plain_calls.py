@@ -72,6 +72,22 @@ def test_arrays_that_are_refused_by_an_exception_are_a_reason_to_diagnose(monkey
     assert report.unexplained == []
 
 
+def test_what_calls_leave_behind_explains_wrong_results_of_all_checks_that_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also those of another op, in which this one is called at the same time; but not how a result lies in memory."""
+    others = f"im2col on {_DENSE}, among 4 different calls at once: 1 of 9 elements differs"
+    groups = [
+        failing("contract.empty_batch", _DENSE, grade=Grade.FORM, text="im2col of an empty batch is not zero"),
+        failing("contract.nonfinite", _DENSE, grade=Grade.FORM, text="nan at [0] of argument 0 reaches im2col[1]"),
+        failing("contract.uninitialised", _DENSE, grade=Grade.SAFETY, text="3 of 9 elements differ"),
+        failing("contract.concurrent", _DENSE, op="col2im", grade=Grade.SAFETY, text=others),
+        failing("contract.contiguous", _DENSE, grade=Grade.FORM, text="im2col gives a view"),
+    ]
+    report = told(monkeypatch, groups, a_cause(kind="later call", id="later/sum not reset", plainest=_DENSE))
+    assert [group.key for group in report.unexplained] == ["contract.contiguous/im2col/float32"]
+
+
 def test_failing_cases_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "diagnose", answering(a_cause(plainest=_STRIDED)))
     caller = FakeCaller(native=_TWO, answers=careless)
