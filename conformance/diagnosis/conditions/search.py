@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -180,12 +181,16 @@ def _joined_with(start: int, wrong: Array, prices: Array, most: int) -> list[int
 
 
 def _plainest(chosen: list[int], wrong: Array, prices: Array) -> list[int]:
-    """The same without rows that the others make needless, and with the cheapest that does what each is there for."""
-    for row in sorted(chosen, key=lambda i: -prices[i]):
-        others = [i for i in chosen if i != row]
+    """The same without rows that the others make needless, and with the cheapest that does the work of two or one."""
+    rows = sorted(chosen, key=lambda i: -prices[i])
+    for some in (*combinations(rows, 2), *((row,) for row in rows)):
+        if not set(some) <= set(chosen):
+            continue
+        others = [i for i in chosen if i not in some]
         due = np.logical_and.reduce(wrong[others]) if others else np.ones(wrong.shape[1], bool)
-        chosen = others
-        if due.any():
-            does = np.flatnonzero(~wrong[:, due].any(1))
+        does = np.flatnonzero(~wrong[:, due].any(1))
+        if not due.any():
+            chosen = others
+        elif len(does):
             chosen = [*others, int(does[np.argmin(prices[does])])]
     return chosen

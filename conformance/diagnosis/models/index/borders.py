@@ -91,6 +91,21 @@ def _at_last_pixel(axis: Axis, other: Axis) -> Array:
     return np.where(at == axis.size, axis.size - 1, at)
 
 
+def _one_beyond(axis: Axis, other: Axis) -> Array:
+    at = unbounded(axis)
+    return np.where(at == axis.size, axis.size - 1, table(axis))
+
+
+def _one_before(last: bool, axis: Axis, other: Axis) -> Array:
+    at = unbounded(axis)
+    return np.where(at == -1, axis.size - 1 if last else 0, table(axis))
+
+
+def _taps_beyond_the_kernel(axis: Axis, other: Axis) -> Array:
+    lost = np.arange(axis.kernel) * axis.dilation >= axis.kernel
+    return np.where(lost[:, None], axis.size, table(axis))
+
+
 def _bounded_by(bound: Callable[[Axis, Axis], int], axis: Axis, other: Axis) -> Array:
     at = table(axis)
     return np.where(at >= bound(axis, other), axis.size, at)
@@ -142,6 +157,15 @@ _BORDERS = (
     Formula("padding at the last pixel", "takes the last {line} for all that lies in the padding",
             "what lies in the padding reads 0, and what is added there is dropped: test {inside}", _at_last_pixel,
             cost=1.1, repeats=True),
+    Formula("one beyond", "takes the first {line} beyond the image for the last one: the bound is tested with `<=`",
+            _TEST, _one_beyond, cost=1.05, repeats=True),
+    Formula("one before", "takes the {line} before the image for the first one: the bound is tested with -1", _TEST,
+            partial(_one_before, False), cost=1.05, repeats=True),
+    Formula("one before, from the end", "takes the last {line} for the one before the image: `x[-1]` is the last",
+            _TEST, partial(_one_before, True), cost=1.05, repeats=True),
+    Formula("taps beyond the kernel", "leaves out taps that lie {kernel} pixels or more into the window{where}",
+            "a window reaches (K - 1) * dilation + 1 pixels, not K, where its first and last are looked for",
+            _taps_beyond_the_kernel, cost=1.05),
     Formula("last outside", "takes the last {line} of the image for padding", _TEST,
             partial(_bounded_by, lambda a, b: a.size - 1)),
     Formula("first outside", "takes the first {line} of the image for padding", _TEST, _first_outside),

@@ -42,6 +42,9 @@ _SLICES: tuple[tuple[str, str, _Slice, str], ...] = (
      lambda a, b: slice(a.before, -a.before), "col2im-negative-zero-slice"),
     ("begin:-end", "crops with `[begin:-end]`, which is empty where the {after} padding is 0",
      lambda a, b: slice(a.before, -a.after), "col2im-negative-zero-slice"),
+    ("begin:-end, guarded", "crops with `[begin:-end]` as soon as there is padding{where}, which is empty where the "
+     "{after} padding is 0", lambda a, b: slice(a.before, -a.after) if a.before or a.after else slice(None),
+     "col2im-negative-zero-slice"),
     ("p:-p, guarded", "crops the {before} padding at both ends{where}",
      lambda a, b: slice(a.before, -a.before) if a.before else slice(None), ""),
     ("end:-end, guarded", "crops the {after} padding at both ends{where}",
