@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec
 
 _BETWEEN = 24  # values between a failing and a passing one that are tried, where there are more
+_ACROSS = 2  # by how much one of two numbers that are compared is made larger, at most
 _QUESTIONS = 40  # to make a passing geometry plain
 
 Passes = Callable[[ConvSpec], bool]
@@ -40,6 +42,18 @@ def edges(
         if atom.sign == "<=":  # the plainest that is excluded lies at the limit
             nearest = _plainest(nearest, atom, joined, passes)
         yield nearest, list(_between(atom.left, plain, fails, nearest))
+
+
+def crossed(joined: Joined, spec: ConvSpec) -> Iterator[ConvSpec]:
+    """For each comparison of two numbers of a geometry: either equal to the other and larger, also in one group."""
+    for atom in joined.atoms:
+        if atom.left not in NAMES or not isinstance(atom.right, str) or atom.right not in NAMES:
+            continue
+        own = fields_of(spec)
+        for value, more in product((own[atom.left], own[atom.right]), range(_ACROSS + 1)):
+            for names in ((atom.left, atom.right), (atom.right, atom.left)):
+                d = {**own, **dict(zip(names, (value, value + more), strict=True))}
+                yield from (made for e in (d, {**d, "g": 1}) if (made := spec_of(e)) is not None)
 
 
 def _distance(atom: Atom, v: Features) -> Array:

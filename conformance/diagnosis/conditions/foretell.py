@@ -13,7 +13,7 @@ from itertools import islice
 
 import numpy as np
 
-from conformance.diagnosis.conditions.boundary import edges
+from conformance.diagnosis.conditions.boundary import crossed, edges
 from conformance.diagnosis.conditions.features import QUANTITIES, features
 from conformance.diagnosis.conditions.search import Candidate, Joined, separating
 from conformance.diagnosis.conditions.universe import Relevant, Universe, shows_most
@@ -31,6 +31,7 @@ _LONG, _LEAST_OF_LONG = 3, 12  # more atoms than that fit by chance what few geo
 _FEW = 4  # of either side: then larger geometries are run
 _NEAR = 7  # geometries whose neighbours are asked about
 _EDGES = ("k", "l", "columns", "macs")  # quantities in which the least failing geometry is near the boundary
+_CROSSED, _MOST_CROSSED = 3, 60  # passing geometries, and those that are made of them on either side of a comparison
 _EVEN = 1e-9
 _SHORT = 5.0  # the cost of a condition that no other is looked for beside
 _SURE = 3  # the first geometries have each of the numbers up to it
@@ -161,7 +162,17 @@ class _Search:
             if (not side) in seen:
                 return False
             self.unseen[side] = len(seen)
-        return True
+        return self._foretells_crossed(universe, joined)
+
+    def _foretells_crossed(self, universe: Universe, joined: Joined) -> bool:
+        """Where it compares two numbers: whether it is right on either side of that, which few of a pool lie on."""
+        known = [self.start, *(seen.spec for seen in self.experiment.passing()[:_CROSSED])]
+        made = (made for spec in known for made in crossed(joined, spec) if self.experiment.takes(made))
+        specs = [spec for spec in dict.fromkeys(made) if spec not in self.experiment.observed][:_MOST_CROSSED]
+        self.experiment.run_all(specs)
+        held = joined.holds(features(specs)) if specs else ()
+        seen = ((universe.fails(spec), bool(holds)) for spec, holds in zip(specs, held, strict=True))
+        return all(fails in (None, holds) for fails, holds in seen)
 
     def _may_tell(self, universe: Universe, spec: ConvSpec) -> bool:
         return self.relevant is None or universe.says_something(spec)

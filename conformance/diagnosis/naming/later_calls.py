@@ -62,6 +62,8 @@ _SUMMED = (
     _Lack(("w", "pl"), "where the image lies in its padded width", "spec.padding[2]", (-1, 1)),
 )
 
+_CLEARED = "Clear what is kept before it is filled again, or let the `spec` itself be the key: it is hashable."
+
 
 def later_of(experiment: Experiment) -> Later | None:
     """What goes wrong on a later call only; None if nothing does, or if that cannot be told from other mistakes."""
@@ -152,6 +154,7 @@ def _by_geometry(experiment: Experiment, fresh: _Fresh) -> Later | None:
         f"{keeps} under a key that lacks {_listed([one.words for one in several])}",
         "Of two geometries that differ in that alone, the second was wrong each time, and right where nothing like it "
         f"came before; {shown[0]} is one.",
+        _CLEARED if any(one.steps for one in several) else
         f"Put {keys} into the key; a `spec` is hashable: it can be the key itself.", shown[0],
     )  # fmt: skip
 

@@ -148,6 +148,20 @@ def test_a_passing_geometry_where_nothing_would_show_says_nothing() -> None:
     assert all_of_it.text == "stride in height > 1 and KH != KW"
 
 
+def test_a_comparison_is_tried_on_either_side_of_it() -> None:
+    """Of C and F without groups few geometries of the pool have the larger C."""
+
+    def wrong(spec: ConvSpec) -> bool:
+        return spec.out_channels > 2 and spec.in_channels != spec.out_channels
+
+    def less(spec: ConvSpec) -> bool:
+        return wrong(spec) and (spec.groups > 1 or spec.in_channels < spec.out_channels)
+
+    assert getattr(found(wrong), "text", "") == "F > 2 and C != F"
+    condition = found(less)
+    assert condition is None or not condition.holds(ConvSpec.parse("n1c4h2w2_f3kh1kw1"))
+
+
 def test_geometries_of_which_windows_read_padding_alone_may_pass() -> None:
     """There most mistakes make zeros, as is right. What fails there speaks against the condition all the same."""
 
