@@ -1,8 +1,7 @@
 """What of the failures a cause explains.
 
 A failed case is explained if it passes once the numbers that plain calls give wrongly are put right (`mended`). What
-only a later call shows, or what is done to numbers that are not whole, no plain call has: such a cause explains every
-check of its op that failed by a result.
+only a later call shows no plain call has: such a cause explains every check of its op that failed by a result.
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ from harness.geometry.spec import ALL_OPS, Op
 from harness.oracle.data import DataError
 
 LATER = "later call"
-ROUNDED = "numbers"  # causes of what is done to numbers that are not whole
 HURRIED = 4.0  # seconds that a call may take which asks about a cause
 HUNG = "hung: "  # how a call that hung is said to have ended
 
@@ -129,7 +127,7 @@ def _tells(cause: CauseReport, op: Op, group: CheckReport) -> bool:
     """Whether the cause is one of that op that no call that is put right shows, and the check looks at just that."""
     if op not in ops_of(cause) or group.dtype not in cause.dtypes:
         return False
-    return _failed_by_results(group) if cause.kind in (LATER, ROUNDED) else is_told(group, cause.id)
+    return _failed_by_results(group) if cause.kind == LATER else is_told(group, cause.id)
 
 
 def _at_fault(group: CheckReport) -> list[Op]:

@@ -17,7 +17,7 @@ from conformance.diagnosis.about import seen_in_public
 from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.experiment import plan
 from conformance.reports.causes import planes
-from conformance.reports.causes.explaining import HURRIED, LATER, ROUNDED, Explaining, Reason, Waiting, ops_of, tag
+from conformance.reports.causes.explaining import HURRIED, LATER, Explaining, Reason, Waiting, ops_of, tag
 from conformance.reports.causes.forms import FORM, of_form
 from conformance.reports.causes.mended import MEMORY
 from conformance.reports.causes.plain_calls import PlainCalls
@@ -39,7 +39,7 @@ from harness.telling import named
 _SECONDS = 5.0  # for the diagnosis of an op in a dtype
 _SLOWER = 5.0  # times what the first call took
 _PLAIN = ("values.", "law.")  # checks that look at numbers in plain calls
-_BEYOND_PLAIN = (ROUNDED, LATER, MEMORY)  # kinds of causes that plain calls on whole numbers do not show
+_BEYOND_PLAIN = ("numbers", LATER, MEMORY)  # kinds of causes that plain calls on whole numbers do not show
 _SHOWING = ("values.exact", "values.real")  # checks that may show a cause on its plainest geometry
 # Of what a call leaves behind: each makes several calls, and fails in a process of its own.
 _OF_SEVERAL = (
