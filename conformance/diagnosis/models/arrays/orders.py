@@ -211,7 +211,7 @@ def _turned() -> Iterator[Model]:
         mend="turn the kernel, `w[:, :, ::-1, ::-1]`, if dy is correlated with it; not if columns are added up",
         ops=("conv2d_input_grad",),
         gives=argument_as(kernel, partial(_flipped, (2, 3))),
-        cost=0.95,  # the same function as taps read backwards, whose words would say the opposite here
+        cost=1.0,
         seen="dx-kernel-not-rotated",
     )
     yield Model(
