@@ -72,7 +72,9 @@ def findings(experiment: Experiment, models: Sequence[Model]) -> list[Found]:
     if later is not None:
         return [Found(telling.of_later(experiment, later))]
     several = _by_kind(experiment, models)
-    if all(one.kind is Kind.CRASH for one in experiment.observed.values() if not one.ok):
+    if several[0].cause.kind != "later call" and all(
+        one.kind is Kind.CRASH for one in experiment.observed.values() if not one.ok
+    ):
         experiment.focus = Kind.VALUE
         beside = _where_whole_numbers_are_right(experiment)
         if beside is not None:
@@ -150,7 +152,10 @@ def _shows(experiment: Experiment, found: Found, spec: ConvSpec) -> bool:
 def _named_of_kind(experiment: Experiment, kind: Kind, models: Sequence[Model]) -> Found | None:
     if kind is Kind.VALUE:
         return _value(experiment, models)
-    return _shape(experiment, models) if kind is Kind.SHAPE else None
+    if kind is Kind.SHAPE:
+        return _shape(experiment, models)
+    later = later_of(experiment)  # what was kept of other calls may fit so badly that it raises
+    return None if later is None else Found(telling.of_later(experiment, later))
 
 
 def _under_condition(experiment: Experiment) -> Found | None:

@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _BECOME_REAPER, _DIE_WITH_PARENT = 36, 1  # PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
+_TO_INTERRUPT = {signal.SIGINT}
 _ASKED, _ALONE = "asked", "alone"
 _LOOK_EVERY = 0.2  # seconds, where the system cannot tell of the end of a process
 _LONGEST = 5.0  # seconds to end all; what the kernel holds back for longer is left behind
@@ -38,8 +39,10 @@ def main() -> int:
     parent, kind, words = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
     nothing = os.open(os.devnull, os.O_RDWR)
     _prctl(_BECOME_REAPER, 1)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _TO_INTERRUPT)  # until there is a child that it can go on to
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_INTERRUPT)
         if kind == _ALONE:
             os.dup2(nothing, 0)
         os.setsid()
@@ -47,6 +50,7 @@ def main() -> int:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as for any new process; Python ignores it
         os.execvp(words[0], words)
     signal.signal(signal.SIGINT, lambda number, frame: _kill(child, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_INTERRUPT)
     lifeline = os.dup(0)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)  # or nobody would see that the child has closed its end

@@ -23,6 +23,7 @@ __all__ = ["Later", "later_of"]
 _CALLS = 24  # of one geometry in a row
 _FEWEST = 3  # wrong ones of them that make a rule
 _TRIES = 3  # geometries that are tried until the first call of one is right
+_HOPELESS = 12  # fields for which none was: sizes, which come late, are asked with channels of their own
 _BASE: Fields = {"n": 2, "c": 2, "f": 2, "g": 1, "h": 7, "w": 7, "kh": 2, "kw": 2, "sh": 1, "sw": 1, "pt": 0, "pb": 0,
                  "pl": 0, "pr": 0, "dh": 1, "dw": 1}  # fmt: skip
 _OFTEN = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth"}
@@ -77,7 +78,7 @@ class _Fresh:
 
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
-        self._next = self._loose = 0
+        self._next = self._loose = self._channels = 0
         self.wrong = 0  # times that no geometry was found on which a first call is right
 
     def base(self, by_channels: bool = False, is_loose: bool = False) -> Fields:
@@ -87,9 +88,10 @@ class _Fresh:
             step = 4 + self._loose
             sizes = {"sh": step, "sw": step, "h": step + 4, "w": step + 4}
             return {**_BASE, **sizes, "c": 2 + self._loose, "f": 1}  # more filters are slow in many a loop
-        self._next += 1
         if by_channels:
-            return {**_BASE, "c": 3 + self._next, "f": 2}
+            self._channels += 1
+            return {**_BASE, "c": 3 + self._channels, "f": 3 + self._channels}
+        self._next += 1
         while any(spec.input_size == (10 + self._next, 10 + self._next) for spec in self._experiment.observed):
             self._next += 1
         return {**_BASE, "h": 10 + self._next, "w": 10 + self._next}
@@ -129,7 +131,7 @@ def _by_geometry(experiment: Experiment, fresh: _Fresh) -> Later | None:
     shown: list[ConvSpec] = []
     last_alone = True
     for lack in (*_LACKING, *_SUMMED):
-        if fresh.wrong == _TRIES:
+        if fresh.wrong == _HOPELESS:
             break  # what is wrong there is wrong without earlier calls
         if len(lack.names) > 1 and any(one.names[0] in lack.names for one in lacking):
             continue  # its parts say it

@@ -74,7 +74,8 @@ def _named() -> Iterator[Model]:
         if name != "batched":
             yield Model(
                 f"layout/{name}", f"returns the columns as {layout.form}, the layout of {layout.who}",
-                f'That is a layout, not a fault. Declare it: `layout = "{name}"`, or return (N, C*KH*KW, L).',
+                f'That is a layout, not a fault. Declare it at the top of the file: `layout = "{name}"`, or return '
+                "(N, C*KH*KW, L).",
                 ("im2col",), _in_layout(layout.from_batched), _PLAIN,
             )  # fmt: skip
 

@@ -11,7 +11,10 @@ from conformance.diagnosis.models.tables import Axis
 Size = Callable[[Axis, Axis], int]  # of an axis, and the other one
 
 _RIGHT = "`(H + top + bottom - reach) // stride + 1`"
-_CROP = "`return big[:, :, top:top + H, left:left + W]`"
+_CROP = (
+    "`return np.ascontiguousarray(big[:, :, top:top + H, left:left + W])`, where big is the padded image, "
+    "`top, _, left, _ = spec.padding` and `H, W = spec.input_size`"
+)
 _WHOLE = "Take H and W from `spec.input_size`: what the stride leaves over is 0."
 
 

@@ -30,7 +30,8 @@ def _from_the_middle(axis: Axis, other: Axis) -> Array:
 _STRIDE = (
     Formula(
         "stride ignored", "ignores the stride{where}: every window starts one {line} after the last",
-        "multiply the window number by the stride: {formula}", reads(stride=lambda a, b: 1),
+        "multiply the window number by the stride: {formula}; in a slice, `begin:begin + (O - 1) * stride + 1:stride`",
+        reads(stride=lambda a, b: 1),
     ),
     Formula(
         "stride of the other axis", "takes the stride of the {other} for the {id}",

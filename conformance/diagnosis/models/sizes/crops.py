@@ -19,7 +19,10 @@ from harness.geometry.spec import ConvSpec
 
 _Slice = Callable[[Axis, Axis], slice]  # of the padded image along an axis
 _Crop = Callable[[Axis, Axis, Array], Array]  # of the padded image (N, C, PH, PW)
-_MEND = "`return big[:, :, top:top + H, left:left + W]`"
+_MEND = (
+    "`return np.ascontiguousarray(big[:, :, top:top + H, left:left + W])`, where big is the padded image, "
+    "`top, _, left, _ = spec.padding` and `H, W = spec.input_size`"
+)
 
 
 def _right(axis: Axis, other: Axis) -> slice:

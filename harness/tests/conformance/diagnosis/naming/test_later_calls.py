@@ -106,6 +106,22 @@ def test_a_key_of_sizes_that_do_not_tell_the_stride_is_told_with_what_it_lacks()
     assert cause.says.endswith("under a key that lacks the stride.")
 
 
+def test_what_is_kept_and_fits_so_badly_that_it_raises_is_told_once() -> None:
+    """A layer that expects the image of its first call: no later one of another size has a result at all."""
+    kept: dict[Any, tuple[int, int]] = {}
+
+    class Layer(Planted):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            key = (spec.out_channels, spec.kernel_size, spec.padding, spec.stride)
+            if kept.setdefault(key, spec.input_size) != spec.input_size:
+                raise ValueError("cannot reshape")
+            return super().run(op, spec, *arrays)
+
+    (cause,) = diagnose(planted(Layer("conv2d", lambda spec: False)), "conv2d", "float64", seconds=60.0)
+    assert cause.kind == "later call"
+    assert cause.says.endswith("under a key that lacks the size of the image.")
+
+
 def test_what_is_right_on_every_call_has_no_cause() -> None:
     assert diagnose(planted(Planted("conv2d", lambda spec: False)), "conv2d", "float64", seconds=60.0) == []
 
