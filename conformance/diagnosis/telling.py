@@ -117,13 +117,20 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
     # What fails in another way is on neither side of the condition: then it says nothing of all geometries.
     alone = all(one.kind is None or one.kind in plainest for one in experiment.observed.values())
     ways = " or ".join(_fails(plainest[kind]) for kind in Kind if kind in plainest)
-    says = f"Your {experiment.op} {ways} {'if and only if' if alone else 'where'} {condition.text}."
+    held = [one for one in experiment.passing() if condition.holds(one.spec)]
+    left_out = sum(experiment.right(one.spec).size > 0 for one in held)  # for what windows read: see `condition_of`
+    says = f"Your {experiment.op} {ways} {'if and only if' if alone and not left_out else 'where'} {condition.text}."
     why = (
         f"All {condition.failing} geometries with this fail, all {condition.passing} others pass; {condition.unseen} "
         f"of them were foretold."
     )
     if not alone:
         why += " Geometries that fail in another way are left out of this."
+    if left_out:
+        why += (
+            f" Left out of this: {_geometries(left_out)} where it holds and nothing is wrong, as some window reads "
+            "padding alone, or there is no image, which hides most mistakes."
+        )
     kind, mend = "condition", _declared(condition)
     if set(plainest) == {Kind.CRASH}:
         kind, mend = "crash", _mend_of(plainest[Kind.CRASH]) or mend

@@ -106,7 +106,8 @@ def test_a_child_ends_with_its_guardian(tmp_path: Path) -> None:
         other.kill()
 
 
-def test_an_interruption_goes_on_to_the_child(tmp_path: Path) -> None:
+def interrupted(program: Path) -> int:
+    """The exit code of a guardian, this file, that is interrupted as soon as its child is ready for it."""
     statement = (
         "import signal, sys, time\n"
         "signal.signal(signal.SIGINT, lambda *of: sys.exit(7))\n"
@@ -114,36 +115,24 @@ def test_an_interruption_goes_on_to_the_child(tmp_path: Path) -> None:
         "time.sleep(600)"
     )
     words = guardian.command((*_PYTHON, statement), asked=False)
+    words[words.index(guardian.__file__)] = str(program)
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 7
+        return process.wait(60)
+
+
+def test_an_interruption_goes_on_to_the_child() -> None:
+    assert interrupted(Path(guardian.__file__)) == 7
 
 
 def test_an_interruption_before_the_child_is_known_is_kept_for_it(tmp_path: Path) -> None:
     """The guardian is held between the two, as on a busy machine: the child is ready before it goes on."""
-    slow = tmp_path / "guardian.py"
-    text = Path(guardian.__file__).read_text()
-    assert text.count("    signal.signal(signal.SIGINT, lambda") == 1
-    slow.write_text(
-        text.replace(
-            "    signal.signal(signal.SIGINT, lambda", "    time.sleep(2)\n    signal.signal(signal.SIGINT, lambda"
-        )
-    )
-    statement = (
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGINT, lambda *of: sys.exit(7))\n"
-        "print('ready', flush=True)\n"
-        "time.sleep(600)"
-    )
-    words = guardian.command((*_PYTHON, statement), asked=False)
-    words[words.index(guardian.__file__)] = str(slow)
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 7
+    text, handler = Path(guardian.__file__).read_text(), "    signal.signal(signal.SIGINT, lambda"
+    assert text.count(handler) == 1
+    (tmp_path / "slow.py").write_text(text.replace(handler, f"    time.sleep(2)\n{handler}"))
+    assert interrupted(tmp_path / "slow.py") == 7
 
 
 _INTERRUPTED = """

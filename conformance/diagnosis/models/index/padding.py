@@ -30,6 +30,19 @@ def _where_even(taps: int = 0, pixels: int = 0) -> Change:
     return change
 
 
+def _even_kernel(unit: str, late: bool, cost: float) -> Formula:
+    """One tap, or one pixel, too early or too late where the kernel has no middle."""
+    when, by = ("late", 1) if late else ("early", -1)
+    one = "one tap" if unit == "tap" else "one {line}"
+    where = "{where}" if unit == "tap" else ""
+    change = _where_even(taps=by) if unit == "tap" else _where_even(pixels=by)
+    return Formula(
+        f"even kernel one {unit} {when}", f"starts windows {one} too {when}{where} where {{kernel}} is even",
+        _NO_MIDDLE, change, cost=cost,
+        both=f"starts windows one {unit} too {when} in each axis in which the kernel is even",
+    )  # fmt: skip
+
+
 def _same_total(axis: Axis) -> int:
     """What padding `same` adds on both sides together."""
     reach = (axis.kernel - 1) * axis.dilation + 1
@@ -205,26 +218,7 @@ _STARTS = (
         "windows from -1", "counts windows from -1{where}", "count windows from 0: {formula}", _later(windows=-1),
         cost=1.2,
     ),
-    Formula(
-        "even kernel one tap early", "starts windows one tap too early{where} where {kernel} is even", _NO_MIDDLE,
-        _where_even(taps=-1), cost=1.2,
-        both="starts windows one tap too early in each axis in which the kernel is even",
-    ),
-    Formula(
-        "even kernel one tap late", "starts windows one tap too late{where} where {kernel} is even", _NO_MIDDLE,
-        _where_even(taps=1), cost=1.2,
-        both="starts windows one tap too late in each axis in which the kernel is even",
-    ),
-    Formula(
-        "even kernel one pixel early", "starts windows one {line} too early where {kernel} is even", _NO_MIDDLE,
-        _where_even(pixels=-1), cost=1.15,
-        both="starts windows one pixel too early in each axis in which the kernel is even",
-    ),
-    Formula(
-        "even kernel one pixel late", "starts windows one {line} too late where {kernel} is even", _NO_MIDDLE,
-        _where_even(pixels=1), cost=1.15,
-        both="starts windows one pixel too late in each axis in which the kernel is even",
-    ),
+    *(_even_kernel(unit, late, cost) for unit, cost in (("tap", 1.2), ("pixel", 1.15)) for late in (False, True)),
     Formula(
         "next pixel", "reads the next {line} of the image, but takes the right ones for padding",
         "read the pixel that was tested: {formula}",

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from conformance.diagnosis.conditions.universe import shows_most
 from conformance.diagnosis.diagnose import diagnose
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
-from harness.tests.helpers.planted.faults import planted
+from harness.tests.helpers.planted.faults import Planted, planted
 from harness.tests.helpers.planted.written import Written
 
 
@@ -68,3 +69,14 @@ def test_an_exception_that_is_known_has_its_mend() -> None:
     assert cause.says.endswith("if and only if F > 1.")
     assert cause.mend.startswith("Ask `if b is not None`")
     assert "unsupported" not in cause.mend
+
+
+def test_a_condition_that_does_not_hold_everywhere_is_not_said_to() -> None:
+    """Where a window reads padding alone nothing is wrong, so "if and only if" would not be true."""
+
+    def wrong(spec: ConvSpec) -> bool:
+        return spec.padded_size[1] % 2 == 1 and shows_most(spec)
+
+    (cause,) = diagnose(planted(Planted("im2col", wrong)), "im2col", "float64", seconds=60.0)
+    assert cause.says == "Your im2col gives wrong numbers where padded width is odd."
+    assert " where it holds and nothing is wrong, as some window reads padding alone" in cause.why
