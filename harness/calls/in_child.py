@@ -63,7 +63,7 @@ class InChild:
         self.pace = Pace(deadline)
         self._worker: Worker | None = None
         self._allowed = 0  # bytes of a call's arrays that the child knows of
-        self._ops_called: set[Op] = set()
+        self._called_before: set[tuple[Op, ConvSpec, str]] = set()  # in this child
         self._deaths: Counter[str] = Counter()
         self._barred: dict[str, str] = {}  # kinds of calls and `unsupported`, and why they are not made any more
         self._lost = ""  # why it cannot be loaded any more
@@ -151,7 +151,7 @@ class InChild:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-            self._allowed, self._ops_called = 0, set()  # the next one knows of nothing
+            self._allowed, self._called_before = 0, set()  # the next one knows of nothing
 
     def _asked_to_refuse(self, question: child.Ask) -> str | None:
         if _UNSUPPORTED in self._barred:
@@ -173,12 +173,12 @@ class InChild:
         for kind in map(_kind, calls):
             if kind in self._barred:
                 return [CallResult(error=f"was not run: {self._barred[kind]}", died=True)]
-        ops = {one.op for one in calls}
-        usual = self._deadline if ops <= self._ops_called else self._deadline * FIRST_CALL
-        patience = (self.pace.patience(op, spec, _dtype(message, given)) for op, spec, given, _ in calls)
+        geometries = {(op, spec, _dtype(message, given)) for op, spec, given, _ in calls}
+        usual = self._deadline if geometries <= self._called_before else self._deadline * FIRST_CALL
+        patience = (self.pace.patience(*geometry) for geometry in geometries)
         usual *= min(made, _MADE)
         deadline = max(usual, made * max(patience)) if self.pace.knows_something else usual
-        self._ops_called |= ops
+        self._called_before |= geometries
         arrays = [a for one in calls for a in one.arrays]
         results: list[CallResult] = []
         try:

@@ -1,9 +1,9 @@
-"""How long a backend may take: to load, for a call, and for the first call of an op."""
+"""How long a backend may take: to load, for a call, and for the first call of a geometry."""
 
 from __future__ import annotations
 
 DEADLINE = 10.0  # seconds a call may take
-FIRST_CALL = 3  # times the deadline: the first call of an op may have to compile
+FIRST_CALL = 3  # times the deadline: the first call of a geometry may have to compile
 _LOADING = 6  # times the deadline: importing torch or numba takes 10 s and more on a busy machine
 _LEAST_LOADING = 30.0  # seconds, whatever the deadline
 _FOR_EVER = 1e9  # thirty years: what waits cannot count to infinity, and JSON cannot write it

@@ -101,8 +101,9 @@ def test_a_slow_call_is_waited_for_several_times_as_long_as_was_predicted(monkey
     for _ in range(2):
         backend.call("im2col", _SMALL, _X)
     backend.together(calls_of("im2col", _SMALL, [_X, _X]))
-    backend.call("im2col", _SMALL, [_X[0].astype(np.float64)])
-    assert deadlines == [7.5, 7.5, 15, 2]
+    for _ in range(2):
+        backend.call("im2col", _SMALL, [_X[0].astype(np.float64)])
+    assert deadlines == [7.5, 7.5, 15, 6, 2]  # of float64 the first may have to compile
     assert backend.pace.longest == 2
 
 
