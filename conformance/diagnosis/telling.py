@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from conformance.diagnosis.cause import Cause
@@ -19,6 +20,11 @@ from harness.geometry.spec import ConvSpec
 from harness.results.words import plural
 
 _LONGEST = 160  # characters of what an exception said
+# Words of the field that a first reader may not know, as they are found in sentences, and what they mean.
+_EXPLAINED = (
+    (re.compile(r"\btaps?\b"), "A tap is one element of the kernel."),
+    (re.compile(r"\bL\b"), "L is the number of window positions, OH*OW."),
+)
 _OVER_SHAPES = ("broadcast", "out of bounds", "out of range", "cannot reshape", "mismatch in its core dimension")
 _OF_CRASHES = (
     ("truth value of an array", "Ask `if b is not None`: an array of several numbers is neither true nor false."),
@@ -37,18 +43,18 @@ def of_name(experiment: Experiment, name: Name) -> Cause:
     if condition is not None:
         why = (
             f"All {_geometries(condition.failing)} with this fail, with exactly the numbers that the mistake gives; "
-            f"{name.passing} without it pass, on which it would show; {condition.unseen} of them were "
-            "foretold."
+            f"{name.passing} without it pass, on which it would show; {condition.unseen} of them "
+            "were predicted before they were called."
         )
     elif name.passing:
         why = (
             f"All {_geometries(name.failing)} on which this shows fail, with exactly its numbers; all "
-            f"{name.passing} others pass; {name.foretold} of them were foretold."
+            f"{name.passing} others pass; {name.foretold} of them were predicted before they were called."
         )
     else:
         why = (
             f"All {_geometries(name.failing)} fail, with exactly the numbers that this gives; "
-            f"{name.foretold} of them were foretold."
+            f"{name.foretold} of them were predicted before they were called."
         )
     says = _says(experiment, model.says, condition)
     return _cause(experiment, "name", model.id, says, why, sentence(model.mend), model.seen)
@@ -70,7 +76,7 @@ def of_shape(experiment: Experiment, shown: Shown) -> Cause:
     if condition is not None:
         why = (
             f"All {condition.failing} geometries with this have the shape that follows; {shown.passing} without it are "
-            f"right; {condition.unseen} of them were foretold. {example}."
+            f"right; {condition.unseen} of them were predicted before they were called. {example}."
         )
     else:
         why = (
@@ -122,7 +128,7 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
     says = f"Your {experiment.op} {ways} {'if and only if' if alone and not left_out else 'where'} {condition.text}."
     why = (
         f"All {condition.failing} geometries with this fail, all {condition.passing} others pass; {condition.unseen} "
-        f"of them were foretold."
+        f"of them were predicted before they were called."
     )
     if not alone:
         why += " Geometries that fail in another way are left out of this."
@@ -229,6 +235,7 @@ def _cause(
     spec: ConvSpec | None = None,
 ) -> Cause:  # fmt: skip
     failing, passing = experiment.failing(), experiment.passing()
+    why = " ".join((why.rstrip(), *(text for word, text in _EXPLAINED if word.search(f"{says} {mend}"))))
     plainest = failing[0].spec if failing and spec is None else spec if spec is not None else passing[0].spec
     return Cause(
         op=experiment.op, dtype=experiment.dtype, kind=kind, id=name, says=says, why=why, mend=mend, seen=seen,

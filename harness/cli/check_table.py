@@ -11,6 +11,7 @@ from harness.cli import terminal
 from harness.contract.status import Status, Verdict
 
 _NOT_CALLED = " was not run: "
+_MEANS = {Status.MISTRUSTED: " (could not tell right from wrong)"}  # statuses that do not say it themselves
 _SHOWN_GROUPS = 8  # failing groups of cases a backend; the JSON has all
 
 
@@ -26,9 +27,9 @@ def show(reports: Sequence[BackendReport], notes: Sequence[str] = ()) -> None:
 
 
 def _row(report: BackendReport) -> list[str]:
-    counts = ", ".join(f"{n:,} {status}" for status, n in report.counts.items() if n)
+    counts = ", ".join(f"{n:,} {status}{_MEANS.get(status, '')}" for status, n in report.counts.items() if n)
     used = [c.used for c in report.checks if c.used is not None and c.status is Status.PASS]
-    counts += f"; at most {max(used):.0%} of an error allowance used" if used else ""
+    counts += f"; rounding errors at most {max(used):.0%} of what is allowed" if used else ""
     domain = str(report.domain) if report.domain else ""
     cases = "; ".join(text for text in (counts, domain, report.reason) if text)
     executed = f"{report.executed} of {report.planned}"

@@ -99,13 +99,14 @@ NAMED: dict[str, Named] = {
         lambda v: (v["dw"] > 1) & (v["kw"] > 1),
     ),
     "tiles": Named(
-        "the stride tiles both axes", "spec.left_over == (0, 0)", 1.9, lambda v: ~(_rests(v)[0] | _rests(v)[1])
+        "the stride leaves no rows or columns over", "spec.left_over == (0, 0)", 1.9,
+        lambda v: ~(_rests(v)[0] | _rests(v)[1]),
     ),
     "rest in both": Named(
-        "the stride leaves a rest in both axes", "min(spec.left_over) > 0", 2.0, lambda v: _rests(v)[0] & _rests(v)[1]
+        "the stride leaves rows and columns over", "min(spec.left_over) > 0", 2.0, lambda v: _rests(v)[0] & _rests(v)[1]
     ),
     "rest": Named(
-        "the stride leaves a rest", "max(spec.left_over) > 0", 1.9, lambda v: _rests(v)[0] | _rests(v)[1]
+        "the stride leaves rows or columns over", "max(spec.left_over) > 0", 1.9, lambda v: _rests(v)[0] | _rests(v)[1]
     ),
     "symmetric": Named(
         "padding is the same at both ends",

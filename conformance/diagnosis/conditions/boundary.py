@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
-from conformance.cases.fields import NAMES, fields_of, spec_of
+from conformance.cases.fields import NAMES, Fields, fields_of, spec_of
 from conformance.diagnosis.conditions.atoms import Atom, holds
 from conformance.diagnosis.conditions.features import QUANTITIES, Features, features
 from conformance.diagnosis.conditions.search import Joined
@@ -18,6 +19,10 @@ from harness.geometry.spec import ConvSpec
 _BETWEEN = 24  # values between a failing and a passing one that are tried, where there are more
 _ACROSS = 2  # by how much one of two numbers that are compared is made larger, at most
 _QUESTIONS = 40  # to make a passing geometry plain
+_STEPS = (*range(2, 11), 12)  # remainders that conditions are made of
+_TIMES = 4  # multiples that are tried
+_A_GROUP = {"cg": "c", "fg": "f"}
+_DIVIDED = (*NAMES, *_A_GROUP)  # numbers that can be set
 
 Passes = Callable[[ConvSpec], bool]
 
@@ -54,6 +59,51 @@ def crossed(joined: Joined, spec: ConvSpec) -> Iterator[ConvSpec]:
             for names in ((atom.left, atom.right), (atom.right, atom.left)):
                 d = {**own, **dict(zip(names, (value, value + more), strict=True))}
                 yield from (made for e in (d, {**d, "g": 1}) if (made := spec_of(e)) is not None)
+
+
+def repeated(joined: Joined, spec: ConvSpec) -> Iterator[ConvSpec]:
+    """For each value that a number shall have, and each remainder: others that share a remainder with it.
+
+    "Padding == 0" and "padding is a multiple of 6" are one until a padding is 6, which no pool has.
+    """
+    own = fields_of(spec)
+    for atom in joined.atoms:
+        if isinstance(atom.right, str):
+            continue
+        if atom.sign in ("==", "!=") and atom.left in _DIVIDED:
+            values = [atom.right + step for step in _STEPS]
+        elif atom.sign in ("%", "not %") and atom.left in _DIVIDED:
+            values = [atom.rest + atom.right * times for times in range(_TIMES + 1)]
+        else:
+            continue
+        yield from (made for value in values if (made := spec_of(_with(own, atom.left, value))) is not None)
+
+
+def as_seen(joined: Joined, failing: Sequence[ConvSpec]) -> Joined:
+    """With the value in place of a remainder, where all that fail have one value: no other could be tried."""
+    if joined.joint == "or":
+        return joined
+    v = features(failing)
+    return replace(joined, atoms=tuple(_as_seen(atom, v[atom.left]) if atom.sign == "%" else atom
+                                       for atom in joined.atoms))  # fmt: skip
+
+
+def _as_seen(atom: Atom, values: Array) -> Atom:
+    first = int(values[0])
+    return Atom(atom.left, "==", first) if (values == first).all() else atom
+
+
+def _with(own: Fields, name: str, value: int) -> Fields:
+    """With another value of a number, in an image that holds the kernel, and groups that divide the channels."""
+    d = {**own, name: value}
+    if name in _A_GROUP:
+        whole = _A_GROUP[name]
+        d = {**own, whole: value * own["g"]}
+    elif name == "g":
+        d |= {other: own[other] // own["g"] * value for other in ("c", "f")}
+    for size, kernel, step, before, after in (("h", "kh", "dh", "pt", "pb"), ("w", "kw", "dw", "pl", "pr")):
+        d[size] = max(d[size], (d[kernel] - 1) * d[step] + 1 - d[before] - d[after])
+    return d
 
 
 def _distance(atom: Atom, v: Features) -> Array:

@@ -13,7 +13,7 @@ from itertools import islice
 
 import numpy as np
 
-from conformance.diagnosis.conditions.boundary import crossed, edges
+from conformance.diagnosis.conditions.boundary import as_seen, crossed, edges, repeated
 from conformance.diagnosis.conditions.features import QUANTITIES, features
 from conformance.diagnosis.conditions.search import Candidate, Joined, separating
 from conformance.diagnosis.conditions.universe import Relevant, Universe, shows_most
@@ -165,9 +165,14 @@ class _Search:
         return self._foretells_crossed(universe, joined)
 
     def _foretells_crossed(self, universe: Universe, joined: Joined) -> bool:
-        """Where it compares two numbers: whether it is right on either side of that, which few of a pool lie on."""
+        """Where it compares two numbers: whether it is right on either side of that, which few of a pool lie on.
+
+        And where it speaks of a value or of a remainder: whether it is right on others with the same remainder.
+        """
         known = [self.start, *(seen.spec for seen in self.experiment.passing()[:_CROSSED])]
-        made = (made for spec in known for made in crossed(joined, spec) if self.experiment.takes(made))
+        of_values = [*repeated(joined, self.start)]
+        of_two = (made for spec in known for made in crossed(joined, spec))
+        made = (made for made in (*of_values, *of_two) if self.experiment.takes(made))
         specs = [spec for spec in dict.fromkeys(made) if spec not in self.experiment.observed][:_MOST_CROSSED]
         self.experiment.run_all(specs)
         held = joined.holds(features(specs)) if specs else ()
@@ -205,6 +210,7 @@ class _Search:
     def _stated(self, universe: Universe, joined: Joined) -> Condition | None:
         if min(self.unseen.values()) < self._least(joined):
             return None
+        joined = as_seen(joined, [universe.specs[place] for place in universe.failing()])
 
         def holds(spec: ConvSpec) -> bool:
             where: Array = joined.holds(features([spec]))

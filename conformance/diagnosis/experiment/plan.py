@@ -39,6 +39,8 @@ _ODD = """
 n0c1h5w5_f1kh3kw3        n0c2h7w7_f2kh3kw3_dh2dw2        n0c3h4w4_f3kh1kw1
 n0c3h5w5_f3kh3kw3_pt1pb1pl1pr1_g3        n2c4h3w130_f4kh2kw2        n1c4h5w5_f4kh2kw2_sh1sw3
 n1c1h9w9_f1kh2kw2_sh2sw2_dh4dw2        n1c1h12w12_f1kh2kw2_sh2sw2_dh4dw4
+n1c1h20w3_f1kh18kw2      n1c1h3w20_f1kh2kw18      n1c1h36w2_f1kh34kw1      n1c1h2w36_f1kh1kw34
+n1c2h8w9_f2kh6kw7        n2c1h8w7_f1kh7kw5
 """
 
 

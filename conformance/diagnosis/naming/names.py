@@ -226,7 +226,8 @@ def _agrees(experiment: Experiment, model: Model, spec: ConvSpec) -> bool:
 def _foretelling(experiment: Experiment, free: list[Model]) -> list[Model]:
     """Those that say beforehand what more geometries give; most of them such that it shows, where there are.
 
-    Some have larger numbers than any before: half the stride is no stride, until the stride is 4.
+    Some have larger numbers than any before: half the stride is no stride, until the stride is 4. Some have twice and
+    thrice a number of what fails: what lies beyond the first 16 is the rest of 16, until there are 32.
     """
     if not free:
         return []
@@ -234,7 +235,8 @@ def _foretelling(experiment: Experiment, free: list[Model]) -> list[Model]:
     telling = list(islice((spec for spec in fresh if experiment.differs(free[0], spec)), _UNSEEN // 2))
     rest = [spec for spec in fresh if spec not in set(telling)][: _UNSEEN - len(telling)]
     far = (spec for spec in _stretched(experiment) if any(experiment.differs(model, spec) for model in free[:2]))
-    asked = [*telling, *rest, *islice(far, _UNSEEN)]
+    more = (spec for spec in _multiplied(experiment) if any(experiment.differs(model, spec) for model in free[:2]))
+    asked = [*telling, *rest, *islice(far, _UNSEEN), *islice(more, _UNSEEN // 2)]
     experiment.run_all(asked)
     return [model for model in free if all(_agrees(experiment, model, spec) for spec in asked)]
 
@@ -250,6 +252,18 @@ def _stretched(experiment: Experiment) -> list[ConvSpec]:
                 made = spec_of(_roomy({**own, **dict.fromkeys(names, value)}))
                 if made is not None and made.macs <= _SMALL:
                     found[made] = None
+    return [spec for spec in experiment.bent(list(found)) if spec not in experiment.observed]
+
+
+def _multiplied(experiment: Experiment) -> list[ConvSpec]:
+    """The plainest failing geometry with one number half as large again, or two or three times as large."""
+    found: dict[ConvSpec, None] = {}
+    own = fields_of(_told(experiment)[0].spec)
+    for name in NAMES:
+        for value in (own[name] + own[name] // 2, 2 * own[name] + 1, 3 * own[name] + 1):
+            made = spec_of(_roomy({**own, name: value}))
+            if made is not None and made.macs <= _CHEAP:
+                found[made] = None
     return [spec for spec in experiment.bent(list(found)) if spec not in experiment.observed]
 
 
@@ -281,6 +295,13 @@ def _distinct(experiment: Experiment, models: Sequence[Model]) -> list[Model]:
 def _under_condition(experiment: Experiment, model: Model) -> Name | None:
     condition = condition_of(experiment, experiment.failing()[0].spec, lambda spec: experiment.differs(model, spec))
     if condition is None or not _true_of_all(experiment, [model]):
+        return None
+    # The search runs what parts conditions, not what parts models: those that are one on short axes, say.
+    more = [spec for spec in _multiplied(experiment) if condition.holds(spec) and experiment.differs(model, spec)]
+    experiment.run_all(more[: _UNSEEN // 2])
+    if any(seen.ok for spec in more if (seen := experiment.observed.get(spec)) is not None):
+        return None
+    if not _true_of_all(experiment, [model]):
         return None
     passing = [one for one in experiment.passing() if experiment.differs(model, one.spec)]
     return Name(model, condition, len(_told(experiment)), len(passing), condition.unseen)

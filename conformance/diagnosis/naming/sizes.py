@@ -67,9 +67,9 @@ def outputs() -> Iterator[Formula]:
     yield Formula("one too many", "gives one position too many in the {axis}", f"{_RIGHT}.",
                   lambda a, b: a.output + 1)  # fmt: skip
     yield Formula("rounded up", "rounds the output size up in the {axis}: one position too many where the stride "
-                  "leaves a rest", "Use `//`: what does not fill a stride is left over.",
+                  "leaves some over", "Use `//`: what does not fill a stride is left over.",
                   lambda a, b: _up(a) + 1)  # fmt: skip
-    yield Formula("short where it tiles", "gives one position too few in the {axis} where the stride leaves no rest",
+    yield Formula("short where it tiles", "gives one position too few in the {axis} where the stride leaves none over",
                   f"{_RIGHT}: the `+ 1` counts the first window.", lambda a, b: _up(a))  # fmt: skip
     yield Formula("one inside the division", "adds the 1 of the output size in the {axis} before it divides",
                   f"{_RIGHT}: the `+ 1` comes after the division.",

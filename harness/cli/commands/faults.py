@@ -13,6 +13,7 @@ import typer
 from conformance.cases.case import MOST_SEED
 from conformance.power import campaign, controls, jobs, summary
 from conformance.power.campaign import Asked, Found
+from conformance.power.diagnosed import counting
 from conformance.power.records import DiagnosedKind, KindReport, PowerReport
 from harness.cli import outputs, terminal
 from harness.cli.options import JsonFile, given, seconds, whole
@@ -94,7 +95,7 @@ def _show(report: PowerReport) -> None:
     for wrong in report.controls_failed:
         terminal.show(f"  wrongly failed: {wrong}")
     if report.diagnosed:
-        _show_diagnosed(report.diagnosed)
+        _show_diagnosed(report.diagnosed, report.killed)
     if report.survivors:
         terminal.show(f"\n{plural(len(report.survivors), 'survivor')}, each with the smallest case that was found:")
     for one in report.survivors[:_SHOWN]:
@@ -103,8 +104,11 @@ def _show(report: PowerReport) -> None:
         terminal.show(f"  {len(report.survivors) - _SHOWN:,} more survive; --json FILE has all")
 
 
-def _show_diagnosed(kinds: Mapping[str, DiagnosedKind]) -> None:
-    """Of what was seen: whether the name is right, and the condition, and what is said if the mistake is not known."""
+def _show_diagnosed(kinds: Mapping[str, DiagnosedKind], killed: int) -> None:
+    """Of what was seen: whether the name is right, and the condition, and what is said if the mistake is not known.
+
+    Then of how many faults that the suite sees the diagnosis sees nothing: they are in none of these rows.
+    """
     terminal.show("")
     heads = (
         "diagnosed", "seen", "right", "wrong", "silent", "exactly when", "off", "unknown", "wrong", "median", "worst",
@@ -115,6 +119,8 @@ def _show_diagnosed(kinds: Mapping[str, DiagnosedKind]) -> None:
         for kind, one in kinds.items()
     ]  # fmt: skip
     terminal.table("", heads, rows)
+    if unseen := killed - kinds[counting.ALL].seen:
+        terminal.show(f"of {unseen:,} of the {killed:,} faults that the suite sees the diagnosis sees nothing")
 
 
 def _row(kind: str, one: KindReport) -> list[str]:

@@ -8,13 +8,16 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from conformance.diagnosis.models.arrays.opened import right, run
+from conformance.diagnosis.models.arrays.opened import ARGUMENTS, OF_ARGUMENT, Kind, right, run
 from conformance.diagnosis.models.model import Given, Model
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 
 # f (F, 1), j (1, C/G), G, C/G, F/G -> the channel that filter f reads as its j-th; what is none reads nothing.
 Reads = Callable[[Array, Array, int, int, int], Array]
+
+# c (C,), G, C/G, F/G -> a group, or a channel of one, for each; what is none reads nothing.
+_OfChannel = Callable[[Array, int, int, int], Array]
 
 _OPS: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
@@ -32,6 +35,56 @@ def models() -> Iterator[Model]:
         cost=1.2,
         seen="dx-groups-treated-dense",
     )
+    yield from _started_by_channels()
+    for name, (says, group, local) in _OF_CHANNEL.items():
+        yield Model(
+            f"groups/group of a channel {name}", says, _CHANNEL_MEND, ("conv2d_input_grad",),
+            partial(_by_result, group, local), 1.4,
+        )  # fmt: skip
+
+
+def _started_by_channels() -> Iterator[Model]:
+    """Slices of filters that begin at g * (C // G); each holds F // G, or as many as are left."""
+    for kinds, ops in _STARTED.items():
+        yield Model(
+            f"groups/filters start by channels/{' and '.join(kinds)}",
+            f"starts the filters of group g at g * (C // G) in {' and '.join(OF_ARGUMENT[kind] for kind in kinds)}",
+            "filters of group g start at g * (F // G)",
+            ops,
+            partial(_started, kinds),
+            1.4,
+        )
+
+
+def _started(kinds: tuple[Kind, ...], given: Given) -> Array:
+    """What lies beyond the last filter adds nothing."""
+    spec, arrays = given.spec, list(given.arrays)
+    if spec.groups == 1:
+        return right(given)
+    f, filters = spec.out_channels, spec.out_channels // spec.groups
+    number = np.arange(f)
+    wanted = number // filters * (spec.in_channels // spec.groups) + number % filters
+    for kind in kinds:
+        place, axis = ARGUMENTS[given.op].index(kind), 0 if kind == "kernel" else 1
+        a = arrays[place]
+        assert a is not None
+        there = (wanted < f).reshape([f if other == axis else 1 for other in range(a.ndim)])
+        arrays[place] = np.take(a, np.minimum(wanted, f - 1), axis) * there
+    return run(Given(given.op, spec, tuple(arrays)))
+
+
+def _by_result(group: _OfChannel, local: _OfChannel, given: Given) -> Array:
+    """The gradient of x where channel c takes the filters of one group, and of these one channel; or nothing."""
+    spec = given.spec
+    if spec.groups == 1:
+        return right(given)
+    g, f, c = spec.groups, spec.out_channels, spec.in_channels
+    channels, filters = c // g, f // g
+    number = np.arange(c)
+    groups, locals_ = group(number, g, channels, filters), local(number, g, channels, filters)
+    taken = np.take(_kernel(given), np.minimum(locals_, channels - 1), axis=1)
+    reads = (np.arange(f)[:, None] // filters == groups) & (locals_ < channels)
+    return _dense(given, (given.arrays[0], taken * reads[:, :, None, None], *given.arrays[2:]))
 
 
 def by_channels(reads: Reads, given: Given, *, alone: bool = False) -> Array:
@@ -81,6 +134,34 @@ def _kernel(given: Given) -> Array:
     return w
 
 
+_CHANNEL_MEND = "channel c is in group c // (C // G), and is its channel c % (C // G)"
+_OF_CHANNEL: dict[str, tuple[str, _OfChannel, _OfChannel]] = {
+    "by remainder": (
+        "takes channel c of its result for channel c % (C // G) of group c % G",
+        lambda c, g, channels, filters: c % g,
+        lambda c, g, channels, filters: c % channels,
+    ),
+    "by filters": (
+        "finds the group of channel c of its result as c // (F // G)",
+        lambda c, g, channels, filters: c // filters,
+        lambda c, g, channels, filters: c % channels,
+    ),
+    "by filters throughout": (
+        "finds the group of channel c of its result, and its place in it, with F // G in place of C // G",
+        lambda c, g, channels, filters: c // filters,
+        lambda c, g, channels, filters: c % filters,
+    ),
+    "by groups": (
+        "finds the group of channel c of its result as c // G",
+        lambda c, g, channels, filters: c // g,
+        lambda c, g, channels, filters: c % channels,
+    ),
+}
+_STARTED: dict[tuple[Kind, ...], tuple[Op, ...]] = {
+    ("kernel",): ("conv2d", "conv2d_input_grad"),
+    ("output",): ("conv2d_input_grad", "conv2d_weight_grad"),
+    ("output", "kernel"): ("conv2d_input_grad",),
+}
 _READS: dict[str, tuple[str, str, float, str, Reads]] = {
     "first group for all": (
         "uses the channels of the first group for every group: with one group nothing shows",

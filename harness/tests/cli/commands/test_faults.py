@@ -10,7 +10,7 @@ import pytest
 
 from conformance.power import campaign, controls, jobs
 from conformance.power.fault import Fault
-from conformance.power.records import FaultReport
+from conformance.power.records import Diagnosed, FaultReport
 from harness.cli.commands import faults
 from harness.tests.helpers.cli.running import Run
 from harness.tests.helpers.house.pages import page_named
@@ -53,6 +53,21 @@ def test_kinds_and_survivors_are_shown(run: Run, quick: list[FaultReport]) -> No
         "index: im2col: b",
         "values.exact/im2col/float32/s",
     ]
+
+
+def test_what_the_diagnosis_does_not_see_is_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = FaultReport(fault="im2col: a", kind="index", op="im2col", killed_by="values.exact", tier=0, case="c")
+    said = Diagnosed(
+        kind="name", id="i", says="s", why="w", truth="right", condition="", always=True, seconds=0.5, calls=9, known=1,
+        blind="silent", blind_says="",
+    )  # fmt: skip
+    several = iter([said, None, said])
+    monkeypatch.setattr(campaign, "judge", lambda fault, tier: seen)
+    monkeypatch.setattr(campaign, "diagnosed", lambda fault, case: next(several))
+    monkeypatch.setattr(controls, "verdict", lambda control: "")
+    lines = [" ".join(line.split()) for line in run(*_FEW, "--diagnose").out.splitlines()]
+    assert "index 2 2 0 0 0 0 2 0 0.50 s 0.5 s" in lines
+    assert "of 1 of the 3 faults that the suite sees the diagnosis sees nothing" in lines
 
 
 def test_every_key_of_the_json_is_explained(run: Run, quick: list[FaultReport], tmp_path: Path) -> None:

@@ -38,15 +38,15 @@ def test_a_line_for_each_backend(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(len(line) <= 80 for line in lines)
     assert " ".join(" ".join(lines).split()) == (
         "backend verdict executed cases time first incomplete 3028 of 3035 2,001 pass, 12 fail, 1,003 61.3 s "
-        "unsupported, 4 xfail, 5 xpass, 6 mistrusted, 7 not_run; too little second pass 6 of 8 8 pass 0.0 s third "
-        "unavailable 0 of 0 no card 0.0 s"
+        "unsupported, 4 xfail, 5 xpass, 6 mistrusted (could not tell right from wrong), 7 not_run; too little "
+        "second pass 6 of 8 8 pass 0.0 s third unavailable 0 of 0 no card 0.0 s"
     )
 
 
 def test_only_right_results_use_an_allowance(capsys: pytest.CaptureFixture[str]) -> None:
     groups = [a_group(used=0.25), a_group(used=0.5), a_group(used=0.375), a_group(Status.FAIL, used=0.9), a_group()]
     check_table.show([a_report(checks=groups)])
-    assert "7 pass; at most 50% of an error allowance 1.2 s used" in " ".join(" ".join(shown(capsys)).split())
+    assert "7 pass; rounding errors at most 50% of what 1.2 s is allowed" in " ".join(" ".join(shown(capsys)).split())
 
 
 def test_failures_with_their_repro_and_what_was_never_called_last(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,7 @@ def test_an_expression_may_be_negated_and_joined() -> None:
         (Atom("ow", "not %", 4), "OW is no multiple of 4"),
         (Atom("ow", "%", 8, 7), "OW % 8 == 7"),
         (Atom("kernel", "both", 3), "kernel is 3 x 3"),
-        (Atom("rest", "is"), "the stride leaves a rest"),
+        (Atom("rest", "is"), "the stride leaves rows or columns over"),
     ],
 )
 def test_words(atom: Atom, text: str) -> None:

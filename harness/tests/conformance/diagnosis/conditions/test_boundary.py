@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.diagnosis.conditions.atoms import Atom
-from conformance.diagnosis.conditions.boundary import edges
+from conformance.diagnosis.conditions.boundary import as_seen, edges, repeated
 from conformance.diagnosis.conditions.search import Joined
 from harness.geometry.spec import ConvSpec
 
@@ -57,3 +57,25 @@ def test_below_a_limit_the_passing_one_is_made_plain() -> None:
 def test_what_has_no_limit_has_no_edge() -> None:
     joined = Joined((Atom("rest", "is"), Atom("w", ">", "h"), Atom("c", "%", 4), Atom("kernel", "both", 3)), "and", 1.0)
     assert list(edges(joined, _SPEC, [of(10)], [of(4)], lambda spec: False)) == []
+
+
+def test_others_with_the_same_remainder_as_a_value() -> None:
+    joined = Joined((Atom("pl", "==", 0), Atom("w", ">", "h")), "and", 1.0)
+    assert [spec.padding[2] for spec in repeated(joined, _SPEC)] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 12]
+
+
+def test_multiples_in_an_image_that_holds_the_kernel_and_groups_that_divide_the_channels() -> None:
+    kernels = list(repeated(Joined((Atom("kw", "%", 5),), "and", 1.0), _SPEC))
+    assert [(spec.kernel_size[1], spec.input_size[1]) for spec in kernels] == [(5, 5), (10, 10), (15, 15), (20, 20)]
+    grouped = replace(_SPEC, in_channels=6, out_channels=4, groups=2)
+    (one, *_) = repeated(Joined((Atom("g", "%", 3),), "and", 1.0), grouped)
+    assert (one.groups, one.in_channels, one.out_channels) == (3, 9, 6)
+    channels = repeated(Joined((Atom("cg", "%", 4, 1),), "and", 1.0), grouped)
+    assert [spec.in_channels for spec in channels] == [2, 10, 18, 26, 34]
+
+
+def test_a_value_is_told_where_no_other_with_its_remainder_was_seen() -> None:
+    joined = Joined((Atom("w", "%", 5), Atom("c", "%", 2, 1)), "and", 1.0)
+    assert as_seen(joined, [of(5), of(5, 3)]).atoms == (Atom("w", "==", 5), Atom("c", "%", 2, 1))
+    either = replace(joined, joint="or")
+    assert as_seen(either, [of(5), of(5, 3)]) == either

@@ -43,7 +43,7 @@ PLANTED: dict[str, Holds] = {
     "stride in width > 1": lambda s: s.stride[1] > 1,
     "H < W": lambda s: s.input_size[0] < s.input_size[1],
     "depthwise (groups == C > 1)": lambda s: s.groups == s.in_channels > 1,
-    "the stride leaves a rest": lambda s: max(s.left_over) > 0,
+    "the stride leaves rows or columns over": lambda s: max(s.left_over) > 0,
     "top padding != left padding": lambda s: s.padding[0] != s.padding[2],
     "kernel is 3 x 3": lambda s: s.kernel_size == (3, 3),
     "stride in width > 1 and KH != KW": lambda s: s.stride[1] > 1 and s.kernel_size[0] != s.kernel_size[1],
@@ -65,6 +65,8 @@ PLANTED: dict[str, Holds] = {
             and any(size % 2 for size in s.output_size)
         )
     ),
+    "left padding is a multiple of 6": lambda s: s.padding[2] % 6 == 0,
+    "KW == 5": lambda s: s.kernel_size[1] == 5,
     "padded pixels > 256": lambda s: math.prod(s.padded_size) > 256,
     "top padding >= H or bottom padding >= H": lambda s: max(s.padding[:2]) >= s.input_size[0],
     "DW > 1 and KW > 1 and OW is odd": lambda s: (
@@ -224,5 +226,5 @@ def test_it_is_the_same_in_every_run() -> None:
 
 
 def test_it_holds_on_a_geometry_as_on_many() -> None:
-    condition = found_of("the stride leaves a rest")
+    condition = found_of("the stride leaves rows or columns over")
     assert np.array_equal([condition.holds(s) for s in OTHERS], [max(s.left_over) > 0 for s in OTHERS])

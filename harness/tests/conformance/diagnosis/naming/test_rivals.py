@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from conformance.diagnosis.cause import Cause
-from conformance.diagnosis.diagnose import diagnose
+from conformance.diagnosis.diagnose import diagnose, findings, known
+from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.power.fault import Fault, Implementation, load
 from conformance.power.kinds import indices, parameters
 from conformance.power.right.ops import Change
@@ -23,6 +24,15 @@ def test_half_the_dilation_is_not_taken_for_none() -> None:
     """Both are one until the dilation is 4: the search for the condition of the plainer one finds that."""
     (cause,) = _told("col2im", "dilation_w halved", parameters.changes("col2im"), On("DH", ">", 2))
     assert cause.says == "Your col2im steps taps by half the dilation in the width, where dilation in height > 2."
+
+
+def test_the_last_block_of_8_is_not_taken_for_the_rest_of_16() -> None:
+    """Where kernels are 18 or 34 long both are the last two columns; and that the rest is lost is not known here."""
+    change = next(c for c in indices.tails("im2col") if c.what == "kernel_column misses the rest of blocks of 16")
+    fault = Fault("planted", "im2col", change)
+    experiment = Experiment(load(Implementation(fault)), "im2col", "float64", seconds=60.0)
+    (found,) = findings(experiment, [model for model in known("im2col") if "rest" not in model.id])
+    assert (found.cause.kind, found.model) in (("condition", None), ("located", None))
 
 
 def test_a_condition_is_tried_on_the_largest_that_can_tell() -> None:

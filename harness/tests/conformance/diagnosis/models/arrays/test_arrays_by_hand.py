@@ -150,6 +150,32 @@ def test_the_channel_multiplier_in_the_wrong_place() -> None:
     assert found == [[[[1]], [[2]], [[1]], [[2]]]]
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"), [("output and kernel", [21, 320]), ("output", [21, 3200]), ("kernel", [21, 430])]
+)
+def test_filters_of_a_group_start_by_channels(name: str, expected: list[int]) -> None:
+    """Group 1 starts at filter 1 in place of 2."""
+    line, dy, w = "n1c2h1w1_f4kh1kw1_g2", [1, 2, 3, 4], [1, 10, 100, 1000]
+    found = gives(f"groups/filters start by channels/{name}", "conv2d_input_grad", line, dy, w)
+    assert found == [[[[number]] for number in expected]]
+
+
+def test_a_group_that_starts_beyond_the_last_filter_has_none() -> None:
+    name, line = "groups/filters start by channels/output and kernel", "n1c4h1w1_f2kh1kw1_g2"
+    assert gives(name, "conv2d_input_grad", line, [1, 2], [1, 10, 1, 10]) == [[[[1]], [[10]], [[0]], [[0]]]]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("remainder", [1, 2000, 1, 2000]), ("filters", [1, 2000, 0, 0]), ("filters throughout", [1, 200, 0, 0])],
+)
+def test_the_group_of_a_channel(name: str, expected: list[int]) -> None:
+    """Of two groups of two channels and one filter; 1, 10, 200, 2000 is right."""
+    line, dy, w = "n1c4h1w1_f2kh1kw1_g2", [1, 2], [1, 10, 100, 1000]
+    found = gives(f"groups/group of a channel by {name}", "conv2d_input_grad", line, dy, w)
+    assert found == [[[[number]] for number in expected]]
+
+
 def test_every_group_has_the_biases_of_the_first() -> None:
     name, line = "arrangement/argument first group for all/bias", "n1c2h1w1_f2kh1kw1_g2"
     found = gives(name, "conv2d", line, [1, 2], [1, 1], [5, 6])
