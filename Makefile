@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-more test-cuda test-full planted faults peers goals pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
+.PHONY: help install report test test-more test-cuda test-full planted faults diagnosed peers goals pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -78,6 +78,11 @@ faults: install  ## put some thousands of faults into a right implementation, on
 	@mkdir -p build
 	$(BIN)/harness faults --jobs 2 --json build/power.json
 	$(BIN)/python -m conformance.power.published build/power.json
+
+diagnosed: install  ## diagnose a sample of these faults: how often is what is said of them so? twenty minutes
+	@mkdir -p build
+	$(BIN)/harness faults --diagnose --sample 280 --jobs 2 --json build/diagnosis.json
+	$(BIN)/python -m conformance.power.published build/diagnosis.json
 
 # Exit codes 1 and 3: something is wrong, or not all was run, which is what the table says.
 peers: install   ## judge other libraries by the suite, in an environment of their own; three quarters of an hour, JAX most of it

@@ -1,7 +1,8 @@
 """What is published of the suite's power: a run of `harness faults` without its matrix, and the table in the docs.
 
 `python -m conformance.power.published RUN.json` keeps a run in results/faults, under the version of the suite, and
-writes the table into docs/how-strong-is-the-suite.md; a test compares the two.
+writes the table into docs/how-strong-is-the-suite.md; a test compares the two. Of a run with `--diagnose` see
+`conformance.power.diagnosed.published`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
+from conformance.power.diagnosed import published as diagnosed
 from conformance.power.records import KindReport, PowerReport
 from harness.report.readme import Marks
 from harness.results.writing import write_atomically
@@ -84,8 +86,12 @@ def _conditions(report: PowerReport) -> str:
 
 def main(run: Path) -> None:
     """Keep a run, and write its table into the page. Raises `OSError` and `msgspec.ValidationError`."""
-    report = structs.replace(msgspec.json.decode(run.read_bytes(), type=PowerReport), matrix=[])
+    report = msgspec.json.decode(run.read_bytes(), type=PowerReport)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    if report.diagnosed:
+        diagnosed.keep(report, FOLDER, PAGE)
+        return
+    report = structs.replace(report, matrix=[])
     text = msgspec.json.format(msgspec.json.encode(report), indent=1).decode()
     write_atomically(FOLDER / f"suite-{report.suite_version}.json", text + "\n")
     write_atomically(PAGE, MARKS.replaced(PAGE.read_text(encoding="utf-8"), markdown(report)))
