@@ -18,11 +18,23 @@ from __future__ import annotations
 from numba import njit
 
 from backends.numba_tiled.layout.transpose import transpose, transpose_rows
-from backends.numba_tiled.product.register_tile import FILTERS, VECTORS, multiply_tile, panel_of, places_of, rows_of
+from backends.numba_tiled.product.register_tile import (
+    DEPTH,
+    FILTERS,
+    VECTORS,
+    multiply_tile,
+    panel_of,
+    places_of,
+    rows_of,
+)
 from backends.numba_tiled.simd.pointers import from_row, get, moved, put
+from backends.numba_tiled.simd.registers import REGISTERS
 from backends.numba_tiled.simd.vector import fill, lanes, load_first, store
 
 TOGETHER = 1024  # pixels for which weights are transposed once, and whose sums are kept
+TRANSPOSED_DEPTH = (
+    DEPTH if REGISTERS == 32 else DEPTH // 2
+)  # taps of packed weights, which share the L1 cache with sums
 _FEW = 4  # taps: to transpose fewer at a time takes longer than to move them one by one
 
 
