@@ -104,8 +104,9 @@ def divide(
         for way in (["packed"] if regions else [only] if only else WAYS)
     }  # fmt: skip
     way = min(taken, key=taken.__getitem__)
-    transposed, by_rows = way == "transposed", way == "by_rows" and taken[way] < math.inf
-    packed = way == "packed"
+    # Rows shorter than a vector go by rows together, so none of them may be in a band of its own.
+    by_rows = way == "by_rows" and taken[way] < math.inf and (width >= lanes or bands == 1)
+    packed, transposed, whole = way == "packed", way == "transposed", by_rows and width < lanes
     positions = rows * width if packed else (rows - 1) * planes.row + width
     block = lanes if transposed else FILTERS
     dots = along and (way == "direct" or (packed and batch == 1)) and 0 < positions % lanes <= FEW
@@ -114,7 +115,7 @@ def divide(
     parts, items = 1, groups * -(-batch // images) * bands
     if items % threads and items < 8 * threads:  # some threads would idle
         more = -(-bands // threads) * threads
-        if rows // more > 2 * planes.reach and not (dots or regions):
+        if rows // more > 2 * planes.reach and not (dots or regions or whole):
             bands = more
         else:
             parts = min(threads, filters // FILTERS if by_rows else -(-filters // block))
