@@ -17,6 +17,7 @@ from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS
 from backends.numba_tiled.product.transposed import TOGETHER, TRANSPOSED_DEPTH
 from backends.numba_tiled.simd.registers import REGISTERS
 
+_PAGES = 48  # fewer than there are in the first table of addresses of most cores: 64
 WAYS = ("direct", "packed", "transposed", "by_rows")
 
 
@@ -24,6 +25,8 @@ class _Costs(NamedTuple):
     """Cycles of a core with some registers; those of tiles are factors of what multiply-adds take."""
 
     tile: float
+    alone: float  # times, if taps of a panel share no stretch of memory, as those of 1x1 kernels: too many pages
+    scattered: float  # times, if a step along the depth is a long one in the weights
     transposed_tile: float
     one: float  # of tiles of one vector: sums too few to hide how long a multiply-add takes
     two: float  # of two
@@ -40,13 +43,13 @@ class _Costs(NamedTuple):
 
 _COSTS = (
     _Costs(
-        tile=1.04, transposed_tile=1.0, one=1.35, two=1.0, begin=60, begin_row=40, begin_transposed=30, keep=3, store=3,
+        tile=1.04, alone=1.0, scattered=1.0, transposed_tile=1.0, one=1.35, two=1.0, begin=60, begin_row=40, begin_transposed=30, keep=3, store=3,
         store_packed=3, store_transposed=11, pack=4, pack_weights=1,
     )
     if REGISTERS == 32
     else _Costs(
-        tile=1.15, transposed_tile=0.94, one=1.75, two=1.06, begin=125, begin_row=65, begin_transposed=150, keep=16,
-        store=9, store_packed=1.2, store_transposed=6.3, pack=2.1, pack_weights=2.25,
+        tile=1.16, alone=1.21, scattered=1.09, transposed_tile=0.96, one=1.77, two=1.06, begin=100, begin_row=110,
+        begin_transposed=190, keep=18, store=14, store_packed=3.6, store_transposed=15.8, pack=2.7, pack_weights=0.9,
     )
 )  # fmt: skip
 
@@ -62,6 +65,8 @@ class Product(NamedTuple):
     depth: int  # taps
     lanes: int  # of a vector
     seen: float = 1  # share of the taps that a transposed product does not leave out
+    alone: bool = False  # no two taps read the same stretch of memory
+    scattered: bool = False  # the weights of a row do not lie along the depth
     dots: bool = False  # a few positions beyond whole vectors are dot products, and cost little
 
     @property
@@ -82,15 +87,18 @@ def cycles(p: Product, way: str) -> float:
 
 def _direct(p: Product) -> float:
     """Positions run over the rows of planes."""
-    vectors = p.images * _vectors(p, (p.rows - 1) * p.row + p.width)
-    return _in_panels(p, vectors) + _COSTS.store * vectors * p.filters
+    positions = (p.rows - 1) * p.row + p.width
+    vectors = p.images * _vectors(p, positions)
+    product = _in_panels(p, vectors, read_in_place=True) + p.images * _dots(p, positions)
+    return product + _COSTS.store * vectors * p.filters
 
 
 def _packed(p: Product) -> float:
     """Pixels are packed; each run of them that is not whole takes a vector more."""
     vectors = _vectors(p, p.pixels)
     runs = -(-p.pixels // p.lanes) + p.images * p.rows
-    return _in_panels(p, vectors) + _COSTS.store_packed * vectors * p.filters + _COSTS.pack * runs * p.depth
+    product = _in_panels(p, vectors, read_in_place=False) + _dots(p, p.pixels)
+    return product + _COSTS.store_packed * vectors * p.filters + _COSTS.pack * runs * p.depth
 
 
 def _transposed(p: Product) -> float:
@@ -112,15 +120,23 @@ def _by_rows(p: Product) -> float:
         return math.inf
     vectors, tiles = _of_row(width, p.lanes)
     rows, slabs = rows * p.images, -(-p.depth // DEPTH)
-    product = _COSTS.tile * rows * vectors * p.blocks * FILTERS / 2 * p.depth * _narrow(vectors / tiles)
+    product = _tile(p, read_in_place=True) * rows * vectors * p.blocks * FILTERS / 2 * p.depth
+    product *= _narrow(vectors / tiles)
     kept = _COSTS.keep * slabs * rows * vectors * p.filters if slabs > 1 else 0
     return product + _COSTS.begin_row * rows * tiles * p.blocks * slabs + kept
 
 
-def _in_panels(p: Product, vectors: int) -> float:
+def _in_panels(p: Product, vectors: int, *, read_in_place: bool) -> float:
     """So many vectors of pixels by all filters, with sums in scratch memory."""
     tiles = vectors / VECTORS * p.blocks * -(-p.depth // DEPTH)
-    return _COSTS.tile * vectors * p.blocks * FILTERS / 2 * p.depth + _COSTS.begin * tiles
+    product = _tile(p, read_in_place=read_in_place) * vectors * p.blocks * FILTERS / 2 * p.depth
+    return product + _COSTS.begin * tiles
+
+
+def _tile(p: Product, *, read_in_place: bool) -> float:
+    """How much longer than its multiply-adds a tile takes that reads weights where they are."""
+    far = read_in_place and p.alone and p.depth > _PAGES
+    return _COSTS.tile * (_COSTS.alone if far else 1) * (_COSTS.scattered if p.scattered else 1)
 
 
 def _of_row(width: int, lanes: int) -> tuple[int, int]:
@@ -133,6 +149,12 @@ def _of_row(width: int, lanes: int) -> tuple[int, int]:
 def _narrow(vectors: float) -> float:
     """How much longer tiles of so many vectors take."""
     return _COSTS.one if vectors <= 1 else _COSTS.two if vectors <= 2 else 1.0
+
+
+def _dots(p: Product, positions: int) -> float:
+    """What the few positions beyond whole vectors take: a load of weights for each vector of taps."""
+    rest = positions % p.lanes
+    return rest * p.filters * (p.depth / p.lanes + 8) if p.dots and rest <= FEW else 0
 
 
 def _vectors(p: Product, positions: int) -> int:

@@ -97,8 +97,11 @@ def divide(
     """
     batch, groups, filters, rows, width, itemsize, threads = sizes
     images, bands = _at_a_time(planes, batch, rows, itemsize)
-    lanes, along = BYTES // itemsize, along and bands == 1
-    product = Product(filters, images, -(-rows // bands), width, planes.row, depth, lanes, seen)
+    lanes, in_order, along = BYTES // itemsize, along, along and bands == 1
+    alone = planes.width == width  # no column beyond those of the results: taps have no neighbours
+    product = Product(
+        filters, images, -(-rows // bands), width, planes.row, depth, lanes, seen, alone, scattered=not in_order
+    )  # fmt: skip
     taken = {
         way: cycles(product._replace(dots=along and (way == "direct" or (way == "packed" and batch == 1))), way)
         for way in (["packed"] if regions else [only] if only else WAYS)

@@ -73,14 +73,14 @@ def _pack_weights(panel, weights, rows, across, deep):
         source, run = get(across, k), 1
         while k + run < deep and get(across, k + run) == source + run:
             run += 1
-        if run < _FEW:
-            for i in range(run):
-                for f in range(rows):
-                    put(panel, (k + i) * width + f, get(weights.p, f * weights.pitch + source + i))
-        else:
+        whole = run - run % n if run % n < _FEW else run  # 9 taps in vectors of 8: one square, and one tap by itself
+        for i in range(whole, run):
+            for f in range(rows):
+                put(panel, (k + i) * width + f, get(weights.p, f * weights.pitch + source + i))
+        if whole > 0:
             for f in range(0, rows, n):
                 some = moved(weights.p, f * weights.pitch + source)
-                transpose_rows(moved(panel, k * width + f), width, some, weights.pitch, min(n, rows - f), run)
+                transpose_rows(moved(panel, k * width + f), width, some, weights.pitch, min(n, rows - f), whole)
         k += run
 
 
