@@ -43,7 +43,8 @@ class _Costs(NamedTuple):
 
 _COSTS = (
     _Costs(
-        tile=1.04, alone=1.0, scattered=1.0, transposed_tile=1.0, one=1.35, two=1.0, begin=60, begin_row=40, begin_transposed=30, keep=3, store=3,
+        tile=1.04, alone=1.0, scattered=1.0, transposed_tile=1.0, one=1.35, two=1.0, begin=60, begin_row=40,
+        begin_transposed=30, keep=3, store=3,
         store_packed=3, store_transposed=11, pack=4, pack_weights=1,
     )
     if REGISTERS == 32
