@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-more test-cuda test-full planted faults diagnosed peers goals pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
+.PHONY: help install report test test-more test-cuda test-full planted faults diagnosed peers goals ways pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -96,19 +96,24 @@ peers: install   ## judge other libraries by the suite, in an environment of the
 	done
 	$(BIN)/python -m conformance.reports.peers
 
+# Of the kind of CPU that this is: each has goals and results of its own.
 GOAL_RUNS = core-1 core-2 resnet50-1 vgg16-1 mobilenet_v1-1 alexnet-1 cifar10-1 mnist-1
+GOALS     = results/goals/$(shell grep -qs avx512f /proc/cpuinfo && echo avx512 || echo avx2)
 VERSUS    = $(BIN)/harness compare --dtype float32 --shapes $${run%-*} --threads $${run\#\#*-}
 goals: install   ## measure what backends/numba_tiled/README.md claims; 15 minutes, alone on the machine
 	$(PIP) install -q onnxruntime
 	for run in $(GOAL_RUNS); do \
-	  $(VERSUS) numba_tiled torch_native --json results/goals/torch-$$run.json && \
-	  $(VERSUS) numba_tiled backends/peers/numpy_sliding_window.py --ops im2col --json results/goals/numpy-$$run.json && \
-	  $(VERSUS) numba_tiled backends/peers/onnx_runtime.py --ops conv2d --json results/goals/onnx-$$run.json && \
-	  $(VERSUS) numba_winograd torch_native --ops conv2d,conv2d_input_grad --json results/goals/winograd-$$run.json \
+	  $(VERSUS) numba_tiled torch_native --json $(GOALS)/torch-$$run.json && \
+	  $(VERSUS) numba_tiled backends/peers/numpy_sliding_window.py --ops im2col --json $(GOALS)/numpy-$$run.json && \
+	  $(VERSUS) numba_tiled backends/peers/onnx_runtime.py --ops conv2d --json $(GOALS)/onnx-$$run.json && \
+	  $(VERSUS) numba_winograd torch_native --ops conv2d,conv2d_input_grad --json $(GOALS)/winograd-$$run.json \
 	    || exit $$?; \
 	done
-	$(BIN)/harness compare numba_tiled torch_native --dtype float64 --shapes core --threads 1 --json results/goals/float64-core-1.json
-	$(BIN)/python -m harness.report.goals
+	$(BIN)/harness compare numba_tiled torch_native --dtype float64 --shapes core --threads 1 --json $(GOALS)/float64-core-1.json
+	$(BIN)/python -m harness.report.goals $(GOALS) backends/numba_tiled/README.md
+
+ways: install    ## time every way of a product, which the choice among them is held to; 5 minutes, alone on the machine
+	$(BIN)/python docs/measure_ways.py results/ways
 
 POOLINGS = max_pool2d,max_pool2d_grad,avg_pool2d,avg_pool2d_grad,avg_pool2d_exclude_padding,avg_pool2d_exclude_padding_grad
 pooling: install ## measure what backends/numba_tiled/README.md claims of pooling; ten minutes, alone on the machine

@@ -1,7 +1,7 @@
 """Goals beside results, from the documents of `harness compare --json` alone.
 
-`python -m harness.report.goals [FOLDER README]` reads results/goals and writes the table into
-backends/numba_tiled/README.md, between marks of the folder's name; a test compares the two. A ratio is the peer's time
+`python -m harness.report.goals FOLDER README` writes the table of a folder, results/goals/avx2 say, into a file between
+marks of the folder's name; a test compares the two. A ratio is the peer's time
 over the backend's: above 1, the backend is ahead. Against `device copy`, it is the share of the bandwidth of a copy
 measured on the same device.
 """
@@ -18,11 +18,9 @@ from harness.report.readme import Marks
 from harness.results import words
 from harness.results.records import Comparison, ComparisonRow
 
-_FOLDER, _README = Path("results/goals"), Path("backends/numba_tiled/README.md")
-
 
 def marks(folder: Path) -> Marks:
-    """Where the table of a folder goes: `<!-- goals -->` for results/goals."""
+    """Where the table of a folder goes: `<!-- avx2 -->` for results/goals/avx2."""
     return Marks(f"<!-- {folder.name} -->\n", f"<!-- /{folder.name} -->")
 
 
@@ -99,7 +97,7 @@ def _conditions(found: Sequence[Comparison], devices: Sequence[str]) -> str:
     return text + f" Against {COPY}: share of the copy bandwidth measured there." * bool(devices)
 
 
-def main(folder: Path = _FOLDER, readme: Path = _README) -> None:
+def main(folder: Path, readme: Path) -> None:
     """Write the table of `folder` between the marks of `readme`; ends with one line if that cannot be."""
     try:
         text = readme.read_text(encoding="utf-8")

@@ -87,7 +87,7 @@ def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
     return _Arguments(plain(p), plain(runs) if runs else None, spec.y_shape, threads * p.room.size, p.room.zero)
 
 
-def plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Plan, Runs | None]:
+def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[Plan, Runs | None]:
     """The plan, and the runs of taps if the product is a transposed one."""
     (height, width), filters = spec.output_size, spec.out_channels // spec.groups
     sizes = Sizes(spec.batch, spec.groups, filters, height, width, itemsize, threads)
@@ -99,7 +99,7 @@ def plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Plan, Runs | None
         work = divide(planes, sizes, depth, regions=True)
     else:
         sight = sight_of_x(spec)
-        work = divide(whole, sizes, depth, seen=share_seen(sight, width), along=True)
+        work = divide(whole, sizes, depth, seen=share_seen(sight, width), along=True, only=only)
         planes, taps = planes_of_x(spec, work.rows)
         regions = one_region(height, width, taps)
         if work.transposed:
@@ -130,7 +130,7 @@ def _item(number, data, n, work, planes, tables, height, width, own, runs):
         region = first_of(tables)
         at = Pixels(
             images, min(region.rows, rows), region.columns, planes.row, apart, width, area, n.results * area,
-            work.packed, work.dots, planes.is_image,
+            work.packed, work.by_rows, work.dots, planes.is_image,
         )  # fmt: skip
         multiply_share(
             item.part, work.parts, filters, Reads(source, limit, tables.taps, tables.across, region.taps), weights,

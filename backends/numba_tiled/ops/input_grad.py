@@ -48,7 +48,7 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
         x = fresh(spec.x_shape, dy.dtype)
         depthwise.conv2d_input_grad(flat(dy), flat(w), flat(x), spec)
         return x
-    if _is_less_by_columns(spec):
+    if goes_by_columns(spec):
         return _by_columns(dy, w, spec)
     threads, dtype = thread_count(), dy.dtype
     p, runs, parts, row, size = _arguments(spec, dy.itemsize, threads)
@@ -77,7 +77,7 @@ def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
     return _Arguments(plain(p), plain(runs) if runs else None, *sizes)
 
 
-def plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Plan, Runs | None, int, int]:
+def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[Plan, Runs | None, int, int]:
     """The plan, the runs of taps if the product is a transposed one, and a thread's elements of parts and of a row."""
     _, parts, _ = remainders(spec, 1)
     whole, _, _ = remainders(spec, parts.rows)
@@ -90,7 +90,7 @@ def plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Plan, Runs | None
         work = divide(planes, sizes, depth, regions=True)
     else:
         sight = sight_of_dy(spec)
-        work = divide(whole, sizes, depth, seen=share_seen(sight, parts.columns))
+        work = divide(whole, sizes, depth, seen=share_seen(sight, parts.columns), only=only)
         planes, parts, regions = remainders(spec, work.rows)
         if work.transposed:
             panel = VECTORS * BYTES // itemsize
@@ -105,7 +105,7 @@ def plan(spec: ConvSpec, itemsize: int, threads: int) -> tuple[Plan, Runs | None
 
 
 @lru_cache(maxsize=256)
-def _is_less_by_columns(spec: ConvSpec) -> bool:
+def goes_by_columns(spec: ConvSpec) -> bool:
     """Whether the columns of the gradient and their col2im take less than the implicit product.
 
     The product makes one sum for each pixel, the columns one for each position; an element of a column costs as much

@@ -114,8 +114,8 @@ def _item(number, data, n, work, g, planes, remainders, tables, own, runs):
             to = moved(data.x, channel * g.h * g.w + (item.row + region.row) * width + region.column)
             one, each = g.h * g.w, n.results * g.h * g.w
         at = Pixels(
-            images, min(region.rows, rows), region.columns, planes.row, apart, width, one, each, work.packed, False,
-            planes.is_image,
+            images, min(region.rows, rows), region.columns, planes.row, apart, width, one, each, work.packed,
+            work.by_rows, False, planes.is_image,
         )  # fmt: skip
         if region.taps > 0:
             multiply_share(

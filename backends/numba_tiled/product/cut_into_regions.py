@@ -23,7 +23,7 @@ import numpy as np
 from backends.numba_tiled.layout.planes import Planes
 from backends.numba_tiled.layout.regions import Regions
 from backends.numba_tiled.layout.window import window
-from backends.numba_tiled.product.cost import Product, packed_cycles
+from backends.numba_tiled.product.cost import Product, cycles
 from backends.numba_tiled.product.divide import Sizes, least_cycles
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
@@ -72,11 +72,15 @@ def _regions(spec: ConvSpec, whole: Planes, sizes: Sizes, reads: _Reads) -> tupl
         return None
     lanes = BYTES // sizes.itemsize
     spent = sum(
-        len(rows.taps) * len(columns.taps)
-        * packed_cycles(Product(sizes.filters, spec.batch, rows.size, columns.size, lanes))
+        cycles(
+            Product(
+                sizes.filters, spec.batch, rows.size, columns.size, whole.w,
+                whole.channels * len(rows.taps) * len(columns.taps), lanes,
+            ), "packed",
+        )
         for rows, columns in rectangles
     )  # fmt: skip
-    if spent > _SMALLER * spec.taps * least_cycles(whole, sizes, whole.channels * spec.taps):
+    if spent > _SMALLER * least_cycles(whole, sizes, whole.channels * spec.taps):
         return None
     h, w, channels = whole.h, whole.w, np.arange(whole.channels)
     taps, across = [], []

@@ -8,17 +8,19 @@ work fills planes of its own and needs no other: threads meet only at the end.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from numba import njit
 
 from backends.numba_tiled.layout.planes import Planes
-from backends.numba_tiled.product.cost import Product, direct_cycles, packed_cycles, transposed_cycles
+from backends.numba_tiled.product.cost import WAYS, Product, cycles
 from backends.numba_tiled.product.leftover_dots import FEW
 from backends.numba_tiled.product.register_tile import FILTERS
+from backends.numba_tiled.simd.caches import L2_BYTES
 from backends.numba_tiled.simd.registers import BYTES
 
-BAND_BYTES = 1 << 20  # of padded planes: what a private L2 cache holds
+BAND_BYTES = min(L2_BYTES, 1 << 20)  # of padded planes; more would be memory that the op takes besides
 
 
 class Sizes(NamedTuple):
@@ -43,6 +45,7 @@ class Work(NamedTuple):
     packed: bool
     dots: bool  # of positions beyond whole vectors
     transposed: bool
+    by_rows: bool
     block: int  # filters that are not divided
 
 
@@ -81,45 +84,60 @@ def share_of(part, parts, filters, block):
 
 
 def divide(
-    planes: Planes, sizes: Sizes, depth: int, *, seen: float = 1, along: bool = False, regions: bool = False
+    planes: Planes, sizes: Sizes, depth: int, *, seen: float = 1, along: bool = False, regions: bool = False,
+    only: str = "",
 ) -> Work:  # fmt: skip
     """For planes of all rows of an image, and sums of `depth` taps.
 
     A transposed product takes the share `seen` of the taps. `along`: a row of the weights lies along the depth, so that
-    dot products are possible. `regions`: of each, all rows are packed. Which way a product goes decides the order of a
-    sum, so it is decided as for one thread, and threads do not divide the rows of what has dots: the bits of a result
-    do not depend on their number.
+    dot products are possible. `regions`: of each, all rows are packed. `only`: the way that it goes, if it can.
+
+    Which way a product goes decides the order of a sum, so it is decided as for one thread, and threads do not divide
+    the rows of what has dots: the bits of a result do not depend on their number.
     """
     batch, groups, filters, rows, width, itemsize, threads = sizes
     images, bands = _at_a_time(planes, batch, rows, itemsize)
-    lanes, along = BYTES // itemsize, along and bands == 1
-    product = Product(filters, images, -(-rows // bands), width, lanes)
-    direct = direct_cycles(product, planes.row, dots=along)
-    packing = packed_cycles(product, dots=along and batch == 1)
-    transposed = not regions and transposed_cycles(product, depth, seen) < 0.98 * min(direct, packing)
-    packed = regions or (not transposed and packing < direct)
+    lanes, in_order, along = BYTES // itemsize, along, along and bands == 1
+    alone = planes.width == width  # no column beyond those of the results: taps have no neighbours
+    product = Product(
+        filters, images, -(-rows // bands), width, planes.row, depth, lanes, seen, alone, scattered=not in_order
+    )  # fmt: skip
+    taken = {
+        way: cycles(product._replace(dots=along and (way == "direct" or (way == "packed" and batch == 1))), way)
+        for way in (["packed"] if regions else [only] if only else WAYS)
+    }  # fmt: skip
+    way = min(taken, key=taken.__getitem__)
+    # Rows shorter than a vector go by rows together, so none of them may be in a band of its own.
+    by_rows = way == "by_rows" and taken[way] < math.inf and (width >= lanes or bands == 1)
+    packed, transposed, whole = way == "packed", way == "transposed", by_rows and width < lanes
     positions = rows * width if packed else (rows - 1) * planes.row + width
     block = lanes if transposed else FILTERS
-    dots = along and not transposed and (batch == 1 or not packed) and 0 < positions % lanes <= FEW
+    dots = along and (way == "direct" or (packed and batch == 1)) and 0 < positions % lanes <= FEW
     fair = max(-(-batch // threads), 1)  # images a thread
     images = -(-fair // -(-fair // min(images, fair)))
     parts, items = 1, groups * -(-batch // images) * bands
     if items % threads and items < 8 * threads:  # some threads would idle
         more = -(-bands // threads) * threads
-        if rows // more > 2 * planes.reach and not (dots or regions):
+        if rows // more > 2 * planes.reach and not (dots or regions or whole):
             bands = more
         else:
-            parts = min(threads, -(-filters // block))
+            parts = min(threads, filters // FILTERS if by_rows else -(-filters // block))
     band = -(-rows // bands)
-    return Work(images, band, -(-rows // band), parts, packed, dots, transposed, block)
+    return Work(images, band, -(-rows // band), parts, packed, dots, transposed, by_rows, block)
+
+
+def way_of(work: Work) -> str:
+    """Which of `WAYS` some work goes."""
+    taken = {"packed": work.packed, "transposed": work.transposed, "by_rows": work.by_rows}
+    return next((way for way, is_taken in taken.items() if is_taken), "direct")
 
 
 def least_cycles(planes: Planes, sizes: Sizes, depth: int) -> float:
-    """What a tap of `depth` takes for all images, the best way and as one thread."""
+    """What a product over `depth` taps takes for all images, the best way and as one thread."""
     images, bands = _at_a_time(planes, sizes.batch, sizes.rows, sizes.itemsize)
-    product = Product(sizes.filters, images, -(-sizes.rows // bands), sizes.width, BYTES // sizes.itemsize)
-    direct, packed = direct_cycles(product, planes.row), packed_cycles(product)
-    return min(direct, packed, transposed_cycles(product, depth, 1)) * bands * sizes.batch / images
+    band, lanes = -(-sizes.rows // bands), BYTES // sizes.itemsize
+    product = Product(sizes.filters, images, band, sizes.width, planes.row, depth, lanes)
+    return min(cycles(product, way) for way in WAYS) * bands * sizes.batch / images
 
 
 def _at_a_time(planes: Planes, batch: int, rows: int, itemsize: int) -> tuple[int, int]:

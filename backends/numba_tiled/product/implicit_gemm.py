@@ -31,14 +31,20 @@ from numba.extending import overload
 
 from backends.numba_tiled.product.divide import share_of
 from backends.numba_tiled.product.leftover_dots import add_dots, gather, rest_of
-from backends.numba_tiled.product.packing import pack_panel, store_tile
-from backends.numba_tiled.product.pixels import SEGMENT, find_runs, find_stores, is_one_run, positions
+from backends.numba_tiled.product.pixels import (
+    find_runs,
+    find_stores,
+    is_one_run,
+    joined,
+    pack_panel,
+    positions,
+    store_tile,
+)
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS, multiply_tile, rows_of
 from backends.numba_tiled.product.transposed import multiply_transposed
+from backends.numba_tiled.product.whole_rows import multiply_rows, tile_of_row, tiles_of_row
 from backends.numba_tiled.simd.pointers import Matrix, from_row, get, moved
 from backends.numba_tiled.simd.vector import lanes
-
-_PACKED_DEPTH = 224  # of a packed panel: 42 KiB
 
 
 class Reads(NamedTuple):
@@ -52,14 +58,20 @@ class Reads(NamedTuple):
 
 
 @njit(nogil=True, error_model="numpy")
+def panels_of(at, n):
+    """Panels of an image, or of all images if they are packed; vectors of n."""
+    if at.by_rows:
+        return at.rows * tiles_of_row(at.width, n)[1]
+    return (positions(at) + VECTORS * n - 1) // (VECTORS * n)
+
+
+@njit(nogil=True, error_model="numpy")
 def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch):
     """All panels, filters first_row <= f < last_row; the first is the first of a block."""
     n, width, depth, segments = lanes(y), VECTORS * lanes(y), reads.depth, scratch.segments
-    count_all = positions(at)
-    each = (count_all + width - 1) // width  # panels of an image, or of all if they are packed
-    slabs = (depth + DEPTH - 1) // DEPTH
-    if at.packed:
-        slabs = (depth + _PACKED_DEPTH - 1) // _PACKED_DEPTH
+    each = panels_of(at, n)
+    vectors_of_row, tiles = tiles_of_row(at.width, n)
+    slabs = (depth + scratch.deep - 1) // scratch.deep
     most = (depth + slabs - 1) // slabs
     size = (last_row - first_row + FILTERS - 1) // FILTERS * FILTERS * width  # sums of a panel
     few = Matrix(scratch.few, DEPTH)
@@ -70,16 +82,20 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
             last = first + deep == depth
             for j in range(group, until):
                 image, q = j // each, j % each * width
-                count = min(width, count_all - q)
+                if at.by_rows:
+                    column, wide = tile_of_row(j % each % tiles, vectors_of_row, tiles, at.width, n)
+                    q, count = j % each // tiles * at.row + column, wide * n
+                else:
+                    count = min(width, positions(at) - q)
                 b, where, from_b, found = reads.planes, moved(reads.taps, first), image * at.image + q, 0
-                if at.packed or (at.in_place and count < width):
+                if at.packed or (at.in_place and not at.by_rows and count < width):
                     runs = find_runs(segments, q, count, image, at)
                     pack_panel(scratch.panel, reads.planes, reads.limit, where, deep, segments, runs)
                     b, where, from_b = scratch.panel, scratch.places, 0
                 if last:
                     found = find_stores(segments, q, count, image, at, n)
                 # A whole panel whose pixels are neighbours in y, by one block of taps: y itself holds the sums.
-                straight = first == 0 and last and found == VECTORS * SEGMENT and is_one_run(segments, n)
+                straight = first == 0 and last and count == width and is_one_run(segments, found, n)
                 own = (j - group) * size - first_row * width
                 rest = rest_of(count, n) if at.dots else 0
                 gather(few, b, from_b + count - rest, where, deep, rest)
@@ -121,9 +137,14 @@ def _way_of_product(part, parts, filters, reads, weights, start, y, at, scratch,
 
     def by_panels(part, parts, filters, reads, weights, start, y, at, scratch, seen):
         first_row, last_row = share_of(part, parts, filters, FILTERS)
-        width = VECTORS * lanes(y)
-        panels = (positions(at) + width - 1) // width * (1 if at.packed else at.images)
-        _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch)
+        own = joined(at)
+        panels = panels_of(own, lanes(y)) * (1 if at.packed else at.images)
+        for low in range(first_row, last_row, scratch.filters):
+            high = min(low + scratch.filters, last_row)
+            if at.by_rows and reads.depth <= scratch.deep:
+                multiply_rows(reads, weights, start, low, high, y, own, scratch.together)
+            else:
+                _multiply(reads, weights, start, low, high, panels, y, own, scratch)
 
     def along_filters(part, parts, filters, reads, weights, start, y, at, scratch, seen):
         first_row, last_row = share_of(part, parts, filters, lanes(y))

@@ -1,4 +1,4 @@
-"""Where the pixels of a product are: in the planes that are read, and in the array that is written.
+"""Where the pixels of a product are: in the planes that are read, in a packed panel, and in the array that is written.
 
 A panel is VECTORS vectors of positions. Direct panels run over the rows of a plane as they lie, with the columns
 between two rows that are no pixels; packed panels run over pixels only, through all images. A 3x3 result whose rows are
@@ -8,9 +8,17 @@ between two rows that are no pixels; packed panels run over pixels only, through
     direct panels     a b c . .|d e f . .|g h i      positions: 13, of which 9 are pixels
     packed panels     a b c d e|f g h i              positions: 9; `find_runs`: abc, de and f, ghi
 
-What is computed for the columns between is not stored: `find_stores` says which lanes go where.
+What is computed for the columns between is not stored: `find_stores` says what goes where. A row of 10 pixels in a
+panel, with vectors of 4:
 
-    a vector of a direct panel      . d e f . . g h       stored twice, lanes 1 to 3 and lanes 6 to 7
+    . . a b c d e f g h i j . .      stored: a b c d, e f g h and, once more, g h i j; no masks
+
+What a tile reads and makes:
+
+    panel    [tap][pixel]     tap 0 | 3 vectors of pixels |     what tap k reads for all pixels of the panel is one
+                              tap 1 | 3 vectors of pixels |     stretch of memory
+                               ...
+    tile     [filter][pixel]  the sums of 8 filters, as wide
 """
 
 from __future__ import annotations
@@ -21,8 +29,9 @@ from numba import njit
 
 from backends.numba_tiled.product.register_tile import VECTORS
 from backends.numba_tiled.simd.pointers import get, put
+from backends.numba_tiled.simd.vector import lanes, load, load_first, store, store_first
 
-SEGMENT = 4  # numbers that describe a run or a store
+SEGMENT = 3  # numbers that describe a run or a store
 
 
 class Pixels(NamedTuple):
@@ -37,8 +46,21 @@ class Pixels(NamedTuple):
     channel: int  # in the output, from one channel to the next
     stride: int  # in the output, from one image to the next
     packed: bool
+    by_rows: bool
     dots: bool  # a few positions beyond whole vectors are dot products; the weights must lie along the depth for that
     in_place: bool  # the planes are an array of the caller's: nothing past its end may be read
+
+
+@njit(nogil=True, error_model="numpy")
+def joined(at):
+    """The same by rows, with those of an image as one, if nothing is between them in the planes or in the output."""
+    rows, width = at.rows, at.width
+    if at.by_rows and at.row == at.width and at.line == at.width:
+        rows, width = 1, at.rows * at.width
+    return Pixels(
+        at.images, rows, width, at.row, at.image, at.line, at.channel, at.stride, at.packed, at.by_rows, at.dots,
+        at.in_place,
+    )  # fmt: skip
 
 
 @njit(nogil=True, error_model="numpy")
@@ -53,8 +75,7 @@ def positions(at):
 def find_runs(segments, q, count, image, at):
     """Runs of positions that are neighbours in memory, of `count` positions from q on, to `segments`.
 
-    For each run: its place in the planes, its place in the panel, how long it is, nothing. Returns how many numbers
-    these are.
+    For each run: its place in the planes, its place in the panel, how long it is. Returns how many numbers these are.
     """
     found, done, area = 0, 0, at.rows * at.width
     while done < count:
@@ -75,9 +96,9 @@ def find_runs(segments, q, count, image, at):
 def find_stores(segments, q, count, image, at, n):
     """The stores of `count` positions of a panel from q on, in vectors of n, to `segments`.
 
-    For each store: its place in the panel, its place in the output, the first lane, the last lane and one. A vector
-    with pixels of several rows is stored once for each; positions between rows are in no store. Returns how many
-    numbers these are.
+    For each store: its place in the panel, its place in the output, how many lanes. The last of a run ends with it, so
+    that it is a whole vector unless the run is shorter than one; positions between rows are in no store. Returns how
+    many numbers these are.
     """
     found, done, area = 0, 0, at.rows * at.width
     while done < count:
@@ -91,22 +112,59 @@ def find_stores(segments, q, count, image, at, n):
             column = (q + done) % at.row
             l = (q + done) // at.row * at.line + column
             long, apart = min(at.width - column, count - done), at.row - column
-        for j in range(done // n * n, done + max(long, 0), n):
-            put(segments, found, j)
-            put(segments, found + 1, image * at.stride + l - done + j)
-            put(segments, found + 2, max(done - j, 0))
-            put(segments, found + 3, min(done + long - j, n))
+        for i in range(0, max(long, 0), n):
+            j = max(min(i, long - n), 0)  # the last vector ends with the run, and overlaps the one before
+            put(segments, found, done + j)
+            put(segments, found + 1, image * at.stride + l + j)
+            put(segments, found + 2, min(long, n))
             found += SEGMENT
         done += apart
     return found
 
 
 @njit(nogil=True, error_model="numpy")
-def is_one_run(segments, n):
-    """Whether the first VECTORS stores are of whole vectors, one after the other."""
-    whole = True
+def is_one_run(segments, found, n):
+    """Whether the stores of a panel, `found` numbers, are of VECTORS whole vectors, one after the other."""
+    whole = found == VECTORS * SEGMENT
     for j in range(VECTORS):
         s = j * SEGMENT
-        whole = whole and get(segments, s + 1) == get(segments, 1) + j * n
-        whole = whole and get(segments, s + 2) == 0 and get(segments, s + 3) == n
+        whole = whole and get(segments, s) == j * n and get(segments, s + 1) == get(segments, 1) + j * n
+        whole = whole and get(segments, s + 2) == n
     return whole
+
+
+@njit(nogil=True, error_model="numpy")
+def pack_panel(panel, planes, limit, taps, deep, segments, found):
+    """`deep` taps of a panel of pixels; `planes` has no element from `limit` on.
+
+    `segments` holds `found` numbers of `find_runs`. A run is moved in whole vectors: what is too much is overwritten by
+    the next run. Lanes after the last pixel hold anything.
+    """
+    n, width = lanes(panel), VECTORS * lanes(panel)
+    highest = 0
+    for k in range(deep):
+        highest = max(highest, get(taps, k))
+    for s in range(0, found, SEGMENT):
+        source, to, long = get(segments, s), get(segments, s + 1), get(segments, s + 2)
+        for j in range(0, long, n):
+            if highest + source + j + n <= limit and to + j + n <= width:
+                for k in range(deep):
+                    store(panel, k * width + to + j, load(planes, get(taps, k) + source + j))
+            else:
+                for k in range(deep):
+                    some = load_first(planes, get(taps, k) + source + j, long - j)
+                    store_first(panel, k * width + to + j, some, width - to - j)
+
+
+@njit(nogil=True, error_model="numpy")
+def store_tile(y, tile, rows, segments, found):
+    """`rows` rows of a tile to the rows of `y`, by `found` numbers of `find_stores`."""
+    width = VECTORS * lanes(tile)
+    for s in range(0, found, SEGMENT):
+        j, to, long = get(segments, s), get(segments, s + 1), get(segments, s + 2)
+        if long == lanes(tile):
+            for f in range(rows):
+                store(y.p, to + f * y.pitch, load(tile, f * width + j))
+        else:
+            for f in range(rows):
+                store_first(y.p, to + f * y.pitch, load(tile, f * width + j), long)

@@ -18,10 +18,14 @@ from backends.numba_tiled.product.divide import Work
 from backends.numba_tiled.product.leftover_dots import FEW
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS
 from backends.numba_tiled.product.transposed import TOGETHER
+from backends.numba_tiled.simd.caches import L1_BYTES, L2_BYTES
 from backends.numba_tiled.simd.pointers import moved, pointer
 from backends.numba_tiled.simd.registers import BYTES
 
-_SUMS_BYTES = 128 << 10  # of a group of panels: an eighth of a 1 MiB L2 cache
+_SUMS_BYTES = L2_BYTES // 8  # of a group of panels
+_WEIGHTS_BYTES = L2_BYTES // 4  # of some filters, that stay there from panel to panel
+_READ_BYTES = L1_BYTES * 3 // 4  # by some tiles of a row, for all filters
+_PANEL_BYTES = L1_BYTES * 7 // 8  # of a packed panel
 
 
 class ScratchLayout(NamedTuple):
@@ -31,7 +35,9 @@ class ScratchLayout(NamedTuple):
     panel: int  # where the packed panel begins: of pixels or, in a transposed product, of weights
     sums: int  # where the sums begin
     few: int  # where the taps of `leftover_dots` begin
-    together: int  # panels whose sums there is room for; of a transposed product, pixels
+    together: int  # panels whose sums there is room for; of a transposed product pixels, by rows tiles
+    deep: int  # taps that are added up apart
+    filters: int  # at a time, whose weights of so many taps a part of the L2 cache holds
     zero: np.ndarray  # one zero
     places: np.ndarray  # of the taps in a packed panel
 
@@ -46,6 +52,8 @@ class Scratch(NamedTuple):
     few: Any
     segments: Any  # to int64: runs or stores of a panel, or the pixels of a transposed product
     together: int
+    deep: int
+    filters: int
     zero: Any
     places: Any
 
@@ -55,17 +63,24 @@ def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsi
     line, panel = BYTES // itemsize, VECTORS * BYTES // itemsize
     laid_out = 0 if planes.is_image else work.images * planes.channels * planes.size
     positions = work.images * (work.rows * width if work.packed else (work.rows - 1) * planes.row + width + panel)
-    one = round_up(filters, FILTERS) * panel  # sums of a panel
+    deep = min(DEPTH, _PANEL_BYTES // (VECTORS * BYTES)) if work.packed else DEPTH
+    most = max(_WEIGHTS_BYTES // (min(planes.channels * taps, deep) * itemsize), FILTERS)
+    some = round_up(-(-filters // -(-filters // most)), FILTERS)
+    one = some * panel  # sums of a panel
     together = max(min(_SUMS_BYTES // itemsize // one, -(-positions // panel)), 1)
     if work.transposed:  # pixels, of one panel of filters; the last tile may have fewer than FILTERS
         one, together = panel, min(TOGETHER, work.images * work.rows * width)
+    if work.by_rows and planes.channels * taps <= deep:  # tiles
+        reach = planes.width - width  # neighbouring taps read the same stretch of a row
+        stretches = -(-planes.channels * taps // (reach + 1))
+        one, together = 0, max(_READ_BYTES // (stretches * (panel + reach) * itemsize), 1)
     first = round_up(laid_out, line) + panel  # whole vectors are read at the end of the planes
     packs = work.packed or work.transposed or planes.is_image
     second = first + (min(planes.channels * taps, DEPTH) * panel if packs else 0) + panel
     dtype = np.dtype(f"f{itemsize}")
     third = second + together * one + (FILTERS * panel if work.transposed else 0) + line
     size = third + (FEW * DEPTH + line if work.dots else 0)
-    return ScratchLayout(size, first, second, third, together, np.zeros(1, dtype), np.arange(DEPTH) * panel)
+    return ScratchLayout(size, first, second, third, together, deep, some, np.zeros(1, dtype), np.arange(DEPTH) * panel)
 
 
 def segments(threads: int) -> np.ndarray:
@@ -79,6 +94,6 @@ def part_of(t, threads, room, memory, segments):
     own = moved(pointer(memory), t * room.size)
     return Scratch(
         own, room.panel, moved(own, room.panel), moved(own, room.sums), moved(own, room.few),
-        moved(pointer(segments), t * (segments.size // threads)), room.together, pointer(room.zero),
-        pointer(room.places),
+        moved(pointer(segments), t * (segments.size // threads)), room.together, room.deep,
+        room.filters, pointer(room.zero), pointer(room.places),
     )  # fmt: skip

@@ -18,7 +18,8 @@ import numpy as np
 from numba import njit
 
 from backends.numba_tiled.layout.visible_rows import VisibleRows
-from backends.numba_tiled.product.register_tile import DEPTH, FILTERS
+from backends.numba_tiled.product.register_tile import FILTERS
+from backends.numba_tiled.product.transposed import TRANSPOSED_DEPTH
 from backends.numba_tiled.simd.pointers import moved, pointer
 
 
@@ -75,9 +76,9 @@ def in_runs(
     before = 0
     for count, see in sights:
         units, size = channels, count
-        if width % FILTERS or count > DEPTH or see.all():  # as they are
+        if width % FILTERS or count > TRANSPOSED_DEPTH or see.all():  # as they are
             units, size, see = channels * count, 1, np.ones((len(see), 1), bool)
-        together = -(-units // max(-(-units // (DEPTH // max(size, 1))), 1))
+        together = -(-units // max(-(-units // (TRANSPOSED_DEPTH // max(size, 1))), 1))
         order = np.arange(channels * count)
         if size > 1:
             blocks = np.split(order, range(together * size, order.size, together * size))
@@ -100,5 +101,5 @@ def share_seen(sights: list[VisibleRows], width: int) -> float:
     """The share of the taps of all parts that tiles of pixels see; rows of `width` pixels."""
     if width % FILTERS:
         return 1.0
-    total = sum(count * (see.mean() if count <= DEPTH and see.size else 1.0) for count, see in sights)
+    total = sum(count * (see.mean() if count <= TRANSPOSED_DEPTH and see.size else 1.0) for count, see in sights)
     return float(total / max(sum(count for count, _ in sights), 1))

@@ -18,11 +18,23 @@ from __future__ import annotations
 from numba import njit
 
 from backends.numba_tiled.layout.transpose import transpose, transpose_rows
-from backends.numba_tiled.product.register_tile import FILTERS, VECTORS, multiply_tile, panel_of, places_of, rows_of
+from backends.numba_tiled.product.register_tile import (
+    DEPTH,
+    FILTERS,
+    VECTORS,
+    multiply_tile,
+    panel_of,
+    places_of,
+    rows_of,
+)
 from backends.numba_tiled.simd.pointers import from_row, get, moved, put
+from backends.numba_tiled.simd.registers import REGISTERS
 from backends.numba_tiled.simd.vector import fill, lanes, load_first, store
 
 TOGETHER = 1024  # pixels for which weights are transposed once, and whose sums are kept
+TRANSPOSED_DEPTH = (
+    DEPTH if REGISTERS == 32 else DEPTH // 2
+)  # taps of packed weights, which share the L1 cache with sums
 _FEW = 4  # taps: to transpose fewer at a time takes longer than to move them one by one
 
 
@@ -61,14 +73,14 @@ def _pack_weights(panel, weights, rows, across, deep):
         source, run = get(across, k), 1
         while k + run < deep and get(across, k + run) == source + run:
             run += 1
-        if run < _FEW:
-            for i in range(run):
-                for f in range(rows):
-                    put(panel, (k + i) * width + f, get(weights.p, f * weights.pitch + source + i))
-        else:
+        whole = run - run % n if run % n < _FEW else run  # 9 taps in vectors of 8: one square, and one tap by itself
+        for i in range(whole, run):
+            for f in range(rows):
+                put(panel, (k + i) * width + f, get(weights.p, f * weights.pitch + source + i))
+        if whole > 0:
             for f in range(0, rows, n):
                 some = moved(weights.p, f * weights.pitch + source)
-                transpose_rows(moved(panel, k * width + f), width, some, weights.pitch, min(n, rows - f), run)
+                transpose_rows(moved(panel, k * width + f), width, some, weights.pitch, min(n, rows - f), whole)
         k += run
 
 

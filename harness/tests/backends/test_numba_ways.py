@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,13 @@ numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled.ops import conv2d, input_grad, weight_grad  # noqa: E402
+from backends.numba_tiled.product.cost import WAYS  # noqa: E402
+from backends.numba_tiled.product.divide import way_of  # noqa: E402
 from backends.numba_tiled.simd.registers import REGISTERS  # noqa: E402
 from harness.calls.limits.threads import thread_limit  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
-from harness.tests.helpers.numba_layers import IN_BANDS, SKIPPING, TRANSPOSED  # noqa: E402
+from harness.tests.helpers.numba_layers import IN_BANDS, ROWS, SKIPPING, TRANSPOSED  # noqa: E402
 
 PRODUCTS: list[Op] = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
 
@@ -56,6 +60,28 @@ def test_a_pixel_that_is_not_finite_reaches_those_that_read_it(text: str) -> Non
             got, right = getattr(numba_tiled, op)(*arrays, spec), by_taps.run(op, spec, *arrays)
             assert np.array_equal(got, right, equal_nan=True), (op, place)
             arrays[which][0, 1][place] = 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_is_exact_on_every_layer(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a count of cycles says; where it is not possible, the plan takes another."""
+    taken = set()
+    for module in (conv2d, input_grad):
+        monkeypatch.setattr(module, "plan", partial(module.plan, only=way))
+        module._arguments.cache_clear()
+    try:
+        for text in (*ROWS, *TRANSPOSED[:2], *IN_BANDS[2:]):
+            spec = ConvSpec.parse(text)
+            taken.add(way_of(conv2d.plan(spec, 4, 1)[0].work))
+            for op in PRODUCTS[:2]:
+                for dtype in ("float32", "float64"):
+                    arrays = data.exact(op, spec, dtype, text)
+                    got = getattr(numba_tiled, op)(*arrays, spec)
+                    assert np.array_equal(got, by_taps.run(op, spec, *arrays)), (op, dtype, text)
+    finally:
+        for module in (conv2d, input_grad):
+            module._arguments.cache_clear()
+    assert way in taken
 
 
 @pytest.mark.parametrize("text", TRANSPOSED)

@@ -47,4 +47,12 @@ SKIPPING = [
     "n16c256h7w7_f64kh3kw3_pt1pb1pl1pr1",
 ]  # fmt: skip
 
-SPECS += TRANSPOSED
+# Rows of one vector and more, of whole vectors and not, of fewer; filters beyond whole blocks; taps beyond a block;
+# rows without a gap, of several images and groups.
+ROWS = [
+    "n2c3h20w17_f9kh3kw2", "n1c3h33w40_f17kh7kw7_sh2sw2_pt3pb3pl3pr3", "n1c40h9w50_f20kh3kw3_pt1pb1pl1pr1",
+    "n2c300h7w7_f19kh1kw1", "n2c6h12w9_f50kh1kw1_g2", "n1c40h12w31_f11kh3kw3", "n2c9h6w5_f8kh3kw3",
+]  # fmt: skip
+
+
+SPECS += TRANSPOSED + ROWS

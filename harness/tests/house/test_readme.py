@@ -80,8 +80,9 @@ def test_the_files_it_links_to_exist() -> None:
 def test_goals_stand_beside_what_the_committed_comparisons_say() -> None:
     from harness.report import goals
 
-    assert list((_ROOT / "results/goals").glob("*.json")), "nothing to compare with"
-    for results, backend in (("goals", "numba_tiled"), ("pooling", "numba_tiled"), ("gpu", "cupy_kernels")):
+    assert list((_ROOT / "results/goals").glob("*/*.json")), "nothing to compare with"
+    both = [(f"goals/{kind}", "numba_tiled") for kind in ("avx512", "avx2")]
+    for results, backend in (*both, ("pooling", "numba_tiled"), ("gpu", "cupy_kernels")):
         guide = (_ROOT / "backends" / backend / "README.md").read_text(encoding="utf-8")
         folder = _ROOT / "results" / results
         assert goals.marks(folder).replaced(guide, goals.markdown(folder)) == guide

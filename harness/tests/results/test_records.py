@@ -14,7 +14,7 @@ from harness.results.records import Comparison, Line
 from harness.tests.helpers.imports import ROOT
 
 _RUNS = sorted((ROOT / "results" / "runs").rglob("*.jsonl"))
-_COMPARISONS = sorted((ROOT / "results" / "goals").glob("*.json"))
+_COMPARISONS = sorted((ROOT / "results" / "goals").glob("*/*.json"))
 
 
 def holds(new: Any, old: Any) -> bool:

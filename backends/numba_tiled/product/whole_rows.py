@@ -1,0 +1,59 @@
+"""The product by rows: every tile lies in one row of pixels and is stored from registers, for few taps.
+
+Where there are few taps to add up, most of a direct product's time goes to what is around it: sums of positions that
+are no pixels, kept in scratch memory and moved to y under masks. Here a row is divided into tiles of whole vectors, and
+the last begins so early that it ends with the row:
+
+    a row of 14 pixels, vectors of 4     0 1 2 3|4 5 6 7|8 9 . .
+                                                         . .|10 11 12 13      what two of them have is computed twice
+
+What is computed twice is the same both times. The last block of filters begins early in the same way. So there are
+neither masks nor sums outside registers, and nothing beyond a row is read or written.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from backends.numba_tiled.product.register_tile import FILTERS, VECTORS, multiply_tile, panel_of, rows_of
+from backends.numba_tiled.simd.vector import lanes
+
+
+@njit(nogil=True, error_model="numpy")
+def tiles_of_row(width, n):
+    """Vectors of n that a row of `width` >= n pixels takes, and tiles: none is wider than the row."""
+    vectors = (width + n - 1) // n
+    tiles = (vectors + VECTORS - 1) // VECTORS
+    if tiles == 1 and vectors * n > width:
+        tiles = 2
+    return vectors, tiles
+
+
+@njit(nogil=True, error_model="numpy")
+def tile_of_row(i, vectors, tiles, width, n):
+    """The column where tile i of a row begins, and how many vectors it has."""
+    first, wide = panel_of(i, vectors, tiles)
+    return min(first * n, width - wide * n), wide
+
+
+@njit(nogil=True, error_model="numpy")
+def multiply_rows(reads, weights, start, first_row, last_row, y, at, together):
+    """All pixels, filters first_row <= f < last_row: FILTERS at least; see `multiply_share` for the records.
+
+    All taps are added up at once. What `together` tiles of a row read stays in the L1 cache for all filters.
+    """
+    n = lanes(y)
+    vectors, tiles = tiles_of_row(at.width, n)
+    for image in range(at.images):
+        for r in range(at.rows):
+            row, to = image * at.image + r * at.row, image * at.stride + r * at.line
+            for group in range(0, tiles, together):
+                for block in range(first_row, last_row, FILTERS):
+                    f = min(block, last_row - FILTERS)
+                    places, begin = rows_of(f, last_row - 1, weights.pitch), rows_of(f, last_row - 1, start.pitch)
+                    for i in range(group, min(group + together, tiles)):
+                        column, wide = tile_of_row(i, vectors, tiles, at.width, n)
+                        multiply_tile(
+                            wide, reads.depth, weights.p, places, reads.across, reads.planes, row + column, reads.taps,
+                            start.p, begin, y, to + f * at.channel + column, at.channel, False,
+                        )  # fmt: skip
