@@ -99,17 +99,19 @@ peers: install   ## judge other libraries by the suite, in an environment of the
 # Of the kind of CPU that this is: each has goals and results of its own.
 GOAL_RUNS = core-1 core-2 resnet50-1 vgg16-1 mobilenet_v1-1 alexnet-1 cifar10-1 mnist-1
 GOALS     = results/goals/$(shell grep -qs avx512f /proc/cpuinfo && echo avx512 || echo avx2)
-VERSUS    = $(BIN)/harness compare --dtype float32 --shapes $${run%-*} --threads $${run\#\#*-}
-goals: install   ## measure what backends/numba_tiled/README.md claims; 15 minutes, alone on the machine
+# One process: a mean over many layers needs no verdict on each.
+VERSUS    = $(BIN)/harness compare --dtype float32 --processes 1 --pairs 11 --shapes $${run%-*} --threads $${run\#\#*-}
+GOAL_OPS  = im2col,col2im,conv2d,conv2d_input_grad,conv2d_weight_grad
+goals: install   ## measure what backends/numba_tiled/README.md claims; 40 minutes, alone on the machine
 	$(PIP) install -q onnxruntime
 	for run in $(GOAL_RUNS); do \
-	  $(VERSUS) numba_tiled torch_native --json $(GOALS)/torch-$$run.json && \
+	  $(VERSUS) numba_tiled torch_native --ops $(GOAL_OPS) --json $(GOALS)/torch-$$run.json && \
 	  $(VERSUS) numba_tiled backends/peers/numpy_sliding_window.py --ops im2col --json $(GOALS)/numpy-$$run.json && \
 	  $(VERSUS) numba_tiled backends/peers/onnx_runtime.py --ops conv2d --json $(GOALS)/onnx-$$run.json && \
 	  $(VERSUS) numba_winograd torch_native --ops conv2d,conv2d_input_grad --json $(GOALS)/winograd-$$run.json \
 	    || exit $$?; \
 	done
-	$(BIN)/harness compare numba_tiled torch_native --dtype float64 --shapes core --threads 1 --json $(GOALS)/float64-core-1.json
+	$(BIN)/harness compare numba_tiled torch_native --dtype float64 --processes 1 --pairs 11 --shapes core --threads 1 --json $(GOALS)/float64-core-1.json
 	$(BIN)/python -m harness.report.goals $(GOALS) backends/numba_tiled/README.md
 
 ways: install    ## time every way of a product, which the choice among them is held to; 5 minutes, alone on the machine
