@@ -29,6 +29,7 @@ from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
 
 _SMALLER = 0.95  # of the cycles: what is skipped must outweigh shorter runs and more passes over the weights
+_BYTES = 4  # of weights a cycle, from the L3 cache: each region goes through those of its taps anew
 _MOST = 32  # regions: each has tables of its own
 
 
@@ -71,15 +72,11 @@ def _regions(spec: ConvSpec, whole: Planes, sizes: Sizes, reads: _Reads) -> tupl
     if not 0 < len(rectangles) <= _MOST or not all(rows.taps and columns.taps for rows, columns in rectangles):
         return None
     lanes = BYTES // sizes.itemsize
-    spent = sum(
-        cycles(
-            Product(
-                sizes.filters, spec.batch, rows.size, columns.size, whole.w,
-                whole.channels * len(rows.taps) * len(columns.taps), lanes,
-            ), "packed",
-        )
-        for rows, columns in rectangles
-    )  # fmt: skip
+    spent = 0.0
+    for rows, columns in rectangles:
+        depth = whole.channels * len(rows.taps) * len(columns.taps)
+        product_of_it = Product(sizes.filters, spec.batch, rows.size, columns.size, whole.w, depth, lanes)
+        spent += cycles(product_of_it, "packed") + sizes.filters * depth * sizes.itemsize / _BYTES
     if spent > _SMALLER * least_cycles(whole, sizes, whole.channels * spec.taps):
         return None
     h, w, channels = whole.h, whole.w, np.arange(whole.channels)

@@ -1,13 +1,15 @@
 """Implicit GEMM: y = start + W @ (taps of padded planes), panels of pixels times blocks of filters, no column matrix.
 
-There are three ways, of which `divide` chooses one:
+There are four ways, of which `divide` chooses one:
 
 - Direct. A panel is VECTORS vectors of pixels, read straight from the planes: there, neighbours in the output are
   neighbours in memory for every tap, and the few columns between two rows that are no pixels are computed and thrown
   away (`pixels`). Neither pixels nor weights are packed.
-- Packed. Where these would be too many (one small image, regions), DEPTH taps of a panel are packed first; so is the
-  last panel of an image that is read in place.
+- Packed. Where these would be too many (one small image, regions), a block of taps of a panel is packed first; so is
+  the last panel of an image that is read in place.
 - Transposed. Lanes go along the filters, whose weights are packed: see `transposed`.
+- By rows. A panel lies in one row of pixels: no columns between, and with few taps no sums outside registers: see
+  `whole_rows`.
 
 What is computed in which order, for direct and packed panels:
 
