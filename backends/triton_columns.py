@@ -1,7 +1,7 @@
 """im2col, col2im and convolution in Triton: one kernel for each use of a tile of the columns.
 
 Triton's programs compute with tiles, and so everything here is made of one: some rows by some positions of one image's
-columns, gathered from the image with a mask. The column matrix itself is nowhere, unless im2col is asked for it.
+columns, gathered from the image with a mask. Only im2col and the input gradient have the whole column matrix in memory.
 
                      positions of windows
                    .----------------------.
@@ -12,7 +12,8 @@ columns, gathered from the image with a mask. The column matrix itself is nowher
                    '----------------------'
 
 col2im is a gather, too: a tile of pixels sums the taps that reach it. Nothing is added to memory, and the order of
-a sum is fixed. The input gradient is a pointwise convolution of the slopes by the transposed weights, then col2im.
+a sum is fixed. The input gradient is a pointwise convolution of the slopes by the transposed weights, which gives
+columns in float32, then col2im.
 
 Products are "ieee": float32 is never rounded to TF32, and so the tensor cores stay idle. float16 is summed in float32
 and rounded once. The geometry is a kernel's arguments and not compiled in: a kernel is compiled for a height of its
