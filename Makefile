@@ -141,6 +141,7 @@ GPU_STAMP  := $(shell date -u +%Y%m%dT%H%M%S)
 GPU_MODULE  = PYTHONPATH=$(CURDIR) $(GPU_PYTHON) -m
 GPU         = $(GPU_MODULE) harness
 GPU_OURS   ?= cupy_kernels cupy_chunked cupy_implicit cupy_implicit_tf32
+GPU_TRITON ?= triton_columns
 GPU_PEERS  ?= torch_native_cuda torch_native_cuda_tf32
 # The first against each of the others, measured together.
 GPU_COLUMNS ?= cupy_kernels torch_native_cuda
@@ -164,7 +165,7 @@ gpu-there:
 	@$(GPU_MODULE) harness.cli.gpu $(GPU_OURS) $(GPU_PEERS)
 
 gpu-check: gpu-there  ## first half: conformance of the CUDA backends
-	@$(GPU) check $(GPU_OURS) $(GPU_PEERS) --json $(GPU_DIR)/conformance.json
+	@$(GPU) check $(GPU_OURS) $(GPU_TRITON) $(GPU_PEERS) --json $(GPU_DIR)/conformance.json
 
 gpu-core: gpu-there   ## first half: the core set, and the report in results/gpu/report
 	@code=0; $(GPU) bench $(GPU_OURS) $(GPU_PEERS) $(GPU_CORE) --no-asv --results $(GPU_DIR) || code=$$?; \
@@ -173,6 +174,8 @@ gpu-core: gpu-there   ## first half: the core set, and the report in results/gpu
 gpu-time: gpu-there   ## second half: ResNet-50 and one layer beyond 2^31 elements against torch
 	@code=0; \
 	$(VERSUS_GPU) $(GPU_COLUMNS) $(GPU_LAYERS) --ops im2col,col2im --json $(GPU_DIR)/$(GPU_STAMP)-columns.json || code=$$?; \
+	$(VERSUS_GPU) $(GPU_TRITON) torch_native_cuda $(GPU_CORE) --ops im2col,col2im --processes 1 \
+	  --json $(GPU_DIR)/$(GPU_STAMP)-triton.json || code=$$?; \
 	$(VERSUS_GPU) $(GPU_TF32) $(GPU_LAYERS) --ops $(CONVS) --json $(GPU_DIR)/$(GPU_STAMP)-tf32.json || code=$$?; \
 	$(VERSUS_GPU) $(GPU_STRICT) $(GPU_LAYERS) --ops $(CONVS) --json $(GPU_DIR)/$(GPU_STAMP)-strict.json || code=$$?; \
 	$(VERSUS_GPU) $(GPU_BEYOND) $(GPU_HUGE) --ops conv2d --pairs 5 --allocator default \

@@ -12,6 +12,7 @@ BUILTIN = {
     "cupy_chunked": "backends.cupy_kernels:cupy_chunked",
     "cupy_implicit": "backends.cupy_kernels:cupy_implicit",
     "cupy_implicit_tf32": "backends.cupy_kernels:cupy_implicit_tf32",
+    "triton_columns": "backends.triton_columns:on_this_machine",
     "torch_native": "backends.torch_native:cpu",
     "torch_native_cuda": "backends.torch_native:cuda",
     "torch_native_cuda_tf32": "backends.torch_native:cuda_tf32",

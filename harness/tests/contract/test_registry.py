@@ -19,8 +19,8 @@ from harness.oracle import by_taps, data
 from harness.tests.helpers.plugins import GOOD, GOOD_CLASS, Write
 
 _BUILTIN = ["naive_loops", "numpy_fancy", "matlab_loop", "octave_loop", "numba_loops", "numba_tiled", "numba_winograd",
-            "cupy_kernels", "cupy_chunked", "cupy_implicit", "cupy_implicit_tf32", "torch_native", "torch_native_cuda",
-            "torch_native_cuda_tf32"]  # fmt: skip
+            "cupy_kernels", "cupy_chunked", "cupy_implicit", "cupy_implicit_tf32", "triton_columns", "torch_native",
+            "torch_native_cuda", "torch_native_cuda_tf32"]  # fmt: skip
 _SPEC = ConvSpec.parse("n2c6h9w10_f6kh4kw2_sh2sw3_pt1pb2pl0pr1_dh1dw2_g2")
 _OWN_UNAVAILABLE = "class BackendUnavailable(Exception):\n    pass\n\n\n"
 

@@ -16,27 +16,18 @@ import pytest
 import harness
 from harness.tests.helpers.imports import FILES, PACKAGES, PRODUCT, imports, package_of, within
 
-_HEAVY = ("numba", "cupy", "torch", "pandas", "matplotlib", "asv", "asv_runner", "jinja2")
+_HEAVY = ("numba", "cupy", "torch", "triton", "pandas", "matplotlib", "asv", "asv_runner", "jinja2")
 _OWN_LIBRARY = {
     "numba_loops": {"numba"},
     "numba_tiled": {"numba", "llvmlite"},
     "cupy_kernels": {"cupy"},
+    "triton_columns": {"torch", "triton"},
     "torch_native": {"torch"},
     "peers": {
-        "numba",
-        "onnx",
-        "onnxruntime",
-        "jax",
-        "scipy",
-        "openvino",
-        "ncnn",
-        "mlx",
-        "torch",
-        "unfoldNd",
-        "MNN",
+        "numba", "onnx", "onnxruntime", "jax", "scipy", "openvino", "ncnn", "mlx", "torch", "unfoldNd", "MNN",
         "tinygrad",
     },
-}
+}  # fmt: skip
 Rule = Callable[[str, str], list[str]]
 _CLOCK = "harness.timing.clock"
 _HARMLESS_TIME = {"monotonic", "sleep"}  # progress and deadlines
