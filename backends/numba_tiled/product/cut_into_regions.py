@@ -71,12 +71,7 @@ def _regions(spec: ConvSpec, whole: Planes, sizes: Sizes, reads: _Reads) -> tupl
     rectangles = list(product(_sides(down, whole.h, sizes.rows), _sides(right, whole.w, sizes.width)))
     if not 0 < len(rectangles) <= _MOST or not all(rows.taps and columns.taps for rows, columns in rectangles):
         return None
-    lanes = BYTES // sizes.itemsize
-    spent = 0.0
-    for rows, columns in rectangles:
-        depth = whole.channels * len(rows.taps) * len(columns.taps)
-        product_of_it = Product(sizes.filters, spec.batch, rows.size, columns.size, whole.w, depth, lanes)
-        spent += cycles(product_of_it, "packed") + sizes.filters * depth * sizes.itemsize / _BYTES
+    spent = sum(_cycles(spec, whole, sizes, rows, columns) for rows, columns in rectangles)
     if spent > _SMALLER * least_cycles(whole, sizes, whole.channels * spec.taps):
         return None
     h, w, channels = whole.h, whole.w, np.arange(whole.channels)
@@ -93,6 +88,13 @@ def _regions(spec: ConvSpec, whole: Planes, sizes: Sizes, reads: _Reads) -> tupl
         is_image=True, row_phases=none, column_phases=none,
     )  # fmt: skip
     return planes, Regions(len(rectangles), np.array(numbers), np.concatenate(taps), np.concatenate(across))
+
+
+def _cycles(spec: ConvSpec, whole: Planes, sizes: Sizes, rows: _Side, columns: _Side) -> float:
+    """What the product of one region takes."""
+    depth, lanes = whole.channels * len(rows.taps) * len(columns.taps), BYTES // sizes.itemsize
+    region = Product(sizes.filters, spec.batch, rows.size, columns.size, whole.w, depth, lanes)
+    return cycles(region, "packed") + sizes.filters * depth * sizes.itemsize / _BYTES
 
 
 def _sides(places: list[int], size: int, results: int) -> list[_Side]:

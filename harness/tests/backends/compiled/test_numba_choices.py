@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,12 @@ def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
 def share(measured: dict[str, Any], chosen: Callable[[dict[str, Any]], str]) -> float:
     """Of the rows: where the choice takes at most a tenth more than the best way."""
     good = [r["seconds"][chosen(r)] <= 1.1 * min(r["seconds"].values()) for r in measured["rows"]]
-    return sum(good) / len(good)
+    return good.count(True) / len(good)
+
+
+def _if_it_can(way: str, row: dict[str, Any]) -> str:
+    """The way, where a layer can go it."""
+    return way if way in row["seconds"] else str(row["chosen"])
 
 
 def test_some_machine_was_measured() -> None:
@@ -79,8 +85,9 @@ def test_the_choice_is_within_a_tenth_of_the_best_on_nine_layers_of_ten(measured
 
 def test_no_one_way_would_do(measured: dict[str, Any]) -> None:
     """What is asked for is asked of a choice."""
-    assert all(share(measured, lambda row, way=way: way if way in row["seconds"] else row["chosen"]) < 0.9
-               for way in ("direct", "packed", "transposed", "by_rows"))  # fmt: skip
+    for way in ("direct", "packed", "transposed", "by_rows"):
+        always = partial(_if_it_can, way)
+        assert share(measured, always) < 0.9, way
 
 
 def test_the_caches_have_a_say() -> None:
