@@ -13,6 +13,7 @@ import typer
 from harness.calls.limits.threads import OVERSUBSCRIBED, usable
 from harness.calls.worker import ALLOCATORS
 from harness.cli import terminal
+from harness.contract import targets
 from harness.contract.protocol import DTYPES
 from harness.geometry.layers import Layer, read_shapes, set_names
 from harness.geometry.spec import ALL_OPS, OPS, POOL_OPS, Op
@@ -81,9 +82,16 @@ def threads_here(value: object) -> int:
     return count
 
 
+_BACKEND = "a name, file.py[:Attr] or module:Attr, each also as NAME=BACKEND"
+
+
+def _registered(beginning: str) -> list[str]:
+    """The registered names that begin so, for a shell to offer; it offers files where there is none."""
+    return [name for name in targets.names() if name.startswith(beginning)]
+
+
 Backends = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[BACKEND]...", help="a name, file.py[:Attr] or module:Attr, each also as NAME=BACKEND"),
+    list[str] | None, typer.Argument(metavar="[BACKEND]...", help=_BACKEND, autocompletion=_registered)
 ]
 _OPS = f"ops, comma-separated: {', '.join(OPS)}, or of pooling {', '.join(POOL_OPS)}"
 Ops = Annotated[list[str] | None, typer.Option(help=_OPS)]

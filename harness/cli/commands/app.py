@@ -16,6 +16,7 @@ from conformance.run.xfails import XfailsError
 from harness import __version__
 from harness.cli import terminal
 from harness.cli.commands import backends, bench, check, compare, diff, explain, faults, listing, report, train
+from harness.cli.commands.new import command
 from harness.contract.targets import RegistryError
 from harness.geometry.layers import ShapesError
 from harness.geometry.spec import SpecError
@@ -30,13 +31,14 @@ _CALLER_ERRORS = (
     _ClickException, SpecError, CaseError, RegistryError, ShapesError, ResultsError, SelectionError, XfailsError,
 )  # fmt: skip
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 for _command in (
     backends.backends, check.check, bench.bench, compare.compare, report.report, diff.diff, faults.faults, train.train,
 ):  # fmt: skip
     app.command()(_command)
 app.command()(explain.explain)
 app.command("list")(listing.list_)
+app.command()(command.new)
 
 
 @app.callback(invoke_without_command=True)

@@ -34,6 +34,7 @@ from harness.cli.options import (
     threads_here,
     whole,
 )  # fmt: skip
+from harness.cli.project import settings
 from harness.cli.suite_progress import at_most, run_here, run_in_jobs
 from harness.contract import targets
 from harness.contract.status import Grade
@@ -109,14 +110,19 @@ def check(
         Path | None, typer.Option("--html", parser=file, metavar="FILE", help="also write an HTML page")
     ] = None,
 ) -> None:
-    """Is it right? Runs the conformance suite; without a name, on every registered backend."""
-    asked, named = targets.resolve_all(names or targets.names()), bool(names)
+    """Is it right? Runs the conformance suite; without a name, on those of pyproject.toml, or all registered."""
+    ours = settings.read()
+    of_project = () if names else ours.backends
+    asked, named = targets.resolve_all(names or of_project or targets.names()), bool(names or of_project)
+    failures_of_project = None if known else ours.known_failures(asked)
+    version_of_project = ours.as_of if as_of is None else ""
+    known = known or failures_of_project
     before = again.failed_before(asked) if last_failed and not watch else ()
     selection = Selection(
         ops=chosen_ops(ops), dtypes=chosen_dtypes(dtype),
         specs=list(dict.fromkeys(ConvSpec.parse(given("--shape", text)) for text in shape or [])),
         pattern=again.meant(given("--check", pattern)), seed=seed, tier=tier, shard=Shard.parse(shard),
-        suite=versions.require(given("--as-of", as_of)), cases=before,
+        suite=versions.require(given("--as-of", as_of) or version_of_project), cases=before,
     )  # fmt: skip
     if fail_fast and jobs > 1:
         raise typer.BadParameter("--fail-fast ends at the first failure of one process; leave out --jobs")
@@ -127,6 +133,7 @@ def check(
     options = Options(
         selection, inf if budget is None else budget, deadline, isolate, exclusions, threads, diagnosis, stop_at
     )
+    ours.tell(backend=of_project, xfails=failures_of_project, as_of=version_of_project)
     if watch:
         watching.watch(asked, sys.argv[1:])
     libraries = witnesses.installed() if html_file else witnesses.at_hand()

@@ -34,6 +34,7 @@ from harness.cli.options import (
     folder,
     whole,
 )  # fmt: skip
+from harness.cli.project import settings
 from harness.contract import targets
 from harness.contract.targets import Target
 from harness.geometry.layers import file_at
@@ -77,9 +78,13 @@ def compare(
     json_file: JsonFile = None,
     results: Annotated[Path | None, typer.Option(parser=folder, metavar="DIR", help=_KEPT)] = None,
     since: Annotated[str | None, typer.Option(metavar="COMMIT", help=_SINCE)] = None,
+    context: typer.Context = None,  # type: ignore[assignment]  # Typer gives it; a test that calls this has none
 ) -> None:
     """Backend against backend: the first named against each of the others, in interleaved pairs."""
-    asked = _asked(names or [], since)
+    ours = settings.read()
+    of_project = () if names else ours.backends
+    layers_of_project = ours.shapes if _is_left_out(context, "shape_set") else ""
+    asked, shape_set = _asked(names or of_project, since), layers_of_project or shape_set
     if results is not None:
         require_folder(results / "runs")
     plan = Plan(
@@ -87,6 +92,7 @@ def compare(
         threads, chosen_allocator(allocator), _BUDGET / processes, rounds(pairs, processes), batch=batch,
     )  # fmt: skip
     files = outputs.require((json_file,), [*outputs.files_of(asked), file_at(shape_set)])
+    ours.tell(backend=of_project, shapes=layers_of_project)
     plan = without_wrong_ones(plan)
     kept = None if results is None else _Kept.beginning(results / "runs", plan)
     found = Comparing(plan, processes, kept or (lambda record: None))
@@ -115,6 +121,14 @@ def compare(
     if interrupted:
         raise KeyboardInterrupt
     raise typer.Exit(code)
+
+
+def _is_left_out(context: typer.Context | None, parameter: str) -> bool:
+    """Whether an option of a command line has the value that it has without being given."""
+    if context is None:
+        return False
+    source = context.get_parameter_source(parameter)
+    return source is None or source.name == "DEFAULT"
 
 
 def _asked(names: Sequence[str], since: str | None) -> list[Target]:

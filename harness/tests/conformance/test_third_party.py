@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from harness.tests.helpers.house.installed import build, succeed
 from harness.tests.helpers.plugins import GOOD, edited
 
 pytestmark = pytest.mark.heavy
@@ -43,18 +42,11 @@ def test_decorated(check):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packages of the wheel, built from a copy: a build leaves folders behind."""
-    if importlib.util.find_spec("setuptools") is None:
-        pytest.skip("setuptools is not installed, so no wheel can be built without the network")
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("target")
-    for name in ("harness", "backends", "conformance"):
-        shutil.copytree(_ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(_ROOT / name, source)
+    """A folder with the packages of the wheel."""
+    target = tmp_path_factory.mktemp("target")
+    wheel = build(tmp_path_factory.mktemp("build"))
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    _succeed([*pip, "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(source / "out"), str(source)])
-    (wheel,) = (source / "out").glob("*.whl")
-    _succeed([*pip, "install", "--no-deps", "-q", "--target", str(target), str(wheel)])
+    succeed([*pip, "install", "--no-deps", "-q", "--target", str(target), str(wheel)])
     return target
 
 
@@ -166,8 +158,3 @@ def test_the_call_from_a_script(elsewhere: Elsewhere) -> None:
     assert code == 0, shown
     found = json.loads(shown)
     assert (found["verdict"], found["isolated"], found["tier"]) == ("pass", True, 0)
-
-
-def _succeed(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr

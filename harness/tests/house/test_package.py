@@ -34,6 +34,15 @@ def test_the_version_stands_in_one_place() -> None:
     assert ours == {"harness": [harness.__version__]}
 
 
+def test_the_citation_is_of_this_version() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= cited.keys()  # what the format demands
+    assert cited["version"] == harness.__version__
+    assert cited["title"] == _PROJECT["project"]["name"]
+    assert cited["license"] == _PROJECT["project"]["license"]
+
+
 def test_setuptools_finds_the_version() -> None:
     expand = pytest.importorskip("setuptools.config.expand", reason="setuptools is not installed")
     assert expand.read_attr("harness.__version__", root_dir=str(ROOT)) == harness.__version__

@@ -141,10 +141,15 @@ OPTIONS = {
         Option("", "checks|shapes|backends|cases", None, "one of checks, shapes, backends, cases"),
         Option("", "[GLOB]", "", "only those of this name, set or id"),
     ],
+    "new": [
+        Option("", "NAME", None, "a Python identifier; NAME.py is written here"),
+        Option("--library", "LIBRARY", "numpy", "what it computes with: numpy, numba, torch, cupy, jax, triton, c"),
+        Option("--force", None, False, "write over files that are there already"),
+    ],
 }  # fmt: skip
 SAID = {
     "backends": "Every registered backend: available or why not, device, versions, claimed ops and dtypes.",
-    "check": "Is it right? Runs the conformance suite; without a name, on every registered backend.",
+    "check": "Is it right? Runs the conformance suite; without a name, on those of pyproject.toml, or all registered.",
     "bench": "How fast is it? Measures and keeps every cell, lets asv record the run, shows it; continues if "
     "interrupted.\n\nThe times shown are warm. The run file and the page also have those of cold calls, "
     "memory, error and stages.",
@@ -159,6 +164,7 @@ SAID = {
     "explain": "What happens in a geometry, step by step; or what a check asks, why, and which public bugs it would "
     "have seen.",
     "list": "What there is: checks with what they ask, layers, backends (none is loaded), ids of the standing cases.",
+    "new": "A plug-in that passes as it stands: NAME.py to be changed, and test_NAME.py, in the current folder.",
 }
 
 

@@ -1,0 +1,1 @@
+"""What a user's pyproject.toml says in `[tool.im2col-harness]`, where the command line says nothing."""
