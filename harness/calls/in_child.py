@@ -66,6 +66,7 @@ class InChild:
         self._called_before: set[tuple[Op, ConvSpec, str]] = set()  # in this child
         self._deaths: Counter[str] = Counter()
         self._barred: dict[str, str] = {}  # kinds of calls and `unsupported`, and why they are not made any more
+        self._is_hurried = False
         self._lost = ""  # why it cannot be loaded any more
         self._answers: dict[tuple[Op, ConvSpec, str], str | None] = {}
         opened = self._start()
@@ -140,11 +141,12 @@ class InChild:
     @contextmanager
     def in_a_hurry(self, deadline: float) -> Iterator[None]:
         """Within it a call may take no longer than so many seconds: of who calls small things alone."""
-        before, self._deadline = self._deadline, min(deadline, self._deadline)
+        before = self._deadline, self._is_hurried
+        self._deadline, self._is_hurried = min(deadline, self._deadline), True
         try:
             yield
         finally:
-            self._deadline = before
+            self._deadline, self._is_hurried = before
 
     def close(self) -> None:
         """End the child."""
@@ -174,7 +176,10 @@ class InChild:
             if kind in self._barred:
                 return [CallResult(error=f"was not run: {self._barred[kind]}", died=True)]
         geometries = {(op, spec, _dtype(message, given)) for op, spec, given, _ in calls}
-        usual = self._deadline if geometries <= self._called_before else self._deadline * FIRST_CALL
+        may_compile = not geometries <= self._called_before
+        if self._is_hurried:  # who compiled the op, too, has had its time
+            may_compile = not {op for op, _, _ in geometries} <= {op for op, _, _ in self._called_before}
+        usual = self._deadline * FIRST_CALL if may_compile else self._deadline
         patience = (self.pace.patience(*geometry) for geometry in geometries)
         usual *= min(made, _MADE)
         deadline = max(usual, made * max(patience)) if self.pace.knows_something else usual

@@ -77,6 +77,7 @@ def test_what_is_foretold_of_a_geometry_is_believed() -> None:
 
 # -- in a child ------------------------------------------------------------------------------------------------------
 
+_LARGER = ConvSpec.parse("n1c2h9w9_f3kh2kw2")
 _X = [np.ones(_SMALL.x_shape, np.float32)]
 
 
@@ -105,6 +106,16 @@ def test_a_slow_call_is_waited_for_several_times_as_long_as_was_predicted(monkey
         backend.call("im2col", _SMALL, [_X[0].astype(np.float64)])
     assert deadlines == [7.5, 7.5, 15, 6, 2]  # of float64 the first may have to compile
     assert backend.pace.longest == 2
+
+
+def test_in_a_hurry_only_the_first_call_of_an_op_may_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever calls hundreds of small geometries does not wait for each."""
+    backend, deadlines = opened(monkeypatch)
+    with backend.in_a_hurry(1.0):
+        for spec in (_SMALL, _LARGER):
+            backend.call("im2col", spec, _X)
+    backend.call("im2col", _LARGER, [_X[0].astype(np.float64)])
+    assert deadlines == [3, 1, 6]
 
 
 def test_the_calls_of_a_child_set_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,7 @@ def test_what_is_written_is_as_ruff_would_have_it(run: Run, tmp_path: Path, libr
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("library", files.LIBRARIES)
 def test_what_is_written_passes_where_its_library_is(run: Run, tmp_path: Path, library: str) -> None:
     _skip_without(library)
@@ -79,6 +80,7 @@ def test_what_is_written_passes_where_its_library_is(run: Run, tmp_path: Path, l
     assert found["executed"] > 100  # all ops, of which four are derived, in two dtypes
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("library", ["numba", "torch", "cupy", "jax", "triton"])
 def test_where_the_library_is_missing_it_is_unavailable_and_says_why(tmp_path: Path, library: str) -> None:
     """Also where it is installed here: a module of its name in the same folder cannot be imported."""
@@ -115,6 +117,7 @@ def test_what_is_missing_here_is_said(run: Run, library: str) -> None:
     assert (done.err == "") is (is_here is not None)
 
 
+@pytest.mark.heavy
 def test_the_generated_tests_pass_and_see_a_mistake(run: Run, tmp_path: Path) -> None:
     run("new", "my_backend")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_backend.py"]
