@@ -62,6 +62,7 @@ def put(folder: Path, title: str, text: str) -> None:
     path.write_text("".join(lines), encoding="utf-8")
 
 
+@pytest.mark.slow  # two minutes
 def test_the_page_does_what_it_says(tmp_path: Path) -> None:
     """One environment and one folder for all of it: each step builds on those before."""
     here = tmp_path / "here"
