@@ -34,7 +34,7 @@ class _Costs(NamedTuple):
     begin_row: float  # a tile that is stored from registers
     begin_transposed: float
     keep: float  # a vector of sums, for a block of taps, if a row has several blocks
-    store: float  # a vector of sums to y, under masks or across rows
+    store: float  # a vector of sums to y, from positions that are not all pixels
     store_packed: float
     store_transposed: float
     pack: float  # a vector of pixels, for a tap

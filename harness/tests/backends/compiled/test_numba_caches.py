@@ -1,0 +1,61 @@
+"""The sizes of the caches that `numba_tiled` plans for: what Linux tells, what a variable says, what is no size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numba")
+
+from backends.numba_tiled.simd import caches
+
+
+def told(folder: Path, *found: tuple[str, str, str]) -> None:
+    """Caches as in /sys: level, type and size of each."""
+    for number, facts in enumerate(found):
+        index = folder / f"index{number}"
+        index.mkdir()
+        for name, text in zip(("level", "type", "size"), facts, strict=True):
+            (index / name).write_text(text + "\n", encoding="ascii")
+
+
+@pytest.fixture(autouse=True)
+def core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A core whose caches are told in a folder of the test's."""
+    monkeypatch.setattr(caches, "_OF_CORE_0", tmp_path)
+    monkeypatch.delenv("NUMBA_TILED_L2", raising=False)
+    return tmp_path
+
+
+def size() -> int:
+    return caches.size_of("2", "Unified", "NUMBA_TILED_L2", 512 << 10)
+
+
+def test_it_is_what_the_system_tells_of_that_level(core: Path) -> None:
+    told(core, ("1", "Data", "48K"), ("1", "Instruction", "32K"), ("2", "Unified", "2M"))
+    assert size() == 2 << 20
+    assert caches.size_of("1", "Data", "NUMBA_TILED_L1D", 32 << 10) == 48 << 10
+
+
+@pytest.mark.parametrize("text", ["0K", "unknown", "", "-1"])
+def test_what_is_no_size_is_not_believed(text: str, core: Path) -> None:
+    told(core, ("2", "Unified", text))
+    assert size() == 512 << 10
+
+
+def test_where_nothing_is_told_it_is_what_most_cores_have() -> None:
+    assert size() == 512 << 10
+
+
+def test_a_variable_makes_it_another_machine(core: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(core, ("2", "Unified", "2M"))
+    monkeypatch.setenv("NUMBA_TILED_L2", "1M")
+    assert size() == 1 << 20
+
+
+@pytest.mark.parametrize("text", ["much", "0", "4K", "-1M"])
+def test_a_variable_that_is_no_size_is_told_in_one_line(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_TILED_L2", text)
+    with pytest.raises(ValueError, match=rf"^NUMBA_TILED_L2 must be a size of 8192 bytes or more, .* got '{text}'$"):
+        size()
