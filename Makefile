@@ -41,9 +41,10 @@ test: install    ## lint, types and the tests, but for those below; under eight 
 	@$(MAKE) --no-print-directory -j 2 lint bytecode
 	$(TESTING) -m 'not (cuda or slow or heavy)' -k 'not ($(LEFT))'
 
+HEAVY = $(shell grep -rl --include='test_*.py' heavy harness conformance)
 test-more: install ## the heavy ones: whole commands, pages in a browser, every form of a kernel
-	@$(MAKE) --no-print-directory bytecode
-	$(TESTING) -m 'heavy and not slow'
+	$(BIN)/python -m compileall -q -x /tests/ harness backends conformance
+	$(TESTING) -m 'heavy and not slow' $(HEAVY)
 
 # The suite in other dtypes than float32, on hundreds of geometries for all but one backend, of Octave (.ci/run asks a part
 # of it), and of pooling under a second name. `make test-full` has them.

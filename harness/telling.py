@@ -10,6 +10,10 @@ from collections.abc import Iterable
 _COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
+class WrongCall(ValueError):
+    """What was asked for cannot be done as it was asked; the program tells the text in one line, with exit code 2."""
+
+
 def one_line(said: object) -> str:
     """A text, or that of an exception, in one line; the exception's class where it says nothing.
 

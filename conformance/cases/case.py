@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from harness.calls.memory_layouts import GUARDED, MEMORY_LAYOUTS
 from harness.contract.protocol import DTYPES
 from harness.geometry.spec import ALL_OPS, ConvSpec, Op
-from harness.telling import did_you_mean
+from harness.telling import WrongCall, did_you_mean
 
 MOST_SEED = 2**63 - 1
 _LAYOUTS = (*MEMORY_LAYOUTS, *GUARDED)
 RANDOM = "values.random"  # the check whose cases Hypothesis draws; who only names it need not import that
 
 
-class CaseError(ValueError):
+class CaseError(WrongCall):
     """A text that is no case id."""
 
 
-class SelectionError(ValueError):
+class SelectionError(WrongCall):
     """A filter that selects nothing, or names nothing known."""
 
 

@@ -19,9 +19,10 @@ from conformance.run import versions
 from conformance.run.results import BackendResult, CaseResult
 from conformance.run.unselected import tier_of
 from harness.contract.status import Status
+from harness.telling import WrongCall
 
 
-class XfailsError(ValueError):
+class XfailsError(WrongCall):
     """A file of known failures that cannot be read as one."""
 
 

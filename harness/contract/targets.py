@@ -18,7 +18,7 @@ from functools import cache
 from importlib.metadata import EntryPoints
 from pathlib import Path
 
-from harness.telling import did_you_mean, one_line
+from harness.telling import WrongCall, did_you_mean, one_line
 
 GROUP = "im2col_harness.backends"
 _BUILTIN_PACKAGE = "backends"
@@ -26,7 +26,7 @@ _NAMED = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.+-]*)=(.+)", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 
 
-class RegistryError(ValueError):
+class RegistryError(WrongCall):
     """A name or target that leads to no backend; the text says what was tried and what is allowed."""
 
 

@@ -8,13 +8,13 @@ from typing import TypeGuard, cast
 
 import numpy as np
 
-from harness.telling import one_line
+from harness.telling import WrongCall, one_line
 
 Pair = int | Sequence[int]
 LIMIT = 2**63  # numbers and element counts must fit a signed 64-bit index
 
 
-class SpecError(ValueError):
+class SpecError(WrongCall):
     """A geometry that is no convolution; the text names the rule and both numbers."""
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
+from harness.telling import WrongCall
+
 STDOUT = Path("-")
 _NO_OUTPUTS = {stat.S_IFDIR: "a folder", stat.S_IFBLK: "a block device", stat.S_IFSOCK: "a socket"}
 
@@ -19,7 +21,7 @@ _NO_OUTPUTS = {stat.S_IFDIR: "a folder", stat.S_IFBLK: "a block device", stat.S_
 _SOURCES = frozenset((".py", ".pyi", ".pyx", ".ipynb", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp"))
 
 
-class ResultsError(ValueError):
+class ResultsError(WrongCall):
     """A results file or folder that cannot be used; the text names it."""
 
 

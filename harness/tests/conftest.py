@@ -44,6 +44,12 @@ def _turn(path: Path) -> int:
     return 3 if path.parent.name == "house" or path.name.startswith("test_numba_") else 1
 
 
+@pytest.fixture(autouse=True)
+def own_search_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folders that the plug-ins of a test are found in are searched no more when it ends."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """`write(name, source)` puts a file into the test's own folder and returns its path."""

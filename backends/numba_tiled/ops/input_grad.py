@@ -90,7 +90,8 @@ def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[P
         work = divide(planes, sizes, depth, regions=True)
     else:
         sight = sight_of_dy(spec)
-        work = divide(whole, sizes, depth, seen=share_seen(sight, parts.columns), only=only)
+        seen, copied = share_seen(sight, parts.columns), spec.taps == 1
+        work = divide(whole, sizes, depth, seen=seen, copied=copied, only=only)
         planes, parts, regions = remainders(spec, work.rows)
         if work.transposed:
             panel = VECTORS * BYTES // itemsize

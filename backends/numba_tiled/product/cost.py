@@ -3,7 +3,7 @@
 A multiply-add of a vector takes half a cycle on a core with two FMA units, so a vector of pixels takes FILTERS / 2
 cycles for a block of filters and a tap. The ways differ in how many vectors there are, and in what they do besides: to
 begin and end a tile, to move its sums, to pack. What that takes is a constant of the registers, fitted to measurements
-of each way of some layers (`results/ways`, of AVX2; those of AVX-512 are older fits and counts of instructions).
+of each way of some layers (`results/ways`); those of AVX-512 are older, and hold on a Zen 4 too.
 """
 
 from __future__ import annotations
@@ -39,18 +39,20 @@ class _Costs(NamedTuple):
     store_transposed: float
     pack: float  # a vector of pixels, for a tap
     pack_weights: float  # a weight, for TOGETHER pixels
+    copy_weights: float  # the same where filters are neighbours, and nothing is transposed
 
 
 _COSTS = (
     _Costs(
-        tile=1.04, alone=1.0, scattered=1.0, transposed_tile=1.0, one=1.35, two=1.0, begin=60, begin_row=40,
+        tile=1.04, alone=1.0, scattered=1.2, transposed_tile=1.0, one=1.35, two=1.0, begin=60, begin_row=40,
         begin_transposed=30, keep=3, store=3,
-        store_packed=3, store_transposed=11, pack=4, pack_weights=1,
+        store_packed=3, store_transposed=11, pack=4, pack_weights=1, copy_weights=0.5,
     )
     if REGISTERS == 32
     else _Costs(
-        tile=1.16, alone=1.21, scattered=1.09, transposed_tile=0.96, one=1.77, two=1.06, begin=100, begin_row=110,
+        tile=1.16, alone=1.21, scattered=1.15, transposed_tile=0.96, one=1.77, two=1.06, begin=100, begin_row=110,
         begin_transposed=190, keep=18, store=14, store_packed=3.6, store_transposed=15.8, pack=2.7, pack_weights=0.9,
+        copy_weights=0.3,
     )
 )  # fmt: skip
 
@@ -68,6 +70,7 @@ class Product(NamedTuple):
     seen: float = 1  # share of the taps that a transposed product does not leave out
     alone: bool = False  # no two taps read the same stretch of memory
     scattered: bool = False  # the weights of a row do not lie along the depth
+    copied: bool = False  # those of a column do, and a transposed product packs them by copying
     dots: bool = False  # a few positions beyond whole vectors are dot products, and cost little
 
     @property
@@ -105,12 +108,12 @@ def _packed(p: Product) -> float:
 def _transposed(p: Product) -> float:
     """Lanes along the filters: half a cycle for a vector and a pixel that sees it."""
     vectors, slabs = -(-p.filters // p.lanes), -(-p.depth // TRANSPOSED_DEPTH)
-    panels = -(-vectors // VECTORS)
+    panels, weight = -(-vectors // VECTORS), _COSTS.copy_weights if p.copied else _COSTS.pack_weights
     tiles = round_up(p.pixels, FILTERS) * vectors / 2 * p.depth * p.seen * _narrow(vectors / panels)
     return (
         _COSTS.transposed_tile * tiles + _COSTS.begin_transposed * p.pixels / FILTERS * panels * slabs
         + _COSTS.store_transposed * p.pixels * vectors
-        + _COSTS.pack_weights * p.depth * vectors * p.lanes * -(-p.pixels // TOGETHER)
+        + weight * p.depth * vectors * p.lanes * -(-p.pixels // TOGETHER)
     )  # fmt: skip
 
 

@@ -84,13 +84,14 @@ def share_of(part, parts, filters, block):
 
 
 def divide(
-    planes: Planes, sizes: Sizes, depth: int, *, seen: float = 1, along: bool = False, regions: bool = False,
-    only: str = "",
+    planes: Planes, sizes: Sizes, depth: int, *, seen: float = 1, along: bool = False, copied: bool = False,
+    regions: bool = False, only: str = "",
 ) -> Work:  # fmt: skip
     """For planes of all rows of an image, and sums of `depth` taps.
 
     A transposed product takes the share `seen` of the taps. `along`: a row of the weights lies along the depth, so that
-    dot products are possible. `regions`: of each, all rows are packed. `only`: the way that it goes, if it can.
+    dot products are possible; `copied`: a column does, and a transposed product copies it. `regions`: of each, all rows
+    are packed. `only`: the way that it goes, if it can.
 
     Which way a product goes decides the order of a sum, so it is decided as for one thread, and threads do not divide
     the rows of what has dots: the bits of a result do not depend on their number.
@@ -100,7 +101,8 @@ def divide(
     lanes, in_order, along = BYTES // itemsize, along, along and bands == 1
     alone = planes.width == width  # no column beyond those of the results: taps have no neighbours
     product = Product(
-        filters, images, -(-rows // bands), width, planes.row, depth, lanes, seen, alone, scattered=not in_order
+        filters, images, -(-rows // bands), width, planes.row, depth, lanes, seen, alone, scattered=not in_order,
+        copied=copied,
     )  # fmt: skip
     taken = {
         way: cycles(product._replace(dots=along and (way == "direct" or (way == "packed" and batch == 1))), way)

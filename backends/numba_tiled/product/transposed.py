@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from numba import njit
 
+from backends.numba_tiled.layout.rows import copy
 from backends.numba_tiled.layout.transpose import transpose, transpose_rows
 from backends.numba_tiled.product.register_tile import (
     DEPTH,
@@ -68,6 +69,10 @@ def _find_pixels(table, q, count, seen, at):
 def _pack_weights(panel, weights, rows, across, deep):
     """`deep` taps of `rows` filters as [tap][filter]; what neighbours in memory is transposed together."""
     n, width = lanes(panel), VECTORS * lanes(panel)
+    if weights.pitch == 1:  # filters are neighbours, as for the input gradient of a 1x1 kernel
+        for k in range(deep):
+            copy(panel, k * width, weights.p, get(across, k), rows)
+        return
     k = 0
     while k < deep:
         source, run = get(across, k), 1

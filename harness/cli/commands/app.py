@@ -6,42 +6,39 @@ Exit codes: 2 the call is wrong (one line, before anything runs); 4 the harness 
 
 from __future__ import annotations
 
+import sys
 import traceback
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
-from conformance.cases.case import CaseError, SelectionError
-from conformance.run.xfails import XfailsError
 from harness import __version__
 from harness.cli import terminal
-from harness.cli.commands import backends, bench, check, compare, diff, explain, faults, listing, report, train
-from harness.cli.commands.new import command
-from harness.contract.targets import RegistryError
-from harness.geometry.layers import ShapesError
-from harness.geometry.spec import SpecError
-from harness.results.writing import ResultsError
-from harness.telling import one_line
+from harness.telling import WrongCall, one_line
 
 INTERRUPTED = 130
 _LONGEST = 2000  # characters of a message
 # Typer brings its own copy of Click since 0.27; this is the base of its errors in either case.
 _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
-_CALLER_ERRORS = (
-    _ClickException, SpecError, CaseError, RegistryError, ShapesError, ResultsError, SelectionError, XfailsError,
-)  # fmt: skip
-
-app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
-for _command in (
-    backends.backends, check.check, bench.bench, compare.compare, report.report, diff.diff, faults.faults, train.train,
-):  # fmt: skip
-    app.command()(_command)
-app.command()(explain.explain)
-app.command("list")(listing.list_)
-app.command()(command.new)
+_COMMANDS = {  # and the function of each, in a module of this package; in the order of the help
+    "backends": "backends:backends", "check": "check:check", "bench": "bench:bench", "compare": "compare:compare",
+    "report": "report:report", "diff": "diff:diff", "faults": "faults:faults", "train": "train:train",
+    "explain": "explain:explain", "list": "listing:list_", "new": "new.command:new",
+}  # fmt: skip
 
 
-@app.callback(invoke_without_command=True)
+def program(typed: Sequence[str] = ()) -> typer.Typer:
+    """The program with its commands; with the one alone that is `typed`, if one is, as to import all takes a second."""
+    app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+    app.callback(invoke_without_command=True)(_version)
+    for name in typed[:1] if typed and typed[0] in _COMMANDS else _COMMANDS:
+        module, _, function = _COMMANDS[name].partition(":")
+        app.command(name)(getattr(import_module(f"harness.cli.commands.{module}"), function))
+    return app
+
+
 def _version(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
     if version:
         print(__version__)
@@ -56,10 +53,10 @@ def _short(text: str) -> str:
 def run() -> int:
     """Run the command that was typed; all exit codes are decided here or returned by a command."""
     try:
-        code = app(standalone_mode=False)
+        code = program(sys.argv[1:])(standalone_mode=False)
         if code == INTERRUPTED:  # Typer has caught the Ctrl-C
             terminal.say("harness: interrupted")
-    except _CALLER_ERRORS as error:
+    except (_ClickException, WrongCall) as error:
         text = error.format_message() if isinstance(error, _ClickException) else str(error)
         if text:  # a bare `harness` has printed its help already
             terminal.say(f"harness: {_short(one_line(text))}")

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.geometry.spec import ConvSpec
+from harness.telling import WrongCall
 
 _MOST_LINES = 12  # numbers of lines that one reason lists
 _LONGEST_NAME = 200
 
 
-class ShapesError(ValueError):
+class ShapesError(WrongCall):
     """A set, file or spec that names no layers; the text says what is allowed."""
 
 

@@ -60,7 +60,7 @@ def test_how_a_call_ends_that_does_not_end_itself(
     def ends(**more: object) -> None:
         raise error
 
-    monkeypatch.setattr(app, "app", ends)
+    monkeypatch.setattr(app, "program", lambda typed: ends)
     ran = run("check")
     if isinstance(error, KeyboardInterrupt):
         assert ran == (130, "", "harness: interrupted\n")

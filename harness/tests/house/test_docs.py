@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from harness.cli.commands.app import app
+from harness.cli.commands.app import program
 from harness.contract.status import CellStatus, Status, Verdict
 from harness.geometry.spec import OPS, ConvSpec
 from harness.tests.helpers.house import pages
@@ -104,7 +104,7 @@ def test_the_workflow_covers_what_is_promised() -> None:
 def _unknown(words: list[str]) -> list[str]:
     """What of `harness COMMAND ..` the program does not know."""
     command, *rest = words
-    commands = getattr(typer.main.get_command(app), "commands")  # noqa: B009  (Typer's own copy of Click has no stubs)
+    commands = getattr(typer.main.get_command(program()), "commands")  # noqa: B009  (Typer's own copy of Click has no stubs)
     if command in ("COMMAND", "--version"):
         return []
     if command not in commands:

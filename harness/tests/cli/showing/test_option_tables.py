@@ -170,7 +170,7 @@ SAID = {
 
 def commands() -> dict[str, Any]:
     """The commands as Click has them."""
-    group: Any = typer.main.get_command(app.app)
+    group: Any = typer.main.get_command(app.program())
     return dict(group.commands)
 
 

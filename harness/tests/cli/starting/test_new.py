@@ -22,6 +22,13 @@ _ENDINGS = {"c": (".py", ".c")}
 _MARKS = ("dtypes", "domain", "arrays", "the two functions", "the other ops", "bias", "threads")
 
 
+@pytest.fixture(autouse=True)
+def no_plugins_before(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A `mine.py` that another test of this process has loaded is no module that programs import."""
+    temporary = str(tmp_path_factory.getbasetemp().resolve())
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if not place.startswith(temporary)])
+
+
 def _skip_without(library: str) -> None:
     if library == "c" and shutil.which("cc") is None:
         pytest.skip("cc is not on PATH")
