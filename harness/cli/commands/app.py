@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -22,11 +21,9 @@ INTERRUPTED = 130
 _LONGEST = 2000  # characters of a message
 # Typer brings its own copy of Click since 0.27; this is the base of its errors in either case.
 _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
-_COMMANDS = {  # and the function of each, in a module of this package; in the order of the help
-    "backends": "backends:backends", "check": "check:check", "bench": "bench:bench", "compare": "compare:compare",
-    "report": "report:report", "diff": "diff:diff", "faults": "faults:faults", "train": "train:train",
-    "explain": "explain:explain", "list": "listing:list_", "new": "new.command:new",
-}  # fmt: skip
+_COMMANDS = (
+    "backends", "check", "bench", "compare", "report", "diff", "faults", "train", "explain", "list", "new",
+)  # fmt: skip
 
 
 def program(typed: Sequence[str] = ()) -> typer.Typer:
@@ -34,9 +31,59 @@ def program(typed: Sequence[str] = ()) -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_version)
     for name in typed[:1] if typed and typed[0] in _COMMANDS else _COMMANDS:
-        module, _, function = _COMMANDS[name].partition(":")
-        app.command(name)(getattr(import_module(f"harness.cli.commands.{module}"), function))
+        app.command(name)(_function_of(name))
     return app
+
+
+def _function_of(command: str) -> Callable[..., Any]:
+    """Imports the file of one command."""
+    match command:
+        case "backends":
+            from harness.cli.commands.backends import backends
+
+            return backends
+        case "check":
+            from harness.cli.commands.check import check
+
+            return check
+        case "bench":
+            from harness.cli.commands.bench import bench
+
+            return bench
+        case "compare":
+            from harness.cli.commands.compare import compare
+
+            return compare
+        case "report":
+            from harness.cli.commands.report import report
+
+            return report
+        case "diff":
+            from harness.cli.commands.diff import diff
+
+            return diff
+        case "faults":
+            from harness.cli.commands.faults import faults
+
+            return faults
+        case "train":
+            from harness.cli.commands.train import train
+
+            return train
+        case "explain":
+            from harness.cli.commands.explain import explain
+
+            return explain
+        case "list":
+            from harness.cli.commands.listing import list_
+
+            return list_
+        case "new":
+            from harness.cli.commands.new.command import new
+
+            return new
+        case _:
+            raise KeyError(command)
 
 
 def _version(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
