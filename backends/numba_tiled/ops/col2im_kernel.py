@@ -169,7 +169,7 @@ def _add_up(to, columns, block, height, part, g, cut):
             p = end
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def _block(columns, x, block, g, cut, buffer):
     """The image rows of a block."""
     n, plane, planes, first, count = lanes(x), block.plane, block.planes, block.first, block.rows

@@ -77,7 +77,7 @@ def _pad(to, start, x, block, slot, g, cut):
         clear(to, place + below * row, (height - below) * row)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def _block(x, columns, block, g, cut, buffer, streamed):
     """The columns of a block."""
     n, plane, planes, first, count = lanes(x), block.plane, block.planes, block.first, block.rows

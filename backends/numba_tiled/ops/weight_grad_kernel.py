@@ -185,7 +185,7 @@ def _add_band(sums, data, laid, transposed, band, each, pitch, cut, width):
                 _add_tile(wide, laid, places, dy, data.zero, c, band, walk, width)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def _item(item, data, n, cut, g, planes, memory):
     """The channels of a part, all filters of its group: dw is written once, at the end."""
     part, group = item % cut.parts, item // cut.parts

@@ -8,7 +8,7 @@ import pytest
 
 from harness.cli.project import settings
 from harness.tests.helpers.cli.running import Run
-from harness.tests.helpers.plugins import GOOD, edited
+from harness.tests.helpers.plugins import edited
 from harness.tests.helpers.program import stored
 
 _C_ORDER = "return columns.reshape(spec.columns_shape)"
@@ -102,15 +102,15 @@ def test_several_backends_of_all_kinds(run: Run, project: Path, monkeypatch: pyt
 
 
 def test_compare_uses_backends_and_shapes(run: Run, project: Path) -> None:
-    (project / "good.py").write_text(f"{GOOD}\n", encoding="utf-8")
+    """Of ours: a file would be judged by all of tier 1 first."""
     (project / "layers.txt").write_text(f"{_LAYER}\n", encoding="utf-8")
-    _project(project, 'backend = ["good.py", "numpy_fancy"]', 'shapes = "layers.txt"')
+    _project(project, 'backend = ["matlab_loop", "numpy_fancy"]', 'shapes = "layers.txt"')
     words = ["--ops", "im2col", "--pairs", "2", "--processes", "1"]
     done = run("compare", *words, "--json", "found.json")
     assert done.code == 0, done.err
-    assert "from pyproject.toml: backend good.py, numpy_fancy; shapes layers.txt\n" in done.err
+    assert "from pyproject.toml: backend matlab_loop, numpy_fancy; shapes layers.txt\n" in done.err
     (row,) = stored(project / "found.json")["rows"]
-    assert (row["a"], row["b"], row["spec"]) == ("good", "numpy_fancy", _LAYER)
+    assert (row["a"], row["b"], row["spec"]) == ("matlab_loop", "numpy_fancy", _LAYER)
     done = run("compare", *words, "--shapes", "n1c1h5w5_f1kh3kw3", "--json", "found.json")
     assert "shapes" not in done.err
     assert stored(project / "found.json")["rows"][0]["spec"] == "n1c1h5w5_f1kh3kw3"
