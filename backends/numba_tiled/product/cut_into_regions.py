@@ -25,11 +25,12 @@ from backends.numba_tiled.layout.regions import Regions
 from backends.numba_tiled.layout.window import window
 from backends.numba_tiled.product.cost import Product, cycles
 from backends.numba_tiled.product.divide import Sizes, least_cycles
+from backends.numba_tiled.simd.caches import L2_BYTES
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
 
 _SMALLER = 0.95  # of the cycles: what is skipped must outweigh shorter runs and more passes over the weights
-_BYTES = 4  # of weights a cycle, from the L3 cache: each region goes through those of its taps anew
+_BYTES = 4  # of weights a cycle, from beyond the L2 cache: each region goes through those of its taps anew
 _MOST = 32  # regions: each has tables of its own
 
 
@@ -94,7 +95,9 @@ def _cycles(spec: ConvSpec, whole: Planes, sizes: Sizes, rows: _Side, columns: _
     """What the product of one region takes."""
     depth, lanes = whole.channels * len(rows.taps) * len(columns.taps), BYTES // sizes.itemsize
     region = Product(sizes.filters, spec.batch, rows.size, columns.size, whole.w, depth, lanes)
-    return cycles(region, "packed") + sizes.filters * depth * sizes.itemsize / _BYTES
+    weights = sizes.filters * whole.channels * spec.taps * sizes.itemsize
+    again = sizes.filters * depth * sizes.itemsize / _BYTES if weights > L2_BYTES // 4 else 0
+    return cycles(region, "packed") + again
 
 
 def _sides(places: list[int], size: int, results: int) -> list[_Side]:
