@@ -82,7 +82,7 @@ def is_wrong(report: BackendReport) -> bool:
 
 def _timed(result: PeerResult, environment: Environment, asked: Asked) -> PeerResult:
     assert result.report is not None
-    runs = asked.root / CACHE / result.peer / "runs"
+    runs = asked.root / CACHE / result.peer / f"runs-{result.key}"
     command = [
         str(environment.python), "-m", "harness.cli.scoreboard.timing", result.peer, ",".join(ops_of(result.report)),
         f"{asked.seconds}", str(runs),

@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import structs
+
 from harness.cli import terminal
 from harness.cli.scoreboard.judging import DTYPE
 from harness.cli.scoreboard.peers import FOLDER
@@ -20,13 +22,13 @@ from harness.contract import targets
 from harness.geometry.layers import read_shapes
 from harness.geometry.spec import Op
 from harness.results import machine, run_files
-from harness.results.records import BackendFacts, Cell, RunEnd, RunHeader
+from harness.results.records import BackendFacts, Ceilings, Cell, Line, RunEnd, RunHeader
 from harness.timing import run
 from harness.timing.plan import Plan
 
 AGAINST = ("torch_native", "numba_tiled")
 SHAPES, THREADS, ALLOCATOR = "core", 1, "steady"
-_BUDGET, _ROUNDS = 0.25, 7  # seconds and rounds of a cell
+_BUDGET, _ROUNDS = 2.0, 7  # seconds and rounds of a cell
 
 
 class _OutOfTime(Exception):
@@ -43,6 +45,7 @@ def plan_of(name: str, ops: Sequence[Op]) -> Plan:
 def measure(plan: Plan, seconds: float, folder: Path) -> None:
     """Measure for so many seconds at most, group by group; what was measured before is not measured again."""
     end, last = time.monotonic() + seconds, plan.backends[-1].name
+    _go_on(plan, folder)
     with terminal.Ticker(f"time {plan.backends[0].name}", plan.cells) as ticker:
 
         def step(cell: Cell) -> None:
@@ -54,6 +57,44 @@ def measure(plan: Plan, seconds: float, folder: Path) -> None:
             run.run(plan, folder, step, terminal.waiting)
         except _OutOfTime:
             terminal.say(f"{plan.backends[0].name}: {seconds:.0f} s are used up, the rest is not timed yet")
+
+
+def _go_on(plan: Plan, folder: Path) -> None:
+    """Begin a run file with what is known: the same plan as far as it came, and what this machine can do at most.
+
+    The folder is that of one version of the library and its plug-in; what else changed in the checkout since (a page of
+    the docs has, when the first part was told) cannot change what was measured together.
+    """
+    here = machine.facts()
+    older = sorted((folder / here.name).glob("*.jsonl"))
+    limits = [one for path in folder.parent.parent.glob(f"*/runs-*/{here.name}/*.jsonl") for one in _limits(path)]
+    file = run_files.open_run(folder, plan.record(), here)
+    header, *known = file.records()
+    assert isinstance(header, RunHeader)
+    if not known and older:
+        known = _as_far_as_it_came(older[-1], header)
+        for one in known:
+            file.append(one)
+    if limits and not any(isinstance(one, Ceilings) for one in known):
+        file.append(limits[-1])
+
+
+def _as_far_as_it_came(path: Path, header: RunHeader) -> list[Line]:
+    """The records of an unfinished run of the same plan, as those of another run."""
+    first, *known = run_files.read(path)
+    if not isinstance(first, RunHeader) or first.plan != header.plan or (known and isinstance(known[-1], RunEnd)):
+        return []
+    named = [one for one in known if isinstance(one, BackendFacts | Ceilings)]
+    cells = [one for one in known if isinstance(one, Cell)]
+    return [
+        *named,
+        *(structs.replace(c, run=header.run, group=f"{header.run}/{c.op}/{c.dtype}/{c.layer}") for c in cells),
+    ]
+
+
+def _limits(path: Path) -> list[Ceilings]:
+    """Those of the CPU in a run file."""
+    return [one for one in run_files.read(path) if isinstance(one, Ceilings) and not one.backend]
 
 
 def kept(folder: Path) -> Times | None:
