@@ -57,7 +57,8 @@ def times(whole: bool = True) -> Times:
                     group=f"im2col/{k}",
                     layer=f"net:{k}",
                     first_seconds=0.5,
-                    resident_bytes=2**20 * int(factor),
+                    resident_bytes=2**20 * int(factor) - 1,
+                    peak_bytes=2**20 * int(factor),
                     cpu_ratio=1.9 if name == "scripted" else 1.0,
                 )
             )
