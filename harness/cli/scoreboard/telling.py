@@ -103,12 +103,12 @@ def speeds(peer: str, others: Sequence[str], times: Times) -> list[Speed]:
 
 
 def untimed(times: Times, peer: str) -> str:
-    """How many cells of the peer have no time, and why."""
+    """how many cells of the peer have no time, and why."""
     counts: dict[str, int] = {}
     for one in times.cells:
         if one.backend == peer and one.status not in (CellStatus.OK, CellStatus.UNSUPPORTED):
             counts[one.status.words] = counts.get(one.status.words, 0) + 1
-    said = [f"{words.plural(n, 'layer')} {why}" for why, n in counts.items()]
+    said = [f"{words.plural(n, 'layer')}: {why}" for why, n in counts.items()]
     return "; ".join([*said, *([] if times.whole else ["the rest is not timed yet"])])
 
 
