@@ -1,6 +1,6 @@
 """`make scoreboard`: look at the libraries of backends/peers/peers.toml, keep what is found, write docs/scoreboard.md.
 
-    python -m harness.cli.scoreboard [PEER...] [--latest] [--again] [--seconds S]
+    python -m harness.cli.scoreboard [PEER...] [--latest] [--again] [--seconds S] [--page]
 
 What is interrupted goes on where it was. Exit code 1 if something is not as listed (a fault that does not show any
 more, a failure that nobody knows), else 3 if a library cannot be installed here, else 0.
@@ -32,6 +32,7 @@ def scoreboard(
     seconds: Annotated[
         float, typer.Option(parser=seconds_between(0.0, _MOST_SECONDS), metavar="S", help="to time each; 0: not at all")
     ] = 240.0,
+    only_page: Annotated[bool, typer.Option("--page", help="look at none, write the page of what is kept")] = False,
 ) -> None:
     """Other libraries side by side: installed, judged, timed."""
     try:
@@ -44,7 +45,7 @@ def scoreboard(
     found: dict[str, PeerResult] = {}
     broken = []
     try:
-        for peer in wanted:
+        for peer in [] if only_page else wanted:
             try:
                 found[peer.name] = look(peer, asked)
             except (JudgingError, ResultsError) as error:

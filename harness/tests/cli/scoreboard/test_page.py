@@ -187,6 +187,7 @@ def test_the_exit_code_says_what_is_not_as_listed(
     codes = {
         _called(monkeypatch, tmp_path, peer, result(), "nobody"): "no such peer",
         _called(monkeypatch, tmp_path, peer, result()): "as listed",
+        _called(monkeypatch, tmp_path, peer, AssertionError("it was looked at"), "--page"): "as listed",
         _called(monkeypatch, tmp_path, peer, result(shows=False, version="1.1")): "mended",
         _called(monkeypatch, tmp_path, peer, gone): "not to be had",
         _called(monkeypatch, tmp_path, peer, JudgingError("the script is broken")): "broken",
