@@ -1,4 +1,4 @@
-"""TensorFlow on the CPU, which is NHWC: Conv2D, its gradients, and `tf.image.extract_patches`.
+"""TensorFlow on the CPU, which is NHWC: Conv2D, its input gradient, and `tf.image.extract_patches`.
 
     harness check backends/peers/tensorflow_cpu.py --dtype float32
 
@@ -31,8 +31,10 @@ def info() -> dict[str, str]:
 
 
 def unsupported(op: Op, spec: ConvSpec, dtype: str) -> str | None:
-    """im2col and the convolutions in float32."""
-    if op not in ("im2col", "conv2d", "conv2d_input_grad", "conv2d_weight_grad"):
+    """im2col, conv2d and its input gradient in float32."""
+    if op == "conv2d_weight_grad":
+        return "it ended the process in two runs of the suite, and no script shows yet why"
+    if op not in ("im2col", "conv2d", "conv2d_input_grad"):
         return "it has no such op"
     return None if dtype == "float32" else f"dtype {dtype} is not claimed"
 
@@ -74,15 +76,6 @@ def conv2d_input_grad(dy: Any, w: Any, spec: ConvSpec) -> Any:
         input_sizes=sizes, filter=tf.transpose(w, [2, 3, 1, 0]), out_backprop=_channels_last(dy), **_how(spec)
     )
     return _channels_first(dx[:, top : top + height, left : left + width])
-
-
-def conv2d_weight_grad(dy: Any, x: Any, spec: ConvSpec) -> Any:
-    """(N, F, OH, OW), (N, C, H, W) -> (F, C/G, KH, KW)."""
-    sizes = [*spec.kernel_size, spec.in_channels // spec.groups, spec.out_channels]
-    dw = tf.raw_ops.Conv2DBackpropFilter(
-        input=_padded(x, spec), filter_sizes=sizes, out_backprop=_channels_last(dy), **_how(spec)
-    )
-    return tf.transpose(dw, [3, 2, 0, 1])
 
 
 def _how(spec: ConvSpec) -> dict[str, Any]:
