@@ -87,7 +87,7 @@ diagnosed: install  ## diagnose a sample of these faults: how often is what is s
 # Exit codes: 1, something is not as listed (the page says what); 3, a library cannot be installed here.
 PEERS      ?=
 SCOREBOARD ?=
-scoreboard: install ## other libraries: installed by themselves, judged, timed, told in docs/scoreboard.md; two hours, JAX and tinygrad most
+scoreboard: install ## other libraries: installed by themselves, judged, timed, told in docs/scoreboard.md; an hour and a half, JAX and tinygrad most
 	$(BIN)/python -m harness.cli.scoreboard $(PEERS) $(SCOREBOARD)
 
 # Of the kind of CPU that this is: each has goals and results of its own.

@@ -105,9 +105,9 @@ def _fast(listed: Sequence[Peer], results: Results) -> str:
     told = (
         f"{conditions if machines else ''}A ratio is the median over layers, below 1 is faster than the other; in "
         "brackets the interval that holds it at 95 %, then the number of layers. First call and memory: median over "
-        f"layers; in brackets the memory of `{AGAINST[0]}`."
+        f"layers; in brackets the memory of `{AGAINST[0]}`. A library that keeps memory of its own for later takes less."
     )
-    return "\n".join([*lines, "", " ".join([told, *notes])])
+    return "\n".join([*lines, "", told, *([""] if notes else []), *(f"- {note}" for note in notes)])
 
 
 def _ratio(found: Interval | None, layers: int) -> str:

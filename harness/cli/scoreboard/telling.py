@@ -103,13 +103,17 @@ def speeds(peer: str, others: Sequence[str], times: Times) -> list[Speed]:
 
 
 def untimed(times: Times, peer: str) -> str:
-    """how many cells of the peer have no time, and why."""
-    counts: dict[str, int] = {}
+    """How many cells of the peer have no time, and why; of those that are not believed, the reason of the first."""
+    lost: dict[CellStatus, list[Cell]] = {}
     for one in times.cells:
         if one.backend == peer and one.status not in (CellStatus.OK, CellStatus.UNSUPPORTED):
-            counts[one.status.words] = counts.get(one.status.words, 0) + 1
-    said = [f"{words.plural(n, 'layer')}: {why}" for why, n in counts.items()]
+            lost.setdefault(one.status, []).append(one)
+    said = [f"{words.plural(len(cells), 'time')} left out ({_why(cells[0])})" for cells in lost.values()]
     return "; ".join([*said, *([] if times.whole else ["the rest is not timed yet"])])
+
+
+def _why(cell: Cell) -> str:
+    return f"the first: {cell.reason}" if cell.status.is_bad else cell.status.words
 
 
 def _with_fault(peer: Peer, result: PeerResult) -> Iterator[tuple[Fault, Shown]]:

@@ -118,7 +118,12 @@ def test_ratios_are_medians_over_layers() -> None:
     assert speed.against == {"torch_native": pytest.approx((2, 2, 2)), "numba_tiled": pytest.approx((0.5, 0.5, 0.5))}
     assert speed.layers == {"torch_native": 6, "numba_tiled": 6}
     assert (speed.first_seconds, speed.bytes["scripted"], speed.threads) == (0.5, 2**21, 1.9)
-    assert telling.untimed(times(), "scripted") == "1 layer: predicted to take too long"
+    assert telling.untimed(times(), "scripted") == "1 time left out (predicted to take too long)"
+    wrong = a_cell("scripted", group="wrong", status=CellStatus.FAIL, reason="from_numpy takes 9 ms")
+    also_wrong = structs.replace(times(), cells=[wrong, *times().cells, wrong])
+    assert telling.untimed(also_wrong, "scripted").startswith(
+        "2 times left out (the first: from_numpy takes 9 ms); 1 time"
+    )
     assert telling.untimed(times(whole=False), "scripted").endswith("the rest is not timed yet")
 
 
