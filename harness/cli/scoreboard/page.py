@@ -77,35 +77,35 @@ def _judged(peer: Peer, result: PeerResult | None) -> list[str]:
 
 
 def _fast(listed: Sequence[Peer], results: Results) -> str:
-    header = ["library", "op", *(f"time / `{name}`" for name in AGAINST), "first call", "memory of a call"]
+    header = ["plug-in", "op", *(f"time / `{name}`" for name in AGAINST), "first call", "memory of a call"]
     lines = ["## How fast is it?", "", _line(*header), _line("---", "---", *["---:"] * (len(header) - 2))]
     notes, machines = [], set()
     for peer in listed:
-        result = results.get(peer.name)
+        result, named = results.get(peer.name), f"`{peer.name}`"
         if result is None or result.reason or result.report is None:
             continue
         if result.times is None:
-            lines.append(_line(peer.library, "not timed yet", *[""] * (len(header) - 2)))
+            lines.append(_line(named, "not timed yet", *[""] * (len(header) - 2)))
             continue
         machines.add(result.times.machine.name)
         found = telling.speeds(peer.name, AGAINST, result.times)
         for k, one in enumerate(found):
             first = "" if one.first_seconds is None else words.duration(one.first_seconds)
             ratios = [_ratio(one.against[name], one.layers[name]) for name in AGAINST]
-            lines.append(_line(peer.library if k == 0 else "", one.op, *ratios, first, _memory(one.bytes, peer.name)))
+            lines.append(_line(named if k == 0 else "", one.op, *ratios, first, _memory(one.bytes, peer.name)))
         if not found:
-            lines.append(_line(peer.library, "no time", *[""] * (len(header) - 2)))
+            lines.append(_line(named, "no time", *[""] * (len(header) - 2)))
         busy = [one for one in found if one.threads]
         if busy:
             most = max(one.threads or 0 for one in busy)
-            notes.append(f"{peer.library} uses more than one thread: CPU time is up to {most:.1f} times the time.")
+            notes.append(f"{named} uses more than one thread: CPU time is up to {most:.1f} times the time.")
         if left := telling.untimed(result.times, peer.name):
-            notes.append(f"{peer.library}: {left}.")
+            notes.append(f"{named}: {left}.")
     conditions = f"{words.plural(THREADS, 'thread')}, the {SHAPES} set, {DTYPE}, on {', '.join(sorted(machines))}. "
     told = (
         f"{conditions if machines else ''}A ratio is the median over layers, below 1 is faster than the other; in "
         "brackets the interval that holds it at 95 %, then the number of layers. First call and memory: median over "
-        f"layers; in brackets the memory of `{AGAINST[0]}`. A library that keeps memory of its own for later takes less."
+        f"layers; in brackets the memory of `{AGAINST[0]}`. One that keeps memory of its own for later takes less."
     )
     return "\n".join([*lines, "", told, *([""] if notes else []), *(f"- {note}" for note in notes)])
 

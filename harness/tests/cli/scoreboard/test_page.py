@@ -136,15 +136,15 @@ def test_the_page_has_a_row_for_each(peer: Peer) -> None:
     assert f"| {named} | `blank` | not looked at yet: `make scoreboard` |" in text
     assert f"| {named} | `lost` | pip cannot install numpy | unavailable |" in text
     assert (
-        "| numpy | im2col | 2.0x slower: 2.00 [2.00, 2.00], 6 | 2.0x faster: 0.500 [0.500, 0.500], 6 | 500 ms | "
+        "| `scripted` | im2col | 2.0x slower: 2.00 [2.00, 2.00], 6 | 2.0x faster: 0.500 [0.500, 0.500], 6 | 500 ms | "
         "2.00 MiB (1.00 MiB) |"
     ) in text
-    assert "numpy uses more than one thread: CPU time is up to 1.9 times the time." in text
+    assert "`scripted` uses more than one thread: CPU time is up to 1.9 times the time." in text
     assert (
         "| numpy 1.0 | the columns are in another order | `form` | `docs/repros/in_columns.py` | shows in 1.0 |" in text
     )
     assert not text.startswith("**Not as listed:**")
-    assert "| numpy | not timed yet |" in page.markdown([peer], {"scripted": result()})
+    assert "| `scripted` | not timed yet |" in page.markdown([peer], {"scripted": result()})
 
 
 def test_what_is_not_as_listed_stands_on_top(peer: Peer) -> None:
