@@ -47,7 +47,7 @@ def look(peer: Peer, asked: Asked) -> PeerResult:
         report = judging.judged(peer, environment, asked.root, folder, found)
         gone = report.reason if report.verdict is Verdict.UNAVAILABLE else ""
         here = machine.facts()
-        system = f"Python {here.python}, {here.os}, {here.cpu}"
+        system = records.system_of(here)
         result = structs.replace(result, shown=found, report=report, reason=gone, machine=here.name, system=system)
         _kept(asked.root, result)
     if asked.seconds and _is_to_be_timed(result):

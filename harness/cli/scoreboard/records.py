@@ -56,6 +56,11 @@ class PeerResult(Struct, frozen=True, kw_only=True):
         return FOLDER / f"{self.peer}.json"
 
 
+def system_of(machine: Machine) -> str:
+    """Python, operating system and processor, as a report of a fault names them."""
+    return f"Python {machine.python}, {machine.os}, {machine.cpu}"
+
+
 def read(path: Path) -> PeerResult | None:
     """What is kept; None if there is nothing, or what an older version kept otherwise."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.cli.scoreboard.peers import Fault, Peer
-from harness.cli.scoreboard.records import PeerResult, Shown
+from harness.cli.scoreboard.records import PeerResult, Shown, system_of
 from harness.report.readme import Marks
 from harness.results.writing import write_atomically
 
@@ -50,4 +50,8 @@ def _happens(shown: Shown | None) -> str:
 
 
 def _system(result: PeerResult | None) -> str:
-    return f", {result.system}" if result is not None and result.system else ""
+    """Where the script ran; of a file that is older than that, where the library was timed."""
+    if result is None:
+        return ""
+    where = result.system or (system_of(result.times.machine) if result.times is not None else "")
+    return f", {where}" if where else ""
