@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-more test-cuda test-full planted faults diagnosed peers goals ways pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
+.PHONY: help install report test test-more test-cuda test-full planted faults diagnosed scoreboard goals ways pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -85,17 +85,11 @@ diagnosed: install  ## diagnose a sample of these faults: how often is what is s
 	$(BIN)/harness faults --diagnose --sample 280 --jobs 2 --json build/diagnosis.json
 	$(BIN)/python -m conformance.power.published build/diagnosis.json
 
-# Exit codes 1 and 3: something is wrong, or not all was run, which is what the table says.
-peers: install   ## judge other libraries by the suite, in an environment of their own; three quarters of an hour, JAX most of it
-	$(PYTHON) -m venv build/peers
-	build/peers/bin/python -m pip --disable-pip-version-check install -q -r backends/peers/requirements.txt $(TORCH_ARGS) \
-	  "$$(grep '^torch==' constraints.txt)" "$$(grep '^numpy==' constraints.txt)" "$$(grep '^numba==' constraints.txt)" -e .
-	@mkdir -p results/peers
-	for name in jax_lax mlx_cpu mnn_cpu ncnn_cpu onnx_runtime openvino_cpu scipy_signal unfold_nd; do \
-	  build/peers/bin/harness check backends/peers/$$name.py --dtype float32 --json results/peers/$$name.json; \
-	  code=$$?; [ $$code -eq 0 ] || [ $$code -eq 1 ] || [ $$code -eq 3 ] || exit $$code; \
-	done
-	$(BIN)/python -m conformance.reports.peers
+# Exit codes: 1, something is not as listed (the page says what); 3, a library cannot be installed here.
+PEERS      ?=
+SCOREBOARD ?=
+scoreboard: install ## other libraries: installed by themselves, judged, timed, told in docs/scoreboard.md; an hour and a half, JAX and tinygrad most
+	$(BIN)/python -m harness.cli.scoreboard $(PEERS) $(SCOREBOARD)
 
 # Of the kind of CPU that this is: each has goals and results of its own.
 GOAL_RUNS = core-1 core-2 resnet50-1 vgg16-1 mobilenet_v1-1 alexnet-1 cifar10-1 mnist-1

@@ -1,4 +1,7 @@
-"""MNN 3.6: conv2d with groups is wrong, unless each group has one channel and one filter; Inf and NaN become 3.4e38."""
+"""MNN: conv2d with groups is wrong, unless a group has one channel and one filter. Exits with 1 where that shows."""
+
+import sys
+from importlib.metadata import version
 
 import MNN.expr
 import numpy as np
@@ -15,7 +18,8 @@ def conv2d(x, w, groups):
     return np.array(MNN.expr.convert(y, MNN.expr.NCHW).read())
 
 
-rng = np.random.default_rng(0)
+print("MNN", version("MNN"))
+rng, some_are_wrong = np.random.default_rng(0), False
 for channels, filters, groups in ((6, 9, 1), (6, 9, 3), (4, 8, 2), (16, 16, 4), (5, 5, 5)):
     x = rng.integers(-3, 4, (2, channels, 6, 6)).astype(np.float32)
     w = rng.integers(-3, 4, (filters, channels // groups, 3, 3)).astype(np.float32)
@@ -23,14 +27,6 @@ for channels, filters, groups in ((6, 9, 1), (6, 9, 3), (4, 8, 2), (16, 16, 4), 
     windows = windows.reshape(2, groups, channels // groups, 4, 4, 3, 3)
     right = np.einsum("ngcpquv,gfcuv->ngfpq", windows, w.reshape(groups, filters // groups, *w.shape[1:]))
     wrong = (conv2d(x, w, groups) != right.reshape(2, filters, 4, 4)).sum()
+    some_are_wrong |= bool(wrong)
     print(f"{channels} channels, {filters} filters, {groups} groups: {wrong} of {right.size} elements are wrong")
-
-for value in (np.inf, np.nan):
-    x = np.zeros((1, 1, 2, 2), np.float32)
-    x[0, 0, 0, 0] = value
-    print(f"a window with {value} gives {conv2d(x, np.ones((1, 1, 2, 2), np.float32), 1).item():.3g}")
-
-try:
-    print("no images give", conv2d(np.zeros((0, 4, 5, 5), np.float32), np.zeros((4, 4, 3, 3), np.float32), 1).shape)
-except SystemError as error:
-    print("no images:", error)
+sys.exit(some_are_wrong)

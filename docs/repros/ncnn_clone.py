@@ -1,8 +1,12 @@
-"""ncnn 1.0 (20261020): `Mat(array).clone()` reads beyond the array, up to the next 16 bytes; here is no memory."""
+"""ncnn: `Mat(array).clone()` reads beyond the array, up to the next 16 bytes, where this process has no memory.
+
+Exits with 1 where that shows.
+"""
 
 import ctypes
 import mmap
 import os
+import sys
 
 import ncnn
 import numpy as np
@@ -20,11 +24,15 @@ def before_a_guard(shape):
     return a
 
 
-print("ncnn", ncnn.__version__)
+print("ncnn", ncnn.__version__, flush=True)
+wrong = False
 for shape in ((4, 4), (3, 3), (9, 33)):
     child = os.fork()
     if not child:
         array = before_a_guard(shape)  # which has to live on: a Mat does not keep it
         ncnn.Mat(array).clone()
         os._exit(0)
-    print(f"a Mat of {shape}, cloned: ended by signal {os.waitpid(child, 0)[1] & 127}")
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    wrong |= code != 0
+    print(f"a Mat of {shape}, cloned: " + (f"ended by signal {-code}" if code else "as it should be"))
+sys.exit(wrong)

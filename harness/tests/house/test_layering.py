@@ -25,7 +25,7 @@ _OWN_LIBRARY = {
     "torch_native": {"torch"},
     "peers": {
         "numba", "onnx", "onnxruntime", "jax", "scipy", "openvino", "ncnn", "mlx", "torch", "unfoldNd", "MNN",
-        "tinygrad",
+        "tinygrad", "tensorflow",
     },
 }  # fmt: skip
 Rule = Callable[[str, str], list[str]]

@@ -1,0 +1,1 @@
+"""Tests of `make scoreboard`, with a library that is a script."""
