@@ -53,8 +53,8 @@ def test_the_oldest_versions_are_the_lower_bounds() -> None:
     """Of what the base install and the extras `numba` and `report` ask for: CI installs these."""
     project = _PROJECT["project"]
     extras = project["optional-dependencies"]
-    wanted = dict(re.fullmatch(r"([\w-]+)>=([\d.]+)", line).groups()
-                  for line in [*project["dependencies"], *extras["numba"], *extras["report"]])  # fmt: skip
+    lines = [*project["dependencies"], *extras["numba"], *extras["report"]]
+    wanted: dict[str, str] = dict(line.split(">=") for line in lines)
     text = (ROOT / "constraints-oldest.txt").read_text(encoding="utf-8")
     oldest = dict(re.findall(r"^([\w-]+)==([\d.]+)$", text, re.M))
     assert {name: parts(version) for name, version in oldest.items()} == {
