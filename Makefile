@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-more test-cuda test-full planted faults diagnosed scoreboard goals ways pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs lint bytecode clean
+.PHONY: help install report test test-more test-cuda test-full planted faults diagnosed scoreboard goals ways pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs dist sweep lint bytecode clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -182,6 +182,13 @@ gpu-goals:       ## the goals beside what results/gpu holds, into the README of 
 
 docs: install    ## the documentation as a site, in build/site; links are checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+dist:            ## wheel and sdist in dist/, checked: the wheel is built from the sdist
+	$(PYTHON) -m venv build/dist
+	build/dist/bin/python -m pip --disable-pip-version-check install -q build twine
+	rm -rf dist
+	build/dist/bin/python -m build --outdir dist .
+	build/dist/bin/python -m twine check --strict dist/*
 
 lint: install    ## ruff and mypy
 	$(BIN)/ruff check .

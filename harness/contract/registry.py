@@ -8,17 +8,17 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from harness.contract import conventions
 from harness.contract.adapter import AdapterError, complete
+from harness.contract.importing.failures import Home, failure, says_unavailable
 from harness.contract.plugin_files import import_file
-from harness.contract.protocol import BackendUnavailable, CompleteBackend
+from harness.contract.protocol import CompleteBackend
 from harness.contract.targets import RegistryError, Target, names, resolve, sources
 from harness.geometry.spec import OPS
-from harness.telling import did_you_mean, named, one_line
+from harness.telling import did_you_mean
 
 __all__ = ["RegistryError", "load", "names", "says_unavailable"]
 
@@ -32,38 +32,46 @@ def load(asked: Target | str) -> CompleteBackend:
     target = resolve(asked) if isinstance(asked, str) else asked
     registered = sources().get(target.location)
     if registered is None:
-        return _build(_candidate(target), target, target.location)
+        home = _home(target)
+        return _build(_candidate(target, home), target, target.location, home)
     if len(registered) > 1:
         parties = " and ".join(f"{origin} ({place})" for origin, place in registered)
         raise RegistryError(f"backend name {target.location!r} is claimed twice: by {parties}; rename one of them")
     if not re.fullmatch(r"[a-z0-9_]+", target.location):
         raise RegistryError(f"backend name {target.location!r} must be made of a-z, 0-9 and _ ({registered[0][1]})")
-    return _build(_registered(target, registered[0][1]), target, registered[0][1])
+    place = registered[0][1]
+    home = Home.of_module(place.partition(":")[0], is_registered=True)
+    return _build(_registered(target, place, home), target, place, home)
 
 
-def _registered(target: Target, place: str) -> Any:
+def _home(target: Target) -> Home:
+    """Where the code of a target lies that the user wrote as a file or a module."""
+    if target.file is not None:
+        return Home.of_file(target.file)
+    return Home.of_module(target.location.rpartition(":")[0], is_registered=False)
+
+
+def _registered(target: Target, place: str, home: Home) -> Any:
     """What a built-in name or an entry point leads to."""
     module_name, _, attribute = place.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:  # of ours or of a package: its library is not installed here
-        raise BackendUnavailable(one_line(error)) from error
     except (Exception, SystemExit) as error:
-        raise _import_failure(error, target.location, f" ({place})") from error
+        raise failure(error, home, f"backend {target.location!r} ({place}) cannot be imported") from error
     return _attribute(module, attribute, place)
 
 
-def _candidate(target: Target) -> Any:
+def _candidate(target: Target, home: Home) -> Any:
     """What a file, or an attribute of a module, holds."""
-    if target.file is not None:
-        module = _import_file(target.file, target.location)
-        return (
-            _attribute(module, target.attribute, target.location) if target.attribute else _only_backend(module, target)
-        )
     try:
-        module = importlib.import_module(target.location.rpartition(":")[0])
+        if target.file is not None:
+            module = import_file(target.file)
+        else:
+            module = importlib.import_module(target.location.rpartition(":")[0])
     except (Exception, SystemExit) as error:
-        raise _import_failure(error, target.location) from error
+        raise failure(error, home, f"backend {target.location!r} cannot be imported") from error
+    if target.file is not None and not target.attribute:
+        return _only_backend(module, target)
     return _attribute(module, target.attribute, target.location)
 
 
@@ -77,19 +85,6 @@ def _attribute(module: ModuleType, attribute: str, target: str) -> Any:
         there = f"; it has {', '.join(public)}" if public else ""
         raise RegistryError(f"{target} has no {attribute!r}{did_you_mean(attribute, dir(module))}{there}")
     return getattr(module, attribute)
-
-
-def _import_file(path: Path, target: str) -> ModuleType:
-    try:
-        return import_file(path)
-    except (Exception, SystemExit) as error:
-        raise _import_failure(error, target) from error
-
-
-def _import_failure(error: BaseException, target: str, more: str = "") -> Exception:
-    if says_unavailable(error):
-        return BackendUnavailable(one_line(error))
-    return RegistryError(f"backend {target!r}{more} cannot be imported: {named(error)}")
 
 
 def _only_backend(module: ModuleType, target: Target) -> Any:
@@ -123,7 +118,7 @@ def _ops_of(candidate: object) -> set[str]:
     return {op for op in OPS if hasattr(candidate, op)} | conventions.ops_of(candidate)
 
 
-def _build(candidate: Any, target: Target, place: str) -> CompleteBackend:
+def _build(candidate: Any, target: Target, place: str, home: Home) -> CompleteBackend:
     """Call a class or factory, then adapt what it gives under the name it is known by."""
     try:
         made = (
@@ -133,11 +128,4 @@ def _build(candidate: Any, target: Target, place: str) -> CompleteBackend:
     except AdapterError as error:
         raise RegistryError(str(error)) from error
     except (Exception, SystemExit) as error:
-        if isinstance(error, ImportError) or says_unavailable(error):
-            raise BackendUnavailable(one_line(error)) from error
-        raise RegistryError(f"backend {place!r} cannot be made: {named(error)}") from error
-
-
-def says_unavailable(error: BaseException) -> bool:
-    """Whether an exception means "not on this machine": by class name, so that a plug-in can define its own."""
-    return any(cls.__name__ == "BackendUnavailable" for cls in type(error).__mro__)
+        raise failure(error, home, f"backend {place!r} cannot be made") from error

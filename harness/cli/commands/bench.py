@@ -26,6 +26,7 @@ from harness.cli.options import (
     folder,
     seconds,
 )  # fmt: skip
+from harness.cli.project import settings
 from harness.contract import targets
 from harness.contract.status import CellStatus
 from harness.geometry.spec import OPS
@@ -54,20 +55,24 @@ def bench(
         "results"
     ),
     asv: Annotated[bool, typer.Option(help="let asv record the run")] = True,
+    context: typer.Context = None,  # type: ignore[assignment]  # Typer gives it; a test that calls this has none
 ) -> None:
     """How fast is it? Measures and keeps every cell, lets asv record the run, shows it; continues if interrupted.
 
     The times shown are warm. The run file and the page also have those of cold calls, memory, error and stages.
     """
-    require_folder(out / "runs")
-    asked = targets.resolve_all(names or targets.names())
-    plan = without_wrong_ones(
-        Plan(
-            shape_set, chosen_layers(shape_set, batch), asked, chosen_ops(ops) or OPS,
-            chosen_dtypes(dtype) or ("float32",), threads, chosen_allocator(allocator), budget, batch=batch,
-        ),
-        named=bool(names),
+    ours = settings.read()
+    of_project = () if names else ours.backends
+    layers_of_project = ours.shapes if settings.is_left_out(context, "shape_set") else ""
+    named, shape_set = names or list(of_project), layers_of_project or shape_set
+    asked = targets.resolve_all(named or targets.names())
+    plan = Plan(
+        shape_set, chosen_layers(shape_set, batch), asked, chosen_ops(ops) or OPS,
+        chosen_dtypes(dtype) or ("float32",), threads, chosen_allocator(allocator), budget, batch=batch,
     )  # fmt: skip
+    require_folder(out / "runs")
+    ours.tell(backend=of_project, shapes=layers_of_project)
+    plan = without_wrong_ones(plan, named=bool(named))
     cells: list[Cell] = []
     described: list[BackendFacts | Ceilings] = []
     with terminal.Ticker("bench", plan.cells) as ticker:
@@ -95,4 +100,4 @@ def bench(
         terminal.say(why or asv_bridge.record(file.path))
     bench_table.show(cells, f"{plural(threads, 'thread')}, {allocator} allocator")
     print(file.path)
-    raise typer.Exit(exit_codes.of_cells(cells, {target.name for target in asked} if names else ()))
+    raise typer.Exit(exit_codes.of_cells(cells, {target.name for target in asked} if named else ()))

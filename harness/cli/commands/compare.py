@@ -83,7 +83,7 @@ def compare(
     """Backend against backend: the first named against each of the others, in interleaved pairs."""
     ours = settings.read()
     of_project = () if names else ours.backends
-    layers_of_project = ours.shapes if _is_left_out(context, "shape_set") else ""
+    layers_of_project = ours.shapes if settings.is_left_out(context, "shape_set") else ""
     asked, shape_set = _asked(names or of_project, since), layers_of_project or shape_set
     if results is not None:
         require_folder(results / "runs")
@@ -121,14 +121,6 @@ def compare(
     if interrupted:
         raise KeyboardInterrupt
     raise typer.Exit(code)
-
-
-def _is_left_out(context: typer.Context | None, parameter: str) -> bool:
-    """Whether an option of a command line has the value that it has without being given."""
-    if context is None:
-        return False
-    source = context.get_parameter_source(parameter)
-    return source is None or source.name == "DEFAULT"
 
 
 def _asked(names: Sequence[str], since: str | None) -> list[Target]:

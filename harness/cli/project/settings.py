@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from conformance.opening import shortest
 from harness.cli import terminal
 from harness.contract import targets
@@ -29,10 +31,10 @@ class Settings:
     """What is said for the commands; empty where nothing is. Paths are written so that they lead there from here."""
 
     file: Path | None = None
-    backends: tuple[str, ...] = ()  # for `check`, and for `compare`
+    backends: tuple[str, ...] = ()  # for `check`, `bench` and `compare`
     xfails: str = ""  # for `check`
     as_of: str = ""  # for `check`
-    shapes: str = ""  # for `compare`
+    shapes: str = ""  # for `bench` and `compare`
 
     def known_failures(self, asked: Sequence[Target]) -> Path | None:
         """The file of known failures, if it is meant for all that is asked for."""
@@ -56,6 +58,14 @@ def read() -> Settings:
         if table is not None:
             return _settings(Path(shortest(str(file))), folder, table)
     return Settings()
+
+
+def is_left_out(context: typer.Context | None, parameter: str) -> bool:
+    """Whether an option of a command line has the value that it has without being given."""
+    if context is None:
+        return False
+    source = context.get_parameter_source(parameter)
+    return source is None or source.name == "DEFAULT"
 
 
 def _table(file: Path) -> Any:

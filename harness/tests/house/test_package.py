@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import tomllib
 
 import pytest
@@ -46,6 +47,29 @@ def test_the_citation_is_of_this_version() -> None:
 def test_setuptools_finds_the_version() -> None:
     expand = pytest.importorskip("setuptools.config.expand", reason="setuptools is not installed")
     assert expand.read_attr("harness.__version__", root_dir=str(ROOT)) == harness.__version__
+
+
+def test_the_oldest_versions_are_the_lower_bounds() -> None:
+    """Of what the base install and the extras `numba` and `report` ask for: CI installs these."""
+    project = _PROJECT["project"]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["numba"], *extras["report"]]
+    wanted: dict[str, str] = dict(line.split(">=") for line in lines)
+    text = (ROOT / "constraints-oldest.txt").read_text(encoding="utf-8")
+    oldest = dict(re.findall(r"^([\w-]+)==([\d.]+)$", text, re.M))
+    assert {name: parts(version) for name, version in oldest.items()} == {
+        name: parts(version) for name, version in wanted.items()
+    }
+
+
+def parts(version: str) -> list[int]:
+    """A version as numbers: 3.1 and 3.1.0 are one.
+
+    >>> parts("3.10.0"), parts("10")
+    ([3, 10, 0], [10, 0, 0])
+    """
+    found = [int(part) for part in version.split(".")]
+    return found + [0] * (3 - len(found))
 
 
 @pytest.mark.parametrize("package", PACKAGES)

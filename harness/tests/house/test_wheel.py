@@ -14,6 +14,7 @@ from harness.tests.helpers.plugins import GOOD
 
 pytestmark = pytest.mark.heavy
 
+_LAYER = "n1c3h12w11_f4kh3kw2"
 _PROJECT = """\
 [build-system]
 requires = ["setuptools"]
@@ -57,6 +58,13 @@ def succeeds(environment: Environment, folder: Path, line: str) -> str:
     return said
 
 
+def hide(folder: Path, *names: str) -> None:
+    """Packages of these names in a folder, which end the process that imports one."""
+    for name in names:
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text(f"raise SystemExit('the {name} of the user')\n", encoding="utf-8")
+
+
 def test_it_is_the_package_of_the_environment(environment: Environment, tmp_path: Path) -> None:
     said = succeeds(
         environment,
@@ -89,6 +97,31 @@ def test_a_new_plug_in_and_its_tests(environment: Environment, tmp_path: Path, l
     assert re.search(r"\d+ passed", succeeds(environment, tmp_path, "pytest -q -p no:cacheprovider test_mine.py"))
 
 
+def test_measuring_in_a_folder_that_has_packages_of_our_names(environment: Environment, tmp_path: Path) -> None:
+    """All that measures is in processes of its own, which find ours."""
+    hide(tmp_path, "backends", "conformance", "harness")
+    what = f"--ops im2col --shapes {_LAYER}"
+    said = succeeds(environment, tmp_path, f"harness compare numpy_fancy matlab_loop {what} --pairs 2 --processes 1")
+    assert "numpy_fancy" in said
+    said = succeeds(environment, tmp_path, f"harness bench numpy_fancy matlab_loop {what} --budget 0.05 --results kept")
+    assert "measured 2 of 2 cells" in said
+    assert f"kept/runs/{re.findall('kept/runs/(.*)', said)[-1]}" == said.splitlines()[-1]
+    succeeds(environment, tmp_path, "harness report --results kept --out page")
+    assert "numpy_fancy" in (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow  # what is not built in is checked before it is timed
+def test_plug_ins_are_measured(environment: Environment, tmp_path: Path) -> None:
+    succeeds(environment, tmp_path, "harness new mine")
+    what = f"--ops im2col --shapes {_LAYER}"
+    said = succeeds(environment, tmp_path, f"harness compare ./mine.py theirs {what} --pairs 2 --processes 1")
+    assert "theirs" in said
+    said = succeeds(environment, tmp_path, f"harness bench theirs ./mine.py {what} --budget 0.05 --results kept")
+    assert "measured 2 of 2 cells" in said
+    succeeds(environment, tmp_path, "harness report --results kept --out page")
+    assert "theirs" in (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+
+
 def test_a_backend_of_another_wheel(environment: Environment, tmp_path: Path) -> None:
     assert re.search(r"theirs +pass +(\d+) of \1 ", succeeds(environment, tmp_path, "harness check theirs --tier 0"))
     (tmp_path / "test_theirs.py").write_text(
@@ -102,11 +135,8 @@ def test_a_backend_of_another_wheel(environment: Environment, tmp_path: Path) ->
 def test_folders_of_our_names_in_the_users_folder_do_no_harm(
     environment: Environment, tmp_path: Path, start: str
 ) -> None:
-    for name in ("backends", "conformance", "harness"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text(f"raise SystemExit('the {name} of the user')\n", encoding="utf-8")
-    if start != "harness":  # Python itself takes what lies in the current folder for the module that is asked for
-        (tmp_path / "harness" / "__init__.py").unlink()
-        (tmp_path / "harness").rmdir()
+    hide(tmp_path, "backends", "conformance")
+    if start == "harness":  # else Python itself takes what lies in the current folder for the module that is asked for
+        hide(tmp_path, "harness")
     said = succeeds(environment, tmp_path, f"{start} check numpy_fancy --tier 0")
     assert re.search(r"numpy_fancy +pass +(\d+) of \1 ", said)

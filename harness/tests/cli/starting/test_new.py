@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from harness.cli.commands.new import files
+from harness.tests import helpers
 from harness.tests.helpers.cli.running import Run
+from harness.tests.helpers.imports import ROOT
 from harness.tests.helpers.program import assert_one_line, harness, stored
 
 _ENDINGS = {"c": (".py", ".c")}
@@ -85,6 +87,17 @@ def test_what_is_written_passes_where_its_library_is(run: Run, tmp_path: Path, l
     assert found["verdict"] == "pass"
     assert found["planned"] == found["executed"] == found["counts"]["pass"]
     assert found["executed"] > 100  # all ops, of which four are derived, in two dtypes
+
+
+@pytest.mark.heavy
+def test_the_cupy_plug_in_passes_on_a_stand_in_for_cupy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy with CuPy's names: what it computes is right; that it runs on a card is not shown."""
+    stand_in = Path(helpers.__file__).parent / "cuda" / "fake_cupy"
+    monkeypatch.setenv("PYTHONPATH", f"{stand_in}{os.pathsep}{ROOT}")
+    harness(tmp_path, "new", "mine", "--library", "cupy")
+    found = _checked(tmp_path)
+    assert (found["verdict"], found["executed"]) == ("pass", found["planned"])
+    assert found["executed"] > 100
 
 
 @pytest.mark.heavy

@@ -116,6 +116,27 @@ def test_compare_uses_backends_and_shapes(run: Run, project: Path) -> None:
     assert stored(project / "found.json")["rows"][0]["spec"] == "n1c1h5w5_f1kh3kw3"
 
 
+def test_bench_uses_backends_and_shapes(run: Run, project: Path) -> None:
+    (project / "layers.txt").write_text(f"{_LAYER}\n", encoding="utf-8")
+    _project(project, 'backend = ["numpy_fancy", "matlab_loop"]', 'shapes = "layers.txt"')
+    words = ["--ops", "im2col", "--budget", "0.05", "--no-asv", "--results", "kept"]
+    done = run("bench", *words)
+    assert done.code == 0, done.err
+    assert "from pyproject.toml: backend numpy_fancy, matlab_loop; shapes layers.txt\n" in done.err
+    assert "measured 2 of 2 cells\n" in done.err
+    done = run("bench", "numpy_fancy", *words, "--shapes", "n1c1h5w5_f1kh3kw3")
+    assert done.code == 0, done.err
+    assert "from pyproject.toml" not in done.err
+    assert "measured 1 of 1 cells\n" in done.err
+
+
+def test_what_bench_is_told_to_measure_there_has_to_be_available(run: Run, project: Path) -> None:
+    """As if it had been named on the command line."""
+    (project / "gone.py").write_text("import a_library_not_installed\n", encoding="utf-8")
+    _project(project, 'backend = "gone.py"', f'shapes = "{_LAYER}"')
+    assert run("bench", "--ops", "im2col", "--no-asv", "--results", "kept").code == 3
+
+
 def test_compare_with_one_backend_says_what_is_missing(run: Run, project: Path) -> None:
     done = run("compare")
     assert (done.code, done.err) == (2, "harness: Invalid value: compare takes at least two backends\n")

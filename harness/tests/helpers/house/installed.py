@@ -24,26 +24,48 @@ _PIP = {
     "PIP_ROOT_USER_ACTION": "ignore",
 }  # fmt: skip
 _SCRIPTS = ("pip", "pytest")
+_NEEDED = ("pyproject.toml", "README.md", "LICENSE")  # by a build of the wheel
+_BESIDE = (".ci", ".github", "docs")  # folders that the sdist has, too
 
 
-def build(folder: Path) -> Path:
-    """The wheel, built below `folder` from a copy: a build leaves folders behind. Skips without setuptools."""
-    if importlib.util.find_spec("setuptools") is None:
-        pytest.skip("setuptools is not installed, so no wheel can be built without the network")
-    source, out = folder / "source", folder / "wheel"
-    for name in PACKAGES:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
+def build(folder: Path, source: Path | None = None) -> Path:
+    """The wheel, built below `folder` from a copy of the repository, as a build leaves folders behind; or of `source`.
+
+    Skips without setuptools.
+    """
+    source, out = source or _copy(folder), folder / "wheel"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     succeed([*pip, "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(out), str(source)])
     (wheel,) = out.glob("*.whl")
     return wheel
 
 
-def succeed(command: list[str]) -> None:
-    """Run a command that has to end well."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def build_sdist(folder: Path) -> Path:
+    """The sdist, built below `folder` from a copy. Skips without setuptools."""
+    source = _copy(folder, beside=True)
+    code = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    succeed([sys.executable, "-c", code, str(folder)], source)
+    (sdist,) = folder.glob("*.tar.gz")
+    return sdist
+
+
+def _copy(folder: Path, beside: bool = False) -> Path:
+    """What a wheel is made of, below `folder`; `beside`: and the tests, and what lies beside the packages."""
+    if importlib.util.find_spec("setuptools") is None:
+        pytest.skip("setuptools is not installed, so nothing can be built without the network")
+    source = folder / "source"
+    ignored = shutil.ignore_patterns("__pycache__", *(() if beside else ("tests",)))
+    for name in (*PACKAGES, *(_BESIDE if beside else ())):
+        shutil.copytree(ROOT / name, source / name, ignore=ignored)
+    for path in ROOT.iterdir():
+        if path.is_file() and (beside or path.name in _NEEDED):
+            shutil.copy(path, source)
+    return source
+
+
+def succeed(command: list[str], folder: Path | None = None) -> None:
+    """Run a command that has to end well, in a folder."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -40,7 +40,8 @@ def test_a_loaded_backend_is_described(write: Write, clock: FakeClock, monkeypat
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("raise ImportError('no such card')", "cannot be imported: ImportError: no such card"),
+        ("raise KeyError('lost')", "cannot be imported: KeyError: 'lost' (mine.py, line 1)"),
+        ("import no_such_library", "No module named 'no_such_library' (mine.py, line 1)"),
         ("class BackendUnavailable(Exception): pass\nraise BackendUnavailable('no such card')", "no such card"),
         ("x = 1", "has none of im2col, col2im, conv2d"),
     ],
