@@ -66,9 +66,9 @@ def plan_known(caller: Caller, result: BackendResult, selection: Selection, ids:
 
 def _take(caller: Caller, result: BackendResult, selection: Selection, cases: Sequence[Case]) -> None:
     """Plan those of this part of the run, and note those of the others."""
-    result.cases += [_case_result(caller, case) for case in cases if _in_shard(case, selection)]
+    result.cases += [_case_result(caller, case) for case in cases if in_part(case, selection)]
     for case in cases if selection.shard.count > 1 else ():
-        if not _in_shard(case, selection):
+        if not in_part(case, selection):
             result.elsewhere.add(case, lambda case: planning.answer(caller, case.op, case.spec, case.dtype).claims)
 
 
@@ -196,8 +196,11 @@ def _in_tier(case: Case, tier: int) -> bool:
     return tier > 0 or in_tier_0(case)
 
 
-def _in_shard(case: Case, selection: Selection) -> bool:
-    """Tier 0 is all in the first part; where nothing else is asked, by dtypes, as what compiles does so for each."""
+def in_part(case: Case, selection: Selection) -> bool:
+    """Whether the selected part of the run has a case.
+
+    Tier 0 is all in the first part; where nothing else is asked, by dtypes, as what compiles does so for each.
+    """
     if not in_tier_0(case):
         return selection.shard.holds(str(case))
     return selection.shard.has_number(DTYPES.index(case.dtype)) if selection.tier == 0 else selection.shard.index == 1

@@ -21,6 +21,8 @@ from conformance.run.suite_run import Options
 from harness.calls.limits.seconds import DEADLINE
 from harness.cli import check_table, exit_codes, outputs, streams, terminal
 from harness.cli.checking import again, watching
+from harness.cli.clusters import connecting
+from harness.cli.clusters.checking import run_on_cluster
 from harness.cli.options import (
     Backends,
     Dtypes,
@@ -85,6 +87,10 @@ def check(
             parser=whole(1, 2**31 - 1), metavar="N", help="processes that share the cases; no more than cores"
         ),
     ] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="share the cases among the workers of a dask scheduler; local:N starts N"),
+    ] = None,
     threads: Annotated[
         int,
         typer.Option(parser=threads_here, metavar="N", help="threads of built-in backends in the grid of tier 2"),
@@ -126,6 +132,9 @@ def check(
     )  # fmt: skip
     if fail_fast and jobs > 1:
         raise typer.BadParameter("--fail-fast ends at the first failure of one process; leave out --jobs")
+    where = None if scheduler is None else connecting.address(scheduler)
+    if where and (fail_fast or jobs > 1):
+        raise typer.BadParameter("--scheduler has workers of its own; leave out --jobs and --fail-fast")
     files = outputs.require((json_file, junit_file, html_file), [*outputs.files_of(asked), known])
     with terminal.waiting(f"known failures {str(known)!r} to be read"):
         exclusions = xfails.read(known) if known else []
@@ -139,7 +148,9 @@ def check(
     libraries = witnesses.installed() if html_file else witnesses.at_hand()
     jobs = at_most(jobs)
     with streams.kept():
-        if jobs > 1:
+        if where:
+            reports, interrupted = run_on_cluster(where, options, asked)
+        elif jobs > 1:
             reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
         else:
             reports, interrupted = run_here(options, asked, named, libraries)
