@@ -7,15 +7,12 @@ backend are meant, and that numbers add up. Statuses themselves can only be aske
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 from conformance.cases.case import RANDOM
 from conformance.cluster.batches import Batch, Expected
 from conformance.cluster.remote.on_worker import Answer, Order
-from conformance.run.records import BackendReport, CheckReport
+from conformance.run.records import BackendReport
 from harness.contract.status import Status, Verdict
-
-_NOT_JUDGED = (Status.NOT_RUN, Status.MISTRUSTED)
 
 
 def why_not(answer: object, order: Order, batch: Batch, backend: str) -> str:
@@ -73,34 +70,3 @@ def _wrong_sums(report: BackendReport, order: Order, batch: Batch) -> str:
     if report.verdict is Verdict.PASS and report.executed < report.planned:
         return f"its verdict is pass, with {report.executed} of {report.planned} cases executed"
     return ""
-
-
-def disagreements(one: BackendReport, other: BackendReport) -> list[str]:
-    """What two reports of the same batch say differently: `check/op/dtype: STATUS against STATUS`, the first first.
-
-    What one of the machines had no room or time for is no difference.
-    """
-    theirs = {group.key: group for group in other.checks}
-    found = [text for group in one.checks for text in _difference(group, theirs.pop(group.key, None))]
-    found += [f"{key}: not there against {group.status}" for key, group in theirs.items()]
-    if one.counts != other.counts and not found and not (_is_short(one) or _is_short(other)):
-        found.append("they count cases differently")
-    if set(one.failed) != set(other.failed) and not found and not (_is_short(one) or _is_short(other)):
-        found.append(f"{min(set(one.failed) ^ set(other.failed))}: fails on one of them")
-    return found
-
-
-def _difference(one: CheckReport, other: CheckReport | None) -> Iterator[str]:
-    if other is None:
-        yield f"{one.key}: {one.status} against not there"
-    elif one.status is not other.status and not {one.status, other.status}.intersection(_NOT_JUDGED):
-        yield f"{one.key}: {one.status} against {other.status}"
-
-
-def _is_short(report: BackendReport) -> bool:
-    return any(report.counts.get(status) for status in _NOT_JUDGED)
-
-
-def failures(report: BackendReport) -> int:
-    """Cases of the verdict that are bad."""
-    return report.counts.get(Status.FAIL, 0) + report.counts.get(Status.XPASS, 0)

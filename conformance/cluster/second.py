@@ -9,12 +9,12 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from conformance.cluster import believing
 from conformance.cluster.dispatch import Outcome
 from conformance.cluster.remote import on_worker
 from conformance.cluster.tasks import BatchTask, Orders
 from conformance.cluster.workers import Workers
 from conformance.parallel.known import PartReport
+from conformance.reports import merging
 
 _SHARE = 0.03  # of all batches
 HERE = "this machine"
@@ -69,7 +69,7 @@ class SecondOpinions:
 
     def judge(self, first: Done, second: PartReport, outcome: Outcome) -> Judgement:
         """What comes of two answers to one batch."""
-        differ = believing.disagreements(first.part.report, second.report)
+        differ = merging.disagreements(first.part.report, second.report)
         if not differ:
             return Judgement(first.part, first.worker)
         who = f"workers {first.worker} and {outcome.worker} differ on {differ[0]}"
@@ -77,13 +77,13 @@ class SecondOpinions:
         mine = on_worker.run_batch(self.orders.order(first.task.batch)).part
         if mine is None or not mine.report.executed:
             return Judgement(None, cut=f"{who}, and this machine cannot run it")
-        first_is_right = not believing.disagreements(first.part.report, mine.report)
-        second_is_right = not believing.disagreements(second.report, mine.report)
+        first_is_right = not merging.disagreements(first.part.report, mine.report)
+        second_is_right = not merging.disagreements(second.report, mine.report)
         if first_is_right is second_is_right:
             return Judgement(mine, HERE, cut=f"{who}, and this machine agrees with neither")
         right, wrong = (first.part, second) if first_is_right else (second, first.part)
         name, address = (outcome.worker, outcome.address) if first_is_right else (first.worker, first.address)
-        seen_once = believing.failures(wrong.report) > believing.failures(right.report)
+        seen_once = merging.failures(wrong.report) > merging.failures(right.report)
         return Judgement(
             right,
             first.worker if first_is_right else outcome.worker,

@@ -70,6 +70,16 @@ def of_backend(target: Target) -> str:
     return _digest(origin.parent, _files(origin.parent) if is_package else [origin])
 
 
+def source_of(target: Target) -> str:
+    """What tells the sources of one backend from others: of a file, that file alone; of one of ours, all of ours."""
+    if target.file is not None:
+        try:
+            return hashlib.sha256(target.file.read_bytes()).hexdigest()[:_SHOWN]
+        except OSError:  # it is gone
+            return ""
+    return (of_backend(target) or here().sources)[:_SHOWN]
+
+
 def _files(folder: Path) -> Iterable[Path]:
     inside = (file for file in folder.rglob("*") if file.suffix in _SOURCES and file.is_file())
     return sorted(file for file in inside if "tests" not in file.parts[len(folder.parts) :])

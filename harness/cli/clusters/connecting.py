@@ -17,7 +17,7 @@ from harness.results.words import plural
 from harness.telling import one_line
 
 _LOCAL = re.compile(r"local(?::([1-9][0-9]{0,3}))?")
-_ANSWER = 10.0  # seconds for a scheduler
+_ANSWER = 5.0  # seconds for a scheduler
 _PORT = 8786  # dask's own
 _ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 

@@ -15,7 +15,8 @@ from conformance.cases.case import CaseError, SelectionError
 from conformance.run.xfails import XfailsError
 from harness import __version__
 from harness.cli import terminal
-from harness.cli.commands import backends, bench, check, compare, diff, explain, faults, listing, report, train
+from harness.cli.commands import backends, bench, check, compare, explain, faults, listing, report, train
+from harness.cli.commands.files import diff, merge
 from harness.cli.commands.new import command
 from harness.contract.targets import RegistryError
 from harness.geometry.layers import ShapesError
@@ -33,7 +34,8 @@ _CALLER_ERRORS = (
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 for _command in (
-    backends.backends, check.check, bench.bench, compare.compare, report.report, diff.diff, faults.faults, train.train,
+    backends.backends, check.check, bench.bench, compare.compare, report.report, diff.diff, merge.merge, faults.faults,
+    train.train,
 ):  # fmt: skip
     app.command()(_command)
 app.command()(explain.explain)

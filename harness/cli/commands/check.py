@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from conformance.cases.case import MOST_SEED
 from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.cases.shard import Shard
 from conformance.checks import external
+from conformance.cluster.remote.identity import source_of
 from conformance.diagnosis.libraries import witnesses
 from conformance.reports import junit, page, summary
 from conformance.run import plan, versions, xfails
@@ -154,6 +156,7 @@ def check(
             reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
         else:
             reports, interrupted = run_here(options, asked, named, libraries)
+    reports = [structs.replace(one, source=source_of(target)) for one, target in zip(reports, asked, strict=False)]
     last_run.remember(asked, reports, selection)
     with terminal.aside(outputs.takes_stdout(files)):
         check_table.show(reports, _left_out(selection))

@@ -16,6 +16,7 @@ from conformance.cluster.remote.child import Listed
 from conformance.cluster.remote.identity import Identity
 from conformance.cluster.remote.on_worker import Answer, Order
 from conformance.parallel.known import Heard, PartReport
+from conformance.reports import merging
 from conformance.run.records import BackendReport, CheckReport
 from harness.contract.status import Status, Verdict
 from harness.contract.targets import Target
@@ -96,14 +97,14 @@ def test_a_lie_is_told_in_words(lie: Callable[[], object], words: str) -> None:
 
 def test_reports_of_one_batch_are_compared_by_what_they_say() -> None:
     slower = structs.replace(report(), seconds=9.0)
-    assert believing.disagreements(report(), slower) == []
-    assert believing.disagreements(report(), report(2, 1)) == ["values.exact/im2col/float32: pass against fail"]
+    assert merging.disagreements(report(), slower) == []
+    assert merging.disagreements(report(), report(2, 1)) == ["values.exact/im2col/float32: pass against fail"]
     one, other = report(2, 1), structs.replace(report(2, 1), failed=[_IDS[2]])
-    assert believing.disagreements(one, other) == [f"{_IDS[0]}: fails on one of them"]
-    assert believing.disagreements(report(2, 1), report(1, 2)) == ["they count cases differently"]
+    assert merging.disagreements(one, other) == [f"{_IDS[0]}: fails on one of them"]
+    assert merging.disagreements(report(2, 1), report(1, 2)) == ["they count cases differently"]
 
 
 def test_what_a_machine_had_no_room_for_is_no_difference() -> None:
     counts = report().counts | {Status.PASS: 2, Status.NOT_RUN: 1}
     short = structs.replace(report(), counts=counts, executed=2)
-    assert believing.disagreements(report(), short) == []
+    assert merging.disagreements(report(), short) == []
