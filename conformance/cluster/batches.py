@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from conformance.cases import grid
 from conformance.cases.case import RANDOM, Case
+from conformance.cases.grids import grid
 from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
 from conformance.checks.registration import check_of
@@ -16,7 +16,7 @@ from conformance.cluster.remote.child import Listed
 from conformance.run.plan import FULL_SIZE, RANDOM_CASES, in_part
 from conformance.run.unselected import tier_of
 
-_CASES, _GEOMETRIES, _RANDOM = 1_000, 50_000, 1_000  # of a batch, about: much more work than it is to plan
+_CASES, _GRID, _RANDOM = 1_000, 100_000, 1_000  # of a batch, about: much more work than it is to plan
 _LEAST = 2  # batches a worker, if there is as much to do
 _A_FEW = 60  # cases, which are not worth another process
 _MOST = 20_000  # batches
@@ -90,7 +90,7 @@ def _parts(whole: Expected, workers: int) -> int:
     counted = Counter[str]()
     for (check_id, _, _), planned in whole.counted.items():
         counted[check_id] += planned
-    wanted = len(whole.ids) / _CASES + counted[grid.CHECK_ID] / 6 / _GEOMETRIES + counted[RANDOM] / _RANDOM
+    wanted = len(whole.ids) / _CASES + counted[grid.CHECK_ID] / _GRID + counted[RANDOM] / _RANDOM
     least = min(_LEAST * workers, -(-whole.total // _A_FEW))
     return max(1, min(max(round(wanted), least), _MOST))
 
@@ -101,7 +101,7 @@ def _expected(part: Selection, whole: Expected, base: Shard) -> Expected:
     counted = {}
     for key, planned in whole.counted.items():
         if key[0] == grid.CHECK_ID:
-            size = grid.size(part.shard)
+            size = grid.size(part.shard, part.sweep)
         else:
             size = -(-RANDOM_CASES // part.shard.count)
         counted[key] = min(size, planned)

@@ -12,7 +12,7 @@ from conformance.cases import room
 from conformance.checks.outcomes import Failed, Mistrusted, NotRun, Refused
 from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest
-from conformance.run import care
+from conformance.run.again import care
 from conformance.run.plan import in_tier_0
 from conformance.run.results import BackendResult, CaseResult, CheckKey
 from conformance.run.short_domain import ShortDomain

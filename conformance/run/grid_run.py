@@ -13,13 +13,13 @@ from itertools import islice
 
 import numpy as np
 
-from conformance.cases import grid
 from conformance.cases.case import Case
+from conformance.cases.grids import grid
 from conformance.cases.shard import WHOLE, Shard
 from conformance.checks.higher_tiers import grid_difference
 from conformance.checks.outcomes import Failed, NotRun
 from conformance.checks.under_test import BackendUnderTest
-from conformance.run import care
+from conformance.run.again import care
 from conformance.run.results import BackendResult, CaseCounts, CaseResult
 from harness.calls.caller import Caller
 from harness.calls.limits.threads import thread_limit
@@ -106,11 +106,12 @@ def run(
     budget: float = float("inf"),
     threads: int = 1,
     cared: care.Care = care.NONE,
+    sweep: int = 0,
 ) -> None:
     """All backends over what their results plan of the grid.
 
     On one thread unless asked otherwise: for arrays this small, starting threads is all that is felt.
-    `cared` is told of each case before it runs.
+    `cared` is told of each case before it runs; `sweep`: so many geometries of the wide grid instead.
     """
     every = [_OnGrid(BackendUnderTest(caller), _planned(result), cared) for caller, result in backends]
     pairs = list(dict.fromkeys(pair for one in every for pair in one.counted))
@@ -119,7 +120,7 @@ def run(
         with np.errstate(all="ignore"), thread_limit(threads):
             for one in every:
                 one.leave_out()
-            for spec in _asked_ahead(grid.geometries(shard), pairs, every):
+            for spec in _asked_ahead(grid.geometries(shard, sweep), pairs, every):
                 if time.monotonic() - start > budget:
                     over = True
                     break

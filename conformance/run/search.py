@@ -18,7 +18,7 @@ from conformance.cases import strategies
 from conformance.cases.case import RANDOM, Case
 from conformance.cases.selection import Selection
 from conformance.checks.under_test import BackendUnderTest
-from conformance.run import care
+from conformance.run.again import care
 from conformance.run.engine import judge
 from conformance.run.results import BackendResult, CaseCounts, CaseResult
 from harness.calls.caller import Caller

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from conformance.cases import grid
 from conformance.cases.case import RANDOM, Case
+from conformance.cases.grids import grid
 from conformance.cases.selection import EVERYTHING, Selection
 from conformance.checks.registration import check_of
-from conformance.run import care, engine, grid_run, xfails
+from conformance.run import engine, grid_run, xfails
+from conformance.run.again import care
 from conformance.run.plan import FULL_SIZE, plan, plan_higher_tiers, plan_known
 from conformance.run.results import BackendResult, CaseResult, CheckKey, CheckResult
 from harness.calls.caller import Caller
@@ -225,9 +226,10 @@ class SuiteRun:
                     raise _Stopped
 
     def _grid(self, gridded: Sequence[_Ready], progress: Progress) -> _Stage:
-        shard, threads = self.options.selection.shard, self.options.threads
+        selection, threads = self.options.selection, self.options.threads
+        shard, sweep = selection.shard, selection.sweep
         return lambda budget: grid_run.run(
-            gridded, shard, lambda n: progress(n, grid.CHECK_ID), budget, threads, self._cared
+            gridded, shard, lambda n: progress(n, grid.CHECK_ID), budget, threads, self._cared, sweep
         )
 
     def _search(self, caller: Caller, result: BackendResult, progress: Progress) -> _Stage:

@@ -11,6 +11,7 @@ import typer
 from msgspec import structs
 
 from conformance.cases.case import MOST_SEED
+from conformance.cases.grids import grid, wide_grid
 from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.cases.shard import Shard
 from conformance.checks import external
@@ -93,6 +94,14 @@ def check(
         str | None,
         typer.Option(metavar="ADDRESS", help="share the cases among the workers of a dask scheduler; local:N starts N"),
     ] = None,
+    sweep: Annotated[
+        int,
+        typer.Option(
+            parser=whole(1, wide_grid.MOST),
+            metavar="N",
+            help="nothing but the first N of 10^9 geometries",
+        ),
+    ] = 0,
     threads: Annotated[
         int,
         typer.Option(parser=threads_here, metavar="N", help="threads of built-in backends in the grid of tier 2"),
@@ -125,12 +134,16 @@ def check(
     failures_of_project = None if known else ours.known_failures(asked)
     version_of_project = ours.as_of if as_of is None else ""
     known = known or failures_of_project
+    if sweep:
+        if pattern or shape or last_failed:
+            raise typer.BadParameter("--sweep has geometries of its own; leave out --check, --shape and --last-failed")
+        pattern, tier = grid.CHECK_ID, 2
     before = again.failed_before(asked) if last_failed and not watch else ()
     selection = Selection(
         ops=chosen_ops(ops), dtypes=chosen_dtypes(dtype),
         specs=list(dict.fromkeys(ConvSpec.parse(given("--shape", text)) for text in shape or [])),
         pattern=again.meant(given("--check", pattern)), seed=seed, tier=tier, shard=Shard.parse(shard),
-        suite=versions.require(given("--as-of", as_of) or version_of_project), cases=before,
+        suite=versions.require(given("--as-of", as_of) or version_of_project), cases=before, sweep=sweep,
     )  # fmt: skip
     if fail_fast and jobs > 1:
         raise typer.BadParameter("--fail-fast ends at the first failure of one process; leave out --jobs")

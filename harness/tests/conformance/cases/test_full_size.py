@@ -7,9 +7,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from conformance.cases import full_size, grid, specs, strategies
+from conformance.cases import full_size, specs, strategies
 from conformance.cases.case import Case
 from conformance.cases.data.golden import EXAMPLES, SHAPES
+from conformance.cases.grids import grid
 from conformance.checks.contract import sequences
 from conformance.parallel import child
 from conformance.reports import summary

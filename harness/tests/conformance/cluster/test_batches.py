@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from conformance.cases import grid
 from conformance.cases.case import Case
+from conformance.cases.grids import grid
 from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
 from conformance.cluster.batches import Batch, Expected, cut

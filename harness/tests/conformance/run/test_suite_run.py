@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from conformance.cases import full_size, grid
+from conformance.cases import full_size
 from conformance.cases.case import RANDOM
+from conformance.cases.grids import grid
 from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
 from conformance.checks.outcomes import Failed

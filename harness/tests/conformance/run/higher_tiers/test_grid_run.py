@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 import pytest
 
-from conformance.cases import grid
+from conformance.cases.grids import grid
 from conformance.cases.shard import Shard
 from conformance.run import grid_run
 from conformance.run.plan import plan_grid
