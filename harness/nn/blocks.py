@@ -70,7 +70,7 @@ def write(array: Any, folder: str | os.PathLike[str]) -> None:
 
 
 def block_bytes(backend: str, op: Op, spec: ConvSpec, dtype: str, images: int) -> int:
-    """What a block of so many images takes at most while it is computed: arguments, result, and the backend's scratch.
+    """What a block of so many images takes at most: arguments and result, both twice, and the backend's scratch.
 
     A fixed part and one for each image, from calls on 1 and on 9 images: a backend that makes columns takes some
     C*KH*KW*OH*OW numbers for each, one that does not hardly more than the result. A quarter is added for the rest.
@@ -133,11 +133,15 @@ def _require(backend: str, op: Op, blocks: Any, spec: ConvSpec, shape: str) -> N
 
 
 def _taken(backend: str, op: Op, spec: ConvSpec, dtype: str) -> int:
-    """Bytes of a call: its arguments, and all that it is seen to take at its peak, the result included."""
+    """Bytes of a call: what it is seen to take at its peak, the result included, and arguments and result once more.
+
+    Arguments are there as they are stored and as a block, a result as it is made and as it is stored.
+    """
     arrays = data.pooled(op, spec, dtype, str(spec))
     seen = memory_use.measure(_loaded(backend), op, spec, arrays)
     given = sum(one.nbytes for one in arrays)
-    return given + max(seen.peak_bytes or 0, seen.resident_bytes or 0, _result_bytes(op, spec, dtype))
+    result = _result_bytes(op, spec, dtype)
+    return 2 * given + result + max(seen.peak_bytes or 0, seen.resident_bytes or 0, result)
 
 
 def _result_bytes(op: Op, spec: ConvSpec, dtype: str) -> int:

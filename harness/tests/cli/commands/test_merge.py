@@ -31,7 +31,7 @@ def part(shard: str, verdict: Verdict = Verdict.PASS, **changed: Any) -> Backend
     return a_report("mine", verdict, **{**fields, **changed})
 
 
-def merged(monkeypatch: pytest.MonkeyPatch, folder: Path, *files: Path) -> tuple[object, BackendReport]:
+def merged(monkeypatch: pytest.MonkeyPatch, folder: Path, *files: Path) -> tuple[object, Any]:
     """The exit code and what was written."""
     code = call(monkeypatch, "merge", *files, "--json", folder / "out.json")
     (found,) = stored(folder / "out.json")
