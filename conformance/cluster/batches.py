@@ -81,7 +81,9 @@ def cut(selection: Selection, whole: Expected, workers: int, before: int = 0) ->
     parts = 1 if selection.cases else before or _parts(rest, workers)
     for number in range(1, parts + 1):
         part = replace(common, shard=selection.shard.part(number, parts))
-        yield part, _expected(part, rest, selection.shard) if parts > 1 else rest
+        expected = _expected(part, rest, selection.shard) if parts > 1 else rest
+        if expected.ids or expected.counted or parts == 1:
+            yield part, expected
     for text in full_size:
         yield replace(selection, cases=[Case.parse(text)]), Expected((text,), whole.optional & {text})
 

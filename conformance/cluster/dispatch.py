@@ -41,10 +41,6 @@ class Outcome:
 _Task = TypeVar("_Task", bound=Task)
 
 
-class SchedulerLost(Exception):
-    """The scheduler does not answer any more."""
-
-
 @dataclass(slots=True)
 class Dispatcher(Generic[_Task]):
     """The loop. `heard` says what follows from each outcome; after `end`, on the monotonic clock, nothing is given."""
@@ -91,10 +87,7 @@ class Dispatcher(Generic[_Task]):
             self._flying[address] = (task, future, name)
 
     def _ended(self) -> Iterable[tuple[_Task, Outcome]]:
-        try:
-            gone = self.workers.look()
-        except (OSError, RuntimeError, TimeoutError) as error:
-            raise SchedulerLost(f"the scheduler does not answer any more: {error}") from error
+        gone = self.workers.look()
         for address, (task, future, name) in list(self._flying.items()):
             if address in gone:
                 future.cancel()
@@ -106,8 +99,8 @@ class Dispatcher(Generic[_Task]):
                     yield task, Outcome(name, address, future.result())
                     future.release()
                     continue
-                why = future.exception() if future.status == "error" else future.status
-                if type(why).__name__ == "KilledWorker":  # it was started again at once, at the same address
+                why = future.exception() if future.status == "error" else None
+                if why is None or type(why).__name__ == "KilledWorker":  # or started again at once, at its address
                     yield task, Outcome(name, address, has_died=True)
                 else:
                     self.workers.distrust(address, no_harness(why))

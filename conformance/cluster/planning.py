@@ -52,7 +52,7 @@ def batches(orders: Orders, dispatcher: Dispatcher[BatchTask], journal: Journal)
         before = journal.parts[place] if place < len(journal.parts) else 0
         own = list(cut(selection, Expected.of(listed), workers, before)) if listed else []
         found += [Batch(next(numbers), place, one, expected) for one, expected in own]
-        parts.append(sum(not one.cases for one, _ in own))
+        parts.append(max((one.shard.count // selection.shard.count for one, _ in own if not one.cases), default=1))
     journal.begin(parts)
     return found
 

@@ -17,14 +17,14 @@ from msgspec import structs
 
 from conformance.cluster import believing, deaths, gathering, journal, planning
 from conformance.cluster.batches import Batch
-from conformance.cluster.dispatch import Dispatcher, Outcome, SchedulerLost
+from conformance.cluster.dispatch import Dispatcher, Outcome
 from conformance.cluster.journal import Journal
 from conformance.cluster.remote import on_worker
 from conformance.cluster.remote.identity import here
 from conformance.cluster.remote.on_worker import Answer
 from conformance.cluster.second import Done, Judgement, SecondOpinions
 from conformance.cluster.tasks import BatchTask, Orders, Subject
-from conformance.cluster.workers import Workers
+from conformance.cluster.workers import SchedulerLost, Workers
 from conformance.parallel.parent import JobFailed
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options
@@ -224,7 +224,10 @@ class ClusterRun:
         if not task.topic:
             return ""
         time.sleep(_A_MOMENT)
-        events = self.client.get_events(task.topic)
+        try:
+            events = self.client.get_events(task.topic)
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise SchedulerLost(f"the scheduler does not answer any more ({error})") from error
         return str(events[-1][1]["case"]) if events else ""
 
     def _cut(self, place: int, text: str) -> None:

@@ -18,6 +18,10 @@ _WHO = "__import__('conformance.cluster.remote.on_worker', fromlist=['x']).ident
 Say = Callable[[str], None]
 
 
+class SchedulerLost(Exception):
+    """The scheduler has gone."""
+
+
 @dataclass(slots=True)
 class Workers:
     """By address. `named` says who is meant, in messages."""
@@ -33,9 +37,14 @@ class Workers:
     def look(self) -> set[str]:
         """Ask the scheduler who is there, and new ones who they are; the addresses that have gone since the last time.
 
-        Raises `OSError` if the scheduler does not answer.
+        Raises `SchedulerLost`.
         """
-        found = self.client.scheduler_info(n_workers=-1)["workers"]
+        try:
+            found = self.client.scheduler_info(n_workers=-1)["workers"]
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise SchedulerLost(f"the scheduler does not answer any more ({error})") from error
+        if self.client.status != "running":  # it goes on telling what it knew
+            raise SchedulerLost("the scheduler does not answer any more")
         now = {address: _name(address, one) for address, one in found.items() if one["status"] != "closed"}
         gone = set(self._there) - set(now)
         for address in gone:
