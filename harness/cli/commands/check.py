@@ -95,13 +95,13 @@ def check(
         typer.Option(metavar="ADDRESS", help="share the cases among the workers of a dask scheduler; local:N starts N"),
     ] = None,
     sweep: Annotated[
-        int,
+        int | None,
         typer.Option(
             parser=whole(1, wide_grid.MOST),
             metavar="N",
             help="nothing but the first N of 10^9 geometries",
         ),
-    ] = 0,
+    ] = None,
     threads: Annotated[
         int,
         typer.Option(parser=threads_here, metavar="N", help="threads of built-in backends in the grid of tier 2"),
@@ -134,7 +134,7 @@ def check(
     failures_of_project = None if known else ours.known_failures(asked)
     version_of_project = ours.as_of if as_of is None else ""
     known = known or failures_of_project
-    if sweep:
+    if sweep is not None:
         if pattern or shape or last_failed:
             raise typer.BadParameter("--sweep has geometries of its own; leave out --check, --shape and --last-failed")
         pattern, tier = grid.CHECK_ID, 2
@@ -143,7 +143,7 @@ def check(
         ops=chosen_ops(ops), dtypes=chosen_dtypes(dtype),
         specs=list(dict.fromkeys(ConvSpec.parse(given("--shape", text)) for text in shape or [])),
         pattern=again.meant(given("--check", pattern)), seed=seed, tier=tier, shard=Shard.parse(shard),
-        suite=versions.require(given("--as-of", as_of) or version_of_project), cases=before, sweep=sweep,
+        suite=versions.require(given("--as-of", as_of) or version_of_project), cases=before, sweep=sweep or 0,
     )  # fmt: skip
     if fail_fast and jobs > 1:
         raise typer.BadParameter("--fail-fast ends at the first failure of one process; leave out --jobs")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.tests.helpers.clusters import Cluster, cluster
+from harness.tests.helpers.children.clusters import Cluster, cluster
 from harness.tests.helpers.plugins import GOOD, edited
 from harness.tests.helpers.program import Done, assert_one_line, harness, stored
 
