@@ -169,7 +169,8 @@ def check(
             reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
         else:
             reports, interrupted = run_here(options, asked, named, libraries)
-    reports = [structs.replace(one, source=source_of(target)) for one, target in zip(reports, asked, strict=False)]
+    told = [structs.replace(one, source=source_of(target)) for one, target in zip(reports, asked, strict=False)]
+    reports = [*told, *reports[len(told) :]]
     last_run.remember(asked, reports, selection)
     with terminal.aside(outputs.takes_stdout(files)):
         check_table.show(reports, _left_out(selection))
