@@ -109,6 +109,9 @@ goals: install   ## measure what backends/numba_tiled/README.md claims; 40 minut
 	$(BIN)/harness compare numba_tiled torch_native --dtype float64 --processes 1 --pairs 11 --shapes core --threads 1 --json $(GOALS)/float64-core-1.json
 	$(BIN)/python -m harness.report.goals $(GOALS) backends/numba_tiled/README.md
 
+sweep: install   ## a million geometries of the wide grid on two local workers, into results/cluster; ten minutes
+	$(BIN)/harness check numpy_fancy --sweep 1000000 --ops im2col --dtype float32 --scheduler local:2 --json results/cluster/sweep.json
+
 ways: install    ## time every way of a product, which the choice among them is held to; 5 minutes, alone on the machine
 	$(BIN)/python docs/measure_ways.py results/ways
 

@@ -29,6 +29,7 @@ class Selection:
     shard: Shard = WHOLE
     suite: str = ""  # an older suite version, whose checks alone are planned
     cases: Sequence[Case] = ()  # only these
+    sweep: int = 0  # so many geometries of the wide grid in tier 2, instead of the grid
 
     @property
     def narrowed(self) -> bool:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from conformance.cases import full_size, grid
+from conformance.cases import full_size
 from conformance.cases.case import RANDOM, Case
 from conformance.cases.data import case_data
+from conformance.cases.grids import grid
 from conformance.checks.outcomes import Failed, Refused, require_ended, require_form
 from conformance.checks.registration import asks
 from conformance.checks.under_test import BackendUnderTest

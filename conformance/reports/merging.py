@@ -1,14 +1,16 @@
-"""Puts the reports of the parts of a run together: of several processes, or of several machines."""
+"""Puts the reports of the parts of a run together, of several processes or machines, and compares two of one part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
 
 from conformance.reports.summary import SHOWN
 from conformance.run.records import BackendReport, CheckReport
 from harness.contract.status import Grade, Status, Verdict
+
+_NOT_JUDGED = (Status.NOT_RUN, Status.MISTRUSTED)
 
 
 def merge(parts: Sequence[BackendReport]) -> BackendReport:
@@ -61,3 +63,34 @@ def _joined(a: CheckReport, b: CheckReport) -> CheckReport:
 
 def _once(texts: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(text for text in texts if text))
+
+
+def disagreements(one: BackendReport, other: BackendReport) -> list[str]:
+    """What two reports of the same batch say differently: `check/op/dtype: STATUS against STATUS`, the first first.
+
+    What one of the machines had no room or time for is no difference.
+    """
+    theirs = {group.key: group for group in other.checks}
+    found = [text for group in one.checks for text in _difference(group, theirs.pop(group.key, None))]
+    found += [f"{key}: not there against {group.status}" for key, group in theirs.items()]
+    if one.counts != other.counts and not found and not (_is_short(one) or _is_short(other)):
+        found.append("they count cases differently")
+    if set(one.failed) != set(other.failed) and not found and not (_is_short(one) or _is_short(other)):
+        found.append(f"{min(set(one.failed) ^ set(other.failed))}: fails on one of them")
+    return found
+
+
+def _difference(one: CheckReport, other: CheckReport | None) -> Iterator[str]:
+    if other is None:
+        yield f"{one.key}: {one.status} against not there"
+    elif one.status is not other.status and not {one.status, other.status}.intersection(_NOT_JUDGED):
+        yield f"{one.key}: {one.status} against {other.status}"
+
+
+def _is_short(report: BackendReport) -> bool:
+    return any(report.counts.get(status) for status in _NOT_JUDGED)
+
+
+def failures(report: BackendReport) -> int:
+    """Cases of the verdict that are bad."""
+    return report.counts.get(Status.FAIL, 0) + report.counts.get(Status.XPASS, 0)

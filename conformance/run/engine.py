@@ -12,6 +12,7 @@ from conformance.cases import room
 from conformance.checks.outcomes import Failed, Mistrusted, NotRun, Refused
 from conformance.checks.registration import check_of
 from conformance.checks.under_test import BackendUnderTest
+from conformance.run.again import care
 from conformance.run.plan import in_tier_0
 from conformance.run.results import BackendResult, CaseResult, CheckKey
 from conformance.run.short_domain import ShortDomain
@@ -30,10 +31,12 @@ def run(
     progress: Callable[[CaseResult], None] = lambda case_result: None,
     budget: float = float("inf"),
     standing: bool | None = None,
+    cared: care.Care = care.NONE,
 ) -> BackendResult:
     """Execute the plan's cases in place. An interruption, or the end of the budget (seconds), leaves the rest not run.
 
     `standing` restricts it to the checks with geometries of their own, or to those of the higher tiers.
+    `cared` is told of each case before it runs.
     """
     start = time.monotonic()
     subject = BackendUnderTest(caller, until=start + budget)
@@ -52,6 +55,7 @@ def run(
             if time.monotonic() - start > budget:
                 result.cuts.append(f"{len(waiting) - done} of {len(waiting)} cases were cut by the budget")
                 break
+            cared.before(case_result.case)
             try:
                 judge(subject, case_result)
             except DataError as too_long:

@@ -13,12 +13,13 @@ from itertools import islice
 
 import numpy as np
 
-from conformance.cases import grid
 from conformance.cases.case import Case
+from conformance.cases.grids import grid
 from conformance.cases.shard import WHOLE, Shard
 from conformance.checks.higher_tiers import grid_difference
 from conformance.checks.outcomes import Failed, NotRun
 from conformance.checks.under_test import BackendUnderTest
+from conformance.run.again import care
 from conformance.run.results import BackendResult, CaseCounts, CaseResult
 from harness.calls.caller import Caller
 from harness.calls.limits.threads import thread_limit
@@ -39,6 +40,7 @@ class _OnGrid:
 
     subject: BackendUnderTest
     counted: dict[tuple[Op, str], CaseCounts]
+    cared: care.Care = care.NONE
 
     def leave_out(self) -> None:
         """Count as refused what is not implemented at all, so that it is not asked for 352,836 times."""
@@ -72,6 +74,10 @@ class _OnGrid:
         case_counts = self.counted[op, dtype]
         start = time.monotonic()
         case = Case(grid.CHECK_ID, op, dtype, spec)
+        if deadly := self.cared.reason(case):
+            self._fail(case, deadly)
+            return
+        self.cared.before(case)
         try:
             difference = grid_difference(self.subject, case, arrays, expected)
         except NotRun:  # neither counted nor a fault: for want of memory or of time
@@ -99,19 +105,22 @@ def run(
     progress: Callable[[int], None] = lambda cases: None,
     budget: float = float("inf"),
     threads: int = 1,
+    cared: care.Care = care.NONE,
+    sweep: int = 0,
 ) -> None:
     """All backends over what their results plan of the grid.
 
     On one thread unless asked otherwise: for arrays this small, starting threads is all that is felt.
+    `cared` is told of each case before it runs; `sweep`: so many geometries of the wide grid instead.
     """
-    every = [_OnGrid(BackendUnderTest(caller), _planned(result)) for caller, result in backends]
+    every = [_OnGrid(BackendUnderTest(caller), _planned(result), cared) for caller, result in backends]
     pairs = list(dict.fromkeys(pair for one in every for pair in one.counted))
     start, waiting, over = time.monotonic(), 0, False
     try:
         with np.errstate(all="ignore"), thread_limit(threads):
             for one in every:
                 one.leave_out()
-            for spec in _asked_ahead(grid.geometries(shard), pairs, every):
+            for spec in _asked_ahead(grid.geometries(shard, sweep), pairs, every):
                 if time.monotonic() - start > budget:
                     over = True
                     break

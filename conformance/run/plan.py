@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.cases import full_size, grid
+from conformance.cases import full_size
 from conformance.cases.case import RANDOM, Case, SelectionError
+from conformance.cases.grids import grid
 from conformance.cases.selection import EVERYTHING, Selection, asked_ops, matches
 from conformance.cases.shard import Shard
 from conformance.cases.specs import DISTINCT
@@ -66,9 +67,9 @@ def plan_known(caller: Caller, result: BackendResult, selection: Selection, ids:
 
 def _take(caller: Caller, result: BackendResult, selection: Selection, cases: Sequence[Case]) -> None:
     """Plan those of this part of the run, and note those of the others."""
-    result.cases += [_case_result(caller, case) for case in cases if _in_shard(case, selection)]
+    result.cases += [_case_result(caller, case) for case in cases if in_part(case, selection)]
     for case in cases if selection.shard.count > 1 else ():
-        if not _in_shard(case, selection):
+        if not in_part(case, selection):
             result.elsewhere.add(case, lambda case: planning.answer(caller, case.op, case.spec, case.dtype).claims)
 
 
@@ -86,16 +87,16 @@ def plan_higher_tiers(caller: Caller, result: BackendResult, selection: Selectio
     ops = asked_ops(selection, caller.native)
     main = selection.dtypes or [_main_dtype(caller, result.parts)]
     if selection.tier >= 2 and selection.means(grid.CHECK_ID):
-        plan_grid(result, ops, main, shard)
+        plan_grid(result, ops, main, shard, selection.sweep)
     if selection.tier >= 3 and selection.means(RANDOM):
         plan_random(result, ops, dtypes, -(-RANDOM_CASES // shard.count))
     if selection.tier >= FULL_SIZE and shard.index == 1:
         plan_full_size(caller, result, replace(selection, dtypes=main, ops=ops))
 
 
-def plan_grid(result: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], shard: Shard) -> None:
-    """The whole grid for each op and dtype (float32 alone, if none is given)."""
-    total = grid.size(shard)
+def plan_grid(result: BackendResult, ops: Sequence[Op], dtypes: Sequence[str], shard: Shard, sweep: int = 0) -> None:
+    """The whole grid, or a sweep of the wide one, for each op and dtype (float32 alone, if none is given)."""
+    total = grid.size(shard, sweep)
     for op in ops or OPS:
         for dtype in dtypes or ("float32",):
             result.counted.append(CaseCounts.of(CheckKey(grid.CHECK_ID, op, dtype), total))
@@ -196,8 +197,11 @@ def _in_tier(case: Case, tier: int) -> bool:
     return tier > 0 or in_tier_0(case)
 
 
-def _in_shard(case: Case, selection: Selection) -> bool:
-    """Tier 0 is all in the first part; where nothing else is asked, by dtypes, as what compiles does so for each."""
+def in_part(case: Case, selection: Selection) -> bool:
+    """Whether the selected part of the run has a case.
+
+    Tier 0 is all in the first part; where nothing else is asked, by dtypes, as what compiles does so for each.
+    """
     if not in_tier_0(case):
         return selection.shard.holds(str(case))
     return selection.shard.has_number(DTYPES.index(case.dtype)) if selection.tier == 0 else selection.shard.index == 1

@@ -142,6 +142,7 @@ class BackendReport(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     isolated: bool | None = None
     shard: str = ""
+    source: str = ""  # digest of the sources of the backend, or of ours
     cut: str = ""
     causes: list[CauseReport] = field(default_factory=list)  # of what failed, the plainest first
     failed: list[str] = field(default_factory=list)  # the ids of all cases that failed, of the grid the first

@@ -16,7 +16,9 @@ from hypothesis.errors import FlakyFailure
 
 from conformance.cases import strategies
 from conformance.cases.case import RANDOM, Case
+from conformance.cases.selection import Selection
 from conformance.checks.under_test import BackendUnderTest
+from conformance.run.again import care
 from conformance.run.engine import judge
 from conformance.run.results import BackendResult, CaseCounts, CaseResult
 from harness.calls.caller import Caller
@@ -26,6 +28,7 @@ from harness.contract.status import Status
 from harness.oracle.data import DataError
 
 _AGAIN = 1_000_003  # between the seeds of one search and of its continuation
+_NEXT_PART = 7_368_787  # between the seeds of two parts of a run
 Progress = Callable[[int], None]
 
 
@@ -37,12 +40,18 @@ class _TimeIsUp(BaseException):
     """Ends Hypothesis at once: an `Exception` is a failure to it, which it shrinks, a return a case that passed."""
 
 
+def seed_of(selection: Selection) -> int:
+    """The user's seed in the first part of a run; every other part draws other cases."""
+    return selection.seed + (selection.shard.index - 1) * _NEXT_PART
+
+
 def run(
     caller: Caller,
     result: BackendResult,
     seed: int = 0,
     progress: Progress = lambda cases: None,
     budget: float = float("inf"),
+    cared: care.Care = care.NONE,
 ) -> None:
     """Search for each op and dtype that the result plans, in turn. `seed` decides all that is drawn.
 
@@ -50,7 +59,7 @@ def run(
     """
     start = time.monotonic()
     subject = BackendUnderTest(caller, until=start + budget)
-    searches = [_Search(subject, case_counts, progress) for case_counts in result.counted_of(RANDOM)]
+    searches = [_Search(subject, case_counts, progress, cared) for case_counts in result.counted_of(RANDOM)]
     try:
         waiting = [one for one in searches if not one.is_left_out()]
         while waiting and time.monotonic() - start <= budget:
@@ -79,6 +88,7 @@ class _Search:
     subject: BackendUnderTest
     case_counts: CaseCounts
     progress: Progress
+    cared: care.Care = care.NONE
     _left: dict[tuple[str, ...], int] = field(init=False)  # cases, by the memory layouts of their inputs
     _failed: CaseResult | None = None  # what it shrank to, or the last of a backend that is not repeatable
 
@@ -122,6 +132,12 @@ class _Search:
         def look(case: Case) -> None:
             if time.monotonic() > end:
                 raise _TimeIsUp
+            if deadly := self.cared.reason(case):  # nothing near it is tried, as it might end this process as well
+                self._failed = CaseResult(case, Status.FAIL, deadly)
+                self._left[layouts] -= 1
+                self._count(self._failed)
+                raise _TimeIsUp
+            self.cared.before(case)
             case_result = _judged(self.subject, case)
             if self._failed is None:
                 self._left[layouts] -= 1

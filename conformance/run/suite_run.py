@@ -7,15 +7,16 @@ switched off. The command line, `conformance.check` and pytest all run this.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from conformance.cases import grid
-from conformance.cases.case import RANDOM
+from conformance.cases.case import RANDOM, Case
+from conformance.cases.grids import grid
 from conformance.cases.selection import EVERYTHING, Selection
 from conformance.checks.registration import check_of
 from conformance.run import engine, grid_run, xfails
+from conformance.run.again import care
 from conformance.run.plan import FULL_SIZE, plan, plan_higher_tiers, plan_known
 from conformance.run.results import BackendResult, CaseResult, CheckKey, CheckResult
 from harness.calls.caller import Caller
@@ -51,6 +52,7 @@ class Options:
     diagnose: bool = True  # whether causes are looked for once it has run, which is not done here
     stop_at: Grade | None = None  # end the run at the first failure of what those who ask for this grade ask for
     program: Program = field(default_factory=Program)  # of the children
+    deadly: Mapping[str, str] = field(default_factory=dict)  # ids of cases that are not run and have failed, and why
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class SuiteRun:
 
     options: Options
     backends: list[BackendRun] = field(default_factory=list)
+    before: Callable[[Case], None] = lambda case: None  # told of every case before it runs
     _planning: float = 0.0  # seconds of the budget that are gone
 
     def __enter__(self) -> SuiteRun:
@@ -124,6 +127,7 @@ class SuiteRun:
         plan_higher_tiers(caller, result, self.options.selection)
         plan_known(caller, result, self.options.selection, [one.pattern for one in self.options.known if one.is_exact])
         xfails.mark(result, self.options.known)
+        self._cared.mark(result)
         self._planning += time.monotonic() - start
 
     def run(self, progress: Progress = lambda cases, check_id: None) -> None:
@@ -171,6 +175,10 @@ class SuiteRun:
         for backend in self.backends:
             close_caller(backend.caller)
 
+    @property
+    def _cared(self) -> care.Care:
+        return care.Care(self.before, self.options.deadly)
+
     def _stages(self, ready: Sequence[_Ready], progress: Progress) -> list[_Stage]:
         """The standing cases of every backend, then its search and layers; the grid for all at once.
 
@@ -199,7 +207,7 @@ class SuiteRun:
                 raise _Stopped
 
         def stage(budget: float) -> None:
-            engine.run(caller, result, ended, budget, standing)
+            engine.run(caller, result, ended, budget, standing, self._cared)
 
         return stage
 
@@ -218,14 +226,17 @@ class SuiteRun:
                     raise _Stopped
 
     def _grid(self, gridded: Sequence[_Ready], progress: Progress) -> _Stage:
-        shard, threads = self.options.selection.shard, self.options.threads
-        return lambda budget: grid_run.run(gridded, shard, lambda n: progress(n, grid.CHECK_ID), budget, threads)
+        selection, threads = self.options.selection, self.options.threads
+        shard, sweep = selection.shard, selection.sweep
+        return lambda budget: grid_run.run(
+            gridded, shard, lambda n: progress(n, grid.CHECK_ID), budget, threads, self._cared, sweep
+        )
 
     def _search(self, caller: Caller, result: BackendResult, progress: Progress) -> _Stage:
         from conformance.run import search  # Hypothesis, which no other tier needs
 
-        seed = self.options.selection.seed
-        return lambda budget: search.run(caller, result, seed, lambda n: progress(n, RANDOM), budget)
+        seed = search.seed_of(self.options.selection)
+        return lambda budget: search.run(caller, result, seed, lambda n: progress(n, RANDOM), budget, self._cared)
 
 
 def _waits(result: BackendResult, *, standing: bool) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conformance.cases import grid
 from conformance.cases.case import RANDOM, Case, CaseError
+from conformance.cases.grids import grid
 from conformance.cases.selection import Selection
 from conformance.checks.registration import CHECKS, Check
 from conformance.checks.values_domain import DOMAIN

@@ -31,7 +31,7 @@ def run_here(
             reports = summary.reports(suite_run, libraries)
             if options.diagnose and not interrupted:
                 callers = [of_runs.usable_caller(backend) for backend in suite_run.backends]
-                reports = _diagnosed(reports, asked, callers, options, start)
+                reports = diagnosed(reports, asked, callers, options, start)
             return reports, interrupted
         except KeyboardInterrupt:  # what is finished is told; other libraries are not asked about it
             return summary.reports(suite_run), True
@@ -66,18 +66,19 @@ def run_in_jobs(
         reports, interrupted = parent.run(count, options, asked, named, libraries, progress)
     if options.diagnose and not interrupted:
         try:
-            reports = _diagnosed(reports, asked, [None] * len(asked), options, start)
+            reports = diagnosed(reports, asked, [None] * len(asked), options, start)
         except KeyboardInterrupt:
             return reports, True
     return reports, interrupted
 
 
-def _diagnosed(
+def diagnosed(
     reports: Sequence[BackendReport],
     asked: Sequence[Target],
     callers: Sequence[Caller | None],
     options: Options,
     start: float,
 ) -> list[BackendReport]:
+    """The reports with the causes of what failed, in the time that is left of the budget since `start`."""
     end = of_runs.until(start, options.budget)
     return of_runs.diagnosed(reports, asked, callers, options, end, terminal.waiting, terminal.say)

@@ -22,7 +22,7 @@ _LONGEST = 2000  # characters of a message
 # Typer brings its own copy of Click since 0.27; this is the base of its errors in either case.
 _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _COMMANDS = (
-    "backends", "check", "bench", "compare", "report", "diff", "faults", "train", "explain", "list", "new",
+    "backends", "check", "bench", "compare", "report", "diff", "merge", "faults", "train", "explain", "list", "new",
 )  # fmt: skip
 
 
@@ -59,9 +59,13 @@ def _function_of(command: str) -> Callable[..., Any]:
 
             return report
         case "diff":
-            from harness.cli.commands.diff import diff
+            from harness.cli.commands.files.diff import diff
 
             return diff
+        case "merge":
+            from harness.cli.commands.files.merge import merge
+
+            return merge
         case "faults":
             from harness.cli.commands.faults import faults
 

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from conformance.cases.case import MOST_SEED
+from conformance.cases.grids import grid, wide_grid
 from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
 from conformance.cases.shard import Shard
 from conformance.checks import external
+from conformance.cluster.remote.identity import source_of
 from conformance.diagnosis.libraries import witnesses
 from conformance.reports import junit, page, summary
 from conformance.run import plan, versions, xfails
@@ -21,6 +24,8 @@ from conformance.run.suite_run import Options
 from harness.calls.limits.seconds import DEADLINE
 from harness.cli import check_table, exit_codes, outputs, streams, terminal
 from harness.cli.checking import again, watching
+from harness.cli.clusters import connecting
+from harness.cli.clusters.checking import run_on_cluster
 from harness.cli.options import (
     Backends,
     Dtypes,
@@ -85,6 +90,18 @@ def check(
             parser=whole(1, 2**31 - 1), metavar="N", help="processes that share the cases; no more than cores"
         ),
     ] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="share the cases among the workers of a dask scheduler; local:N starts N"),
+    ] = None,
+    sweep: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole(1, wide_grid.MOST),
+            metavar="N",
+            help="nothing but the first N of 10^9 geometries",
+        ),
+    ] = None,
     threads: Annotated[
         int,
         typer.Option(parser=threads_here, metavar="N", help="threads of built-in backends in the grid of tier 2"),
@@ -117,15 +134,22 @@ def check(
     failures_of_project = None if known else ours.known_failures(asked)
     version_of_project = ours.as_of if as_of is None else ""
     known = known or failures_of_project
+    if sweep is not None:
+        if pattern or shape or last_failed:
+            raise typer.BadParameter("--sweep has geometries of its own; leave out --check, --shape and --last-failed")
+        pattern, tier = grid.CHECK_ID, 2
     before = again.failed_before(asked) if last_failed and not watch else ()
     selection = Selection(
         ops=chosen_ops(ops), dtypes=chosen_dtypes(dtype),
         specs=list(dict.fromkeys(ConvSpec.parse(given("--shape", text)) for text in shape or [])),
         pattern=again.meant(given("--check", pattern)), seed=seed, tier=tier, shard=Shard.parse(shard),
-        suite=versions.require(given("--as-of", as_of) or version_of_project), cases=before,
+        suite=versions.require(given("--as-of", as_of) or version_of_project), cases=before, sweep=sweep or 0,
     )  # fmt: skip
     if fail_fast and jobs > 1:
         raise typer.BadParameter("--fail-fast ends at the first failure of one process; leave out --jobs")
+    where = None if scheduler is None else connecting.address(scheduler)
+    if where and (fail_fast or jobs > 1):
+        raise typer.BadParameter("--scheduler has workers of its own; leave out --jobs and --fail-fast")
     files = outputs.require((json_file, junit_file, html_file), [*outputs.files_of(asked), known])
     with terminal.waiting(f"known failures {str(known)!r} to be read"):
         exclusions = xfails.read(known) if known else []
@@ -139,10 +163,14 @@ def check(
     libraries = witnesses.installed() if html_file else witnesses.at_hand()
     jobs = at_most(jobs)
     with streams.kept():
-        if jobs > 1:
+        if where:
+            reports, interrupted = run_on_cluster(where, options, asked)
+        elif jobs > 1:
             reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
         else:
             reports, interrupted = run_here(options, asked, named, libraries)
+    told = [structs.replace(one, source=source_of(target)) for one, target in zip(reports, asked, strict=False)]
+    reports = [*told, *reports[len(told) :]]
     last_run.remember(asked, reports, selection)
     with terminal.aside(outputs.takes_stdout(files)):
         check_table.show(reports, _left_out(selection))

@@ -106,7 +106,7 @@ def test_grid_and_search_are_judged_alike(numerics: Numerics, status: Status) ->
 @pytest.fixture
 def a_small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nine geometries."""
-    from conformance.cases import grid
+    from conformance.cases.grids import grid
 
     monkeypatch.setattr(grid, "settings", lambda: [(3, 2, 1, 1, 0, 1), (4, 2, 2, 0, 1, 1), (5, 3, 1, 1, 1, 1)])
     grid.size.cache_clear()

@@ -11,8 +11,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from conformance.cases import full_size, grid
+from conformance.cases import full_size
 from conformance.cases.case import RANDOM, SelectionError
+from conformance.cases.grids import grid
 from conformance.cases.selection import Selection
 from conformance.cases.shard import WHOLE, Shard
 from conformance.cases.specs import DISTINCT

@@ -200,7 +200,7 @@ def test_every_exit_code_is_explained() -> None:
 
 
 def test_the_size_of_the_grid_is_told_right() -> None:
-    from conformance.cases import grid
+    from conformance.cases.grids import grid
 
     told = {number for text in PAGES.values() for number in re.findall(r"(\d[\d,]+) small geometries", text)}
     assert told == {f"{grid.size():,}"}

@@ -16,7 +16,10 @@ import pytest
 import harness
 from harness.tests.helpers.imports import FILES, PACKAGES, PRODUCT, imports, package_of, within
 
-_HEAVY = ("numba", "cupy", "torch", "triton", "pandas", "matplotlib", "asv", "asv_runner", "jinja2")
+_HEAVY = (
+    "numba", "cupy", "torch", "triton", "pandas", "matplotlib", "asv", "asv_runner", "jinja2",
+    "distributed", "dask", "zarr",
+)  # fmt: skip
 _OWN_LIBRARY = {
     "numba_loops": {"numba"},
     "numba_tiled": {"numba", "llvmlite"},

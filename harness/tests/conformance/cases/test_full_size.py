@@ -7,9 +7,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from conformance.cases import full_size, grid, specs, strategies
+from conformance.cases import full_size, specs, strategies
 from conformance.cases.case import Case
 from conformance.cases.data.golden import EXAMPLES, SHAPES
+from conformance.cases.grids import grid
+from conformance.cases.grids.axis import Setting
 from conformance.checks.contract import sequences
 from conformance.parallel import child
 from conformance.reports import summary
@@ -118,7 +120,7 @@ HASHED = {
 
 
 @pytest.mark.parametrize("settings", HASHED)
-def test_a_geometry_of_the_grid_is_the_same_for_ever(settings: tuple[grid.Setting, grid.Setting]) -> None:
+def test_a_geometry_of_the_grid_is_the_same_for_ever(settings: tuple[Setting, Setting]) -> None:
     assert str(grid.spec_of(*settings)) == HASHED[settings]
     assert settings[0] in grid.settings()
     assert settings[1] in grid.settings()

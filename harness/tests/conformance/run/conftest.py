@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance.cases import grid
-from conformance.cases.grid import Setting
+from conformance.cases.grids import grid
+from conformance.cases.grids.axis import Setting
 
 _SETTINGS: list[Setting] = [
     (1, 1, 1, 0, 0, 1), (2, 2, 1, 0, 0, 1), (3, 1, 1, 0, 0, 1), (3, 2, 1, 1, 0, 1), (4, 2, 2, 0, 1, 1),

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from conformance.cases import full_size, grid
+from conformance.cases import full_size
 from conformance.cases.case import RANDOM
+from conformance.cases.grids import grid
 from conformance.cases.selection import Selection
 from conformance.cases.shard import Shard
 from conformance.checks.outcomes import Failed
@@ -52,19 +53,19 @@ class Stages:
         self.clock, self.seconds = clock, seconds
         self.ran: list[tuple[Any, ...]] = []
 
-    def engine(self, caller: FakeCaller, result: Any, progress: Any, budget: float, standing: bool) -> None:
+    def engine(self, caller: FakeCaller, result: Any, progress: Any, budget: float, standing: bool, *more: Any) -> None:
         """A stage of cases."""
         self.ran.append((caller.name, "standing" if standing else "full size", budget))
         self.clock.pass_by(self.seconds)
         progress(CaseResult(result.cases[0].case))
 
-    def grid(self, backends: Any, shard: Shard, progress: Any, budget: float, threads: int) -> None:
+    def grid(self, backends: Any, shard: Shard, progress: Any, budget: float, threads: int, *more: Any) -> None:
         """The grid, for all at once."""
         self.ran.append((tuple(caller.name for caller, _ in backends), "grid", budget, shard, threads))
         self.clock.pass_by(self.seconds)
         progress(50)
 
-    def search(self, caller: FakeCaller, result: Any, seed: int, progress: Any, budget: float) -> None:
+    def search(self, caller: FakeCaller, result: Any, seed: int, progress: Any, budget: float, *more: Any) -> None:
         """The search."""
         self.ran.append((caller.name, "search", budget, seed))
         self.clock.pass_by(self.seconds)
@@ -276,3 +277,9 @@ def test_a_group_of_an_unavailable_backend_cannot_run() -> None:
     made.add_unavailable(_MINE, "no card")
     with pytest.raises(AssertionError, match="mine is unavailable"):
         made.run_group(made.backends[0], CheckKey("a.x", "im2col", "float32"))
+
+
+def test_every_part_of_a_search_draws_other_cases(stages: Stages) -> None:
+    seeds = {search.seed_of(of(3, shard=Shard(index, 3), seed=9)) for index in (1, 2, 3)}
+    assert len(seeds) == 3
+    assert search.seed_of(of(3, seed=9)) == 9

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from conformance.cases import grid
+from conformance.cases.grids import grid
 from conformance.cases.shard import WHOLE
 from conformance.run import grid_run
 from conformance.run.plan import plan_grid

@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 import pytest
 
-from conformance.cases import grid
+from conformance.cases.grids import grid
+from conformance.cases.grids.axis import Setting
 from conformance.cases.shard import Shard
 from conformance.run import grid_run
 from conformance.run.plan import plan_grid
@@ -289,7 +290,7 @@ def test_numpy_does_not_warn_of_what_is_on_purpose() -> None:
 
 def test_it_sees_what_the_standing_plan_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """A single row with a dilation, and strides of three both ways: on a part of the grid that has them."""
-    single: list[grid.Setting] = [(1, 2, 3, 1, 1, 2), (4, 2, 3, 0, 1, 1), (5, 3, 2, 1, 1, 2)]
+    single: list[Setting] = [(1, 2, 3, 1, 1, 2), (4, 2, 3, 0, 1, 1), (5, 3, 2, 1, 1, 2)]
     monkeypatch.setattr(grid, "settings", lambda: single)
     grid.size.cache_clear()
     result = planned("im2col")

@@ -7,24 +7,24 @@ border or a remainder that is wrong for some small geometry has no place left to
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
+from conformance.cases.grids import axis, wide_grid
+from conformance.cases.grids.axis import Setting
 from conformance.cases.shard import WHOLE, Shard
 from harness.geometry.spec import ConvSpec
 
 CHECK_ID = "values.grid"
-Setting = tuple[int, int, int, int, int, int]  # input size, kernel, stride, pad before, pad after, dilation
 _CHANNELS = ((2, 2, 1), (2, 4, 2), (3, 3, 3))  # C, F, G
 _STEP = 131_071  # prime to the number of geometries: consecutive steps land far apart
 
 
 @lru_cache(maxsize=1)
 def settings() -> list[Setting]:
-    """All settings of one axis whose dilated kernel fits; a kernel of one tap has no dilation."""
-    every = product(range(1, 6), range(1, 4), range(1, 4), range(3), range(3), (1, 2))
-    return [s for s in every if (s[1] - 1) * s[5] + 1 <= s[0] + s[3] + s[4] and (s[1] > 1 or s[5] == 1)]
+    """All settings of one axis."""
+    return axis.settings(size=5, kernel=3, stride=3, pad=2, dilation=2)
 
 
 def spec_of(rows: Setting, columns: Setting) -> ConvSpec:
@@ -37,25 +37,41 @@ def spec_of(rows: Setting, columns: Setting) -> ConvSpec:
     )  # fmt: skip
 
 
-def geometries(shard: Shard = WHOLE) -> Iterator[ConvSpec]:
-    """All geometries of a shard, small and large mixed, so that a run that is cut has seen a fair sample."""
+def geometries(shard: Shard = WHOLE, sweep: int = 0) -> Iterator[ConvSpec]:
+    """All geometries of a shard, small and large mixed, so that a run that is cut has seen a fair sample.
+
+    `sweep`: the first so many of the wide grid instead.
+    """
+    if sweep:
+        return wide_grid.geometries(sweep, shard)
     return (spec_of(rows, columns) for rows, columns in pairs(shard))
 
 
+@lru_cache(maxsize=4096)
+def size(shard: Shard = WHOLE, sweep: int = 0) -> int:
+    """How many geometries a shard has: 352,836 in all, or as many as a sweep of the wide grid asks for."""
+    if sweep:
+        return len(wide_grid.numbers(sweep, shard))
+    return len(settings()) ** 2 if shard.count == 1 else _sizes(shard.count, tuple(settings()))[shard.index - 1]
+
+
 @lru_cache(maxsize=4)
-def size(shard: Shard = WHOLE) -> int:
-    """How many geometries a shard has: 352,836 in all."""
-    return len(settings()) ** 2 if shard.count == 1 else sum(1 for _ in pairs(shard))
+def _sizes(count: int, settings_of_axis: tuple[Setting, ...]) -> Sequence[int]:
+    """Of every one of so many shards, found in one pass."""
+    found = [0] * count
+    for rows, columns in product(settings_of_axis, repeat=2):
+        found[zlib.crc32(text_of(rows, columns).encode()) % count] += 1
+    return found
 
 
 def pairs(shard: Shard) -> Iterator[tuple[Setting, Setting]]:
     """The settings of rows and columns of every geometry of a shard."""
-    axis = settings()
-    count = len(axis) ** 2
+    every = settings()
+    count = len(every) ** 2
     for k in range(count):
-        row, column = divmod(k * _STEP % count, len(axis))
-        if shard.holds(text_of(axis[row], axis[column])):
-            yield axis[row], axis[column]
+        row, column = divmod(k * _STEP % count, len(every))
+        if shard.holds(text_of(every[row], every[column])):
+            yield every[row], every[column]
 
 
 def text_of(rows: Setting, columns: Setting) -> str:

@@ -1,0 +1,72 @@
+"""Whether an answer may be believed, by itself and against a second worker's answer to the same batch.
+
+A worker is held to what this machine knows of the batch: which cases it has, which harness and which sources of the
+backend are meant, and that numbers add up. Statuses themselves can only be asked for again elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from conformance.cases.case import RANDOM
+from conformance.cluster.batches import Batch, Expected
+from conformance.cluster.remote.on_worker import Answer, Order
+from conformance.run.records import BackendReport
+from harness.contract.status import Status, Verdict
+
+
+def why_not(answer: object, order: Order, batch: Batch, backend: str) -> str:
+    """Why an answer is not believed, in words; empty if it is. `backend`: the digest of the sources that are meant."""
+    if not isinstance(answer, Answer):
+        return f"it answers with {type(answer).__name__}, which is no answer"
+    if answer.number != order.number:
+        return f"it answers batch {answer.number}, asked for was {order.number}"
+    difference = answer.identity.difference(order.identity)
+    if difference:
+        return difference
+    if answer.backend != backend:
+        return f"it called other sources of {order.target.name}"
+    if answer.listed is None or answer.part is None:
+        return "its answer has no report"
+    planned = Expected.of(answer.listed)
+    return _other_cases(planned, batch.expected) or _wrong_sums(answer.part.report, order, batch)
+
+
+def _other_cases(theirs: Expected, ours: Expected) -> str:
+    left_out, more = Counter(ours.ids) - Counter(theirs.ids), Counter(theirs.ids) - Counter(ours.ids)
+    for ids, how in ((left_out, "leaves out"), (more, "has")):
+        if ids:
+            return f"it judged other cases: it {how} {ids.total()}, the first {min(ids)}"
+    if theirs.optional != ours.optional or dict(theirs.counted) != dict(ours.counted):
+        return "it planned other numbers of cases"
+    return ""
+
+
+def _wrong_sums(report: BackendReport, order: Order, batch: Batch) -> str:
+    counts, selection = report.counts, batch.selection
+    if (report.suite_version, report.backend) != (order.identity.suite, order.target.name):
+        return f"its report is of {report.backend} and suite {report.suite_version}"
+    if (report.shard, report.tier, report.seed) != (selection.shard.label, selection.tier, selection.seed):
+        return f"its report is of part {report.shard or 'all'}, tier {report.tier}, seed {report.seed}"
+    groups = [group for group in report.checks if not group.optional]
+    found = sum(counts.values())
+    sums = (
+        ("cases", report.total, found),
+        ("planned", report.planned, found - counts.get(Status.UNSUPPORTED, 0)),
+        ("executed", report.executed, report.planned - counts.get(Status.NOT_RUN, 0)),
+        ("planned by check", sum(group.planned for group in groups), report.planned),
+        ("executed by check", sum(group.executed for group in groups), report.executed),
+    )
+    for what, one, other in sums:
+        if one != other:
+            return f"its numbers do not add up: {what}, {one} against {other}"
+    expected = batch.expected.total
+    may_end_early = any(key[0] == RANDOM for key in batch.expected.counted)  # a search ends where it finds something
+    if found > expected or (found < expected and not (may_end_early and counts.get(Status.FAIL))):
+        return f"its report has {found} cases, the batch {expected}"
+    bad = bool(counts.get(Status.FAIL) or counts.get(Status.XPASS))
+    if (report.verdict in (Verdict.FAIL, Verdict.DEVIATES)) is not bad:
+        return f"its verdict is {report.verdict}, with {counts.get(Status.FAIL, 0)} failing cases"
+    if report.verdict is Verdict.PASS and report.executed < report.planned:
+        return f"its verdict is pass, with {report.executed} of {report.planned} cases executed"
+    return ""

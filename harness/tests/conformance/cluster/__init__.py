@@ -1,0 +1,1 @@
+"""A run on a cluster, with real schedulers and workers, and part by part."""
