@@ -15,8 +15,10 @@ from backends.numba_tiled.launch.arguments import round_up
 from backends.numba_tiled.product.leftover_dots import FEW
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS
 from backends.numba_tiled.product.transposed import TOGETHER, TRANSPOSED_DEPTH
-from backends.numba_tiled.simd.registers import REGISTERS
+from backends.numba_tiled.simd.caches import L2_BYTES
+from backends.numba_tiled.simd.registers import BYTES, REGISTERS
 
+_NEAR = L2_BYTES // 4  # bytes of weights, which then stay in the L2 cache: long steps in them cost nothing
 _PAGES = 48  # fewer than there are in the first table of addresses of most cores: 64
 WAYS = ("direct", "packed", "transposed", "by_rows")
 
@@ -140,7 +142,8 @@ def _in_panels(p: Product, vectors: int, *, read_in_place: bool) -> float:
 def _tile(p: Product, *, read_in_place: bool) -> float:
     """How much longer than its multiply-adds a tile takes that reads weights where they are."""
     far = read_in_place and p.alone and p.depth > _PAGES
-    return _COSTS.tile * (_COSTS.alone if far else 1) * (_COSTS.scattered if p.scattered else 1)
+    scattered = p.scattered and p.filters * p.depth * BYTES // p.lanes > _NEAR
+    return _COSTS.tile * (_COSTS.alone if far else 1) * (_COSTS.scattered if scattered else 1)
 
 
 def _of_row(width: int, lanes: int) -> tuple[int, int]:
