@@ -313,7 +313,7 @@ after
         goals.main(folder, tmp_path / "none.md")
 
 
-@pytest.mark.parametrize("folder", ["gpu", "goals/avx512", "goals/avx2", "pooling"])
+@pytest.mark.parametrize("folder", ["gpu", "goals/avx512", "goals/avx512_zen4", "goals/avx2", "pooling"])
 def test_the_committed_goals_are_goals(folder: str) -> None:
     found = goal_files.read_goals(ROOT / "results" / folder)
     assert len(found) >= 6
