@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import exit_codes, terminal
+from harness.cli.clusters import benching, connecting
 from harness.cli.measured import bench_table, networks_table
 from harness.cli.measuring import say_unnamed_libraries, without_wrong_ones
 from harness.cli.options import (
@@ -37,6 +38,7 @@ from harness.timing import asv_bridge, run
 from harness.timing.plan import DEFAULT_BUDGET, Plan
 
 _MOST_SECONDS = 1e6  # of a cell: eleven days
+_ON_CLUSTER = "measure on workers of a dask scheduler instead, once on each kind of machine; asv records none"
 _LONGER = "seconds a cell may take; longer ones are skipped, with a prediction"
 
 
@@ -55,6 +57,7 @@ def bench(
         "results"
     ),
     asv: Annotated[bool, typer.Option(help="let asv record the run")] = True,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help=_ON_CLUSTER)] = None,
     context: typer.Context = None,  # type: ignore[assignment]  # Typer gives it; a test that calls this has none
 ) -> None:
     """How fast is it? Measures and keeps every cell, lets asv record the run, shows it; continues if interrupted.
@@ -72,6 +75,8 @@ def bench(
     )  # fmt: skip
     require_folder(out / "runs")
     ours.tell(backend=of_project, shapes=layers_of_project)
+    if scheduler is not None:
+        raise typer.Exit(benching.run_on_cluster(connecting.address(scheduler), benching.order_of(plan), out))
     plan = without_wrong_ones(plan, named=bool(named))
     cells: list[Cell] = []
     described: list[BackendFacts | Ceilings] = []
