@@ -15,6 +15,7 @@ from msgspec import structs
 
 from conformance.cases.case import SelectionError
 from conformance.cases.selection import DEFAULT_TIER, TIERS, Selection
+from conformance.cluster.remote.identity import source_of
 from conformance.diagnosis.libraries import witnesses
 from conformance.opening import opened
 from conformance.reports import junit, page, summary
@@ -147,7 +148,9 @@ def check(
             end = of_runs.until(start, suite_run.options.budget)
             reports = of_runs.diagnosed(reports, [run.target], [of_runs.usable_caller(run)], suite_run.options, end)
         (record,) = reports
-        return Report(record if run.target.text else _without_commands(record))
+        if not run.target.text:
+            return Report(_without_commands(record))
+        return Report(structs.replace(record, source=source_of(run.target)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

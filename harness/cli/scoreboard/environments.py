@@ -48,9 +48,13 @@ def make(peer: Peer, folder: Path, root: Path, latest: bool = False) -> Environm
 
 
 def _let_through(home: Path, root: Path) -> None:
-    """Let the environment see the checkout and this environment, after all that is its own."""
+    """Let the environment see the checkout and this environment, after all that is its own.
+
+    What is installed to be edited is found by files of that folder that are obeyed only if it is a site of packages.
+    """
     (site,) = home.glob("lib/python*/site-packages")
-    (site / _OURS).write_text(f"{root}\n{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+    base = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
+    (site / _OURS).write_text(f"{root}\n{base}\n", encoding="utf-8")
 
 
 def _install(python: Path, wanted: list[str], latest: bool) -> None:

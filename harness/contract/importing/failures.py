@@ -70,7 +70,7 @@ def failure(error: BaseException, home: Home, subject: str) -> BackendUnavailabl
     line = _line(error, home)
     if isinstance(error, ImportError) and _lacks_a_library(error, home):
         return BackendUnavailable(
-            f"{one_line(error)}{_nearest(error, home)}{line if error.name and not home.is_ours else ''}"
+            one_line(error) + ("" if home.is_ours else _nearest(error, home) + (line if error.name else ""))
         )
     return RegistryError(f"{subject}: {named(error)}{'' if isinstance(error, SyntaxError) else line}")
 

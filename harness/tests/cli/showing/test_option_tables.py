@@ -58,6 +58,9 @@ OPTIONS = {
                "loading 6 times (30 at least)"),
         Option("--isolate --no-isolate", None, True, "call backends that are not built in from a child process"),
         Option("--jobs", "N", 1, "processes that share the cases; no more than cores"),
+        Option("--scheduler", "ADDRESS", None, "share the cases among the workers of a dask scheduler; local:N starts "
+               "N"),
+        Option("--sweep", "N", None, "nothing but the first N of 10^9 geometries"),
         Option("--threads", "N", 1, "threads of built-in backends in the grid of tier 2"),
         Option("--shard", "I/N", "1/1", "only part I of N"),
         Option("--xfails", "FILE", None, "known failures, with reasons"),
@@ -73,6 +76,8 @@ OPTIONS = {
         Option("--budget", "S", 2.0, "seconds a cell may take; longer ones are skipped, with a prediction"),
         _THREADS, _ALLOCATOR, _RESULTS,
         Option("--asv --no-asv", None, True, "let asv record the run"),
+        Option("--scheduler", "ADDRESS", None, "measure on workers of a dask scheduler instead, once on each kind of "
+               "machine; asv records none"),
     ],
     "compare": [
         _BACKENDS, _SHAPES, _BATCH, _OPS, _DTYPES,
@@ -92,6 +97,11 @@ OPTIONS = {
     "diff": [
         Option("", "A", None, "what `check --json`, `compare --json` or `bench` wrote before"),
         Option("", "B", None, "the same kind of file, written later"),
+        _JSON,
+    ],
+    "merge": [
+        Option("", "FILE...", None, "what `check --json` wrote, of parts of a run or of several machines; or files of "
+               "`bench`"),
         _JSON,
     ],
     "faults": [
@@ -157,6 +167,7 @@ SAID = {
     "report": "Results to one self-contained index.html, with every figure as PNG and every table as CSV and Markdown.",
     "diff": "What changed? Newly failing, passing, refused; slower and faster. Exit code 1 if anything fails or is "
     "slower.",
+    "merge": "Join what machines found that never saw each other. Times of several machines are shown side by side.",
     "faults": "How strong is the suite? Judges thousands of faulty implementations with it, and lists those that it "
     "misses.",
     "train": "Does a network learn the same on every backend? Trains one on each from the same start; also times an "

@@ -124,7 +124,7 @@ _NARROW: dict[str, Change] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("where", [On("N", ">", 1), On("SW", "<", 3)])
+@pytest.mark.parametrize("where", [On("N", ">", 1), pytest.param(On("SW", "<", 3), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("what", _NARROW)
 def test_what_is_done_to_numbers_somewhere_is_not_told_of_all(what: str, where: On) -> None:
     """Each argument is looked at on a geometry of its own, one of which may have one image and the other several."""

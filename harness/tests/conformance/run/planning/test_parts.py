@@ -72,7 +72,9 @@ PARTS: dict[str, tuple[Takes, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "fixed_image" else name for name in PARTS]
+)
 def test_a_right_part_passes_and_its_domain_is_named(name: str) -> None:
     """Every other part of conv2d, the others of im2col."""
     takes, words = PARTS[name]

@@ -71,6 +71,7 @@ def shared(
     return charged(merge(reports), [Heard.of(p.backends[0].result, known) for p in parts], called("fake")), reports
 
 
+@pytest.mark.heavy
 def test_a_narrow_part_passes_in_every_share() -> None:
     """Alone none of three has the geometries that are needed, nor hears of all ops."""
     count = 3
