@@ -25,6 +25,7 @@ from conformance.diagnosis import explain
 from conformance.reports import summary
 from conformance.run import xfails
 from conformance.run.engine import KEPT
+from conformance.run.records import NO_PLAIN_GEOMETRY
 from conformance.run.results import CaseResult, CheckKey, CheckResult
 from harness.contract.status import Status
 
@@ -68,7 +69,8 @@ class Suite:
         as_planned = [replace(c, status=refused if c.status is refused else Status.PASS) for c in result.cases]
         plan = replace(result, cases=as_planned)
         if not plan.planned and not plan.asks_optional:
-            yield "nothing is left to run: the backend refuses every case"
+            deeper = "" if self.suite_run.options.selection.tier else NO_PLAIN_GEOMETRY
+            yield f"nothing is left to run: the backend refuses every case{deeper}"
         yield from plan.omissions()
         yield from xfails.meaningless(result, self.known, self.suite_run.options.selection)
 

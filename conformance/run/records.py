@@ -108,6 +108,10 @@ class CheckReport(Struct, frozen=True, kw_only=True):
         ]
 
 
+NO_DTYPE = "no dtype"
+NO_PLAIN_GEOMETRY = "; the three of tier 0 have groups and dilation, those of tier 1 are plain ones too"
+
+
 class DomainReport(Struct, frozen=True, kw_only=True):
     """What a backend does that does not do all: in words, and how well that was covered."""
 
@@ -117,6 +121,8 @@ class DomainReport(Struct, frozen=True, kw_only=True):
     pairs: int  # that can be expressed in the domain
 
     def __str__(self) -> str:
+        if self.words.startswith(NO_DTYPE):
+            return f"no geometry that was asked is in its domain{NO_PLAIN_GEOMETRY}"
         if not self.geometries:
             return f"on its domain: {self.words} (of some op, no geometry asked is in it; take a higher --tier)"
         covered = f"{self.pairs_covered:,} of {self.pairs:,} pairs of settings that it can express"

@@ -37,5 +37,5 @@ wrote {", ".join(first)} and {last}; what is to be changed in it is marked CHANG
     harness check ./{name}.py --tier 0         # is it right? a second
     harness check ./{name}.py                  # all of it, with the causes of what fails
     pytest test_{name}.py                      # the same as tests of yours
-    harness compare ./{name}.py numpy_fancy    # how fast is it?
+    harness compare ./{name}.py numpy_fancy --shapes n8c16h28w28_f16kh3kw3    # how fast is it? minutes
     harness check ./{name}.py --watch          # again whenever you save"""
