@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-more test-cuda test-full planted faults diagnosed scoreboard goals ways pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs dist sweep lint bytecode clean
+.PHONY: help install report test test-more test-elsewhere test-cuda test-full planted faults diagnosed scoreboard goals ways pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs dist sweep lint bytecode clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -40,6 +40,10 @@ TESTING = PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIV
 test: install    ## lint, types and the tests, but for those below; under eight minutes
 	@$(MAKE) --no-print-directory -j 2 lint bytecode
 	$(TESTING) -m 'not (cuda or slow or heavy)' -k 'not ($(LEFT))'
+
+ELSEWHERE = harness/tests/house/test_wheel.py harness/tests/house/test_release.py harness/tests/cli/clusters harness/tests/conformance/cluster
+test-elsewhere: install ## of the heavy ones: the wheel in an empty environment, a cluster whose workers end, hang and lie
+	$(TESTING) -m 'heavy and not slow' $(ELSEWHERE)
 
 HEAVY = $(shell grep -rl --include='test_*.py' heavy harness conformance)
 test-more: install ## the heavy ones: whole commands, pages in a browser, every form of a kernel
