@@ -141,8 +141,9 @@ def check(
                     isolate=isolate, seed=seed)  # fmt: skip
     start = time.monotonic()
     with opened(backend, choice.options()) as suite_run:
-        suite_run.run()
         (run,) = suite_run.backends
+        source = source_of(run.target) if run.target.text else ""
+        suite_run.run()
         reports = summary.reports(suite_run, witnesses.at_hand())
         if diagnose:
             end = of_runs.until(start, suite_run.options.budget)
@@ -150,7 +151,7 @@ def check(
         (record,) = reports
         if not run.target.text:
             return Report(_without_commands(record))
-        return Report(structs.replace(record, source=source_of(run.target)))
+        return Report(structs.replace(record, source=source, selection=choice.options().selection.digest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

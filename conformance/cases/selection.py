@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,15 @@ class Selection:
     def narrowed(self) -> bool:
         """Whether the plan is less than the whole suite. The first shard holds all of tier 0, so it is judged whole."""
         return bool(self.ops or self.dtypes or self.specs or self.pattern or self.cases or self.shard.index > 1)
+
+    @property
+    def digest(self) -> str:
+        """The same for all parts of one run, and another one for anything else that was asked."""
+        asked = (
+            tuple(self.ops), tuple(self.dtypes), tuple(map(str, self.specs)), self.pattern, self.seed, self.tier,
+            self.suite, tuple(map(str, self.cases)), self.sweep,
+        )  # fmt: skip
+        return hashlib.sha256(repr(asked).encode("utf-8", "backslashreplace")).hexdigest()[:12]
 
     def means(self, check_id: str) -> bool:
         """Whether a check without geometries of its own is asked for."""

@@ -55,6 +55,11 @@ class Journal:
         with suppress(OSError), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
+    def forget(self, batch: Batch) -> None:
+        """What was said of a batch is not believed any more: it is to be run again, also by a run that goes on."""
+        with suppress(OSError), self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"forget": [batch.target, label(batch)]}) + "\n")
+
     def remove(self) -> None:
         """The run is complete."""
         with suppress(OSError):
@@ -77,8 +82,12 @@ def opened(options: Options, subjects: Iterable[Subject]) -> Journal:
         first, *rows = journal.path.read_text(encoding="utf-8").splitlines()
         journal.parts = [int(n) for n in json.loads(first)["parts"]]
         journal._is_new = False
-        for row in rows:  # the last one may be cut off
-            target, which, worker, part = _read(json.loads(row))
+        for row in map(json.loads, rows):  # the last one may be cut off
+            if "forget" in row:
+                target, which = row["forget"]
+                journal.found.pop((target, which), None)
+                continue
+            target, which, worker, part = _read(row)
             journal.found[target, which] = (worker, part)
     return journal
 

@@ -175,8 +175,10 @@ class ClusterRun:
         first = self._done[task.batch.number]
         if judgement.stands is None:
             del self._done[task.batch.number]
-        else:
+            self._journal.forget(task.batch)
+        elif judgement.stands is not first.part:
             self._done[task.batch.number] = Done(first.task, judgement.stands, judgement.by)
+            self._journal.add(task.batch, judgement.by, judgement.stands)
         if not judgement.wrong_name:
             return []
         return self._not_believed(judgement.wrong_name, judgement.wrong_address, judgement.why)
@@ -187,6 +189,7 @@ class ClusterRun:
         theirs = [done.task for done in self._done.values() if done.worker == worker]
         for task in theirs:
             del self._done[task.batch.number]
+            self._journal.forget(task.batch)
             self.telling.done(-task.batch.expected.total, worker)
         return theirs
 

@@ -7,13 +7,19 @@ same; where they do not, the worse one stands and the difference is told. A part
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from msgspec import structs
 
+from conformance.cases.case import SelectionError
+from conformance.cases.shard import WHOLE, Shard
+from conformance.reports import sums
 from conformance.reports.merging import disagreements, merge
-from conformance.run.records import BackendReport
+from conformance.run.records import SCHEMA, BackendReport
 from harness.contract.status import Verdict
+
+_NAMED = 8  # parts that are missing
 
 
 class JoinError(ValueError):
@@ -36,6 +42,12 @@ class Joined(NamedTuple):
 
 def join(found: Sequence[Named]) -> list[Joined]:
     """One report a backend, in the order in which they first come. Raises `JoinError`."""
+    if not found:
+        raise JoinError("the files hold no report")
+    for one in found:
+        why = _why_not(one.report)
+        if why:
+            raise JoinError(f"{one.file} cannot be joined: {one.report.backend}: {why}")
     names = dict.fromkeys(one.report.backend for one in found)
     return [_joined([one for one in found if one.report.backend == name]) for name in names]
 
@@ -57,6 +69,11 @@ def _joined(same: Sequence[Named]) -> Joined:
         differ = disagreements(before.report, one.report)
         if differ:
             differences.append(f"{both} differ on {differ[0]}" + f", and {len(differ) - 1} more" * (len(differ) > 1))
+        elif one.report.executed != before.report.executed:  # one of them was cut off
+            full = max(before, one, key=lambda named: named.report.executed)
+            notes.append(f"{both} agree in what both have; that of {full.file} counts, which has more")
+            parts[index] = full
+            continue
         else:
             notes.append(f"{both} agree")
         if _rank(one.report) > _rank(before.report):
@@ -69,8 +86,10 @@ def _whole(parts: dict[int, Named], differences: Sequence[str]) -> BackendReport
     first = next(iter(parts.values())).report
     _, count = _part(first)
     whole = first if count == 1 else merge([parts[index].report for index in sorted(parts)])
-    missing = [f"{index}/{count}" for index in range(1, count + 1) if index not in parts]
-    cuts = [f"part {', '.join(missing)} is missing"] if missing else []
+    missing = count - len(parts)
+    first_few = islice((f"{index}/{count}" for index in range(1, count + 1) if index not in parts), _NAMED)
+    more = f" and {missing - _NAMED} more" if missing > _NAMED else ""
+    cuts = [f"part {', '.join(first_few)}{more} is missing"] if missing else []
     cuts += differences
     if count > 1:
         whole = structs.replace(whole, shard="")
@@ -90,6 +109,7 @@ def _require_equal(same: Sequence[Named]) -> None:
     for what, values in (
         ("suite version", [one.report.suite_version for one in same]),
         ("sources of the backend", [one.report.source for one in same]),
+        ("selection (ops, dtypes, geometries, checks)", [one.report.selection for one in same]),
         ("tier", [str(one.report.tier) for one in same]),
         ("seed", [str(one.report.seed) for one in same]),
         ("number of parts", [str(_part(one.report)[1]) for one in same]),
@@ -102,9 +122,23 @@ def _require_equal(same: Sequence[Named]) -> None:
                 )
 
 
+def _why_not(report: BackendReport) -> str:
+    """Why a report may not be joined to others, by itself; empty if it may."""
+    if report.schema != SCHEMA:
+        return f"its schema must be {SCHEMA}, got {report.schema}"
+    if report.shard:
+        try:
+            label = Shard.parse(report.shard).label
+        except SelectionError:
+            label = ""
+        if label != report.shard:
+            return f"its shard must be I/N with 1 <= I <= N and N > 1, got {report.shard[:40]!r}"
+    return sums.why_not(report)
+
+
 def _part(report: BackendReport) -> tuple[int, int]:
-    index, _, count = report.shard.partition("/")
-    return (int(index), int(count)) if count else (1, 1)
+    part = Shard.parse(report.shard) if report.shard else WHOLE
+    return part.index, part.count
 
 
 def _label(report: BackendReport) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import structs
 
 from conformance.reports.summary import SHOWN
-from conformance.run.records import BackendReport, CheckReport
+from conformance.run.records import BackendReport, CauseReport, CheckReport
 from harness.contract.status import Grade, Status, Verdict
 
 _NOT_JUDGED = (Status.NOT_RUN, Status.MISTRUSTED)
@@ -21,7 +21,7 @@ def merge(parts: Sequence[BackendReport]) -> BackendReport:
         checks[key] = _joined(checks[key], check_report) if key in checks else check_report
     return structs.replace(
         parts[0],
-        counts={status: sum(part.counts[status] for part in parts) for status in Status.counted()},
+        counts={status: sum(part.counts.get(status, 0) for part in parts) for status in Status.counted()},
         planned=sum(part.planned for part in parts),
         executed=sum(part.executed for part in parts),
         total=sum(part.total or 0 for part in parts),
@@ -32,7 +32,29 @@ def merge(parts: Sequence[BackendReport]) -> BackendReport:
         verdict=Verdict.worst(part.verdict for part in _with_cases(parts)),
         failed=list(dict.fromkeys(case_id for part in parts for case_id in part.failed)),
         checks=list(checks.values()),
+        causes=_causes(parts),
     )
+
+
+def _causes(parts: Sequence[BackendReport]) -> list[CauseReport]:
+    """Those of all parts; one that several name is one, and explains what it explains in each."""
+    found: dict[tuple[str, str, str, str], CauseReport] = {}
+    for cause in (cause for part in parts for cause in part.causes):
+        key = (cause.op, cause.kind, cause.id, cause.says)
+        one = found.setdefault(key, cause)
+        if one is not cause:
+            found[key] = structs.replace(
+                one,
+                cases=one.cases + cause.cases,
+                failing=one.failing + cause.failing,
+                passing=one.passing + cause.passing,
+                calls=one.calls + cause.calls,
+                dtypes=list(dict.fromkeys((*one.dtypes, *cause.dtypes))),
+                same=list(dict.fromkeys((*one.same, *cause.same))),
+                derived=list(dict.fromkeys((*one.derived, *cause.derived))),
+                explains=list(dict.fromkeys((*one.explains, *cause.explains))),
+            )
+    return list(found.values())
 
 
 def _worst_grades(parts: Sequence[BackendReport]) -> dict[Grade, Status]:

@@ -149,6 +149,7 @@ class BackendReport(Struct, frozen=True, kw_only=True):
     isolated: bool | None = None
     shard: str = ""
     source: str = ""  # digest of the sources of the backend, or of ours
+    selection: str = ""  # a digest of what was asked, but for the part: ops, dtypes, geometries, checks
     cut: str = ""
     causes: list[CauseReport] = field(default_factory=list)  # of what failed, the plainest first
     failed: list[str] = field(default_factory=list)  # the ids of all cases that failed, of the grid the first

@@ -45,7 +45,7 @@ def _show_causes(report: BackendReport) -> None:
 
 def _show_failures(report: BackendReport) -> None:
     bad = report.unexplained
-    bad.sort(key=lambda group: _NOT_CALLED in group.diagnosis[0])  # what was never called comes last
+    bad.sort(key=lambda group: _NOT_CALLED in "".join(group.diagnosis[:1]))  # what was never called comes last
     if bad and report.causes:
         terminal.show(f"{report.backend}: beside that, failures that it does not explain\n")
     for group in bad[:_SHOWN_GROUPS]:

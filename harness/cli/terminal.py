@@ -140,7 +140,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str | Style
     console = Console(width=None if is_terminal else piped, soft_wrap=not is_terminal and piped == _WIDE)
     grid = Table(title=plain(title), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for name in header:
-        grid.add_column(name, overflow="fold")
+        grid.add_column(Text(plain(name)), overflow="fold")
     for row in rows:
         grid.add_row(*(Text(plain(cell.text), style=cell.style) for cell in map(_styled, row)))
     console.print(grid)

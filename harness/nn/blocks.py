@@ -10,6 +10,7 @@ that the backend is seen to take for a few images, and `images_per_block` how ma
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -34,12 +35,16 @@ def conv2d(backend: str, x: Any, w: Array, b: Array | None, spec: ConvSpec) -> A
     `spec` is that of the whole batch. Nothing is computed yet. Raises `OpRefused` and `RegistryError`.
     """
     _require(backend, "conv2d", x, spec, "x_shape")
+    _require_like(x, w, spec.w_shape, "w")
+    if b is not None:
+        _require_like(x, b, (spec.out_channels,), "b")
     return _mapped("conv2d", backend, (x,), (w, b), spec)
 
 
 def conv2d_input_grad(backend: str, dy: Any, w: Array, spec: ConvSpec) -> Any:
     """dx (N, C, H, W) of dy (N, F, OH, OW), a dask array in blocks of images."""
     _require(backend, "conv2d_input_grad", dy, spec, "y_shape")
+    _require_like(dy, w, spec.w_shape, "w")
     return _mapped("conv2d_input_grad", backend, (dy,), (w,), spec)
 
 
@@ -47,6 +52,7 @@ def conv2d_weight_grad(backend: str, dy: Any, x: Any, spec: ConvSpec) -> Any:
     """dw (F, C/G, KH, KW): one partial gradient a block, summed in float64 where they are floats, and rounded once."""
     _require(backend, "conv2d_weight_grad", x, spec, "x_shape")
     _require(backend, "conv2d_weight_grad", dy, spec, "y_shape")
+    _require_like(x, dy, spec.y_shape, "dy")
     dy = dy.rechunk({0: x.chunks[0]})
     partial = _mapped("conv2d_weight_grad", backend, (dy, x), (), spec)
     exact = np.dtype(np.float64) if partial.dtype.kind == "f" else partial.dtype
@@ -57,16 +63,24 @@ def read(folder: str | os.PathLike[str], images: int | None = None) -> Any:
     """A dask array of what lies in a Zarr folder, in blocks of so many images (else as it is stored)."""
     import dask.array as da
 
+    if images is not None and images < 1:
+        raise ValueError(f"images must be 1 or more, got {images}")
     stored = da.from_zarr(str(folder))
     return stored.rechunk((stored.chunks[0] if images is None else images, *(-1,) * (stored.ndim - 1)))
 
 
 def write(array: Any, folder: str | os.PathLike[str]) -> None:
     """Compute a dask array block by block into a new Zarr folder. Raises `FileExistsError` if there is one already."""
-    if Path(folder).exists():
+    whole = Path(folder)
+    if whole.exists():
         raise FileExistsError(f"{str(folder)!r} exists, and nothing is written over; name another folder")
+    part = whole.with_name(f"{whole.name}.part{os.getpid()}")  # else one that was cut off would read as zeros
     regular = array.rechunk({0: max(array.chunks[0])})
-    regular.to_zarr(str(folder), compute=True)
+    try:
+        regular.to_zarr(str(part), compute=True)
+        part.rename(whole)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def block_bytes(backend: str, op: Op, spec: ConvSpec, dtype: str, images: int) -> int:
@@ -121,6 +135,8 @@ def _loaded(text: str) -> CompleteBackend:
 
 def _require(backend: str, op: Op, blocks: Any, spec: ConvSpec, shape: str) -> None:
     """Raises `ValueError` for another shape or for blocks of parts of images, `OpRefused` where it refuses one."""
+    if not hasattr(blocks, "numblocks"):
+        raise ValueError(f"a dask array of blocks is wanted, got {type(blocks).__name__}; see dask.array.from_array")
     if tuple(blocks.shape) != getattr(spec, shape):
         raise ValueError(f"{shape} of the spec is {getattr(spec, shape)}, the array has {tuple(blocks.shape)}")
     if blocks.numblocks[1:] != (1, 1, 1):
@@ -130,6 +146,14 @@ def _require(backend: str, op: Op, blocks: Any, spec: ConvSpec, shape: str) -> N
         reason = _loaded(backend).unsupported(op, part, str(blocks.dtype))
         if reason is not None:
             raise OpRefused(f"{backend} does not do {op} on {part} in {blocks.dtype}: {reason}")
+
+
+def _require_like(block: Any, given: Any, shape: Sequence[int], name: str) -> None:
+    """Raises `ValueError` for another shape than that of the spec, or another dtype than that of the blocks."""
+    if tuple(given.shape) != tuple(shape):
+        raise ValueError(f"the spec wants {name} of {tuple(shape)}, the array has {tuple(given.shape)}")
+    if given.dtype != block.dtype:
+        raise ValueError(f"{name} is {given.dtype} and the blocks are {block.dtype}; give both in one dtype")
 
 
 def _taken(backend: str, op: Op, spec: ConvSpec, dtype: str) -> int:

@@ -31,6 +31,7 @@ from harness.timing.plan import Plan
 
 _LOOK_EVERY = 0.5  # seconds
 _NOT_MEASURED = 3  # as exit code
+_LINES = 4  # of what a measurement said, where it ended badly
 _NAME, _SHOWN = re.compile(r"[a-z0-9][a-z0-9_.-]*"), 60  # of a machine: it is that of a folder
 _WORST_FIRST = (2, 4, 1, _NOT_MEASURED, 0)
 
@@ -62,7 +63,7 @@ def run_on_cluster(where: str, order: Order, results: Path) -> int:
             kinds = plural(len(run.machines), "kind")
             with terminal.waiting(f"{kinds} of machine to be measured"):
                 codes = [kept(name, measured, results) for name, measured in run.ended()]
-    return next(code for code in _WORST_FIRST if code in codes)
+    return next((code for code in _WORST_FIRST if code in codes), _NOT_MEASURED)
 
 
 @dataclass(slots=True)
@@ -153,11 +154,18 @@ def kept(name: str, measured: Measured, results: Path) -> int:
         write_atomically(target, content)
         print(target)
         kept = True
-    if kept:
-        return measured.code
-    last = one_line((measured.said.splitlines() or ["it said nothing"])[-1])
-    terminal.say(f"{name}: nothing was measured: {last}")
-    return measured.code or _NOT_MEASURED
+    said = measured.said.splitlines()[-_LINES:] or ["it said nothing"]
+    if measured.code < 0:
+        said = [f"it was ended by signal {-measured.code}"]
+    if kept and measured.code:
+        terminal.say(f"{name}: exit code {measured.code}; the last that it said:")
+        for line in said:
+            terminal.say(f"  {one_line(line)}")
+    if not kept:
+        terminal.say(f"{name}: nothing was measured: {one_line(said[-1])}")
+    if measured.code in _WORST_FIRST:
+        return measured.code or (0 if kept else _NOT_MEASURED)
+    return _NOT_MEASURED
 
 
 def _why_not(name: str, target: Path, content: bytes) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
@@ -32,8 +33,10 @@ def address(text: str) -> str:
         return text
     found = re.fullmatch(r"(?:([a-z]+)://)?([^/\s:]+|\[[0-9a-fA-F:]+\])(?::([0-9]{1,5}))?", text)
     port = int(found[3] or _PORT) if found else 0
-    if found is None or not 0 < port < 2**16:
-        raise typer.BadParameter(f"--scheduler must be HOST:PORT, tcp://HOST:PORT, local or local:N, got {text[:60]!r}")
+    if found is None or found[1] not in (None, "tcp", "tls") or not 0 < port < 2**16:
+        raise typer.BadParameter(
+            f"--scheduler must be HOST:PORT, tcp:// or tls://HOST:PORT, local or local:N, got {text[:60]!r}"
+        )
     if find_spec("distributed") is None:
         raise typer.BadParameter("--scheduler needs dask.distributed: pip install 'im2col-harness[cluster]'")
     return f"{found[1] or 'tcp'}://{found[2]}:{port}"
@@ -60,7 +63,7 @@ def joined(where: str, resources: Mapping[str, float] | None = None) -> Iterator
             return
         try:
             with terminal.waiting(f"the scheduler {where} to answer, {_ANSWER:g} s at most"):
-                client = Client(where, timeout=f"{_ANSWER:g}s", set_as_default=False)
+                client = _in_time(lambda: Client(where, timeout=f"{_ANSWER:g}s", set_as_default=False))
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             raise typer.BadParameter(f"the scheduler {where} cannot be reached: {_short(error)}") from None
     try:
@@ -68,6 +71,26 @@ def joined(where: str, resources: Mapping[str, float] | None = None) -> Iterator
     finally:
         with suppress(Exception):  # the scheduler may be gone
             client.close(timeout=2)
+
+
+def _in_time(connect: Callable[[], Any]) -> Any:
+    """What `connect` gives. Raises what it raises, and `TimeoutError` if something listens there that never answers."""
+    found: list[Any] = []
+
+    def ask() -> None:
+        try:
+            found.append(connect())
+        except BaseException as error:
+            found.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(2 * _ANSWER)
+    if not found:
+        raise TimeoutError("what listens there does not answer as a scheduler does")
+    if isinstance(found[0], BaseException):
+        raise found[0]
+    return found[0]
 
 
 @contextmanager

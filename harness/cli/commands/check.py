@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from conformance.diagnosis.libraries import witnesses
 from conformance.reports import junit, page, summary
 from conformance.run import plan, versions, xfails
 from conformance.run.again import last_run
+from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options
 from harness.calls.limits.seconds import DEADLINE
 from harness.cli import check_table, exit_codes, outputs, streams, terminal
@@ -43,6 +45,7 @@ from harness.cli.project import settings
 from harness.cli.suite_progress import at_most, run_here, run_in_jobs
 from harness.contract import targets
 from harness.contract.status import Grade
+from harness.contract.targets import Target
 from harness.geometry.spec import ConvSpec
 
 _DEADLINE = "seconds a call may take, inf for no limit; the first of an op thrice, loading 6 times (30 at least)"
@@ -161,7 +164,7 @@ def check(
     if watch:
         watching.watch(asked, sys.argv[1:])
     libraries = witnesses.installed() if html_file else witnesses.at_hand()
-    jobs = at_most(jobs)
+    jobs, before_run = at_most(jobs), [source_of(target) for target in asked]
     with streams.kept():
         if where:
             reports, interrupted = run_on_cluster(where, options, asked)
@@ -169,8 +172,7 @@ def check(
             reports, interrupted = run_in_jobs(jobs, options, asked, named, libraries)
         else:
             reports, interrupted = run_here(options, asked, named, libraries)
-    told = [structs.replace(one, source=source_of(target)) for one, target in zip(reports, asked, strict=False)]
-    reports = [*told, *reports[len(told) :]]
+    reports = _with_sources(reports, asked, before_run, selection)
     last_run.remember(asked, reports, selection)
     with terminal.aside(outputs.takes_stdout(files)):
         check_table.show(reports, _left_out(selection))
@@ -193,3 +195,16 @@ def _left_out(selection: Selection) -> list[str]:
     if not plan.may_have_cases(external.ID, selection):
         return []
     return [f"left out: {name}: {why}" for name, why in external.skipped().items()]
+
+
+def _with_sources(
+    reports: Sequence[BackendReport], asked: Sequence[Target], before: Sequence[str], selection: Selection
+) -> list[BackendReport]:
+    """The reports with what was asked of which sources; of a file that was saved meanwhile nobody knows."""
+    told = []
+    for one, target, source in zip(reports, asked, before, strict=False):
+        if source_of(target) != source:
+            terminal.say(f"{target.name}: {target.text} was changed while it was judged; run it again")
+            source = ""
+        told.append(structs.replace(one, source=source, selection=selection.digest))
+    return [*told, *reports[len(told) :]]

@@ -43,7 +43,7 @@ def test_a_right_plugin_passes_for_every_op(write: Write, tmp_path: Path) -> Non
     # The keys are the contract of docs/reading-a-report.md; `reason` says why a backend is unavailable or incomplete.
     assert set(found) == {"schema", "backend", "suite_version", "verdict", "reason", "planned", "executed", "counts",
                           "grades", "domain", "seconds", "checks", "total", "tier", "seed", "isolated", "shard",
-                          "cut", "causes", "failed", "source"}  # fmt: skip
+                          "cut", "causes", "failed", "source", "selection"}  # fmt: skip
     assert (found["isolated"], found["tier"], found["seed"], found["shard"], found["cut"]) == (True, 0, 0, "", "")
     assert set(found["counts"]) == {"pass", "fail", "unsupported", "xfail", "xpass", "mistrusted", "not_run"}
     keys = {"id", "grade", "op", "dtype", "status", "planned", "executed", "reason", "repro", "diagnosis",

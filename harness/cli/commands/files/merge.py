@@ -37,7 +37,10 @@ def merge(
     if all(isinstance(one, Measured) for one in found):
         if json_file is not None:
             raise typer.BadParameter("--json is of results of `check`; times stay in the files of their machines")
-        _side_by_side([one for one in found if isinstance(one, Measured)])
+        measured = [one for one in found if isinstance(one, Measured)]
+        if any(one.rows for one in measured):
+            raise ResultsError("merge reads files of `bench`, not of `compare`")
+        _side_by_side(measured)
         return
     if not all(isinstance(one, Judged) for one in found):
         raise ResultsError("results of `check` and times cannot be joined; give files of one kind")
@@ -54,8 +57,9 @@ def merge(
         ]  # fmt: skip
         terminal.table("by machine", ("backend", "file", "part", "verdict", "executed"), rows)
         check_table.show(reports, [note for one in joined for note in one.notes])
+    lines = json_file is not None and json_file.suffix == ".jsonl"
     code = outputs.write(
-        [(json_file, lambda: summary.as_text(reports, lines=False))], exit_codes.of_reports(reports, named=True)
+        [(json_file, lambda: summary.as_text(reports, lines=lines))], exit_codes.of_reports(reports, named=True)
     )
     raise typer.Exit(code)
 
@@ -81,6 +85,8 @@ def _side_by_side(found: Sequence[Measured]) -> None:
                 key = documents.CellKey(cell.backend, cell.op, cell.dtype, cell.layer, cell.spec)
                 times.setdefault(key, []).extend(cell.samples)
     keys = dict.fromkeys(key for times in columns.values() for key in times)
+    if not any(columns.values()):
+        raise ResultsError("no file has a time")
     rows = [
         [key.backend, key.op, key.dtype, key.shape]
         + [words.duration(median(times[key])) if key in times else "-" for times in columns.values()]

@@ -68,6 +68,14 @@ def test_what_was_said_is_told_where_nothing_was_measured(tmp_path: Path, capsys
     assert capsys.readouterr().err == "some_machine: nothing was measured: harness: no such backend\n"
 
 
+def test_how_a_measurement_ended_is_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name, files = run.parent.name, {f"{run.parent.name}/{run.name}": run.read_bytes()}
+    assert benching.kept(name, Measured(-9, "", files), tmp_path / "one") == 3
+    assert "it was ended by signal 9" in capsys.readouterr().err
+    assert benching.kept(name, Measured(1, "measured 0 of 1 cells, 1 wrong", files), tmp_path / "two") == 1
+    assert "measured 0 of 1 cells, 1 wrong" in capsys.readouterr().err
+
+
 @pytest.mark.heavy
 def test_one_worker_of_a_machine_measures_and_another_one_if_it_ends(tmp_path: Path) -> None:
     """With a plug-in that is not there on the workers, and a file of layers."""

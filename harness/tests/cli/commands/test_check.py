@@ -203,7 +203,8 @@ def test_every_document_holds_the_reports(run: Run, suite: FakeRun, tmp_path: Pa
     suite.reports = [a_report("first", Verdict.FAIL, counts={Status.FAIL: 2}, checks=[a_group(Status.FAIL)]),
                      a_report("second")]  # fmt: skip
     assert run("check", "numpy_fancy", "--json", "new/o.json", "--junit", "o.xml", "--html", "o.html").code == 1
-    told = [structs.replace(suite.reports[0], source=source_of(targets.resolve("numpy_fancy"))), suite.reports[1]]
+    source = source_of(targets.resolve("numpy_fancy"))
+    told = [structs.replace(suite.reports[0], source=source, selection=Selection().digest), suite.reports[1]]
     assert (tmp_path / "new" / "o.json").read_text() == summary.as_text(told, lines=False)
     assert [one["verdict"] for one in json.loads((tmp_path / "new" / "o.json").read_text())] == ["fail", "pass"]
     suites = ElementTree.fromstring((tmp_path / "o.xml").read_text())

@@ -54,6 +54,17 @@ def test_a_run_goes_on_with_what_was_finished(subject: Subject) -> None:
     assert journal.opened(Options(), [subject]).found == {}
 
 
+def test_what_is_not_believed_any_more_is_run_again(subject: Subject) -> None:
+    first = journal.opened(Options(), [subject])
+    first.begin([3])
+    first.add(batch(1), "liar", part())
+    first.add(batch(2), "one", part())
+    first.forget(batch(1))
+    assert set(journal.opened(Options(), [subject]).found) == {(0, "2/3")}
+    first.add(batch(1), "one", part())
+    assert journal.opened(Options(), [subject]).found[0, "1/3"][0] == "one"
+
+
 def test_what_was_cut_off_in_the_middle_of_a_line_is_run_again(subject: Subject) -> None:
     first = journal.opened(Options(), [subject])
     first.begin([3])

@@ -121,3 +121,34 @@ def test_a_worker_holds_the_memory_that_is_stated(tmp_path: Path, name: str) -> 
     told = json.loads(done.stdout)
     assert 1 < told["images"] < 160
     assert told["taken"] < told["memory"] < spec.columns_bytes("float32") / 4, told
+
+
+def test_what_is_not_of_the_spec_is_refused() -> None:
+    spec = ConvSpec.parse("n4c4h5w5_f4kh3kw3_g2")
+    x, w, _, dy = (np.ones(shape, np.float32) for shape in (spec.x_shape, spec.w_shape, (4,), spec.y_shape))
+    with pytest.raises(ValueError, match=r"wants w of \(4, 2, 3, 3\), the array has \(2, 4, 3, 3\)"):
+        blocks.conv2d("numpy_fancy", cut(x), w.reshape(2, 4, 3, 3), None, spec)
+    with pytest.raises(ValueError, match=r"wants b of \(4,\)"):
+        blocks.conv2d("numpy_fancy", cut(x), w, np.ones((4, 1), np.float32), spec)
+    with pytest.raises(ValueError, match="w is float64 and the blocks are float32"):
+        blocks.conv2d_input_grad("numpy_fancy", cut(dy), w.astype(np.float64), spec)
+    with pytest.raises(ValueError, match="dy is float64 and the blocks are float32"):
+        blocks.conv2d_weight_grad("numpy_fancy", cut(dy.astype(np.float64)), cut(x), spec)
+    with pytest.raises(ValueError, match="a dask array of blocks is wanted, got ndarray"):
+        blocks.conv2d("numpy_fancy", x, w, None, spec)
+
+
+def test_what_was_cut_off_is_not_there(tmp_path: Path) -> None:
+    """Else blocks that were never written would read as zeros."""
+
+    def broken(block: np.ndarray, block_info: Any = None) -> np.ndarray:
+        if block_info[0]["chunk-location"][0] == 1:
+            raise RuntimeError("no")
+        return block
+
+    array = da.map_blocks(broken, cut(np.ones((6, 1, 2, 2), np.float32)), dtype=np.float32, meta=np.empty((0,) * 4))
+    with pytest.raises(RuntimeError, match="no"):
+        blocks.write(array, tmp_path / "y.zarr")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="images must be 1 or more, got 0"):
+        blocks.read(tmp_path / "y.zarr", 0)
