@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 from conformance.reports.findings import SHOWN, findings
 from conformance.reports.pictures import picture, written
@@ -17,6 +18,9 @@ from conformance.run.records import BackendReport, CheckReport, FailureReport
 from harness.contract.status import Status, Verdict
 from harness.report.web import environment
 from harness.results.writing import ResultsError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _FAMILIES = {
     "values": "results against the definition",
@@ -112,15 +116,20 @@ class Matrix:
             yield from (cell for row in rows.values() for cell in row if cell)
 
 
-def render(reports: Sequence[BackendReport], title: str = "Conformance of im2col, col2im and convolution") -> str:
-    """The HTML of the reports of a run. Raises `ResultsError` if jinja2 is missing."""
+def require() -> Environment:
+    """What pages are made with, asked for before a run of minutes. Raises `ResultsError` if jinja2 is missing."""
     try:
-        pages = environment("conformance.reports")
+        return environment("conformance.reports")
     except ModuleNotFoundError as error:
         if error.name != "jinja2":
             raise
         text = "the page needs jinja2, which is not installed: pip install 'im2col-harness[report]'"
         raise ResultsError(text) from error
+
+
+def render(reports: Sequence[BackendReport], title: str = "Conformance of im2col, col2im and convolution") -> str:
+    """The HTML of the reports of a run. Raises `ResultsError` if jinja2 is missing."""
+    pages = require()
     clean = printable(reports)
     asked = [report for report in clean if report.checks]
     pages.globals.update(

@@ -154,6 +154,8 @@ def check(
     if where and (fail_fast or jobs > 1):
         raise typer.BadParameter("--scheduler has workers of its own; leave out --jobs and --fail-fast")
     files = outputs.require((json_file, junit_file, html_file), [*outputs.files_of(asked), known])
+    if html_file is not None:
+        page.require()
     with terminal.waiting(f"known failures {str(known)!r} to be read"):
         exclusions = xfails.read(known) if known else []
     stop_at = require if fail_fast else None

@@ -18,7 +18,7 @@ from conformance.cases.shard import Shard
 from conformance.checks import external
 from conformance.cluster.remote.identity import source_of
 from conformance.diagnosis.libraries import witnesses
-from conformance.reports import summary
+from conformance.reports import page, summary
 from conformance.run.records import BackendReport
 from conformance.run.suite_run import Options
 from conformance.run.xfails import KnownFailure
@@ -28,6 +28,7 @@ from harness.contract import targets
 from harness.contract.status import Grade, Status, Verdict
 from harness.contract.targets import Target
 from harness.geometry.spec import ConvSpec
+from harness.results.writing import ResultsError
 from harness.tests.helpers.cli.reports import a_group, a_report
 from harness.tests.helpers.cli.running import Run
 
@@ -278,3 +279,15 @@ def test_an_interrupted_run_tells_and_writes_what_is_finished(
 def _plain(selection: Selection) -> Selection:
     """With `()` for each empty list."""
     return replace(selection, ops=selection.ops or (), dtypes=selection.dtypes or (), specs=selection.specs or ())
+
+
+def test_a_page_that_cannot_be_made_is_told_before_anything_runs(
+    run: Run, suite: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise ResultsError("the page needs jinja2")
+
+    monkeypatch.setattr(page, "require", missing)
+    monkeypatch.setattr(check, "run_here", None)  # a run would be a fault of the harness
+    done = run("check", "numpy_fancy", "--html", "o.html")
+    assert (done.code, done.err) == (2, "harness: the page needs jinja2\n")
