@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.run.records import NO_DTYPE, DomainReport
+from conformance.run.records import DomainReport
 from conformance.run.results import BackendResult
 from harness.contract.protocol import DTYPES
 from harness.contract.status import Status
@@ -35,7 +35,7 @@ def _words(result: BackendResult, missing: list[Op]) -> str:
     alike = len(ops) == 1 and set(*ops.values()) >= set(_ops(result)) - set(missing)
     said = list(ops) if alike else [f"{', '.join(named)}: {words}" for words, named in ops.items()]
     done = {dtype for _, dtype in _done(result)}
-    said.append(", ".join(dtype for dtype in DTYPES if dtype in done) or NO_DTYPE)
+    said.append(", ".join(dtype for dtype in DTYPES if dtype in done) or "no dtype")
     return "; ".join([*said, *([f"nothing of {', '.join(missing)}"] if missing else [])])
 
 

@@ -108,7 +108,6 @@ class CheckReport(Struct, frozen=True, kw_only=True):
         ]
 
 
-NO_DTYPE = "no dtype"
 NO_PLAIN_GEOMETRY = "; the three of tier 0 have groups and dilation, those of tier 1 are plain ones too"
 
 
@@ -121,7 +120,7 @@ class DomainReport(Struct, frozen=True, kw_only=True):
     pairs: int  # that can be expressed in the domain
 
     def __str__(self) -> str:
-        if self.words.startswith(NO_DTYPE):
+        if not self.pairs_covered:  # nothing at all was judged
             return f"no geometry that was asked is in its domain{NO_PLAIN_GEOMETRY}"
         if not self.geometries:
             return f"on its domain: {self.words} (of some op, no geometry asked is in it; take a higher --tier)"

@@ -64,7 +64,7 @@ def scoreboard(
 def code_of(wanted: list[Peer], found: dict[str, PeerResult], broken: list[str]) -> int:
     """Say what is not as listed, what cannot be had and where the page is; 4 if something broke, 1, 3 or 0."""
     told = [text for peer in wanted if peer.name in found for text in telling.surprises(peer, found[peer.name])]
-    missing = [f"{one.library}: {one.reason}" for one in found.values() if one.reason]
+    missing = [f"{one.package}: {one.reason}" for one in found.values() if one.reason]
     for text in (*told, *missing):
         terminal.say(text)
     terminal.say(f"the page is {page.PAGE}")

@@ -39,12 +39,12 @@ def make(peer: Peer, folder: Path, root: Path, latest: bool = False) -> Environm
     if latest or not python.exists() or _read(stamp) != wanted:
         folder.mkdir(parents=True, exist_ok=True)
         stamp.unlink(missing_ok=True)
-        with terminal.waiting(f"pip to install {peer.library}"):
+        with terminal.waiting(f"pip to install {peer.package}"):
             venv.create(home, clear=True, symlinks=True)
             _let_through(home, root)
             _install(python, peer.wanted(latest), latest)
         stamp.write_text(json.dumps(wanted), encoding="utf-8")
-    return Environment(python, _version(python, peer.library))
+    return Environment(python, _version(python, peer.package))
 
 
 def _let_through(home: Path, root: Path) -> None:

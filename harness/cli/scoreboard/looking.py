@@ -39,11 +39,11 @@ def look(peer: Peer, asked: Asked) -> PeerResult:
     try:
         environment = environments.make(peer, folder, asked.root, asked.latest)
     except CannotInstall as error:
-        return _kept(asked.root, PeerResult(peer=peer.name, library=peer.library, reason=str(error)))
+        return _kept(asked.root, PeerResult(peer=peer.name, package=peer.package, reason=str(error)))
     result = _beginning(peer, environment, asked)
     if result.report is None:
         found = judging.shown(peer, environment, asked.root)
-        terminal.say(f"{peer.name}: tier {judging.TIER} of the suite, for {peer.library} {environment.version}")
+        terminal.say(f"{peer.name}: tier {judging.TIER} of the suite, for {peer.package} {environment.version}")
         report = judging.judged(peer, environment, asked.root, folder, found)
         gone = report.reason if report.verdict is Verdict.UNAVAILABLE else ""
         here = machine.facts()
@@ -61,7 +61,7 @@ def _beginning(peer: Peer, environment: Environment, asked: Asked) -> PeerResult
     parts = [environment.version, SUITE_VERSION]
     parts += [p.read_text(encoding="utf-8") for p in (asked.root / text for text in texts) if p.exists()]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    blank = PeerResult(peer=peer.name, library=peer.library, key=key, version=environment.version)
+    blank = PeerResult(peer=peer.name, package=peer.package, key=key, version=environment.version)
     old = None if asked.again else records.read(asked.root / blank.kept)
     return old if old is not None and old.key == key else blank
 

@@ -63,7 +63,7 @@ def _right(listed: Sequence[Peer], results: Results) -> str:
 
 
 def _judged(peer: Peer, result: PeerResult | None) -> list[str]:
-    named = f"[{peer.library}]({peer.home})"
+    named = f"[{peer.package}]({peer.home})"
     plugin = f"`{peer.name}`"
     if result is None:
         return [named, plugin, _NOT_YET, *[""] * 5]
@@ -131,7 +131,7 @@ def _wrong(listed: Sequence[Peer], results: Results) -> str:
     for peer in listed:
         for fault, where in telling.faults(peer, results.get(peer.name)):
             reported = f"[yes]({fault.upstream})" if fault.upstream else "not yet"
-            seen, script = f"{peer.library} {fault.confirmed}", f"`{fault.repro}`"
+            seen, script = f"{peer.package} {fault.confirmed}", f"`{fault.repro}`"
             lines.append(_line(seen, fault.text, f"`{fault.grade}`", script, where, reported))
     return "\n".join(lines)
 

@@ -45,7 +45,7 @@ class Peer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One library and its plug-in."""
 
     name: str
-    library: str  # the distribution whose version is shown
+    package: str  # the distribution whose version is shown
     requires: list[str]
     home: str
     faults: list[Fault] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Peer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def wanted(self, latest: bool) -> list[str]:
         """What pip is asked for: the versions of the list, or the newest that there are.
 
-        >>> Peer(name="a", library="a", requires=["a[cpu]==1.0", "b>=2"], home="").wanted(True)
+        >>> Peer(name="a", package="a", requires=["a[cpu]==1.0", "b>=2"], home="").wanted(True)
         ['a[cpu]', 'b']
         """
         return [re.split(r"[<>=!~; ]", one, maxsplit=1)[0] for one in self.requires] if latest else self.requires

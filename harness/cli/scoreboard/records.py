@@ -40,7 +40,7 @@ class PeerResult(Struct, frozen=True, kw_only=True):
 
     schema: int = SCHEMA
     peer: str
-    library: str
+    package: str
     key: str = ""
     version: str = ""
     reason: str = ""  # why it could not be installed or loaded

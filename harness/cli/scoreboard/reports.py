@@ -32,9 +32,9 @@ def _section(root: Path, peer: Peer, fault: Fault, result: PeerResult | None) ->
     script = (root / fault.repro).read_text(encoding="utf-8").rstrip()
     where = f"[reported]({fault.upstream})" if fault.upstream else f"for {peer.home}/issues"
     return "\n".join([
-        f"## {peer.library}: {fault.text}", "",
+        f"## {peer.package}: {fault.text}", "",
         f"*{where}; the script is `{fault.repro}`*", "",
-        f"**Version.** {peer.library} {fault.confirmed}{_system(result)}.", "",
+        f"**Version.** {peer.package} {fault.confirmed}{_system(result)}.", "",
         f"**Expected.** {fault.expected}", "",
         f"**What happens.** {_happens(shown)}", "",
         "```python", script, "```", "",

@@ -37,7 +37,7 @@ def verdict(report: BackendReport) -> str:
 
 def surprises(peer: Peer, result: PeerResult) -> Iterator[str]:
     """What is not as it was listed: faults that do not show in a newer version, failures that nobody knows."""
-    named = f"{peer.library} {result.version}"
+    named = f"{peer.package} {result.version}"
     for fault, one in _with_fault(peer, result):
         if not one.shows and result.version != fault.confirmed:
             yield (

@@ -38,29 +38,29 @@ def test_a_run_is_kept_under_the_name_of_its_machine(run: Path, tmp_path: Path) 
     ]
 
 
-@pytest.mark.parametrize("what", ["other machine", "no run", "other place", "there already"])
+@pytest.mark.parametrize("what", ["other machine", "no run", "there already"])
 def test_what_a_worker_sends_is_looked_at_before_it_is_kept(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
-    """Nothing is written outside the folder of the machine, over a file, or where it would spoil a report."""
+    """Nothing is written over a file, or where it would spoil a report."""
     name, content, results = run.parent.name, run.read_bytes(), tmp_path / "results"
-    path = "../../../evil.jsonl" if what == "other place" else f"{name}/{run.name}"
     there = results / "runs" / name / run.name
     if what == "there already":
         there.parent.mkdir(parents=True)
         there.write_text("mine", encoding="utf-8")
     named = "another" if what == "other machine" else name
-    code = benching.kept(named, Measured(0, "", {path: b"{}\n" if what == "no run" else content}), results)
-    said = capsys.readouterr().err
-    if what == "other place":
-        assert code == 0
-        assert [file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.jsonl")] == [
-            f"results/runs/{name}/evil.jsonl"
-        ]
-        return
-    assert code == 3
-    assert f"{named}: {run.name} is not kept: " in said
+    sent = {f"{name}/{run.name}": b"{}\n" if what == "no run" else content}
+    assert benching.kept(named, Measured(0, "", sent), results) == 3
+    assert f"{named}: {run.name} is not kept: " in capsys.readouterr().err
     assert (there.read_text(encoding="utf-8") == "mine") if what == "there already" else not results.exists()
+
+
+def test_a_path_of_a_worker_leads_nowhere_else(run: Path, tmp_path: Path) -> None:
+    name, results = run.parent.name, tmp_path / "results"
+    assert benching.kept(name, Measured(0, "", {"../../../evil.jsonl": run.read_bytes()}), results) == 0
+    assert [file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.jsonl")] == [
+        f"results/runs/{name}/evil.jsonl"
+    ]
 
 
 def test_what_was_said_is_told_where_nothing_was_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

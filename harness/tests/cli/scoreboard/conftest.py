@@ -38,7 +38,7 @@ def peer(tmp_path: Path) -> Peer:
         expected="In rows.",
         confirmed="1.0",
     )
-    found = Peer(name="scripted", library="numpy", requires=[], home="https://example.org/scripted", faults=[fault])
+    found = Peer(name="scripted", package="numpy", requires=[], home="https://example.org/scripted", faults=[fault])
     (tmp_path / found.plugin).write_text(_PLUGIN)
     (tmp_path / fault.known).write_text("contract.contiguous/im2col/*  # in columns, docs/repros/in_columns.py\n")
     (tmp_path / fault.repro).write_text("import sys\nprint('strides')\nsys.exit(1)\n")

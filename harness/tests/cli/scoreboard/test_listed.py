@@ -83,6 +83,6 @@ def test_a_list_that_is_none_is_refused(text: str, said: str, tmp_path: Path) ->
 
 
 def test_the_newest_versions_have_no_limits() -> None:
-    peer = Peer(name="a", library="a", requires=["a[cpu]==1.0", "b>=2,<3", "c"], home="")
+    peer = Peer(name="a", package="a", requires=["a[cpu]==1.0", "b>=2,<3", "c"], home="")
     assert peer.wanted(latest=True) == ["a[cpu]", "b", "c"]
     assert peer.wanted(latest=False) == peer.requires

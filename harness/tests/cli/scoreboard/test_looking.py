@@ -36,7 +36,7 @@ def test_what_cannot_be_installed_is_a_row_with_its_reason(peer: Peer, tmp_path:
     assert result.reason.startswith("pip cannot install nowhere @ file:///nowhere")
     assert records.read(tmp_path / result.kept) == result
     with pytest.raises(CannotInstall, match="does not say its version"):
-        environments.make(structs.replace(peer, library="nowhere"), tmp_path / "here", tmp_path)
+        environments.make(structs.replace(peer, package="nowhere"), tmp_path / "here", tmp_path)
 
 
 def test_a_script_says_whether_its_fault_shows(peer: Peer, tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_a_run_without_a_document_is_told(peer: Peer, tmp_path: Path) -> None:
 def test_a_file_of_another_kind_is_as_good_as_none(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     assert records.read(file) is None
-    for text in ("", "[]", '{"peer": 1}', '{"schema": 99, "peer": "a", "library": "a"}'):
+    for text in ("", "[]", '{"peer": 1}', '{"schema": 99, "peer": "a", "package": "a"}'):
         file.write_text(text)
         assert records.read(file) is None
-    records.write(tmp_path, PeerResult(peer="a", library="b"))
-    assert records.read(tmp_path / records.FOLDER / "a.json") == PeerResult(peer="a", library="b")
+    records.write(tmp_path, PeerResult(peer="a", package="b"))
+    assert records.read(tmp_path / records.FOLDER / "a.json") == PeerResult(peer="a", package="b")

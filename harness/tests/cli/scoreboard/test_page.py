@@ -38,7 +38,7 @@ def report(*checks: CheckReport, verdict: Verdict = Verdict.PASS, executed: int 
 def result(shows: bool = True, version: str = "1.0", **more: object) -> PeerResult:
     """A library that has one known fault."""
     values = {
-        "peer": "scripted", "library": "numpy", "version": version, "machine": "some-cpu_4c8t",
+        "peer": "scripted", "package": "numpy", "version": version, "machine": "some-cpu_4c8t",
         "report": report(check()), "shown": [Shown(script="in_columns", shows=shows, printed="strides (4, 8)")],
     }  # fmt: skip
     return PeerResult(**{**values, **more})  # type: ignore[arg-type]
@@ -129,7 +129,7 @@ def test_ratios_are_medians_over_layers() -> None:
 
 def test_the_page_has_a_row_for_each(peer: Peer) -> None:
     others = [structs.replace(peer, name=name, faults=[]) for name in ("blank", "lost")]
-    lost = PeerResult(peer="lost", library="numpy", reason="pip cannot install numpy")
+    lost = PeerResult(peer="lost", package="numpy", reason="pip cannot install numpy")
     text = page.markdown([peer, *others], {"scripted": result(times=times()), "lost": lost})
     named = "[numpy](https://example.org/scripted)"
     assert f"| {named} 1.0 | `scripted` | im2col alone | pass | 1,234 of 1,234 | 0 of 1 | 0 of 0 | 0 of 0 |" in text
@@ -188,7 +188,7 @@ def _called(
 def test_the_exit_code_says_what_is_not_as_listed(
     peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gone = PeerResult(peer="scripted", library="numpy", reason="pip cannot install numpy")
+    gone = PeerResult(peer="scripted", package="numpy", reason="pip cannot install numpy")
     codes = {
         _called(monkeypatch, tmp_path, peer, result(), "nobody"): "no such peer",
         _called(monkeypatch, tmp_path, peer, result()): "as listed",
