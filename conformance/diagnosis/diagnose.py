@@ -16,6 +16,7 @@ from conformance.diagnosis.conditions.foretell import Condition, condition_of
 from conformance.diagnosis.experiment import plan
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.experiment.observed import Kind
+from conformance.diagnosis.inputs.claim import Claim
 from conformance.diagnosis.inputs.placed import placed_of
 from conformance.diagnosis.models import catalogue
 from conformance.diagnosis.models.model import Model
@@ -41,6 +42,7 @@ class Found:
     hint: Hint | None = None
     condition: Condition | None = None
     focus: Kind | None = None  # the way to fail that it is about; None: wrong values and wrong shapes
+    claim: Claim | None = None  # of memory
 
 
 def diagnose(caller: Caller, op: Op, dtype: str, *, seconds: float = 5.0) -> list[Cause]:
@@ -87,7 +89,7 @@ def _where_plain_calls_are_right(experiment: Experiment) -> list[Found]:
     found = _where_whole_numbers_are_right(experiment)
     if found is not None and found.cause.kind == "later call":
         return [found]  # other calls came before, in whatever memory
-    placed = [Found(telling.of_placed(experiment, one)) for one in placed_of(experiment)]
+    placed = [Found(telling.of_placed(experiment, one), claim=one.claim) for one in placed_of(experiment)]
     return placed if found is None else [found, *placed]
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct, field
 
 from harness.geometry.spec import Op
 
 SCHEMA = 1
 
+Truth = Literal["right", "wrong", "silent"]  # of a name; silent if there is none
+Stated = Literal["", "exact", "off"]  # of a condition; nothing if there is none
+
 
 class Diagnosed(Struct, frozen=True, kw_only=True):
     """What the diagnosis says of a fault first, and what that is worth on geometries that it did not look at."""
 
-    kind: str  # of the cause: name, condition, shape, crash, numbers, later call, located
+    kind: str  # of the cause: name, condition, shape, crash, numbers, later call, memory, located
     id: str  # of the model
     says: str
     why: str
-    truth: str  # of the name: right, wrong, or silent if there is none
-    condition: str  # exact, off, or nothing if none was stated
+    truth: Truth
+    condition: Stated
     always: bool  # whether the fault has no condition
     seconds: float
     calls: int

@@ -22,6 +22,9 @@ SAME_WITHIN = 0.03  # of a ratio: less is nothing to choose a backend by
 SAME_AT_MOST = 0.05  # however noisy the machine is, two times that may differ by more are not the same
 NOTABLE = 0.1  # of a ratio: two times are not the same as long as their interval holds a difference like this
 _AGREE = 0.8  # of the processes, which is all of three and four of five
+# How many standard errors the mean of so few processes may be off, at 95 %, by Student: a bootstrap draws the same few
+# over and over, and does not know how far the next one might be from them. One process alone says nothing of others.
+_STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}
 _RESAMPLES = 1000
 _ENDS = (2.5, 97.5)  # per cent: an interval of 95 %
 _SEED = 20261129
@@ -47,15 +50,26 @@ class PairedTimes:
         low, high = math.log(self.low), math.log(self.high)
         if -band <= low and high <= band:
             return Speed.SAME
-        enough = _AGREE * len(self.sides)
-        if low > least and sum(side > 1 for side in self.sides) >= enough:
+        sides = np.log(self.sides)
+        if low > least and _agree(sides, least):
             return Speed.SLOWER
-        if high < -least and sum(side < 1 for side in self.sides) >= enough:
+        if high < -least and _agree(-sides, least):
             return Speed.FASTER
         notable = math.log1p(NOTABLE)
         if abs(math.log(self.ratio)) <= band and -notable < low and high < notable:
             return Speed.SAME
         return Speed.UNCLEAR
+
+
+def _agree(sides: Logs, least: float) -> bool:
+    """Whether the processes agree that it is longer, by more than `least`; of a small difference few cannot tell."""
+    count = sides.size
+    if np.count_nonzero(sides > 0) < _AGREE * count:
+        return False
+    if count not in _STUDENT:
+        return True
+    off = _STUDENT[count] * float(sides.std(ddof=1)) / math.sqrt(count)
+    return float(sides.mean()) - off > least and float(np.median(sides)) > math.log1p(SAME_AT_MOST)
 
 
 def log_ratios(a: Sequence[float], b: Sequence[float]) -> Logs:

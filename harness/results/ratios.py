@@ -121,4 +121,6 @@ def _why_unclear(found: PairedTimes, floor: float) -> str:
     if found.low < 1 < found.high:
         half = (found.high / found.low) ** 0.5 - 1
         return f"{measured}, and the interval is still ±{100 * half:.0f} %: the machine is busy, or the calls vary"
-    return f"{measured}: the difference is not clear of the noise of {100 * floor:.1f} %"
+    return (
+        f"{measured}: the difference is not clear of the noise of {100 * floor:.1f} %, or of what processes differ by"
+    )

@@ -16,6 +16,7 @@ from conformance.diagnosis.experiment.observed import Digest, Kind, Observed, di
 from conformance.diagnosis.models import tables
 from conformance.diagnosis.models.model import Given, Model
 from harness.calls.caller import PLAIN, Caller, CallResult, Conditions, OneCall
+from harness.calls.in_child import InChild
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps, data
@@ -117,6 +118,13 @@ class Experiment:
             given = [None if a is None else np.asarray(a).astype(self.dtype) for a in arrays]
         results = self._made([OneCall(self.op, spec, given, conditions)])
         return results[0] if results else None
+
+    def begin_anew(self) -> bool:
+        """Whether the next call is the first of a new process; never of a backend that is called in this one."""
+        if isinstance(self.caller, InChild):
+            self.caller.close()
+            return True
+        return False
 
     def raw(self, spec: ConvSpec, arrays: Sequence[Array | None], conditions: Conditions = PLAIN) -> Array | str:
         """The result for these arrays, or what the call raised instead."""

@@ -10,8 +10,9 @@ import numpy as np
 from conformance.diagnosis.cause import CHANGED
 from conformance.diagnosis.conditions.features import features
 from conformance.diagnosis.conditions.predicates import Predicates
-from conformance.diagnosis.conditions.search import separating
+from conformance.diagnosis.conditions.search import Joined, separating
 from conformance.diagnosis.experiment.experiment import Experiment
+from conformance.diagnosis.inputs.claim import Claim
 from harness.contract.protocol import ARGUMENTS
 from harness.geometry.spec import ConvSpec
 
@@ -22,14 +23,19 @@ _FORM = "Make a new array of it: `{0}.shape = ..` and `{0}.resize(..)` change th
 
 
 class Changed(NamedTuple):
-    """As `Placed`, with the numbers of the arguments."""
+    """As `Placed`."""
 
     id: str
     says: str
     why: str
     mend: str
     spec: ConvSpec
-    numbers: tuple[int, ...]
+    claim: Claim
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Of the arguments."""
+        return self.claim.numbers
 
 
 def changed_of(experiment: Experiment) -> list[Changed]:
@@ -51,7 +57,8 @@ def changed_of(experiment: Experiment) -> list[Changed]:
 def _told(experiment: Experiment, number: int, words: dict[ConvSpec, list[str]], asked: Sequence[ConvSpec]) -> Changed:
     name, spec = ARGUMENTS[experiment.op][number], next(iter(words))
     what = words[spec][0]
-    where = _where(asked, words)
+    condition = _condition(asked, words)
+    where = "" if condition is None else f", where {condition}"
     often = "each" if len(words) == len(asked) else f"{len(words)}"
     says = (
         f"changes its argument `{name}` in place" if what == "bytes" else f"changes the {what} of its argument `{name}`"
@@ -61,19 +68,22 @@ def _told(experiment: Experiment, number: int, words: dict[ConvSpec, list[str]],
         f"{'were' if what in ('bytes', 'strides') else 'was'} not as before; {spec} is one."
     )
     mend = (_COPY if what == "bytes" else _FORM).format(name)
-    return Changed(f"{CHANGED}{what} of {name}", f"{says}{where}", why, mend, spec, (number,))
+    meant = None if condition is None else lambda one: bool(condition.holds(features([one]))[0])
+    return Changed(
+        f"{CHANGED}{what} of {name}", f"{says}{where}", why, mend, spec, Claim("changes", (number,), meant=meant)
+    )
 
 
-def _where(asked: Sequence[ConvSpec], changed: dict[ConvSpec, list[str]]) -> str:
-    """When, found on every other geometry and foretold on the rest; nothing if that cannot be said."""
+def _condition(asked: Sequence[ConvSpec], changed: dict[ConvSpec, list[str]]) -> Joined | None:
+    """When, found on every other geometry and foretold on the rest; None if that cannot be said."""
     place = np.arange(len(asked))
     is_changed = np.array([spec in changed for spec in asked])
     if min(is_changed.sum(), (~is_changed).sum()) < 2 * _FEWEST:
-        return ""
+        return None
     half = place % 2 == 0
     predicates = Predicates(asked, place[half].tolist(), place[half & is_changed].tolist())
     found = separating(predicates, place[half & is_changed].tolist(), place[half & ~is_changed].tolist(), 1)
     if not found:
-        return ""
+        return None
     joined = found[0].joined(predicates)
-    return f", where {joined}" if (joined.holds(features(asked)) == is_changed).all() else ""
+    return joined if (joined.holds(features(asked)) == is_changed).all() else None

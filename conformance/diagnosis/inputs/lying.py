@@ -17,6 +17,13 @@ class Lying(NamedTuple):
     view: Array
 
 
+class Lies(NamedTuple):
+    """How arrays lie, in words that follow a name, and whether one does."""
+
+    words: str
+    holds: Callable[[Lying], bool]
+
+
 def _steps(view: Array) -> list[int]:
     """The strides of axes that have more than one index."""
     return [step for size, step in zip(view.shape, view.strides, strict=True) if size > 1]
@@ -25,6 +32,10 @@ def _steps(view: Array) -> list[int]:
 def _is_turned(view: Array) -> bool:
     sizes = [abs(step) for step in _steps(view)]
     return sizes != sorted(sizes, reverse=True)
+
+
+def _is_loose(view: Array) -> bool:
+    return not (view.flags.c_contiguous or view.flags.f_contiguous) and min(_steps(view), default=1) > 0
 
 
 _PROPERTIES: tuple[tuple[str, Callable[[Array], bool]], ...] = (
@@ -37,6 +48,9 @@ _PROPERTIES: tuple[tuple[str, Callable[[Array], bool]], ...] = (
     ("is broadcast, with a stride of 0", lambda a: 0 in _steps(a)),
     ("is not aligned", lambda a: not a.flags.aligned),
     ("has a negative stride or one of 0", lambda a: min(_steps(a), default=1) < 1),
+    ("is contiguous in no order, with positive strides", _is_loose),
+    ("has rows in steps", lambda a: a.shape[-1] > 1 and abs(a.strides[-1]) > a.itemsize),
+    ("is a contiguous view of a larger array", lambda a: a.base is not None and a.flags.c_contiguous),
     ("is not C-contiguous, or read-only", lambda a: not (a.flags.c_contiguous and a.flags.writeable)),
     ("lies in memory that is not its own", lambda a: a.base is not None),
 )  # fmt: skip
@@ -49,17 +63,18 @@ _NAMES = {
 }  # fmt: skip
 
 
-def in_words(failing: Sequence[Lying], passing: Sequence[Lying]) -> str:
+def common(failing: Sequence[Lying], passing: Sequence[Lying]) -> Lies:
     """What is true of all these and of none of those; else the layouts by name.
 
     >>> import numpy as np
     >>> a = np.zeros((2, 3))
-    >>> in_words([Lying("F", np.asfortranarray(a))], [Lying("C", a)])
+    >>> common([Lying("F", np.asfortranarray(a))], [Lying("C", a)]).words
     'is not C-contiguous'
     """
-    for words, holds in _PROPERTIES:
-        if all(holds(one.view) for one in failing) and not any(holds(one.view) for one in passing):
-            return words
-    names = list(dict.fromkeys(_NAMES.get(one.layout, f"as `{one.layout}`") for one in failing))
+    for words, is_so in _PROPERTIES:
+        if all(is_so(one.view) for one in failing) and not any(is_so(one.view) for one in passing):
+            return Lies(words, lambda one, is_so=is_so: is_so(one.view))  # type: ignore[misc]
+    layouts = list(dict.fromkeys(one.layout for one in failing))
+    names = [_NAMES.get(layout, f"as `{layout}`") for layout in layouts]
     more = f", and in {len(names) - _MOST_NAMED} ways more" if len(names) > _MOST_NAMED else ""
-    return f"lies {', '.join(names[:_MOST_NAMED])}{more}"
+    return Lies(f"lies {', '.join(names[:_MOST_NAMED])}{more}", lambda one: one.layout in layouts)

@@ -14,12 +14,13 @@ import numpy as np
 
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.inputs.changed import changed_of
-from conformance.diagnosis.inputs.lying import Lying, in_words
+from conformance.diagnosis.inputs.claim import Claim
+from conformance.diagnosis.inputs.lying import Lies, Lying, common
 from conformance.diagnosis.inputs.reading import WAYS, Way
 from harness.calls.caller import CallResult, Conditions
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, arrange, representable
 from harness.contract.protocol import ARGUMENTS, Array
-from harness.geometry.spec import ConvSpec
+from harness.geometry.spec import ConvSpec, Op
 from harness.oracle import by_taps
 from harness.oracle.comparing import is_exact
 
@@ -38,9 +39,10 @@ class Placed:
     why: str
     mend: str
     spec: ConvSpec
+    claim: Claim
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """A call in which one argument lies in a layout, and what is right: of the numbers that it can hold."""
 
     spec: ConvSpec
@@ -66,9 +68,10 @@ def placed_of(experiment: Experiment) -> list[Placed]:
     if not is_exact(experiment.caller.numerics, experiment.op, experiment.dtype):
         return []
     changed = changed_of(experiment)
-    seen = [one for spec in _telling(experiment) for one in _in_layouts(experiment, spec)]
+    seen = [one for spec in _telling(experiment) for one in in_layouts(experiment, spec)]
     found = [
-        Placed(one.id, one.says, f"{one.why}{_also(seen, one.numbers)}", one.mend, one.spec) for one in changed
+        Placed(one.id, one.says, f"{one.why}{_also(seen, one.numbers)}", one.mend, one.spec, one.claim)
+        for one in changed
     ]  # fmt: skip
     misread = [_misread(experiment, *one) for one in _by_argument(seen).items() if any(s.is_wrong for s in one[1])]
     told = {number for one in changed for number in one.numbers}
@@ -91,7 +94,7 @@ def _telling(experiment: Experiment) -> list[ConvSpec]:
     return [*plain[:_GEOMETRIES], *padded[: _GEOMETRIES if not plain else 1]]
 
 
-def _in_layouts(experiment: Experiment, spec: ConvSpec) -> Iterator[_Seen]:
+def in_layouts(experiment: Experiment, spec: ConvSpec) -> Iterator[Seen]:
     op, plain = experiment.op, experiment.given(spec).arrays
     for number, a in enumerate(plain):
         if a is None or a.size < 2:
@@ -103,17 +106,17 @@ def _in_layouts(experiment: Experiment, spec: ConvSpec) -> Iterator[_Seen]:
             if outcome is None:
                 return
             lying = Lying(layout, arrange(own, layout))
-            yield _Seen(spec, number, lying, arrays, by_taps.run(op, spec, *arrays), outcome)
+            yield Seen(spec, number, lying, arrays, by_taps.run(op, spec, *arrays), outcome)
 
 
-def _by_argument(seen: Sequence[_Seen]) -> dict[int, list[_Seen]]:
-    found: dict[int, list[_Seen]] = {}
+def _by_argument(seen: Sequence[Seen]) -> dict[int, list[Seen]]:
+    found: dict[int, list[Seen]] = {}
     for one in seen:
         found.setdefault(one.number, []).append(one)
     return found
 
 
-def _raised(seen: Sequence[_Seen]) -> list[_Seen]:
+def _raised(seen: Sequence[Seen]) -> list[Seen]:
     return [one for one in seen if one.outcome.error]
 
 
@@ -133,9 +136,10 @@ class _Told(NamedTuple):
     why: str
     mend: str
     spec: ConvSpec
+    claim: Claim
 
 
-def _misread(experiment: Experiment, number: int, seen: Sequence[_Seen]) -> _Told:
+def _misread(experiment: Experiment, number: int, seen: Sequence[Seen]) -> _Told:
     """Without padding first: what is padded is often a copy, whose memory is another."""
     plain = [one for one in seen if not any(one.spec.padding)]
     asked = plain if any(one.is_wrong for one in plain) else seen
@@ -144,84 +148,95 @@ def _misread(experiment: Experiment, number: int, seen: Sequence[_Seen]) -> _Tol
     mend = "Begin with {mend}, which copies only what must be copied, or step by `strides`."
     ways = [(way, shown) for way in WAYS if (shown := _shown(experiment, way, wrong)) >= _FEWEST]
     if not ways:
-        where = in_words([one.lying for one in wrong], [one.lying for one in right])
+        lies = common([one.lying for one in wrong], [one.lying for one in right])
         why = f"{counted} the numbers are wrong; no known way to misread memory gives them."
-        return _Told(number, _UNNAMED, f"gives wrong numbers where {{what}} {where}", why, mend, wrong[0].spec)
+        says = f"gives wrong numbers where {{what}} {lies.words}"
+        return _Told(number, _UNNAMED, says, why, mend, wrong[0].spec, Claim("misread", (number,), lies=lies))
     conditions = [_conditions(experiment, way, wrong, right, seen) for way, _ in ways]
-    best = min(range(len(ways)), key=lambda n: len(conditions[n]))
-    (way, shown), held = ways[best], conditions[best]
-    where = f", where {' and '.join(held)}" if held else ""
+    best = min(range(len(ways)), key=lambda n: len(conditions[n].words))
+    (way, shown), when = ways[best], conditions[best]
+    where = f", where {' and '.join(when.words)}" if when.words else ""
     rest = "; the others have it leave the array" if shown < len(wrong) else ""
     why = f"{counted} the numbers are wrong, in {shown} of them exactly those that this gives{rest}."
-    return _Told(number, f"memory/{way.key}{where}", f"{way.says}{where}", why, mend, wrong[0].spec)
+    claim = Claim("misread", (number,), way, when.lies, unpadded=when.unpadded)
+    return _Told(number, f"memory/{way.key}{where}", f"{way.says}{where}", why, mend, wrong[0].spec, claim)
+
+
+class _When(NamedTuple):
+    lies: Lies | None
+    unpadded: bool
+
+    @property
+    def words(self) -> list[str]:
+        """To be joined."""
+        return [*([f"it {self.lies.words}"] if self.lies else []), *(["there is no padding"] if self.unpadded else [])]
 
 
 def _conditions(
-    experiment: Experiment, way: Way, wrong: Sequence[_Seen], right: Sequence[_Seen], seen: Sequence[_Seen]
-) -> list[str]:
+    experiment: Experiment, way: Way, wrong: Sequence[Seen], right: Sequence[Seen], seen: Sequence[Seen]
+) -> _When:
     """When it is made, if not always: by how the argument lies, and not of what is padded."""
-    found = []
     telling = [one for one in right if _would_show(experiment, way, one)]
-    if telling:
-        found.append(f"it {in_words([one.lying for one in wrong], [one.lying for one in telling])}")
-    padded = [one for one in seen if any(one.spec.padding) and _would_show(experiment, way, one)]
-    if not any(wrong[0].spec.padding) and 2 * sum(one.is_right for one in padded) > len(padded):
-        found.append("there is no padding")
-    return found
+    lies = common([one.lying for one in wrong], [one.lying for one in telling]) if telling else None
+    lying = (one for one in seen if lies is None or lies.holds(one.lying))
+    padded = [one for one in lying if any(one.spec.padding) and _would_show(experiment, way, one)]
+    unpadded = not any(wrong[0].spec.padding) and 2 * sum(one.is_right for one in padded) > len(padded)
+    return _When(lies, unpadded)
 
 
-def _shown(experiment: Experiment, way: Way, wrong: Sequence[_Seen]) -> int:
+def _shown(experiment: Experiment, way: Way, wrong: Sequence[Seen]) -> int:
     """How many of these results the way foretells; 0 if one of them is another than it foretells."""
-    made = [(one, _foretold(experiment, way, one)) for one in wrong]
+    made = [(one, foretold(experiment.op, way, one)) for one in wrong]
     if not all(_same(one.outcome.result, result) for one, result in made if result is not None):
         return 0
     return sum(result is not None for _, result in made)
 
 
-def _would_show(experiment: Experiment, way: Way, one: _Seen) -> bool:
-    made = _foretold(experiment, way, one)
+def _would_show(experiment: Experiment, way: Way, one: Seen) -> bool:
+    made = foretold(experiment.op, way, one)
     return made is not None and not np.array_equal(made, one.right)
 
 
-def _foretold(experiment: Experiment, way: Way, one: _Seen) -> Array | None:
+def foretold(op: Op, way: Way, one: Seen) -> Array | None:
     """The result if the argument is read so; None if that reads what is not its own."""
     read = way.read(one.lying.view)
     if read is None:
         return None
     arrays = (*one.arrays[: one.number], read.astype(np.float64), *one.arrays[one.number + 1 :])
-    return by_taps.run(experiment.op, one.spec, *arrays)
+    return by_taps.run(op, one.spec, *arrays)
 
 
 # -- exceptions --------------------------------------------------------------------------------------------------------
 
 
-def _refused(seen: Sequence[_Seen], raised: Sequence[_Seen]) -> _Told:
+def _refused(seen: Sequence[Seen], raised: Sequence[Seen]) -> _Told:
     number, first = raised[0].number, raised[0]
     right = _beside(seen, raised)
-    where = in_words([one.lying for one in raised], [one.lying for one in right])
+    lies = common([one.lying for one in raised], [one.lying for one in right])
+    where, claim = lies.words, Claim("raises", (number,), lies=lies)
     why = f"{_PLAIN}; {len(raised)} of {len(raised) + len(right)} calls with {{what}} elsewhere in memory end so."
     if where == "is read-only":
         says = f"writes into {{what}}, and raises where that is read-only ({first.outcome.error})"
         mend = "Work on a copy, or write into an array of your own: the argument is the caller's."
-        return _Told(number, "memory/written to", says, why, mend, first.spec)
+        return _Told(number, "memory/written to", says, why, mend, first.spec, claim)
     ended = first.outcome.error if first.outcome.died else f"raises {first.outcome.error}"
     mend = "Begin with {mend}: inputs may lie anywhere, and copying is allowed."
-    return _Told(number, f"memory/refused: {where}", f"{ended}, where {{what}} {where}", why, mend, first.spec)
+    return _Told(number, f"memory/refused: {where}", f"{ended}, where {{what}} {where}", why, mend, first.spec, claim)
 
 
-def _beside(seen: Sequence[_Seen], raised: Sequence[_Seen]) -> list[_Seen]:
+def _beside(seen: Sequence[Seen], raised: Sequence[Seen]) -> list[Seen]:
     """Calls on the same geometries, with the same arguments elsewhere, that do not raise."""
     asked = {(one.spec, one.number) for one in raised}
     return [one for one in seen if (one.spec, one.number) in asked and not one.outcome.error]
 
 
-def _also(seen: Sequence[_Seen], numbers: Sequence[int]) -> str:
+def _also(seen: Sequence[Seen], numbers: Sequence[int]) -> str:
     """That a changed argument cannot always be changed."""
     raised = [one for one in _raised(seen) if one.number in numbers]
     if not raised:
         return ""
     right = _beside(seen, raised)
-    where = in_words([one.lying for one in raised], [one.lying for one in right])
+    where = common([one.lying for one in raised], [one.lying for one in right]).words
     return f" Where the argument {where}, it raises {raised[0].outcome.error}."
 
 
@@ -237,7 +252,8 @@ def _joined(experiment: Experiment, told: Sequence[_Told]) -> list[Placed]:
         says, why, mend = (
             text.replace("{what}", what).replace("{mend}", mend) for text in (first.says, first.why, first.mend)
         )
-        found.append(Placed(first.id, says, why, mend, first.spec))
+        claim = first.claim._replace(numbers=tuple(one.number for one in several))
+        found.append(Placed(first.id, says, why, mend, first.spec, claim))
     return found
 
 

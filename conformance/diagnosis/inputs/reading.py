@@ -57,6 +57,35 @@ def _stepped(view: Array, strides: Shape) -> Array | None:
     return as_strided(view, view.shape, strides).copy()
 
 
+def _from_lowest(view: Array) -> Array | None:
+    """As in C order from its lowest address on, gaps included, where they reach far enough."""
+    upwards = _steps_forward(view)
+    return _kept(0, upwards)
+
+
+def _from_the_start(view: Array) -> Array | None:
+    """As in C order from where the memory begins that it is a view of: its offset is lost."""
+    owner = view
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if owner.dtype != view.dtype or owner.size < view.size or not owner.flags.c_contiguous:
+        return None
+    return owner.reshape(owner.size)[: view.size].reshape(view.shape).copy()
+
+
+def _steps_forward(view: Array) -> Array:
+    return view[tuple(slice(None, None, -1) if step < 0 else slice(None) for step in view.strides)]
+
+
+def _one_late(view: Array) -> Array:
+    """As if its memory began one element earlier; the first is then not its own, and taken to be its last."""
+    return np.roll(view.reshape(view.size), 1).reshape(view.shape)
+
+
+def _last_axes_exchanged(view: Array) -> Array | None:
+    return view.swapaxes(-1, -2).reshape(view.shape) if view.ndim > 1 else None
+
+
 def _in_order(order: str, view: Array) -> Array:
     return np.ravel(view, order=order).reshape(view.shape)  # type: ignore[call-overload, no-any-return]
 
@@ -74,4 +103,13 @@ WAYS: tuple[Way, ...] = (
         partial(_in_order, "K")),
     Way("Fortran order kept", "takes the numbers of {what} as they follow in memory if that is in Fortran order: "
         "`ravel(order=\"A\")` does, and who asks `flags.forc`", partial(_in_order, "A")),
+    Way("steps forward", "takes the negative strides of {what} for positive ones", _steps_forward),
+    Way("lowest address", "reads {what} from its lowest address on as if it were contiguous, whatever the strides",
+        _from_lowest),
+    Way("offset lost", "reads the memory that {what} is a view of from its start: the offset of the view is lost",
+        _from_the_start),
+    Way("last axes exchanged", "reads {what} with its last two axes exchanged, as the flag of a transposed matrix does",
+        _last_axes_exchanged),
+    Way("one element off", "reads {what} one element off, as if its memory began an element earlier", _one_late),
+    Way("zeros", "takes {what} for zeros", np.zeros_like),
 )  # fmt: skip

@@ -23,6 +23,8 @@ __all__ = ["Later", "later_of"]
 _CALLS = 24  # of one geometry in a row
 _FEWEST = 3  # wrong ones of them that make a rule
 _TRIES = 3  # geometries that are tried until the first call of one is right
+# Geometries left out before a pair is tried again: which sizes are right by themselves must not look like a key.
+_LEFT_OUT = (1, 3)
 _HOPELESS = 12  # fields for which none was: sizes, which come late, are asked with channels of their own
 _BASE: Fields = {"n": 2, "c": 2, "f": 2, "g": 1, "h": 7, "w": 7, "kh": 2, "kw": 2, "sh": 1, "sw": 1, "pt": 0, "pb": 0,
                  "pl": 0, "pr": 0, "dh": 1, "dw": 1}  # fmt: skip
@@ -143,10 +145,10 @@ def _by_geometry(experiment: Experiment, fresh: _Fresh) -> Later | None:
         if second is None:
             continue
         last_alone = last_alone and _is_right_after_a_third(experiment, fresh, second)
-        if _wrong_after_another(experiment, fresh, lack, is_loose) is not None:  # once more
+        if all(_is_wrong_again(experiment, fresh, lack, is_loose, count) for count in _LEFT_OUT):
             lacking.append(lack)
             shown.append(second)
-    if not lacking:
+    if not lacking or not all(_is_right_in_a_new_process(experiment, second) for second in shown):
         return None
     keeps = "keeps what it made for the geometry before" if last_alone else "keeps something of earlier calls"
     several = _joined(lacking)
@@ -171,7 +173,7 @@ def _joined(lacking: Sequence[_Lack]) -> list[_Lack]:
 
 def _wrong_after_another(experiment: Experiment, fresh: _Fresh, lack: _Lack, is_loose: bool = False) -> ConvSpec | None:
     """A geometry that is wrong after one that differs in these numbers alone, where it is right without."""
-    by_channels = not lack.steps and bool({"h", "w"} & set(lack.names))
+    by_channels = _is_told_by_channels(lack)
     for _ in range(_TRIES):
         alone, base = _changed(fresh.base(by_channels, is_loose), lack), fresh.base(by_channels, is_loose)
         first, second = spec_of(base), _changed(base, lack)
@@ -183,6 +185,21 @@ def _wrong_after_another(experiment: Experiment, fresh: _Fresh, lack: _Lack, is_
             return None if _is_right_on_signs(experiment, second) else second
     fresh.wrong += 1
     return None
+
+
+def _is_wrong_again(experiment: Experiment, fresh: _Fresh, lack: _Lack, is_loose: bool, left_out: int) -> bool:
+    for _ in range(left_out):
+        fresh.base(_is_told_by_channels(lack), is_loose)
+    return _wrong_after_another(experiment, fresh, lack, is_loose) is not None
+
+
+def _is_right_in_a_new_process(experiment: Experiment, spec: ConvSpec) -> bool:
+    """Whether nothing else is wrong with it; not asked of a backend that is called in this process."""
+    return not experiment.begin_anew() or _is_right_on_signs(experiment, spec)
+
+
+def _is_told_by_channels(lack: _Lack) -> bool:
+    return not lack.steps and bool({"h", "w"} & set(lack.names))
 
 
 def _changed(base: Fields, lack: _Lack) -> ConvSpec | None:

@@ -1,7 +1,8 @@
-"""Results that are right but lie in another layout: of columns that is no fault, and one line may plug them in."""
+"""Results that are right but in another layout or shape: of columns that is no fault, and one line may plug them in."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from itertools import permutations
@@ -12,7 +13,7 @@ from conformance.diagnosis.models import tables
 from conformance.diagnosis.models.model import Given, Model
 from harness.contract.columns_layouts import COLUMNS_LAYOUTS
 from harness.contract.protocol import Array
-from harness.geometry.spec import ConvSpec, Op
+from harness.geometry.spec import ConvSpec, Op, Shape
 
 _PLAIN = 0.8  # plainer than an order of axes that gives the same
 
@@ -41,16 +42,49 @@ _UNNAMED: tuple[tuple[str, tuple[int, ...], str, str], ...] = (
 )  # fmt: skip
 
 
+_MISSHAPEN = 0.95
+_FORMS: tuple[tuple[str, str, Callable[[Shape], Shape]], ...] = (
+    ("an axis more in front", "returns the result with an axis of one more, in front", lambda shape: (1, *shape)),
+    ("an axis more at the end", "returns the result with an axis of one more, at the end", lambda shape: (*shape, 1)),
+    ("one axis", "returns the result flat, all its axes joined to one", lambda shape: (math.prod(shape),)),
+    ("without its first axis", "leaves out the first axis of the result if that is one, as `squeeze` does",
+     lambda shape: shape[1:] if shape[0] == 1 else shape),
+    ("without its last axis", "leaves out the last axis of the result if that is one, as `squeeze` does",
+     lambda shape: shape[:-1] if shape[-1] == 1 else shape),
+    ("without axes of one", "leaves out every axis of the result that is one: `squeeze` does",
+     lambda shape: tuple(size for size in shape if size != 1)),
+)  # fmt: skip
 _AXES: dict[Op, tuple[str, ...]] = {
     "col2im": ("N", "C", "H", "W"), "conv2d": ("N", "F", "OH", "OW"), "conv2d_input_grad": ("N", "C", "H", "W"),
     "conv2d_weight_grad": ("F", "C/G", "KH", "KW"),
 }  # fmt: skip
 
 
+_SHAPES: dict[Op, str] = {
+    "im2col": "spec.columns_shape", "col2im": "spec.x_shape", "conv2d": "spec.y_shape",
+    "conv2d_input_grad": "spec.x_shape", "conv2d_weight_grad": "spec.w_shape",
+}  # fmt: skip
+
+
 @cache
 def models(op: Op) -> tuple[Model, ...]:
-    """Of im2col every layout but the contract's own; of the others the axes of the result in every other order."""
-    return (*_named(), *_unnamed()) if op == "im2col" else tuple(_turned(op))
+    """Of im2col every layout but the contract's own; of the others the axes of the result in every other order.
+
+    Of all but the gradient of the bias, which has one axis, also axes of one that are missing or too many.
+    """
+    turned = (*_named(), *_unnamed()) if op == "im2col" else tuple(_turned(op))
+    return (*turned, *_reshaped(op)) if op in _SHAPES else turned
+
+
+def _reshaped(op: Op) -> Iterator[Model]:
+    mend = f"return `result.reshape({_SHAPES[op]})`"
+    for form, says, shape in _FORMS:
+        yield Model(f"layout/{form}", says, mend, (op,), partial(_shaped, shape), _MISSHAPEN)
+
+
+def _shaped(shape: Callable[[Shape], Shape], given: Given) -> Array:
+    result = tables.run(given)
+    return result.reshape(shape(result.shape))
 
 
 def _turned(op: Op) -> Iterator[Model]:

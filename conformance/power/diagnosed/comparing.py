@@ -6,22 +6,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Literal
 
+from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.diagnose import Found, findings
 from conformance.diagnosis.experiment import draw
 from conformance.diagnosis.experiment.experiment import Experiment
 from conformance.diagnosis.experiment.observed import Kind, Observed
 from conformance.diagnosis.models.model import Model
-from conformance.diagnosis.naming.kept_data import kept_of
+from conformance.diagnosis.naming.kept_data import kept_of, same
+from conformance.power.diagnosed.on_memory import is_true_of_memory
 from conformance.power.diagnosed.on_numbers import is_true_of_numbers
 from conformance.power.fault import Fault, Implementation, load
+from conformance.power.records import Stated, Truth
 from conformance.power.where import geometries
 from conformance.power.where.conditions import Condition
 from harness.geometry.spec import ConvSpec
-
-Truth = Literal["right", "wrong", "silent"]
-Stated = Literal["", "exact", "off"]
 
 _SMALL, _WIDE = 170, 90  # geometries that are compared
 _MEETING, _RELATED = 60, 12  # that meet the condition of the fault, and those whose neighbours are compared too
@@ -30,6 +29,7 @@ _SHOWN = 3  # geometries on which a fault must show, so that a model can be said
 _KEPT = 8  # geometries on which it is looked at what is kept of earlier data
 _TELLING = 12  # elements of their results
 _OF_MANY_CALLS = ("later/cache ", "later/every ", "later/after ", "later/changes")  # not of three calls in a row
+_RIGHT_AT_FIRST = ("later/cache ", "later/after ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,11 @@ def compared(unseen: Unseen, found: Found, looked_at: Sequence[ConvSpec]) -> Com
     name that shows on none of these geometries is neither right nor wrong.
     """
     if found.cause.kind == "later call":
-        return Compared(_later(unseen, found.cause.id))
+        return Compared(_later(unseen, found.cause))
     if found.cause.kind == "numbers":
         return Compared("silent" if found.model is None else is_true_of_numbers(unseen.experiment, found.model))
+    if found.claim is not None:
+        return Compared(*is_true_of_memory(unseen.experiment, found.claim, looked_at))
     known = set(looked_at)
     new = [one for one in unseen.observed if one.spec not in known and _is_meant(found, one)]
     condition: Stated = ""
@@ -124,13 +126,18 @@ def _shows(unseen: Unseen, found: Found, spec: ConvSpec) -> bool:
     return e.right(spec).size > 0
 
 
-def _later(unseen: Unseen, name: str) -> Truth:
+def _later(unseen: Unseen, cause: Cause) -> Truth:
     """Of data that are kept: by three calls on geometries that were never called, each of a fresh implementation.
 
     It is told without a condition, of some calls that were made: so where the fault has one, only where that holds. Of
-    the rest there is no result to compare: it has to be told again after other calls.
+    the rest there is no result to compare: it has to be told again after other calls, and what is wrong on a later call
+    has to be right on the first one of a fresh implementation.
     """
-    e = unseen.experiment
+    e, name = unseen.experiment, cause.id
+    if name.startswith(_RIGHT_AT_FIRST):
+        new = Experiment(load(Implementation(unseen.fault)), e.op, e.dtype)
+        if not same(new.raw(cause.plainest, new.given(cause.plainest).arrays), new.right(cause.plainest)):
+            return "wrong"
     if name.startswith(_OF_MANY_CALLS):
         again = findings(Experiment(e.caller, e.op, e.dtype, seconds=20.0), ())
         return "right" if any(found.cause.id == name for found in again) else "wrong"

@@ -15,7 +15,6 @@ from harness.results.writing import write_atomically
 MARKS = Marks("<!-- diagnosis -->\n", "<!-- /diagnosis -->")
 NAMING = Path("docs/naming.md")
 _NAMED = {UNCONDITIONAL: "always wrong", CONDITIONAL: "wrong under a condition", ALL: "all"}
-_MEMORY = ("memory.strides", "memory.sharing")  # kinds of faults that are told by the arrays they show on
 
 
 def read(folder: Path) -> PowerReport:
@@ -75,10 +74,8 @@ def _line(name: str, one: DiagnosedKind) -> str:
 
 
 def _conditions(report: PowerReport) -> str:
-    silent = sum(one.silent for kind, one in report.diagnosed.items() if kind in _MEMORY)
     unseen = report.killed - report.diagnosed[ALL].seen
     return (
         f"Suite {report.suite_version}, seed {report.seed}, {report.faults:,} faults, of which the suite sees "
-        f"{report.killed:,}; the diagnosis finds nothing wrong with {unseen:,} of these. {silent:,} without a name are "
-        "of memory: of them it says which arrays are misread, which no model is compared with."
+        f"{report.killed:,}; the diagnosis finds nothing wrong with {unseen:,} of these."
     )

@@ -67,14 +67,18 @@ def test_the_same_pairs_give_the_same_interval_from_either_side() -> None:
         (1.00, 1.09, (1.05, 1.01), 0.01, Speed.UNCLEAR),  # and here the ratio is not near 1
         (1.00, 1.09, (1.05, 1.01), 0.045, Speed.SAME),  # no more than the machine makes of no difference
         (0.91, 0.98, (0.93, 0.96), 0.20, Speed.UNCLEAR),  # a machine that noisy cannot say that two are the same
-        (1.05, 1.12, (1.06, 1.10), 0.01, Speed.SLOWER),
-        (1.05, 1.12, (1.06, 1.10), 0.06, Speed.UNCLEAR),
-        (1.05, 1.12, (0.99, 1.10), 0.01, Speed.UNCLEAR),
-        (0.80, 0.90, (0.82, 0.88), 0.01, Speed.FASTER),
-        (0.80, 0.90, (0.82, 1.01), 0.01, Speed.UNCLEAR),
+        (1.05, 1.12, (1.06, 1.08, 1.10), 0.01, Speed.SLOWER),
+        (1.05, 1.12, (1.06, 1.08, 1.10), 0.06, Speed.UNCLEAR),
+        (1.05, 1.12, (0.99, 1.08, 1.10), 0.01, Speed.UNCLEAR),
+        (0.80, 0.90, (0.82, 0.85, 0.88), 0.01, Speed.FASTER),
+        (0.80, 0.90, (0.82, 0.85, 1.01), 0.01, Speed.UNCLEAR),
+        (0.65, 0.93, (0.65, 0.69, 0.93), 0.01, Speed.UNCLEAR),  # the next one may be anywhere
+        (0.955, 0.978, (0.96, 0.97, 0.975), 0.01, Speed.UNCLEAR),  # three may agree on little by chance
+        (0.955, 0.978, (0.96, 0.97, 0.975) * 2, 0.01, Speed.FASTER),  # six do not
+        (0.955, 0.978, (0.97,), 0.01, Speed.FASTER),  # in this process
         (0.80, 0.90, (0.82, 0.83, 0.84, 0.85, 1.01), 0.01, Speed.FASTER),  # four of five
         (1.05, 1.12, (1.06, 1.06, 1.06, 0.99, 0.98), 0.01, Speed.UNCLEAR),
-        (0.80, 0.90, (0.82, 0.88), 0.15, Speed.UNCLEAR),
+        (0.80, 0.90, (0.82, 0.85, 0.88), 0.15, Speed.UNCLEAR),
     ],
 )
 def test_a_verdict_is_of_the_interval_the_processes_and_the_noise(
@@ -108,20 +112,22 @@ class NoisyMachine:
         return np.asarray(np.exp(random.normal(0, self._noise, pairs) + outliers))
 
 
-def verdicts(true_ratio: float, rows: int, seed: int, noise: float = 0.007) -> Counter[Speed]:
+def verdicts(
+    true_ratio: float, rows: int, seed: int, noise: float = 0.007, machine: type[NoisyMachine] = NoisyMachine
+) -> Counter[Speed]:
     """Of rows that are measured as `harness compare` does: three processes, three longer ones for what is unclear."""
-    machine = NoisyMachine(seed, noise)
+    made = machine(seed, noise)
     found: Counter[Speed] = Counter()
     for _ in range(rows // 40):
-        twins = [[machine.process(1.0) for _ in range(3)] for _ in range(2)]
-        table = [[machine.process(true_ratio) for _ in range(3)] for _ in range(40)]
+        twins = [[made.process(1.0) for _ in range(3)] for _ in range(2)]
+        table = [[made.process(true_ratio) for _ in range(3)] for _ in range(40)]
         for _ in range(4):
             floor = max([LEAST_FLOOR, *(max(t.ratio, 1 / t.ratio) - 1 for t in map(paired, twins) if t)])
             said = [one.against(floor) for one in map(paired, table) if one]
             if Speed.UNCLEAR not in said or len(twins[0]) == 6:
                 break
             for processes in [*twins, *(p for p, v in zip(table, said, strict=True) if v is Speed.UNCLEAR)]:
-                processes.append(machine.process(true_ratio if processes not in twins else 1.0, pairs=61))
+                processes.append(made.process(true_ratio if processes not in twins else 1.0, pairs=61))
         found.update(said)
     return found
 
@@ -138,6 +144,17 @@ def test_a_tenth_more_is_slower_and_less_is_faster(true_ratio: float, verdict: S
     found = verdicts(true_ratio, rows=200, seed=2)
     assert found[verdict] >= 0.98 * 200, found
     assert found[Speed.SAME] == 0, found
+
+
+def test_a_process_that_is_slow_throughout_makes_no_difference_of_two_that_are_the_same() -> None:
+    """One in ten, as memory lies badly for it: of three two may be such."""
+
+    class Moody(NoisyMachine):
+        def process(self, true_ratio: float, pairs: int = 11) -> Logs:
+            return super().process(true_ratio * (1.4 if self._random.random() < 0.1 else 1.0), pairs)
+
+    found = verdicts(1.0, rows=400, seed=4, machine=Moody)
+    assert found[Speed.FASTER] + found[Speed.SLOWER] <= 4, found
 
 
 def test_where_pairs_scatter_a_tenth_is_still_told() -> None:

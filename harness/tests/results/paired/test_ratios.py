@@ -46,12 +46,12 @@ def of_processes(**samples: list[list[float]]) -> list[Cell]:
 
 
 def test_a_ratio_is_the_middle_of_what_each_process_saw() -> None:
-    """1/2, 1/4 and 1/8, whatever the number of their pairs; samples of different processes never meet."""
-    cells = of_processes(a=[[1.0] * 9, [1.0] * 3, [1.0] * 3], b=[[2.0] * 9, [4.0] * 3, [8.0] * 5])
+    """1/3, 1/4 and 1/5, whatever the number of their pairs; samples of different processes never meet."""
+    cells = of_processes(a=[[1.0] * 9, [1.0] * 3, [1.0] * 3], b=[[3.0] * 9, [4.0] * 3, [5.0] * 5])
     (row,) = ratios.rows(cells, ["a", "b"])
-    assert (row.ratio, row.low, row.high) == pytest.approx((0.25, 0.125, 0.5))
+    assert (row.ratio, row.low, row.high) == pytest.approx((0.25, 0.2, 1 / 3))
     assert (row.pairs, row.processes, row.verdict, row.reason) == (12, 3, Speed.FASTER, "")
-    assert (row.a_seconds, row.b_seconds) == (1.0, 2.0)
+    assert (row.a_seconds, row.b_seconds) == (1.0, 3.0)
 
 
 def test_processes_that_do_not_agree_leave_it_open() -> None:
@@ -62,12 +62,21 @@ def test_processes_that_do_not_agree_leave_it_open() -> None:
 
 
 def test_what_is_less_than_the_noise_of_the_machine_is_left_open() -> None:
-    cells = of_processes(a=[[1.07, 1.07], [1.06, 1.06], [1.08, 1.08]], b=[[1.0, 1.0]] * 3)
+    cells = of_processes(a=[[1.07, 1.07], [1.069, 1.069], [1.071, 1.071]], b=[[1.0, 1.0]] * 3)
     (row,) = ratios.rows(cells, ["a", "b"], floor=0.08)
     assert row.verdict is Speed.UNCLEAR
-    assert row.reason == "3 pairs in 3 processes: the difference is not clear of the noise of 8.0 %"
+    assert (
+        row.reason
+        == "3 pairs in 3 processes: the difference is not clear of the noise of 8.0 %, or of what processes differ by"
+    )
     (row,) = ratios.rows(cells, ["a", "b"], floor=0.05)
     assert (row.verdict, row.reason) == (Speed.SLOWER, "")
+
+
+def test_what_few_processes_differ_by_is_left_open() -> None:
+    cells = of_processes(a=[[1.07, 1.07], [1.02, 1.02], [1.20, 1.20]], b=[[1.0, 1.0]] * 3)
+    (row,) = ratios.rows(cells, ["a", "b"])
+    assert (row.verdict, row.pairs) == (Speed.UNCLEAR, 3)
 
 
 def test_a_side_that_one_process_has_no_time_of_has_none() -> None:

@@ -55,6 +55,22 @@ def kept_if_fortran(a: Array) -> Array:
     return flat(a if a.flags.forc else np.ascontiguousarray(a))
 
 
+def forward(a: Array) -> Array:
+    """With positive strides."""
+    return a[tuple(slice(None, None, -1) if step < 0 else slice(None) for step in a.strides)]
+
+
+def from_the_start(a: Array) -> Array:
+    """Of the memory that it is a view of, if that is of one kind."""
+    owner = a.base if isinstance(a.base, np.ndarray) and a.base.dtype == a.dtype else a
+    return owner.ravel(order="K")[: a.size].reshape(a.shape) if owner.flags.c_contiguous else a
+
+
+def transposed_if_fortran(a: Array) -> Array:
+    """As if the flag of a transposed matrix were set."""
+    return a.swapaxes(-1, -2).reshape(a.shape) if a.flags.f_contiguous and not a.flags.c_contiguous else a
+
+
 def strict(a: Array) -> Array:
     """As `np.frombuffer`."""
     if not a.flags.c_contiguous:
@@ -79,6 +95,11 @@ def turned(a: Array) -> Array:
         ("im2col", 0, lambda a: a.ravel(order="K").reshape(a.shape), 'as `ravel(order="K")` does'),
         ("im2col", 0, lambda a: as_strided(a, a.shape, (*a.strides[:3], a.itemsize)), "for neighbours in memory"),
         ("im2col", 0, kept_if_fortran, "if that is in Fortran order"),
+        ("im2col", 0, forward, "takes the negative strides of `x` for positive ones."),
+        ("conv2d", 1, lambda a: flat(forward(a)), "reads `w` from its lowest address on"),
+        ("im2col", 0, from_the_start, "the offset of the view is lost."),
+        ("im2col", 0, lambda a: np.roll(a, 1) if not a.flags.aligned else a, "where it is not aligned."),
+        ("col2im", 0, lambda a: a * 0 if 0 in a.strides else a, "for zeros, where it is broadcast"),
     ],
 )  # fmt: skip
 def test_how_memory_is_misread_has_a_name(op: Op, number: int, read: Callable[[Array], Array], says: str) -> None:
@@ -88,6 +109,12 @@ def test_how_memory_is_misread_has_a_name(op: Op, number: int, read: Callable[[A
     assert ("Fortran order" in cause.says) == (read is kept_if_fortran)
     assert "np.ascontiguousarray" in cause.mend
     assert cause.why.startswith("Plain arrays give the right result; ")
+
+
+def test_a_transposed_flag_that_is_not_looked_at() -> None:
+    (cause,) = causes("im2col", of(0, transposed_if_fortran))
+    assert cause.says.startswith("Your im2col reads `x` with its last two axes exchanged, ")
+    assert cause.says.endswith(", where it lies in Fortran order.")
 
 
 def test_two_arguments_that_are_misread_alike_are_one_mistake() -> None:

@@ -29,6 +29,12 @@ def _as_a_view(a: Array, axis: int) -> Array:
         ("order of memory", np.array([[1.0, 2.0], [3.0, 4.0]]).T, [[1, 2], [3, 4]]),
         ("order of memory", np.arange(6.0)[::2], [0, 2, 4]),
         ("Fortran order kept", np.array([[1.0, 2.0], [3.0, 4.0]]).T, [[1, 2], [3, 4]]),
+        ("steps forward", np.arange(6.0)[::-2], [1, 3, 5]),
+        ("lowest address", np.arange(6.0)[::-2], [1, 2, 3]),
+        ("offset lost", np.arange(6.0)[2:4], [0, 1]),
+        ("last axes exchanged", np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), [[1, 4, 2], [5, 3, 6]]),
+        ("one element off", np.array([[1.0, 2.0], [3.0, 4.0]]), [[4, 1], [2, 3]]),
+        ("zeros", np.array([1.0, 2.0]), [0, 0]),
     ],
 )  # fmt: skip
 def test_what_is_seen(way: str, view: Array, seen: list[object]) -> None:
@@ -48,7 +54,10 @@ def test_planes_and_images_keep_the_strides_before_them() -> None:
     assert planes[0, 0].tolist() == [[0, 1, 2, 3], [-1, -1, -1, -1], [4, 5, 6, 7]]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.key)
+_WHATEVER_IT_IS = ("last axes exchanged", "one element off", "zeros")  # these misread every array
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way.key not in _WHATEVER_IT_IS], ids=lambda way: way.key)
 def test_a_new_array_is_read_rightly(way: Way) -> None:
     read = way.read(_FOUR.copy())
     assert read is not None

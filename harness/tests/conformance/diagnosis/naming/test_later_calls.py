@@ -11,12 +11,15 @@ import pytest
 from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.diagnose import diagnose
 from conformance.power.fault import Fault, Implementation, load
-from conformance.power.kinds import state
+from conformance.power.kinds import parameters, state
 from conformance.power.right.ops import Change
+from conformance.power.where.conditions import Condition, On
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
 from harness.tests.helpers.planted.faults import Planted, planted
 from harness.tests.helpers.planted.written import Written, as_it_is
+
+_SWAPPED = "height swapped with width"
 
 
 def _of(change: Change, op: Op = "conv2d") -> Cause | None:
@@ -120,6 +123,14 @@ def test_what_is_kept_and_fits_so_badly_that_it_raises_is_told_once() -> None:
     (cause,) = diagnose(planted(Layer("conv2d", lambda spec: False)), "conv2d", "float64", seconds=60.0)
     assert cause.kind == "later call"
     assert cause.says.endswith("under a key that lacks the size of the image.")
+
+
+def test_what_every_second_geometry_shows_is_no_cache() -> None:
+    """Wrong by itself where the image is no square and C is odd: of two in a row the second, at first sight."""
+    swapped = next(change for change in parameters.changes("conv2d_weight_grad") if change.what == _SWAPPED)
+    fault = Fault("parameter", "conv2d_weight_grad", swapped, Condition((On("K", "not %", 8),)))
+    causes = diagnose(load(Implementation(fault)), "conv2d_weight_grad", "float64", seconds=60.0)
+    assert [cause.kind for cause in causes if cause.kind == "later call"] == []
 
 
 def test_what_is_right_on_every_call_has_no_cause() -> None:

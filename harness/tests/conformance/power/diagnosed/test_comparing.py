@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -16,10 +17,11 @@ from conformance.diagnosis.experiment.observed import Kind
 from conformance.diagnosis.models import tables
 from conformance.diagnosis.models.model import Given, Model
 from conformance.diagnosis.naming.shapes import Hint
-from conformance.power.diagnosed.comparing import Compared, Truth, Unseen, compared
-from conformance.power.diagnosed.comparing import Stated as Verdict
+from conformance.power.diagnosed.comparing import Compared, Unseen, compared
 from conformance.power.fault import Fault
 from conformance.power.kinds import indices, parameters, state
+from conformance.power.records import Stated as Verdict
+from conformance.power.records import Truth
 from conformance.power.right.ops import Call, Change
 from conformance.power.where.conditions import ALWAYS, Condition, On
 from harness.contract.protocol import Array
@@ -167,6 +169,12 @@ def test_what_fails_in_another_way_says_nothing() -> None:
 @pytest.mark.parametrize(("name", "truth"), [("later/result before", "right"), ("later/sum not reset", "wrong")])
 def test_what_is_said_to_be_kept_is_looked_at_on_other_geometries(name: str, truth: Truth) -> None:
     assert compared(_unseen(_LATE), Found(_cause("later call", name)), ()) == Compared(truth)
+
+
+def test_what_is_wrong_without_earlier_calls_is_no_cache() -> None:
+    spec = ConvSpec.parse("n1c3h5w5_f1kh2kw2_sh1sw2")
+    found = Found(replace(_cause("later call", "later/cache without sw"), plainest=spec))
+    assert compared(_unseen(_STRIDE), found, ()) == Compared("wrong")
 
 
 def _model(of: Callable[[Array], Array]) -> Model:

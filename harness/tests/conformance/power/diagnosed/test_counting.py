@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from conformance.power.diagnosed.counting import kinds
-from conformance.power.records import Diagnosed, DiagnosedKind, FaultReport
+from conformance.power.records import Diagnosed, DiagnosedKind, FaultReport, Stated, Truth
 
 
 def _row(
-    kind: str, truth: str, condition: str = "", *, always: bool = True, known: int = 0, blind: str = "",
+    kind: str, truth: Truth, condition: Stated = "", *, always: bool = True, known: int = 0, blind: str = "",
     seconds: float = 1.0,
 ) -> FaultReport:  # fmt: skip
     made = Diagnosed(
