@@ -132,7 +132,7 @@ def _add(experiment: Experiment, found: list[Found], one: Found) -> None:
     elif telling.is_of_shapes(one.cause) or all(
         _shows(experiment, found[named], spec) for spec in _with_a_result(experiment)
     ):
-        found[named] = replace(found[named], cause=telling.with_a_crash(found[named].cause, one.cause))
+        found[named] = replace(found[named], cause=telling.with_a_crash(found[named].cause, experiment.failing()[0]))
     else:
         found.append(one)
 

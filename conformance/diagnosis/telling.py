@@ -187,10 +187,10 @@ def is_of_shapes(crash: Cause) -> bool:
     return any(part in crash.says for part in _OVER_SHAPES)
 
 
-def with_a_crash(named: Cause, crash: Cause) -> Cause:
-    """A named mistake, and how other calls of the op end."""
-    ends = crash.says.removeprefix(f"Your {crash.op} ")
-    return replace(named, why=f"{named.why} Elsewhere it {ends} That may come of the same mistake: mend it first.")
+def with_a_crash(named: Cause, first: Observed) -> Cause:
+    """A named mistake, and how other calls of the op end; not when: some of those give the wrong numbers instead."""
+    ends = f"Elsewhere, as on {first.spec}, it {said_by(first)}."
+    return replace(named, why=f"{named.why} {ends} That may come of the same mistake: mend it first.")
 
 
 def after_a_name(cause: Cause) -> Cause:
@@ -221,8 +221,10 @@ def _mend_of(crash: Observed) -> str:
 
 
 def _says(experiment: Experiment, says: str, condition: Condition | None = None) -> str:
-    where = f", where {condition.text}" if condition is not None else ""
-    return f"Your {experiment.op} {says}{where}."
+    if condition is None:
+        return f"Your {experiment.op} {says}."
+    joint = "; this is so only where" if " where " in says else ", where"
+    return f"Your {experiment.op} {says}{joint} {condition.text}."
 
 
 def _first(experiment: Experiment) -> Observed:

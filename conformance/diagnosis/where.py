@@ -17,6 +17,7 @@ from harness.oracle.comparing import divides
 from harness.oracle.data import SIGNIFICAND_BITS
 
 _MOST_CLAIMS = 3
+_FRACTIONS = range(10)  # bits behind the point that data of ours may have
 _PIXELS, _KERNEL = ("row", "column"), ("kernel row", "kernel column")
 # What the axes of a result are called; columns have their rows and positions opened.
 AXES: dict[Op, tuple[str, ...]] = {
@@ -59,11 +60,22 @@ def expected(call: RecordedCall, numerics: Numerics = "gemm") -> Expected | None
     if arrays[0].dtype.kind == "i":
         return Expected(by_taps.run(call.op, call.spec, *call.arrays, accumulate=np.int64), None)
     total, dtype = by_taps.absolute(call.op, call.spec, *call.arrays), str(arrays[0].dtype)
-    is_whole = not divides(call.op) and all((a == np.rint(a)).all() for a in arrays)
-    if is_whole and total.max(initial=0) <= 2 ** SIGNIFICAND_BITS[dtype]:
+    if not divides(call.op) and _are_sums_exact(arrays, float(total.max(initial=0)), SIGNIFICAND_BITS[dtype]):
         return Expected(by_taps.run(call.op, call.spec, *call.arrays), None)
     right = by_taps.run(call.op, call.spec, *call.arrays, accumulate=np.longdouble)
     return Expected(right, bound(call.op, call.spec, dtype, numerics, right, call.arrays))
+
+
+def _are_sums_exact(arrays: list[Array], largest: float, bits: int) -> bool:
+    """Whether no sum of products is rounded: all numbers are whole, or whole times the same power of two."""
+    fractions = [_fraction_bits(a) for a in arrays]
+    known = [bits for bits in fractions if bits is not None]
+    return len(known) == len(fractions) and largest * 2.0 ** sum(known) <= 2.0**bits
+
+
+def _fraction_bits(a: Array) -> int | None:
+    """By what power of two these numbers have to be multiplied to be whole; None if it is a large one."""
+    return next((bits for bits in _FRACTIONS if (np.ldexp(a, bits) == np.rint(np.ldexp(a, bits))).all()), None)
 
 
 def wrong(call: RecordedCall, numerics: Numerics = "gemm") -> Array | None:

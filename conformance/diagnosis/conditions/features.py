@@ -110,6 +110,12 @@ QUANTITIES: dict[str, Quantity] = {
     "phw": Quantity("padded pixels", "spec.padded_size[0] * spec.padded_size[1]", _FAR, lambda v: v["ph"] * v["pw"]),
     "cphw": Quantity("C * padded pixels", "spec.in_channels * spec.padded_size[0] * spec.padded_size[1]", _FAR,
                      lambda v: v["c"] * v["phw"]),
+    "flat": Quantity(
+        "the largest flat index into a padded image",
+        "((spec.in_channels - 1) * spec.padded_size[0] * spec.padded_size[1] + (spec.padded_size[0] - spec.left_over[0]"
+        " - 1) * spec.padded_size[1] + spec.padded_size[1] - spec.left_over[1] - 1)", _FAR,
+        lambda v: (v["c"] - 1) * v["phw"] + (v["used h"] - 1) * v["pw"] + v["used w"] - 1,
+    ),
     "chw": Quantity("C*H*W", "spec.in_channels * spec.input_size[0] * spec.input_size[1]", _FAR,
                     lambda v: v["c"] * v["hw"]),
     "nchw": Quantity("N*C*H*W", "spec.batch * spec.in_channels * spec.input_size[0] * spec.input_size[1]", _FAR,

@@ -127,7 +127,7 @@ def _infinite(put: Callable[[Array], Array], values: Array) -> Array:
 
 
 _KEEP = "keep the dtype of the arguments: no cast on the way"
-_NO_CLIP = "do not clip: allocate the result with the dtype of the arguments"
+_NO_CLIP = "do not clip, as `np.clip`, `min` and `max` do; a result of a small integer dtype clips as well"
 _ALLOCATE = "allocate with `dtype=x.dtype`, not with a dtype of whole numbers"
 _PASS = "let it through: compare and multiply as IEEE 754 says"
 _TF32 = 'switch TF32 off, or declare `numerics = "tf32"`'

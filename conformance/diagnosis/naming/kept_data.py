@@ -98,8 +98,8 @@ def _second_argument(experiment: Experiment, three: _Three) -> Later | None:
         return None
     name = ARGUMENTS[experiment.op][1]
     return Later(
-        f"later/{name} kept", f"keeps `{name}` of the first call of its shape, and uses it for all later ones",
-        f"Later calls of {three.spec} gave what their own data give with `{name}` of the first.",
+        f"later/{name} kept", f"uses `{name}` of an earlier call with the same geometry in place of the new one",
+        f"Two later calls of {three.spec} gave what their own data give with `{name}` of the first.",
         f"Use `{name}` as it is given, or keep it under a key that holds its numbers.", three.spec,
     )  # fmt: skip
 

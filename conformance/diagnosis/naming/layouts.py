@@ -44,14 +44,16 @@ _UNNAMED: tuple[tuple[str, tuple[int, ...], str, str], ...] = (
 
 _MISSHAPEN = 0.95
 _FORMS: tuple[tuple[str, str, Callable[[Shape], Shape]], ...] = (
-    ("an axis more in front", "returns the result with an axis of one more, in front", lambda shape: (1, *shape)),
-    ("an axis more at the end", "returns the result with an axis of one more, at the end", lambda shape: (*shape, 1)),
+    ("an axis more in front", "returns the result with an axis of length one more, in front",
+     lambda shape: (1, *shape)),
+    ("an axis more at the end", "returns the result with an axis of length one more, at the end",
+     lambda shape: (*shape, 1)),
     ("one axis", "returns the result flat, all its axes joined to one", lambda shape: (math.prod(shape),)),
-    ("without its first axis", "leaves out the first axis of the result if that is one, as `squeeze` does",
+    ("without its first axis", "leaves out the first axis of the result where it has length one",
      lambda shape: shape[1:] if shape[0] == 1 else shape),
-    ("without its last axis", "leaves out the last axis of the result if that is one, as `squeeze` does",
+    ("without its last axis", "leaves out the last axis of the result where it has length one",
      lambda shape: shape[:-1] if shape[-1] == 1 else shape),
-    ("without axes of one", "leaves out every axis of the result that is one: `squeeze` does",
+    ("without axes of one", "leaves out every axis of the result whose length is one, as `squeeze` does",
      lambda shape: tuple(size for size in shape if size != 1)),
 )  # fmt: skip
 _AXES: dict[Op, tuple[str, ...]] = {

@@ -21,7 +21,7 @@ def clipped(given: Array, got: Array) -> Number | None:
     else:
         said = f"above {high:.10g}" if high_cut else f"below {low:.10g}"
     return Number(
-        f"clipped {said}", f"clips {{what}} {said}", "do not clip: allocate the result with the dtype of the arguments",
+        f"clipped {said}", f"clips {{what}} {said}", "do not clip, as `np.clip`, `min` and `max` do",
         partial(np.clip, a_min=low if low_cut else -np.inf, a_max=high if high_cut else np.inf),
     )  # fmt: skip
 

@@ -120,6 +120,9 @@ def outputs() -> Iterator[Formula]:
                   lambda a, b: _right(a, kernel=1))  # fmt: skip
 
 
+_EMPTY_AT_AN_END = "crops `[top:-bottom, left:-right]`, which is empty where the bottom or the right padding is 0"
+
+
 def images() -> Iterator[Formula]:
     """Of H and W of a result that is an image, the plainest first."""
     yield Formula("not cropped", "does not crop the padding in the {axis}: the result has the padded size",
@@ -128,8 +131,8 @@ def images() -> Iterator[Formula]:
                   "Slice `[p:p + H]`: with p = 0, `[p:-p]` is `[0:0]`, and nothing is left.",
                   lambda a, b: max(_padded(a) - 2 * a.before, 0) if a.before else 0)  # fmt: skip
     yield Formula("empty crop at the end", "crops `[{before}:-{after}]`, which is empty where the {after} padding is 0",
-                  "Slice `[top:top + H]`: `-0` is the beginning, not the end.",
-                  lambda a, b: a.size if a.after else 0)  # fmt: skip
+                  "Slice `[top:top + H, left:left + W]`: `-0` is the beginning, not the end.",
+                  lambda a, b: a.size if a.after else 0, _EMPTY_AT_AN_END)  # fmt: skip
     yield Formula("crop of one side", "crops the {before} padding at both ends",
                   f"Padding is (top, bottom, left, right): {_CROP}.",
                   lambda a, b: max(_padded(a) - 2 * a.before, 0))  # fmt: skip

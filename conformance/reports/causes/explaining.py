@@ -33,7 +33,9 @@ HURRIED = 4.0  # seconds that a call may take which asks about a cause
 HUNG = "hung: "  # how a call that hung is said to have ended
 
 _AGAIN_SECONDS = 15.0  # for failed cases that are run again
-_WRONG_CALL = re.compile(r" (raised|returned shape) | elements? differ| is not zero|^(nan|inf|-inf) at .* reaches ")
+_WRONG_CALL = re.compile(
+    r" (raised|returned shape) | elements? differ| is not zero|^(nan|inf|-inf) at .* (reaches|does not reach) "
+)
 # An op that is to blame, as checks say it.
 _PARTNER = re.compile(r"(\w+) (?:is at fault, not|returned shape|raised|on \S+, among) ")
 Waiting = Callable[[str], AbstractContextManager[object]]

@@ -28,19 +28,36 @@ class _Fault(NamedTuple):
     says: str
     why: str
     mend: str
+    elsewhere: bool = False  # whether other checks say it too
+    alone: bool = False  # only of an op whose numbers are right elsewhere: else that is what is said here
 
 
 _FAULTS = (
-    _Fault("contract.no_alias_input", " returned memory of ", "memory/alias",
+    _Fault("contract.no_alias_input", " returned memory of argument ", "memory/alias",
            "returns memory of its own argument: who changes the one changes the other",
            "The addresses of the result and of the arguments are compared",
-           "Return a copy: `result.copy()`. `np.asarray`, `reshape` and slices give views where they can."),
+           "Return a copy: `result.copy()`. `np.asarray`, `reshape` and slices give views where they can.",
+           elsewhere=True),
     _Fault("contract.contiguous", " returned strides ", "form/contiguous", "returns a view, which is not C-contiguous",
            "The strides of the result are compared with those of a new array of its shape",
            "Return `np.ascontiguousarray(result)`: a slice such as `big[:, :, p:-p]` or a `transpose` is a view."),
     _Fault("contract.writeable", " returned a read-only ", "form/writeable", "returns a read-only array",
            "The flags of the result say so",
            "Return a copy: `result.copy()`. What `np.broadcast_to` gives is no array of its own."),
+    _Fault("contract.empty_batch", " raised ", "form/empty batch", "raises where there is no image (N = 0)",
+           "A batch without images has a result, too: one of the right shape, without elements or of zeros",
+           "Begin with `if spec.batch == 0:` and return `np.zeros` of the right shape.", alone=True),
+    _Fault("contract.empty_batch", " returned ", "form/empty batch", "returns no result of the right form where there "
+           "is no image (N = 0)", "A batch without images has a result, too: one of the right shape, without elements "
+           "or of zeros", "Begin with `if spec.batch == 0:` and return `np.zeros` of the right shape.", alone=True),
+    _Fault("contract.nonfinite", " does not reach ", "form/nonfinite", "loses NaN or infinities of its arguments",
+           "One element of an argument is NaN or infinite, and so has to be every result that reads it",
+           "Leave them as they are: `np.nan_to_num`, `np.nansum`, `np.nanmax`, and tests such as `if x:` or `x > 0` "
+           "lose them.", alone=True),
+    _Fault("contract.nonfinite", " reaches ", "form/nonfinite", "spreads NaN or infinities to results that do not read "
+           "them", "One element of an argument is NaN or infinite, and no result that does not read it may be",
+           "A product with a matrix of zeros and ones does that, as 0 * NaN is NaN, and so does adding such products: "
+           "copy or add the elements themselves.", alone=True),
 )  # fmt: skip
 
 
@@ -55,7 +72,11 @@ def is_told(group: CheckReport, cause_id: str) -> bool:
 
 
 def _says(group: CheckReport, fault: _Fault) -> bool:
-    return group.id == fault.check and bool(group.failures) and all(fault.said in one.text for one in group.failures)
+    return (
+        (fault.elsewhere or group.id == fault.check)
+        and bool(group.failures)
+        and all(fault.said in one.text for one in group.failures)
+    )
 
 
 def _other_dtypes(report: BackendReport, native: Collection[Op]) -> list[CauseReport]:
@@ -77,12 +98,14 @@ def _of_dtypes(op: Op, given: dict[str, tuple[str, FailureReport]]) -> CauseRepo
 
 def _of_fault(fault: _Fault, report: BackendReport, native: Collection[Op]) -> Iterator[CauseReport]:
     found: dict[Op, dict[str, FailureReport]] = {}
-    for group in _failed(report, native):
-        if _says(group, fault):
+    failed = list(_failed(report, native))
+    wrong = {group.op for group in failed if group.id.startswith("values.")} if fault.alone else set()
+    for group in failed:
+        if _says(group, fault) and group.op not in wrong:
             found.setdefault(group.op, {}).setdefault(group.dtype, group.failures[0])
     for op, failures in found.items():
         first = next(iter(failures.values()))
-        why = f"{fault.why}: {first.text}."
+        why = f"{fault.why}: {first.text}, on {Case.parse(first.case).spec}."
         yield _cause(op, list(failures), (fault.id, fault.says, why, fault.mend), list(failures.values()))
 
 

@@ -127,7 +127,8 @@ _TEST = "test {inside}"
 
 _BORDERS = (
     Formula("border repeated", "repeats the border pixel in the padding{where} instead of 0",
-            "padding is 0: do not clamp the index, test {inside} before the image is read", _clamped, repeats=True),
+            "padding is 0, as `np.pad` makes it unless told `mode=\"edge\"`: do not clamp the index, test {inside}",
+            _clamped, repeats=True),
     Formula("border wrapped", "wraps round to the other side in the padding{where}", _ZEROS, _wrapped, repeats=True),
     Formula("border wrapped below", "lets a negative index count from the end{where}: the {before} padding holds the "
             "last pixels", "Python counts `x[-1]` from the end: pad the image, or test {inside} before it is read",

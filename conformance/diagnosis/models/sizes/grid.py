@@ -52,7 +52,7 @@ def models(misread: Misread) -> Iterator[Model]:
         fitted = f"{says}, in a result of the right size"
         yield Model(f"{id}/fitted", fitted, mend, WINDOWED, partial(_fitted, change), cost + 0.2, seen)
     if misread.flat:
-        flat = f"{says}, and puts the windows one after the other into a result of the right size"
+        flat = f"{says}, in a result of the right size that its windows fill one after the other"
         yield Model(f"{id}/flat", flat, mend, WINDOWED, partial(_flat, change), cost + 0.4, seen)
 
 

@@ -80,9 +80,9 @@ def _squeezed(spec: ConvSpec, columns: Array) -> Array:
         ("col2im", _cropped_by_slices, "[p:-p]", "top:top + H"),
         ("col2im", _cropped_of_images, "crops images and channels", "top:top + H"),
         ("conv2d", _channels_last, "(N, OH, OW, F)", "transpose(0, 3, 1, 2)"),
-        ("conv2d", _one_axis_more, "an axis of one more, in front", "result.reshape(spec.y_shape)"),
+        ("conv2d", _one_axis_more, "an axis of length one more, in front", "result.reshape(spec.y_shape)"),
         ("conv2d_weight_grad", _in_one_axis, "flat, all its axes joined", "result.reshape(spec.w_shape)"),
-        ("col2im", _squeezed, "every axis of the result that is one", "result.reshape(spec.x_shape)"),
+        ("col2im", _squeezed, "every axis of the result whose length is one", "result.reshape(spec.x_shape)"),
         ("conv2d_bias_grad", lambda s, dy: by_taps.run("conv2d_bias_grad", s, dy)[None], "(1, F)", "(0, 2, 3)"),
     ],
 )  # fmt: skip
