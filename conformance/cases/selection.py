@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from conformance.cases.case import Case
 from conformance.cases.shard import WHOLE, Shard
-from conformance.cases.suite_version import SUITE_VERSION
 from harness.geometry.spec import OPS, POOL_OPS, ConvSpec, Op
 
 TIERS = range(5)
@@ -70,16 +69,17 @@ class Selection:
 
 
 EVERYTHING = Selection()
+_FIRST_WITH_POOLING = "2026.14"
 
 
 def asked_ops(selection: Selection, native: Collection[Op]) -> tuple[Op, ...]:
     """The ops that a run asks for: those named; else the six of everybody, and pooling where a backend has its own.
 
-    Suites before the current one know no pooling.
+    Suites before 2026.14 know no pooling.
     """
     if selection.ops:
         return tuple(selection.ops)
-    pools = POOL_OPS if selection.suite in ("", SUITE_VERSION) else ()
+    pools = () if "" < selection.suite < _FIRST_WITH_POOLING else POOL_OPS
     return (*OPS, *(op for op in pools if op in native))
 
 

@@ -100,13 +100,19 @@ def contradiction(call: RecordedCall) -> str:
 
 
 def require_own_memory(op: Op, outcome: CallResult) -> None:
-    """The call changed no input and no earlier result, and its result is memory of none of these."""
+    """The call changed no input and no earlier result, and its result is memory of none of these.
+
+    Where a result of another op was changed, that op may have handed out memory that is still used: both are named.
+    """
     if outcome.changed:
         raise Failed(f"{op} changed {', '.join(outcome.changed)}", Grade.SAFETY)
     if outcome.shares:
         raise Failed(f"{op} returned memory of {', '.join(outcome.shares)}", Grade.SAFETY)
     if outcome.previous_changed:
         raise Failed(f"{op} changed an earlier result", Grade.SAFETY)
+    if outcome.others_changed:
+        others = " and of ".join(outcome.others_changed)
+        raise Failed(f"a result of {others}, made by an earlier call, was another after a call of {op}", Grade.SAFETY)
 
 
 def require_ended(op: Op, outcome: CallResult) -> None:

@@ -25,6 +25,7 @@ _SINCE = {
         "errors.dtype",
     ),
     "2026.13": ("values.strided", "values.domain"),
+    "2026.14": ("values.special", "contract.in_place", "contract.many_calls", "contract.bounds", "law.conserved"),
 }  # fmt: skip
 VERSIONS = (*_SINCE, SUITE_VERSION)
 

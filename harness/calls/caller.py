@@ -57,7 +57,9 @@ class CallFacts(Struct, kw_only=True):
     writeable: bool = True
     changed: list[str] = field(default_factory=list)  # what of the inputs is not as before, in words
     shares: list[str] = field(default_factory=list)  # whose memory the result has, in words
-    previous_changed: bool = False  # whether the call altered the result of one of the eight calls before
+    # Of the results of the eight calls before, those that this call altered:
+    previous_changed: int = 0  # the last of the same op, as how many calls ago it was made; 0: none
+    others_changed: list[str] = field(default_factory=list)  # the other ops of which there is one
     differs: int = 0  # of a call that was repeated: which time its result was not that of the first, 0 if always
 
 

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class InProcess:
     def __init__(self, backend: CompleteBackend) -> None:
         self.backend, self.name, self.native = backend, backend.name, sorted(backend.native)
         self.numerics, self.subnormals, self.takes_bias = backend.numerics, backend.subnormals, backend.takes_bias
-        self._earlier: deque[tuple[Any, bytes]] = deque(maxlen=_KEPT)
+        self._earlier: deque[_Earlier] = deque(maxlen=_KEPT)
         self._given: list[Array | None] = []  # of the call before
         self.pace = Pace()
 
@@ -62,6 +63,7 @@ class InProcess:
         """See `Caller`. The threads start their calls at the same moment, and take turns often."""
         results = [CallResult(error="RuntimeError: the call did not end") for _ in calls]
         barrier = threading.Barrier(len(calls))
+        self._earlier.clear()  # nobody watches what these calls change, and the next one is not to be blamed for it
 
         def several(number: int, one: OneCall, given: list[Array | None]) -> None:
             barrier.wait()
@@ -85,6 +87,7 @@ class InProcess:
     def repeat(self, calls: Sequence[OneCall], times: int) -> list[CallResult]:
         """See `Caller`. It ends with the first that is another than before, or that raises."""
         given, results = [_copies(one.arrays) for one in calls], [CallResult() for _ in calls]
+        self._earlier.clear()  # as above
         for turn in range(1, times + 1):
             number = (turn - 1) % len(calls)
             result = self._looked_at(calls[number], given[number])
@@ -145,25 +148,44 @@ class InProcess:
                 result.shares = [
                     f"argument {number}" for number, a in enumerate(given) if a is not None and seeing.overlap(host, a)
                 ]
-                self._compare_with_previous(result, made, host)
+                self._compare_with_previous(result, op, made, host)
             return result
 
         result = _caught(watched)
         if result.error:
             result.changed = seeing.changes(given, before, given)
+            self._earlier.clear()  # what it changed on its way is not seen
         return result
 
-    def _compare_with_previous(self, result: CallResult, made: Any, host: Array) -> None:
-        """Against the backend's own last results, which on a device are no host memory: their bytes are asked again."""
-        for made_before, its_bytes in self._earlier:
-            earlier = self.backend.to_numpy(made_before)
-            result.previous_changed |= earlier.tobytes() != its_bytes
-            if seeing.overlap(host, earlier) or made is made_before:
-                shared = "the previous result" if made_before is self._earlier[-1][0] else "an earlier result"
+    def _compare_with_previous(self, result: CallResult, op: Op, made: Any, host: Array) -> None:
+        """Against the backend's own last results, which on a device are no host memory: their bytes are asked again.
+
+        A change is told of one call, the first after which it is there: those that come later did not make it.
+        """
+        for ago, before in zip(range(len(self._earlier), 0, -1), self._earlier, strict=True):
+            earlier = self.backend.to_numpy(before.made)
+            data = earlier.tobytes()
+            if data != before.data:
+                before.data = data
+                if before.op == op:
+                    result.previous_changed = ago
+                elif before.op not in result.others_changed:
+                    result.others_changed = [*result.others_changed, before.op]
+            if seeing.overlap(host, earlier) or made is before.made:
+                shared = "the previous result" if before.made is self._earlier[-1].made else "an earlier result"
                 result.shares = [*result.shares, shared] if shared not in result.shares else result.shares
         if host.nbytes > _SMALL:
             self._earlier.clear()
-        self._earlier.append((made, host.tobytes()))
+        self._earlier.append(_Earlier(op, made, host.tobytes()))
+
+
+@dataclass(slots=True)
+class _Earlier:
+    """A result that a call gave back, and its bytes as they were last seen."""
+
+    op: Op
+    made: Any
+    data: bytes
 
 
 def _copies(arrays: Arrays) -> list[Array | None]:

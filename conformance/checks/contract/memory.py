@@ -71,7 +71,7 @@ def no_alias_previous(subject: BackendUnderTest, case: Case) -> None:
     for number, outcome in enumerate(subject.observe_each([OneCall(case.op, case.spec, one) for one in inputs])):
         if "the previous result" in outcome.shares and number:
             raise Failed(f"{case.op} returned the memory of its previous result")
-        if outcome.previous_changed and number:
+        if 0 < outcome.previous_changed <= number:  # of this case: others may have been made by other cases
             which = "a second call" if number == 1 else f"call {number + 1}"
             raise Failed(f"{which} of {case.op} changed {'the first' if number == 1 else 'an earlier'} result")
         if "an earlier result" in outcome.shares and number > 1:

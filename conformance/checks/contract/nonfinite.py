@@ -26,6 +26,7 @@ from harness.oracle.comparing import divides, mismatch, mixes
 # Gradients only without stride: some put zeros between the slopes, and 0 * NaN is NaN.
 _INTERIOR = some("plain", "grouped")
 _PADDED: tuple[Op, ...] = ("im2col", "col2im", "conv2d")
+_PRODUCTS: tuple[Op, ...] = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")  # of their first two arguments
 _NOT_FINITE = (np.nan, np.inf, -np.inf)
 _MOST_PIXELS = 25  # of a window
 
@@ -46,7 +47,8 @@ def _judges_nonfinite(op: Op, spec: ConvSpec) -> bool:
 def nonfinite(subject: BackendUnderTest, case: Case) -> None:
     """A NaN or Inf in one element reaches exactly the results that read it, and changes no other.
 
-    Methods that transform a whole plane spread it over the plane, and are not judged.
+    Also where it is multiplied with zeros, which some leave out of the sum. Methods that transform a whole plane spread
+    it over the plane, and are not judged.
     """
     if case.op in POOL_OPS:
         _pooling(subject, case)
@@ -54,18 +56,21 @@ def nonfinite(subject: BackendUnderTest, case: Case) -> None:
     if mixes(subject.backend.numerics, case.op):
         raise Refused(f"{subject.backend.numerics} spreads what is not finite")
     clean = [cast(Array, a) for a in case_data.exact_inputs(case)]
-    finite = by_taps.run(case.op, case.spec, *clean)
+    judged = range(1 if any(case.spec.padding) else len(clean))
     poisoned = [
         _Element(poison, which, tuple(int(i) for i in np.unravel_index(place, clean[which].shape)))
-        for which in range(1 if any(case.spec.padding) else len(clean))
+        for which in judged
         for poison in _NOT_FINITE
         for place in dict.fromkeys((_middle(clean[which]), clean[which].size - 1))
     ]
+    poisoned += _times_zeros(case.op, clean, judged)
     calls = [OneCall(case.op, case.spec, one.put_in(clean)) for one in poisoned]
+    of_data = by_taps.run(case.op, case.spec, *clean)
     for one, call, got in zip(poisoned, calls, subject.each(calls), strict=True):
+        finite = by_taps.run(case.op, case.spec, *one.beside(clean)) if one.times_zeros else of_data
         reads = _reads(case.op, case.spec, clean, one)
         wrong = np.where(reads, np.isfinite(got), ~np.isfinite(got) & ~(_may_read(case, clean, one) & np.isnan(got)))
-        where = f"{one.poison} at {list(one.place)} of argument {one.which}"
+        where = f"{one.poison} at {list(one.place)} of argument {one.which}{', times zeros,' * one.times_zeros}"
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0])
             what = "does not reach" if reads[place] else "reaches"
@@ -81,17 +86,33 @@ def nonfinite(subject: BackendUnderTest, case: Case) -> None:
 
 
 class _Element(NamedTuple):
-    """What is put into one element of one argument."""
+    """What is put into one element of one argument, and whether all that it is multiplied with is zero."""
 
     poison: float
     which: int
     place: tuple[int, ...]
+    times_zeros: bool = False
 
     def put_in(self, arrays: list[Array]) -> list[Array]:
         """The arguments with it."""
-        changed = arrays[self.which].copy()
-        changed[self.place] = self.poison
-        return [changed if n == self.which else a for n, a in enumerate(arrays)]
+        given = self.beside(arrays)
+        given[self.which] = given[self.which].copy()
+        given[self.which][self.place] = self.poison
+        return given
+
+    def beside(self, arrays: list[Array]) -> list[Array]:
+        """The arguments as they are without it."""
+        zeros = 1 - self.which if self.times_zeros else None
+        return [np.zeros_like(a) if n == zeros else a for n, a in enumerate(arrays)]
+
+
+def _times_zeros(op: Op, clean: list[Array], judged: range) -> Iterator[_Element]:
+    """What is multiplied with zeros: NaN and Inf, in the middle of one argument or of each of the two."""
+    if op in _PRODUCTS:
+        for number, poison in enumerate(_NOT_FINITE[:2]):
+            which = number if number in judged else 0
+            place = np.unravel_index(_middle(clean[which]), clean[which].shape)
+            yield _Element(poison, which, tuple(int(i) for i in place), times_zeros=True)
 
 
 def _middle(a: Array) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from harness.calls import seeing
+from harness.calls.caller import OneCall
 from harness.calls.in_process import InProcess
 from harness.calls.seeing import State, changes, described, overlap, raised
 from harness.contract.adapter import complete
@@ -229,6 +230,57 @@ class _Rereads(Right):
 def test_the_result_before_is_watched() -> None:
     x = np.ones(_SPEC.x_shape, np.float32)
     first, same, other = (_called(_Rereads, *calls) for calls in ([x], [x, x], [x, 2 * x]))
-    assert (first.shares, first.previous_changed) == ([], False)
-    assert (same.shares, same.previous_changed) == (["the previous result"], False)
-    assert (other.shares, other.previous_changed) == (["the previous result"], True)
+    assert (first.shares, first.previous_changed) == ([], 0)
+    assert (same.shares, same.previous_changed) == (["the previous result"], 0)
+    assert (other.shares, other.previous_changed) == (["the previous result"], 1)
+
+
+class _WritesBack(Right):
+    """Every op but col2im writes into the last result of im2col."""
+
+    last: Any = None
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = super().run(op, spec, *arrays)
+        if op != "col2im" and self.last is not None:
+            self.last += 1
+        if op == "im2col":
+            self.last = out
+        return out
+
+
+_X, _COLUMNS = np.ones(_SPEC.x_shape, np.float32), np.ones(_SPEC.columns_shape, np.float32)
+
+
+def _seen(*ops: Op) -> list[tuple[int, list[str]]]:
+    """What each call is told to have changed: of its own op, and of others."""
+    caller = InProcess(complete(_WritesBack(), "x", "x"))
+    given: dict[Op, list[Array]] = {"im2col": [_X], "col2im": [_COLUMNS]}
+    given["conv2d_bias_grad"] = [np.ones(_SPEC.y_shape, np.float32)]
+    outcomes = [caller.call(op, _SPEC, given[op]) for op in ops]
+    return [(one.previous_changed, one.others_changed) for one in outcomes]
+
+
+def test_a_change_is_told_once_of_the_call_that_made_it() -> None:
+    assert _seen("im2col", "im2col", "col2im", "col2im") == [(0, []), (1, []), (0, []), (0, [])]
+    assert _seen("im2col", "col2im", "col2im", "im2col", "col2im") == [(0, [])] * 3 + [(3, []), (0, [])]
+
+
+def test_whose_result_was_changed_is_told() -> None:
+    assert _seen("im2col", "conv2d_bias_grad", "im2col", "col2im") == [(0, []), (0, ["im2col"]), (2, []), (0, [])]
+
+
+@pytest.mark.parametrize("way", ["together", "repeat", "raises"])
+def test_what_calls_change_that_nobody_watches_is_not_told_of_the_next(way: str) -> None:
+    caller = InProcess(complete(_WritesBack(), "x", "x"))
+    caller.call("im2col", _SPEC, [_X])
+    one = OneCall("conv2d_bias_grad", _SPEC, [np.ones(_SPEC.y_shape, np.float32)])
+    if way == "together":
+        caller.together([one])
+    elif way == "repeat":
+        caller.repeat([one], 2)
+    else:
+        caller.backend.call("im2col", _SPEC, _X)  # changes the one before
+        assert caller.call("im2col", _SPEC, [_X[0]]).error
+    after = caller.call("col2im", _SPEC, [_COLUMNS])
+    assert (after.previous_changed, after.others_changed) == (0, [])

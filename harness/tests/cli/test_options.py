@@ -43,7 +43,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch, write: Write) -> Path:
         (["numpy_fancy", "--shard", "3/2"], "--shard must be I/N with 1 <= I <= N, as in 1/3, got '3/2'"),
         (
             ["numpy_fancy", "--as-of", "1999.1"],
-            "--as-of must be among 2026.11, 2026.12, 2026.13, 2026.14, got '1999.1'",
+            "--as-of must be among 2026.11, 2026.12, 2026.13, 2026.14, 2026.15, got '1999.1'",
         ),
         (["numpy_fancy", "--shape", "n1c1h2w2_f1kh3kw3"], "the dilated kernel must fit the padded input: height 3 > 2"),
         *[(["numpy_fancy", option, text], f"Invalid value for '{option}': {told}")

@@ -155,7 +155,7 @@ def test_compare_with_one_backend_says_what_is_missing(run: Run, project: Path) 
         (["backend = "], "pyproject.toml cannot be read: "),
         (['backend = "none.py"'], "backend file 'none.py' does not exist"),
         (['backend = "numpy_fancy"', 'xfails = "none.txt"'], "known failures 'none.txt' cannot be read: "),
-        (['as-of = "1999.1"'], "--as-of must be among 2026.11, 2026.12, 2026.13, 2026.14, got '1999.1'"),
+        (['as-of = "1999.1"'], "--as-of must be among 2026.11, 2026.12, 2026.13, 2026.14, 2026.15, got '1999.1'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_it_is_one_line(run: Run, tmp_path: Path, lines: list[str], said: str) -> None:

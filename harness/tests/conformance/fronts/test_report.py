@@ -174,7 +174,7 @@ def test_without_options_everything_of_tier_1_is_asked() -> None:
         ({"budget": float("nan")}, "budget must be more than 0 seconds, got nan"),
         ({"ops": ["im2col", "conv3d"]}, f"op must be among {', '.join(ALL_OPS)}, got 'conv3d'"),
         ({"dtypes": "float32,f64"}, "dtype must be among float16, float32, float64, int32, int64, got 'f64'"),
-        ({"as_of": "1999.1"}, "--as-of must be among 2026.11, 2026.12, 2026.13, 2026.14, got '1999.1'"),
+        ({"as_of": "1999.1"}, "--as-of must be among 2026.11, 2026.12, 2026.13, 2026.14, 2026.15, got '1999.1'"),
     ],
 )  # fmt: skip
 def test_a_wrong_option_is_named(choice: dict[str, Any], text: str) -> None:

@@ -49,7 +49,7 @@ def reported(*cases: CaseResult, **more: object) -> BackendReport:
 def test_a_backend_has_its_counts_seconds_cuts_and_reason() -> None:
     cases = [one(Status.PASS, 1), one(Status.FAIL, 2), one(Status.NOT_RUN, 3, "slow"), one(Status.UNSUPPORTED, 4)]
     report = reported(*cases, seconds=12.34567, cuts=["first cut", "second cut"])
-    assert (report.schema, report.backend, report.suite_version) == (1, "mine", "2026.14")
+    assert (report.schema, report.backend, report.suite_version) == (1, "mine", "2026.15")
     assert (report.verdict, report.reason) == (Verdict.FAIL, "first cut; second cut; slow")
     assert (report.planned, report.executed, report.total) == (3, 2, 4)
     assert report.counts == {

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conformance.cases.specs import DISTINCT
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, arrange
 from harness.contract.protocol import Array
 from harness.geometry.spec import ConvSpec, Op
@@ -180,6 +181,67 @@ NONFINITE = {
 @pytest.mark.parametrize("name", NONFINITE)
 def test_what_is_not_finite_reaches_those_that_read_it(name: str) -> None:
     require(NONFINITE[name])
+
+
+def _leaves_out(number: int) -> type[Right]:
+    """A product with zeros of one argument is left out of the sum, whatever the other factor is."""
+
+    class Wrong(Right):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            given, other = list(arrays), arrays[1 - number]
+            if not np.any(arrays[number]) and other is not None:
+                given[1 - number] = np.zeros_like(other)
+            return super().run(op, spec, *given)
+
+    return Wrong
+
+
+# The op, the argument whose zeros are left out, and what does not reach the result then.
+ZEROS: list[tuple[Op, int, str]] = [
+    ("conv2d", 1, "nan at [1, 1, 3, 3] of argument 0, times zeros, does not reach conv2d[1, 0, 1, 2], 24 such"),
+    ("conv2d", 0, "inf at [2, 1, 1, 1] of argument 1, times zeros, does not reach conv2d[0, 2, 0, 0], 48 such"),
+    ("conv2d_input_grad", 1,
+     "nan at [1, 2, 2, 3] of argument 0, times zeros, does not reach conv2d_input_grad[1, 0, 2, 3], 18 such"),
+    ("conv2d_input_grad", 0,
+     "inf at [2, 1, 1, 1] of argument 1, times zeros, does not reach conv2d_input_grad[0, 1, 1, 1], 48 such"),
+    ("conv2d_weight_grad", 1,
+     "nan at [1, 2, 2, 3] of argument 0, times zeros, does not reach conv2d_weight_grad[2, 0, 0, 0], 18 such"),
+    ("conv2d_weight_grad", 0,
+     "inf at [1, 1, 3, 3] of argument 1, times zeros, does not reach conv2d_weight_grad[0, 1, 0, 0], 24 such"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "number", "text"), ZEROS)
+def test_what_is_not_finite_is_multiplied_with_zeros_too(op: Op, number: int, text: str) -> None:
+    require(Clause(_leaves_out(number), f"contract.nonfinite/{op}/float32/{_PLAIN}", text))
+
+
+@pytest.mark.parametrize("poison", [_NAN, _INF])
+def test_beside_padding_only_the_pixel_meets_zeros_once_as_nan_and_once_as_inf(poison: float) -> None:
+    class Wrong(_leaves_out(1)):  # type: ignore[misc]
+        def run(self, op: Op, spec: ConvSpec, *arrays: Any) -> Any:
+            met = np.isnan(arrays[0]) if np.isnan(poison) else arrays[0] == poison
+            return super().run(op, spec, *arrays) if met.any() else Right.run(self, op, spec, *arrays)
+
+    case = f"contract.nonfinite/conv2d/float32/{DISTINCT[0]}"
+    assert any(DISTINCT[0].padding)
+    status, text = told(Wrong, case)
+    assert (status, text.startswith(f"{poison} at "), ", times zeros, does not reach conv2d[" in text) == (
+        "fail", True, True,
+    )  # fmt: skip
+    assert told(_leaves_out(0), case) == ("pass", "")  # 0 * Inf of padding may be left out, or not
+
+
+def test_what_zeros_leave_as_it_was_is_compared_with_what_they_give() -> None:
+    """Not with the results of the other data: of conv2d the bias is left."""
+
+    class Wrong(Right):
+        def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+            out = super().run(op, spec, *arrays)
+            return out if np.any(arrays[1]) else np.where(np.isfinite(out), 1e6, out).astype(out.dtype)
+
+    status, text = told(Wrong, f"contract.nonfinite/conv2d/float32/{_PLAIN}")
+    assert (status, "times zeros, changes results that do not read it: " in text) == ("fail", True)
 
 
 def test_a_bias_of_zeros_hides_nothing() -> None:

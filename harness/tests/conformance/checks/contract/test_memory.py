@@ -187,6 +187,43 @@ def test_a_buffer_of_ones_own_is_not_the_callers() -> None:
     assert told(caller, f"contract.no_alias_input/im2col/float32/{_PLAIN}") == ("pass", "")
 
 
+class _KeepsColumns(Right):
+    """im2col gives back one array for each geometry, into which conv2d writes too; all else is right."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Any, Any] = {}
+
+    def run(self, op: Op, spec: ConvSpec, *arrays: Array | None) -> Any:
+        out = super().run(op, spec, *arrays)
+        if op == "im2col":
+            buffer = self.kept.setdefault((spec, out.dtype), out)
+            buffer[...] = out
+            return buffer
+        if op == "conv2d":
+            for buffer in self.kept.values():
+                buffer += 1
+        return out
+
+
+def test_an_op_is_not_blamed_for_memory_that_another_keeps() -> None:
+    caller, case = load(_KeepsColumns), f"float32/{_PIXEL}"
+    assert told(caller, f"contract.no_alias_previous/im2col/{case}") == (
+        "fail", "im2col returned the memory of its previous result",
+    )  # fmt: skip
+    for check in ("contract.no_alias_previous", "values.domain"):
+        assert told(caller, f"{check}/col2im/{case}") == ("pass", "")
+    assert told(caller, f"contract.no_alias_previous/im2col/{case}")[0] == "fail"
+    assert told(caller, f"contract.no_alias_previous/conv2d/{case}") == ("pass", "")
+
+
+def test_of_a_result_that_another_op_changes_both_are_told() -> None:
+    caller = load(_KeepsColumns)
+    told(caller, f"contract.writeable/im2col/float32/{_PIXEL}")
+    assert told(caller, f"values.domain/conv2d/float32/{_PIXEL}") == (
+        "fail", "a result of im2col, made by an earlier call, was another after a call of conv2d",
+    )  # fmt: skip
+
+
 class _SharesTwo(InProcess):
     """What it returns belongs to both arguments, as a view over one block of memory may."""
 
