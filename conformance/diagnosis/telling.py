@@ -25,6 +25,10 @@ _EXPLAINED = (
     (re.compile(r"\btaps?\b"), "A tap is one element of the kernel."),
     (re.compile(r"\bL\b"), "L is the number of window positions, OH*OW."),
 )
+_LIMIT = re.compile(r"(?:index|pixels|C\*H\*W|columns|OH\*OW|H\*W)\S* (?:>|>=) (\d+)\b")
+_NARROW = {n - less: f"{kind}{bits}" for kind, bits, n in (
+    ("int", 8, 2**7), ("uint", 8, 2**8), ("int", 16, 2**15), ("uint", 16, 2**16)) for less in (0, 1)}  # fmt: skip
+_CODE = re.compile(r"`[^`]*`")
 _OVER_SHAPES = ("broadcast", "out of bounds", "out of range", "cannot reshape", "mismatch in its core dimension")
 _OF_CRASHES = (
     ("truth value of an array", "Ask `if b is not None`: an array of several numbers is neither true nor false."),
@@ -49,7 +53,7 @@ def of_name(experiment: Experiment, name: Name) -> Cause:
     elif name.passing:
         why = (
             f"All {_geometries(name.failing)} on which this shows fail, with exactly its numbers; all "
-            f"{name.passing} others pass; {name.foretold} of them were predicted before they were called."
+            f"{_others(name.passing)}; {name.foretold} of them were predicted before they were called."
         )
     else:
         why = (
@@ -127,7 +131,7 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
     left_out = sum(experiment.right(one.spec).size > 0 for one in held)  # for what windows read: see `condition_of`
     says = f"Your {experiment.op} {ways} {'if and only if' if alone and not left_out else 'where'} {condition.text}."
     why = (
-        f"All {condition.failing} geometries with this fail, all {condition.passing} others pass; {condition.unseen} "
+        f"All {condition.failing} geometries with this fail, all {_others(condition.passing)}; {condition.unseen} "
         f"of them were predicted before they were called."
     )
     if not alone:
@@ -137,7 +141,7 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
             f" Left out of this: {_geometries(left_out)} where it holds and nothing is wrong, as some window reads "
             "padding alone, or there is no image, which hides most mistakes."
         )
-    kind, mend = "condition", _declared(condition)
+    kind, mend = "condition", _narrow(condition) or _declared(condition)
     if set(plainest) == {Kind.CRASH}:
         kind, mend = "crash", _mend_of(plainest[Kind.CRASH]) or mend
     elif set(plainest) == {Kind.SHAPE}:
@@ -147,6 +151,13 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
     else:
         why += f" {where}No known mistake gives these numbers."
     return _cause(experiment, kind, "", says, why, mend, "")
+
+
+def _narrow(condition: Condition) -> str:
+    """What a limit says that is the largest number of a small integer type."""
+    found = _LIMIT.search(condition.text)
+    narrow = None if found is None else _NARROW.get(int(found[1]))
+    return "" if narrow is None else f"An index or a size in {narrow} is at its largest there: keep it in int64."
 
 
 def _fails(one: Observed) -> str:
@@ -159,7 +170,8 @@ def _declared(condition: Condition) -> str:
     held = sum(map(condition.holds, plan.first()))
     if 2 * held > len(plan.first()):
         return ""
-    return f"If this is a limit and not a fault, declare it in `unsupported`: `{condition.declare}`."
+    look = "Look at the lines that treat these geometries in their own way"
+    return f"{look}; if this is a limit and not a fault, declare it in `unsupported`: `{condition.declare}`."
 
 
 def of_place(experiment: Experiment, where: str) -> Cause:
@@ -212,6 +224,10 @@ def said_by(crash: Observed) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
+def _others(count: int) -> str:
+    return f"{count} others pass" if count > 1 else "others, one, pass"
+
+
 def _geometries(count: int) -> str:
     return plural(count, "geometry", "geometries")
 
@@ -237,7 +253,8 @@ def _cause(
     spec: ConvSpec | None = None,
 ) -> Cause:  # fmt: skip
     failing, passing = experiment.failing(), experiment.passing()
-    why = " ".join((why.rstrip(), *(text for word, text in _EXPLAINED if word.search(f"{says} {mend}"))))
+    words = _CODE.sub("", f"{says} {mend}")
+    why = " ".join((why.rstrip(), *(text for word, text in _EXPLAINED if word.search(words))))
     plainest = failing[0].spec if failing and spec is None else spec if spec is not None else passing[0].spec
     return Cause(
         op=experiment.op, dtype=experiment.dtype, kind=kind, id=name, says=says, why=why, mend=mend, seen=seen,

@@ -9,6 +9,7 @@ from conformance.run.again.short_ids import short
 from conformance.run.records import BackendReport, CheckReport
 from harness.cli import terminal
 from harness.contract.status import Status, Verdict
+from harness.results.words import plural
 
 _NOT_CALLED = " was not run: "
 _MEANS = {Status.MISTRUSTED: " (could not tell right from wrong)"}  # statuses that do not say it themselves
@@ -51,8 +52,8 @@ def _show_failures(report: BackendReport) -> None:
     for group in bad[:_SHOWN_GROUPS]:
         _show_group(report, group)
     if len(bad) > _SHOWN_GROUPS:
-        left = len(bad) - _SHOWN_GROUPS
-        terminal.show(f"{report.backend}: {left} more failures; --html FILE has all\n")
+        left = plural(len(bad) - _SHOWN_GROUPS, "more failure")
+        terminal.show(f"{report.backend}: {left}; --html FILE has all\n")
 
 
 def _show_group(report: BackendReport, group: CheckReport) -> None:

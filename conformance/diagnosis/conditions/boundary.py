@@ -73,10 +73,16 @@ def repeated(joined: Joined, spec: ConvSpec) -> Iterator[ConvSpec]:
         if atom.sign in ("==", "!=") and atom.left in _DIVIDED:
             values = [atom.right + step for step in _STEPS]
         elif atom.sign in ("%", "not %") and atom.left in _DIVIDED:
-            values = [atom.rest + atom.right * times for times in range(_TIMES + 1)]
+            values = [atom.rest + part * times for part in _parts(atom.right) for times in range(1, _TIMES + 1)]
+            values.insert(0, atom.rest)
         else:
             continue
         yield from (made for value in values if (made := spec_of(_with(own, atom.left, value))) is not None)
+
+
+def _parts(divisor: int) -> list[int]:
+    """The divisor, and its half and its quarter, of which it might be: no multiple of 16 are all but some of 8."""
+    return [divisor // part for part in (1, 2, 4) if divisor % part == 0 and divisor // part > 1]
 
 
 def as_seen(joined: Joined, failing: Sequence[ConvSpec]) -> Joined:

@@ -89,10 +89,10 @@ QUANTITIES: dict[str, Quantity] = {
         _FAR, lambda v: (v["ow"] - 1) * v["sw"] - v["pl"],
     ),
     "used h": Quantity(
-        "rows that windows cover", "(spec.padded_size[0] - spec.left_over[0])", _FAR, lambda v: v["ph"] - v["rest h"]
+        "rows covered by windows", "(spec.padded_size[0] - spec.left_over[0])", _FAR, lambda v: v["ph"] - v["rest h"]
     ),
     "used w": Quantity(
-        "columns that windows cover", "(spec.padded_size[1] - spec.left_over[1])", _FAR,
+        "columns covered by windows", "(spec.padded_size[1] - spec.left_over[1])", _FAR,
         lambda v: v["pw"] - v["rest w"],
     ),
     "h + 2 pt": Quantity("H + 2 * top padding", "spec.input_size[0] + 2 * spec.padding[0]", _FAR,
@@ -110,6 +110,13 @@ QUANTITIES: dict[str, Quantity] = {
     "phw": Quantity("padded pixels", "spec.padded_size[0] * spec.padded_size[1]", _FAR, lambda v: v["ph"] * v["pw"]),
     "cphw": Quantity("C * padded pixels", "spec.in_channels * spec.padded_size[0] * spec.padded_size[1]", _FAR,
                      lambda v: v["c"] * v["phw"]),
+    "cl": Quantity("C*OH*OW", "spec.in_channels * spec.positions", _FAR, lambda v: v["c"] * v["l"]),
+    "fl": Quantity("F*OH*OW", "spec.out_channels * spec.positions", _FAR, lambda v: v["f"] * v["l"]),
+    "flat plane": Quantity(
+        "the largest flat index into a padded plane",
+        "((spec.padded_size[0] - spec.left_over[0] - 1) * spec.padded_size[1] + spec.padded_size[1]"
+        " - spec.left_over[1] - 1)", _FAR, lambda v: (v["used h"] - 1) * v["pw"] + v["used w"] - 1,
+    ),
     "flat": Quantity(
         "the largest flat index into a padded image",
         "((spec.in_channels - 1) * spec.padded_size[0] * spec.padded_size[1] + (spec.padded_size[0] - spec.left_over[0]"

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from conformance.diagnosis.cause import CHANGED
 from conformance.diagnosis.conditions.features import features
-from conformance.diagnosis.conditions.predicates import Predicates
-from conformance.diagnosis.conditions.search import Joined, separating
 from conformance.diagnosis.experiment.experiment import Experiment
+from conformance.diagnosis.inputs import when
 from conformance.diagnosis.inputs.claim import Claim
 from harness.contract.protocol import ARGUMENTS
 from harness.geometry.spec import ConvSpec
 
 _ASKED = 60  # geometries that are right, the plainest
-_FEWEST = 3  # on either side of a condition
 _COPY = "Work on a copy: `{0} *= 2` and `{0}[..] = ..` write into the caller's array, `{0} = {0} * 2` does not."
 _FORM = "Make a new array of it: `{0}.shape = ..` and `{0}.resize(..)` change the caller's, `{0}.reshape(..)` does not."
 
@@ -57,7 +53,7 @@ def changed_of(experiment: Experiment) -> list[Changed]:
 def _told(experiment: Experiment, number: int, words: dict[ConvSpec, list[str]], asked: Sequence[ConvSpec]) -> Changed:
     name, spec = ARGUMENTS[experiment.op][number], next(iter(words))
     what = words[spec][0]
-    condition = _condition(asked, words)
+    condition = when.where(asked, [spec in words for spec in asked])
     where = "" if condition is None else f", where {condition}"
     often = "each" if len(words) == len(asked) else f"{len(words)}"
     says = (
@@ -72,18 +68,3 @@ def _told(experiment: Experiment, number: int, words: dict[ConvSpec, list[str]],
     return Changed(
         f"{CHANGED}{what} of {name}", f"{says}{where}", why, mend, spec, Claim("changes", (number,), meant=meant)
     )
-
-
-def _condition(asked: Sequence[ConvSpec], changed: dict[ConvSpec, list[str]]) -> Joined | None:
-    """When, found on every other geometry and foretold on the rest; None if that cannot be said."""
-    place = np.arange(len(asked))
-    is_changed = np.array([spec in changed for spec in asked])
-    if min(is_changed.sum(), (~is_changed).sum()) < 2 * _FEWEST:
-        return None
-    half = place % 2 == 0
-    predicates = Predicates(asked, place[half].tolist(), place[half & is_changed].tolist())
-    found = separating(predicates, place[half & is_changed].tolist(), place[half & ~is_changed].tolist(), 1)
-    if not found:
-        return None
-    joined = found[0].joined(predicates)
-    return joined if (joined.holds(features(asked)) == is_changed).all() else None

@@ -18,4 +18,5 @@ class Claim(NamedTuple):
     way: Way | None = None  # how they are misread; None if nobody knows
     lies: Lies | None = None  # how they have to lie for that; None: however they lie
     unpadded: bool = False  # only without padding
-    meant: Callable[[ConvSpec], bool] | None = None  # the geometries on which they are changed; None: all
+    meant: Callable[[ConvSpec], bool] | None = None  # the geometries on which that is so; None: all
+    sometimes: bool = False  # or only some, nobody knows which

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from conformance.diagnosis.conditions.features import features
 from conformance.diagnosis.experiment.experiment import Experiment
+from conformance.diagnosis.inputs import when
 from conformance.diagnosis.inputs.changed import changed_of
 from conformance.diagnosis.inputs.claim import Claim
 from conformance.diagnosis.inputs.lying import Lies, Lying, common
@@ -25,6 +27,7 @@ from harness.oracle import by_taps
 from harness.oracle.comparing import is_exact
 
 _GEOMETRIES = 2
+_ASKED, _CHEAP = 40, 50_000  # geometries, and multiply-adds of each, to see where it is so
 _FEWEST = 2  # wrong results that a name rests on
 _PLAIN = "Plain arrays give the right result"
 _UNNAMED = "memory/misread"
@@ -77,7 +80,8 @@ def placed_of(experiment: Experiment) -> list[Placed]:
     told = {number for one in changed for number in one.numbers}
     told |= {one.number for one in misread if one.id != _UNNAMED}  # who reads too far may end the process, too
     refused = [_refused(seen, raised) for number, raised in _by_argument(_raised(seen)).items() if number not in told]
-    return [*found, *_joined(experiment, misread), *_joined(experiment, refused)]
+    everywhere = [_where_it_is_so(experiment, one, seen) for one in (*misread, *refused)]
+    return [*found, *_joined(experiment, everywhere)]
 
 
 def _telling(experiment: Experiment) -> list[ConvSpec]:
@@ -94,12 +98,15 @@ def _telling(experiment: Experiment) -> list[ConvSpec]:
     return [*plain[:_GEOMETRIES], *padded[: _GEOMETRIES if not plain else 1]]
 
 
-def in_layouts(experiment: Experiment, spec: ConvSpec) -> Iterator[Seen]:
+def in_layouts(
+    experiment: Experiment, spec: ConvSpec, layouts: Sequence[str] = MEMORY_LAYOUTS[1:], only: int | None = None
+) -> Iterator[Seen]:
+    """Calls with each argument in turn, or that one alone, in each of these layouts, as far as there is time."""
     op, plain = experiment.op, experiment.given(spec).arrays
     for number, a in enumerate(plain):
-        if a is None or a.size < 2:
+        if a is None or a.size < 2 or only not in (None, number):
             continue
-        for layout in MEMORY_LAYOUTS[1:]:
+        for layout in layouts:
             own = a.astype(experiment.dtype)
             arrays = (*plain[:number], representable(a, layout), *plain[number + 1 :])
             outcome = experiment.outcome(spec, plain, Conditions(layout=layout, only=number))
@@ -204,6 +211,41 @@ def foretold(op: Op, way: Way, one: Seen) -> Array | None:
         return None
     arrays = (*one.arrays[: one.number], read.astype(np.float64), *one.arrays[one.number + 1 :])
     return by_taps.run(op, one.spec, *arrays)
+
+
+# -- on which geometries --------------------------------------------------------------------------------------------
+
+
+def _where_it_is_so(experiment: Experiment, told: _Told, seen: Sequence[Seen]) -> _Told:
+    """Said with the geometries on which it is so, where it is not so on all, by one layout that shows it."""
+    claim, of_it = told.claim, [one for one in seen if one.number == told.number]
+    layout = next(one.lying.layout for one in of_it if _is_it(claim, one))
+    specs = [spec for spec in _of_all_kinds(experiment) if not (claim.unpadded and any(spec.padding))]
+    asked = [one for spec in specs for one in in_layouts(experiment, spec, (layout,), told.number)]
+    asked = [one for one in asked if claim.way is None or _would_show(experiment, claim.way, one)]
+    so = [_is_it(claim, one) for one in asked]
+    if all(so):
+        return told
+    condition = when.where([one.spec for one in asked], so)
+    joint = " and " if ", where " in told.says else ", where "
+    says = f"{told.says}, on some geometries" if condition is None else f"{told.says}{joint}{condition}"
+    meant = None if condition is None else lambda spec: bool(condition.holds(features([spec]))[0])
+    return told._replace(says=says, claim=claim._replace(meant=meant, sometimes=condition is None))
+
+
+def _of_all_kinds(experiment: Experiment) -> list[ConvSpec]:
+    """Geometries that are right, whose inputs have several indices along each axis, plain ones and others."""
+    op = experiment.op
+    several = [
+        one.spec for one in experiment.passing()
+        if one.spec.macs <= _CHEAP and experiment.right(one.spec).any()
+        and min(min(shape) for shape in one.spec.input_shapes(op)) > 1
+    ]  # fmt: skip
+    return several[:: max(1, len(several) // _ASKED)]
+
+
+def _is_it(claim: Claim, one: Seen) -> bool:
+    return one.is_wrong if claim.what == "misread" else bool(one.outcome.error)
 
 
 # -- exceptions --------------------------------------------------------------------------------------------------------

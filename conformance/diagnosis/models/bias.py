@@ -22,6 +22,14 @@ def _depth(spec: ConvSpec) -> int:
     return spec.in_channels // spec.groups
 
 
+def _blocks(block: int, spec: ConvSpec) -> int:
+    return -(-_depth(spec) * spec.taps // block)
+
+
+def _blocks_of_channels(block: int, spec: ConvSpec) -> int:
+    return -(-_depth(spec) // block)
+
+
 # -- how often --------------------------------------------------------------------------------------------------------
 
 _SCALES: tuple[tuple[str, str, str, _Scale], ...] = (
@@ -39,6 +47,10 @@ _SCALES: tuple[tuple[str, str, str, _Scale], ...] = (
     ("per group", "adds the bias once for every group", "add it once, after all groups", lambda s: s.groups),
     ("per image", "adds the bias once for every image of the batch", "add it once to each image", lambda s: s.batch),
     ("per position", "adds the bias once for every position", "add it once to each position", lambda s: s.positions),
+    *((f"per {block} terms", f"adds the bias once for every {block} of the C/G*KH*KW terms of a sum, with each block "
+       "of them", _ONCE, partial(_blocks, block)) for block in (2, 3, 4, 8, 16, 32, 64, 128, 256)),
+    *((f"per {block} channels", f"adds the bias once for every {block} channels of a group, with each block of them",
+       _ONCE, partial(_blocks_of_channels, block)) for block in (2, 3, 4, 8, 16, 32, 64)),
 )  # fmt: skip
 
 # -- where ------------------------------------------------------------------------------------------------------------

@@ -6,14 +6,25 @@ from functools import cache
 
 from conformance.diagnosis.models import bias, folding, numbers
 from conformance.diagnosis.models.arrays import along, arrangements, blocks, counted, groups, orders, sums, terms
-from conformance.diagnosis.models.index import borders, flat, loops, memory, padding, parameters, pitches, taps
+from conformance.diagnosis.models.index import (
+    borders,
+    flat,
+    loops,
+    memory,
+    narrow,
+    padding,
+    parameters,
+    pitches,
+    rows_apart,
+    taps,
+)  # fmt: skip
 from conformance.diagnosis.models.model import Model
 from conformance.diagnosis.models.sizes import counts, crops, fields, misread, pointwise
 from harness.geometry.spec import Op
 
 _FAMILIES = (
-    parameters, padding, borders, loops, flat, memory, pitches, taps, misread, counts, fields, crops, pointwise,
-    folding, bias, numbers,
+    parameters, padding, borders, loops, flat, rows_apart, narrow, memory, pitches, taps, misread, counts, fields,
+    crops, pointwise, folding, bias, numbers,
 )  # fmt: skip
 _GENERATED = (orders, along, groups, arrangements, sums, blocks, terms, counted)
 

@@ -131,6 +131,20 @@ def _padding_to(which: int, spec: ConvSpec, columns6: Array, rows: Array, column
     return image
 
 
+def _in_lanes(lanes: int, spec: ConvSpec, columns6: Array, rows: Array, columns: Array) -> Array:
+    """So many entries of an image's columns at once, of which those that meet are one."""
+    (n, c), (h, w) = columns6.shape[:2], spec.input_size
+    pixels = (h + 1) * (w + 1)
+    at = (rows[:, None, :, None] * (w + 1) + columns[None, :, None, :]).reshape(1, -1) + np.arange(c)[:, None] * pixels
+    at, entries = at.reshape(at.size), columns6.reshape(n, columns6[:1].size)
+    framed = np.zeros((n, c * pixels))
+    for first in range(0, at.size, lanes):
+        framed[:, at[first : first + lanes]] += entries[:, first : first + lanes]
+    return _image(spec, framed.reshape(n, c, h + 1, w + 1))
+
+
+_LANES = (8, 16, 32, 64)
+_LANE = "two entries that are added to one pixel in the same step need an atomic addition, or `np.add.at`"
 _ASSIGNED = "col2im-assign-instead-of-add"
 _ONCE = "col2im-fancy-iadd"
 _DIVIDED = "col2im-normalised-by-overlap"
@@ -185,6 +199,12 @@ def _gives(fold: Fold, given: Given) -> Array:
 def _models() -> Iterator[Model]:
     for number, (key, says, mend, fold, seen) in enumerate(_FOLDS):
         yield Model(f"folding/{key}", says, mend, SCATTERING, partial(_gives, fold), 1.1 + number / 100, seen)
+    for lanes in _LANES:
+        says = (
+            f"adds {lanes} consecutive entries of the columns at once, and of those that meet in a pixel only the last"
+        )
+        gives = partial(_gives, partial(_in_lanes, lanes))
+        yield Model(f"folding/in steps of {lanes}", says, _LANE, SCATTERING, gives, 1.4 + lanes / 1000, _ONCE)
 
 
 MODELS: tuple[Model, ...] = tuple(_models())

@@ -27,6 +27,7 @@ from harness.oracle import by_taps
 _MIDDLE = ((0.3, 3, 16), (5, 90, 8), (130, 2000, 8), (4e4, 6e4, 4), (1e-4, 9e-3, 4), (1e-7, 3e-5, 8))
 _LARGE = ((7e4, 9e6, 8), (2e7, 9e8, 8), (3e9, 9e9, 8))
 _HALVES = (0.5, 1.5, 2.5, 3.5, -0.5, -1.5, -2.5, -3.5)  # which ways to round treat each in their own way
+_ADDS_LAST = "adds the bias of an earlier call with the same geometry where none is given"
 _FEWEST = 2  # numbers that have to be other than they were
 _ASKED = 16  # geometries that are called without a bias
 _CHEAP = 50_000  # multiply-adds
@@ -198,7 +199,7 @@ def without_bias(experiment: Experiment) -> Probed | None:
         return None
     asked = [one.spec for one in experiment.passing() if one.spec.macs <= _CHEAP][:_ASKED]
     wrong: list[ConvSpec] = []
-    adds_one = True
+    adds_one = adds_last = True
     for spec in asked:
         x, w, _ = experiment.given(spec).arrays
         got, right = experiment.raw(spec, (x, w, None)), by_taps.run("conv2d", spec, x, w, None)
@@ -209,15 +210,21 @@ def without_bias(experiment: Experiment) -> Probed | None:
         if got.shape != right.shape or not np.array_equal(got, right):
             wrong.append(spec)
             adds_one = adds_one and got.shape == right.shape and np.array_equal(got, right + 1)
+            adds_last = adds_last and np.array_equal(got, experiment.right(spec))
     if not wrong or experiment.exhausted:
         return None
     if adds_one:
         return _no_bias("adds a bias of 1 where none is given", wrong[0], len(asked), _one_for_none)
+    if adds_last:
+        return _no_bias(_ADDS_LAST, wrong[0], len(asked), tables.run, "keep no bias from call to call: None means none")
     return _no_bias("is wrong where no bias is given", wrong[0], len(asked), tables.run)
 
 
-def _no_bias(says: str, spec: ConvSpec, asked: int, gives: Callable[[Given], Array]) -> Probed:
-    model = Model("number/without a bias", says, "a bias of None means that nothing is added", ("conv2d",), gives)
+def _no_bias(
+    says: str, spec: ConvSpec, asked: int, gives: Callable[[Given], Array], mend: str = "a bias of None means that "
+    "nothing is added",
+) -> Probed:  # fmt: skip
+    model = Model("number/without a bias", says, mend, ("conv2d",), gives)
     return Probed(model, f"With a bias all is right; without one {spec} is wrong, the plainest of {asked}.")
 
 

@@ -22,6 +22,7 @@ _TERMS = 4  # at least so many in a sum that is looked at
 _CHEAP = 100_000  # multiply-adds
 _GEOMETRIES = 6
 _OF_ALL_KINDS = 24  # geometries, or a few more, on which it is asked whether something has no condition
+_RARE = 0.1  # of the numbers are NaN or infinite, where that is asked
 _MANY_TERMS = 8
 _ENOUGH = 3  # results of sums that have to come true
 _COARSE = 0.02  # of the largest result: how far off sums may be that are formed too coarsely
@@ -76,7 +77,28 @@ def _is_what_it_gives(experiment: Experiment, model: Model, spec: ConvSpec) -> b
         if not np.array_equal(made, right) and np.isfinite(made).all():
             got = experiment.raw(spec, given.arrays)
             return not isinstance(got, str) and got.shape == made.shape and _almost(got, made, experiment.dtype)
-    return True
+    return _is_so_of_special_numbers(experiment, model, spec)
+
+
+def _is_so_of_special_numbers(experiment: Experiment, model: Model, spec: ConvSpec) -> bool:
+    """The same with NaN and infinities in the first argument, among ones; true where it shows on none."""
+    rng, (first, *others) = np.random.default_rng(7), experiment.given(spec).arrays
+    assert first is not None
+    odd = rng.choice([np.nan, np.inf, -np.inf], first.shape)
+    arrays = (
+        np.where(rng.random(first.shape) < _RARE, odd, np.sign(first)),
+        *(a if a is None else np.sign(a) for a in others),
+    )
+    given = Given(experiment.op, spec, arrays)
+    with np.errstate(all="ignore"):
+        made, right = model.gives(given), by_taps.run(experiment.op, spec, *arrays)
+    if np.array_equal(made, right, equal_nan=True):
+        return True
+    return np.array_equal(made, _numbers_of(experiment.raw(spec, arrays)), equal_nan=True)
+
+
+def _numbers_of(got: Array | str) -> Array:
+    return np.zeros(0) if isinstance(got, str) else got
 
 
 def _is_off(experiment: Experiment, model: Model, spec: ConvSpec) -> bool:

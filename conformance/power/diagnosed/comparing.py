@@ -139,7 +139,7 @@ def _later(unseen: Unseen, cause: Cause) -> Truth:
         if not same(new.raw(cause.plainest, new.given(cause.plainest).arrays), new.right(cause.plainest)):
             return "wrong"
     if name.startswith(_OF_MANY_CALLS):
-        again = findings(Experiment(e.caller, e.op, e.dtype, seconds=20.0), ())
+        again = findings(Experiment(load(Implementation(unseen.fault)), e.op, e.dtype, seconds=20.0), ())
         return "right" if any(found.cause.id == name for found in again) else "wrong"
     several = (spec for spec in e.observed if spec.macs <= _CHEAP and unseen.fault.condition.fits(spec))
     specs = list(islice((spec for spec in several if e.right(spec).size >= _TELLING), _KEPT))

@@ -25,6 +25,8 @@ def is_true_of_memory(e: Experiment, claim: Claim, looked_at: Sequence[ConvSpec]
     known = set(looked_at)
     new = [one.spec for one in e.passing() if one.spec not in known and one.spec.macs <= _CHEAP]
     specs = [spec for spec in new if e.right(spec).size and _has_orders(e.op, spec)][:_GEOMETRIES]
+    if claim.sometimes:
+        return "silent", ""
     if claim.what == "changes":
         return _of_changes(e, claim, specs), ""
     if claim.way is None:
@@ -36,7 +38,10 @@ def is_true_of_memory(e: Experiment, claim: Claim, looked_at: Sequence[ConvSpec]
     if not seen:
         return "silent", ""
     told = [one.is_wrong if claim.what == "misread" else bool(one.outcome.error) for one in seen]
-    holds = [claim.lies is None or claim.lies.holds(one.lying) for one in seen]
+    holds = [
+        (claim.lies is None or claim.lies.holds(one.lying)) and (claim.meant is None or claim.meant(one.spec))
+        for one in seen
+    ]  # fmt: skip
     return "silent", "exact" if told == holds else "off"
 
 
@@ -67,6 +72,7 @@ def _is_foretold(op: Op, claim: Claim, one: Seen) -> bool:
     """Where it reads what is not its own, nothing is foretold."""
     assert claim.way is not None
     held = (claim.lies is None or claim.lies.holds(one.lying)) and not (claim.unpadded and any(one.spec.padding))
+    held = held and (claim.meant is None or claim.meant(one.spec))
     if not held:
         return one.is_right
     made = foretold(op, claim.way, one)

@@ -44,6 +44,10 @@ _FAULTS = (
     _Fault("contract.writeable", " returned a read-only ", "form/writeable", "returns a read-only array",
            "The flags of the result say so",
            "Return a copy: `result.copy()`. What `np.broadcast_to` gives is no array of its own."),
+    _Fault("contract.concurrent", " at once", "form/threads", "is right when it is called alone, and wrong where "
+           "several threads call it at the same time", "Four threads call it at once, each with data of its own",
+           "Share no memory between calls: allocate in each, or keep scratch memory in `threading.local()`.",
+           alone=True),
     _Fault("contract.empty_batch", " raised ", "form/empty batch", "raises where there is no image (N = 0)",
            "A batch without images has a result, too: one of the right shape, without elements or of zeros",
            "Begin with `if spec.batch == 0:` and return `np.zeros` of the right shape.", alone=True),

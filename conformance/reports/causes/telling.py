@@ -18,7 +18,7 @@ from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.experiment import plan
 from conformance.reports.causes import planes
 from conformance.reports.causes.explaining import HURRIED, LATER, Explaining, Reason, Waiting, ops_of, tag
-from conformance.reports.causes.forms import FORM, of_form
+from conformance.reports.causes.forms import DTYPE, FORM, of_form
 from conformance.reports.causes.mended import MEMORY
 from conformance.reports.causes.plain_calls import PlainCalls
 from conformance.reports.causes.suspects import failing, sources, suspects
@@ -74,7 +74,7 @@ class Diagnosis:
         explained = self._explaining.explained(forms, report)
         bad = [group for group in failing(report) if group.key not in explained]
         plainly = suspects([group for group in bad if group.id.startswith(_PLAIN)], self.caller.native)
-        found = [*self._ofops_of(plainly, report.backend), *forms]
+        found = [*_but_for_their_dtype(self._ofops_of(plainly, report.backend), forms), *forms]
         explained = self._explaining.explained(found, report) if len(found) > len(forms) else explained
         # What fails in state, threads or memory alone may be the fault of another op that the check calls.
         left = suspects([group for group in bad if group.key not in explained], self.caller.native)
@@ -179,6 +179,12 @@ class Diagnosis:
         keys = [group.key for group in groups]
         cases = sum("/".join(case.split("/")[:3]) in keys for case in report.failed)
         return structs.replace(cause, explains=keys, cases=cases, derived=derived, failure=failure)
+
+
+def _but_for_their_dtype(found: Sequence[CauseReport], forms: Sequence[CauseReport]) -> list[CauseReport]:
+    """Without what a result in another dtype does to numbers: it is no second mistake."""
+    cast = {(op, dtype) for one in forms if one.id == DTYPE for op in ops_of(one) for dtype in one.dtypes}
+    return [one for one in found if one.kind != "numbers" or not cast.issuperset((one.op, d) for d in one.dtypes)]
 
 
 def _first_failing(caller: Caller, checks: Sequence[str], cause: Cause) -> CaseResult | None:

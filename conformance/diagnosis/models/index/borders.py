@@ -116,6 +116,14 @@ def _first_outside(axis: Axis, other: Axis) -> Array:
     return np.where(at == 0, axis.size, at)
 
 
+def _first_window_missed(axis: Axis, other: Axis) -> Array:
+    """(pixel - reach) / stride + 1, rounded towards 0, is 1 for pixels that the first window reaches last."""
+    at, pixel = np.array(table(axis)), np.arange(axis.kernel) * axis.dilation
+    reach = (axis.kernel - 1) * axis.dilation + 1
+    at[(pixel < reach) & (pixel > reach - axis.stride), :1] = axis.size
+    return at
+
+
 def _window_outside(axis: Axis, other: Axis) -> Array:
     """A window that hangs over the border is left out as a whole."""
     at = table(axis)
@@ -183,6 +191,9 @@ _BORDERS = (
             partial(_bounded_by, lambda a, b: a.size - a.after), cost=1.1),
     Formula("second half outside", "takes the second half of the image{where} for padding", _TEST,
             partial(_bounded_by, lambda a, b: max(a.size // 2, 1)), cost=1.2),
+    Formula("first window missed", "misses the first window of pixels that it reaches last{where}: (pixel - reach) / "
+            "stride + 1 is rounded towards 0, as C does, where it is below 0", "begin at window 0 where pixel < reach, "
+            "or round down: in C, `-1 / 2` is 0", _first_window_missed, cost=1.1),
     Formula("whole window outside", "leaves a window out as a whole where it hangs over the border{where}",
             "leave out the taps that lie outside, not the window", _window_outside, cost=1.1),
 )  # fmt: skip

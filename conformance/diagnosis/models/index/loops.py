@@ -100,8 +100,9 @@ def _backwards(loop: _Loop) -> _Way:
     if loop is _TAPS:
         return _Way(
             "reversed", "flips the kernel{where} (that is convolution as in mathematics; here it is cross-correlation)",
-            "tap 0 reads the first {line} of the window: drop `[::-1]`; but where dy is correlated with w, turn w by "
-            "180 degrees", lambda size: np.arange(size)[::-1], 1.02,  # of both axes a kernel turned is plainer
+            "tap 0 reads the first {line} of the window: drop `[::-1]`; but where dy is correlated with w, w is "
+            "turned in both axes: `w[:, :, ::-1, ::-1]`",
+            lambda size: np.arange(size)[::-1], 1.02,  # of both axes a kernel turned is plainer
         )  # fmt: skip
     return _Way(
         "reversed", "does the windows backwards{where}", "window 0 is the first {line}",

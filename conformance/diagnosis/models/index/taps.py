@@ -1,10 +1,10 @@
-"""Two taps exchanged, as in a loop that was written out by hand."""
+"""Two taps exchanged, or one taken for another, as in a loop that was written out by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from harness.geometry.spec import ConvSpec, Op
 _TAPS = 9  # of a kernel of 3 x 3: a larger one is hardly written out
 _COST, _ACROSS = 1.5, 1.45
 _MEND = "tap u * KW + v is row u, column v of the kernel: keep them in this order"
+_LOOK = "look through the line where the nine taps are written out: one index in it is another's"
+_MISTYPED = 1.55
+_WRITTEN_OUT = (3, 3)
 _Two = Callable[[ConvSpec], tuple[int, int]]
 
 
@@ -28,6 +31,29 @@ def _exchanged(two: _Two, a: Array, spec: ConvSpec) -> Array:
     order[[one, other]] = other, one
     before, after = a.shape[0] * a.shape[1], a.shape[4:]
     return a.reshape(before, spec.taps, *after)[:, order].reshape(a.shape)
+
+
+def _in_place_of(one: int, other: int, a: Array, spec: ConvSpec) -> Array:
+    """Tap `other` where tap `one` should be, of a 3 x 3 kernel."""
+    if spec.kernel_size != _WRITTEN_OUT:
+        return a
+    taps = _opened(a, spec).copy()
+    taps[:, one] = taps[:, other]
+    return taps.reshape(a.shape)
+
+
+def _added_to(one: int, other: int, a: Array, spec: ConvSpec) -> Array:
+    """Tap `one` added to tap `other`, as it meets the same pixels."""
+    if spec.kernel_size != _WRITTEN_OUT:
+        return a
+    taps = _opened(a, spec).copy()
+    taps[:, other] += taps[:, one]
+    taps[:, one] = 0
+    return taps.reshape(a.shape)
+
+
+def _opened(a: Array, spec: ConvSpec) -> Array:
+    return a.reshape(a.shape[0] * a.shape[1], spec.taps, *a.shape[4:])
 
 
 def _numbers(one: int, other: int, _: ConvSpec) -> tuple[int, int]:
@@ -62,6 +88,27 @@ def _models() -> Iterator[Model]:
         )  # fmt: skip
         for ops, gives in several:
             yield Model(f"taps/{key} exchanged/{ops[0]}", says, _MEND, ops, gives, cost)
+    yield from _mistyped()
+
+
+def _mistyped() -> Iterator[Model]:
+    """One tap of nine reads the pixels, or the weights, of another."""
+    for number, (one, other) in enumerate(permutations(range(_TAPS), 2)):
+        first, second = divmod(one, 3), divmod(other, 3)
+        added, put = partial(_added_to, one, other), partial(_in_place_of, one, other)
+        pixels: tuple[tuple[tuple[Op, ...], Gives], ...] = (
+            (("im2col",), result_as("columns", put)), (("col2im",), argument_as("columns", added)),
+            (("conv2d", "conv2d_input_grad"), argument_as("kernel", added)),
+            (("conv2d_weight_grad",), result_as("kernel", put)),
+        )  # fmt: skip
+        says = f"lets tap {first} of a 3x3 kernel meet the pixels of tap {second}"
+        for ops, gives in pixels:
+            key = f"taps/{one} meets those of {other}/{ops[0]}"
+            yield Model(key, says, _LOOK, ops, gives, _MISTYPED + number / 1e4)
+        of_weights: tuple[Op, ...] = ("conv2d", "conv2d_input_grad")
+        says = f"takes the weight of tap {second} of a 3x3 kernel for that of tap {first}"
+        gives = argument_as("kernel", put)
+        yield Model(f"taps/{one} weighs as {other}", says, _LOOK, of_weights, gives, _MISTYPED + number / 1e4)
 
 
 MODELS: tuple[Model, ...] = tuple(_models())

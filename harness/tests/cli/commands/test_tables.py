@@ -83,7 +83,7 @@ def test_failures_with_their_repro_and_what_was_never_called_last(capsys: pytest
     assert [line.split()[0] for line in lines[-3:]] == ["backend", "mine", "right"]
 
 
-@pytest.mark.parametrize(("failing", "more"), [(8, []), (9, ["1"]), (11, ["3"])])
+@pytest.mark.parametrize(("failing", "more"), [(8, []), (9, ["1 more failure"]), (11, ["3 more failures"])])
 def test_eight_groups_are_shown_and_the_rest_counted(
     capsys: pytest.CaptureFixture[str], failing: int, more: list[str]
 ) -> None:
@@ -91,7 +91,7 @@ def test_eight_groups_are_shown_and_the_rest_counted(
     check_table.show([a_report(checks=[*groups, a_group()])])
     lines = shown(capsys)
     assert [line for line in lines if "repro:" in line] == [f"  repro: repro {number}" for number in range(8)]
-    more_lines = [f"mine: {number} more failures; --html FILE has all" for number in more]
+    more_lines = [f"mine: {counted}; --html FILE has all" for counted in more]
     assert lines[3 * 8 : -2] == [*more_lines, ""] * bool(more)
 
 

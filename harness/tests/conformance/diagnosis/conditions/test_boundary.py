@@ -67,11 +67,20 @@ def test_others_with_the_same_remainder_as_a_value() -> None:
 def test_multiples_in_an_image_that_holds_the_kernel_and_groups_that_divide_the_channels() -> None:
     kernels = list(repeated(Joined((Atom("kw", "%", 5),), "and", 1.0), _SPEC))
     assert [(spec.kernel_size[1], spec.input_size[1]) for spec in kernels] == [(5, 5), (10, 10), (15, 15), (20, 20)]
+
+
+def test_a_remainder_is_tried_by_half_and_by_a_quarter() -> None:
+    """No multiple of 16 are all but every other multiple of 8: 24 tells them apart."""
+    several = repeated(Joined((Atom("c", "not %", 16),), "and", 1.0), replace(_SPEC, groups=1))
+    assert {8, 24, 4, 12, 16, 32} <= {spec.in_channels for spec in several}
+
+
+def test_groups_follow_a_multiple() -> None:
     grouped = replace(_SPEC, in_channels=6, out_channels=4, groups=2)
     (one, *_) = repeated(Joined((Atom("g", "%", 3),), "and", 1.0), grouped)
     assert (one.groups, one.in_channels, one.out_channels) == (3, 9, 6)
     channels = repeated(Joined((Atom("cg", "%", 4, 1),), "and", 1.0), grouped)
-    assert [spec.in_channels for spec in channels] == [2, 10, 18, 26, 34]
+    assert [spec.in_channels for spec in channels] == [2, 10, 18, 26, 34, 6, 10, 14, 18]
 
 
 def test_a_value_is_told_where_no_other_with_its_remainder_was_seen() -> None:

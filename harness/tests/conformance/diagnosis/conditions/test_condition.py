@@ -53,7 +53,7 @@ PLANTED: dict[str, Holds] = {
     ),
     "positions OH*OW > 256": lambda s: s.positions > 256,
     "N*OH*OW <= 138": lambda s: s.batch * s.positions < 139,
-    "rows that windows cover > H + 2 * top padding or columns that windows cover > W + 2 * left padding": lambda s: (
+    "rows covered by windows > H + 2 * top padding or columns covered by windows > W + 2 * left padding": lambda s: (
         s.padded_size[0] - s.left_over[0] > s.input_size[0] + 2 * s.padding[0]
         or s.padded_size[1] - s.left_over[1] > s.input_size[1] + 2 * s.padding[2]
     ),

@@ -176,5 +176,22 @@ def test_a_shape_that_is_changed() -> None:
     assert "`b.reshape(..)` does not" in found[0].mend
 
 
+def test_memory_that_is_misread_on_some_geometries_is_told_with_these() -> None:
+    def treat(spec: ConvSpec, arrays: list[Any]) -> list[Any]:
+        return [flat(a) if spec.stride[0] > 1 and a.size else a for a in arrays]
+
+    (cause,) = causes("im2col", treat)
+    assert cause.says.startswith("Your im2col takes the memory of `x` for contiguous, ")
+    assert cause.says.endswith(", where stride in height > 1.")
+
+
+def test_memory_that_is_misread_now_and_then_is_not_told_as_if_it_were_always() -> None:
+    def treat(spec: ConvSpec, arrays: list[Any]) -> list[Any]:
+        return [flat(a) if hash(spec) % 3 and a.size else a for a in arrays]
+
+    (cause,) = causes("im2col", treat)
+    assert cause.says.endswith(", on some geometries.")
+
+
 def test_what_takes_any_memory_has_no_cause() -> None:
     assert causes("conv2d", of(0, np.ascontiguousarray)) == []
