@@ -150,10 +150,12 @@ def _misread(experiment: Experiment, number: int, seen: Sequence[Seen]) -> _Told
     """Without padding first: what is padded is often a copy, whose memory is another."""
     plain = [one for one in seen if not any(one.spec.padding)]
     asked = plain if any(one.is_wrong for one in plain) else seen
-    wrong, right = [one for one in asked if one.is_wrong], [one for one in asked if one.is_right]
+    wrong = [one for one in asked if one.is_wrong]
+    shown = {one.spec for one in wrong}  # on which geometries it is so, is asked later
+    right = [one for one in asked if one.is_right and one.spec in shown]
     counted = f"{_PLAIN}; in {len(wrong)} of {len(wrong) + len(right)} calls with {{what}} elsewhere in memory"
     mend = "Begin with {mend}, which copies only what must be copied, or step by `strides`."
-    ways = [(way, shown) for way in WAYS if (shown := _shown(experiment, way, wrong)) >= _FEWEST]
+    ways = [(way, count) for way in WAYS if (count := _shown(experiment, way, wrong)) >= _FEWEST]
     if not ways:
         lies = common([one.lying for one in wrong], [one.lying for one in right])
         why = f"{counted} the numbers are wrong; no known way to misread memory gives them."
@@ -161,11 +163,11 @@ def _misread(experiment: Experiment, number: int, seen: Sequence[Seen]) -> _Told
         return _Told(number, _UNNAMED, says, why, mend, wrong[0].spec, Claim("misread", (number,), lies=lies))
     conditions = [_conditions(experiment, way, wrong, right, seen) for way, _ in ways]
     best = min(range(len(ways)), key=lambda n: len(conditions[n].words))
-    (way, shown), when = ways[best], conditions[best]
-    where = f", where {' and '.join(when.words)}" if when.words else ""
-    rest = "; the others have it leave the array" if shown < len(wrong) else ""
-    why = f"{counted} the numbers are wrong, in {shown} of them exactly those that this gives{rest}."
-    claim = Claim("misread", (number,), way, when.lies, unpadded=when.unpadded)
+    (way, count), held = ways[best], conditions[best]
+    where = f", where {' and '.join(held.words)}" if held.words else ""
+    rest = "; the others have it leave the array" if count < len(wrong) else ""
+    why = f"{counted} the numbers are wrong, in {count} of them exactly those that this gives{rest}."
+    claim = Claim("misread", (number,), way, held.lies, unpadded=held.unpadded)
     return _Told(number, f"memory/{way.key}{where}", f"{way.says}{where}", why, mend, wrong[0].spec, claim)
 
 
