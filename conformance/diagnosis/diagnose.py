@@ -218,6 +218,8 @@ def _where_whole_numbers_are_right(experiment: Experiment) -> Found | None:
     if later is not None:
         return Found(telling.of_later(experiment, later))
     number = probes.without_bias(experiment) or probes.number_of(experiment)
+    if isinstance(number, Later):
+        return Found(telling.of_later(experiment, number))
     return None if number is None else Found(telling.of_number(experiment, number), number.model)
 
 

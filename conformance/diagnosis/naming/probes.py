@@ -18,6 +18,7 @@ from conformance.diagnosis.models import tables
 from conformance.diagnosis.models.model import Given, Model
 from conformance.diagnosis.models.numbers import NUMBERS, SPECIAL, Number
 from conformance.diagnosis.naming import copies, limits, sums
+from conformance.diagnosis.naming.kept_data import Later
 from conformance.diagnosis.naming.sums import NEAR, cast
 from harness.contract.protocol import ARGUMENTS, Array
 from harness.geometry.spec import ConvSpec
@@ -27,7 +28,6 @@ from harness.oracle import by_taps
 _MIDDLE = ((0.3, 3, 16), (5, 90, 8), (130, 2000, 8), (4e4, 6e4, 4), (1e-4, 9e-3, 4), (1e-7, 3e-5, 8))
 _LARGE = ((7e4, 9e6, 8), (2e7, 9e8, 8), (3e9, 9e9, 8))
 _HALVES = (0.5, 1.5, 2.5, 3.5, -0.5, -1.5, -2.5, -3.5)  # which ways to round treat each in their own way
-_ADDS_LAST = "adds the bias of an earlier call with the same geometry where none is given"
 _FEWEST = 2  # numbers that have to be other than they were
 _ASKED = 16  # geometries that are called without a bias
 _CHEAP = 50_000  # multiply-adds
@@ -193,7 +193,7 @@ def _is_true_of_whole_numbers(experiment: Experiment, model: Model) -> bool:
 # -- no bias ----------------------------------------------------------------------------------------------------------
 
 
-def without_bias(experiment: Experiment) -> Probed | None:
+def without_bias(experiment: Experiment) -> Probed | Later | None:
     """What conv2d does where no bias is given, if that is wrong."""
     if experiment.op != "conv2d":
         return None
@@ -216,15 +216,20 @@ def without_bias(experiment: Experiment) -> Probed | None:
     if adds_one:
         return _no_bias("adds a bias of 1 where none is given", wrong[0], len(asked), _one_for_none)
     if adds_last:
-        return _no_bias(_ADDS_LAST, wrong[0], len(asked), tables.run, "keep no bias from call to call: None means none")
+        return _kept_bias(wrong[0], len(asked))
     return _no_bias("is wrong where no bias is given", wrong[0], len(asked), tables.run)
 
 
-def _no_bias(
-    says: str, spec: ConvSpec, asked: int, gives: Callable[[Given], Array], mend: str = "a bias of None means that "
-    "nothing is added",
-) -> Probed:  # fmt: skip
-    model = Model("number/without a bias", says, mend, ("conv2d",), gives)
+def _kept_bias(spec: ConvSpec, asked: int) -> Later:
+    return Later(
+        "later/bias kept", "adds the bias of an earlier call with the same geometry where none is given",
+        f"A call of {spec} without a bias, after one with a bias, gave the result of that; it is the plainest of "
+        f"{asked}.", "Keep no bias from call to call: None means that nothing is added.", spec,
+    )  # fmt: skip
+
+
+def _no_bias(says: str, spec: ConvSpec, asked: int, gives: Callable[[Given], Array]) -> Probed:
+    model = Model("number/without a bias", says, "a bias of None means that nothing is added", ("conv2d",), gives)
     return Probed(model, f"With a bias all is right; without one {spec} is wrong, the plainest of {asked}.")
 
 

@@ -34,7 +34,8 @@ HUNG = "hung: "  # how a call that hung is said to have ended
 
 _AGAIN_SECONDS = 15.0  # for failed cases that are run again
 _WRONG_CALL = re.compile(
-    r" (raised|returned shape) | elements? differ| is not zero|^(nan|inf|-inf) at .* (reaches|does not reach) "
+    r" (raised|returned shape) | elements? differ| is not zero| (previous|earlier) result"
+    r"|^(nan|inf|-inf) at .* (reaches|does not reach) "
 )
 # An op that is to blame, as checks say it.
 _PARTNER = re.compile(r"(\w+) (?:is at fault, not|returned shape|raised|on \S+, among) ")

@@ -75,6 +75,12 @@ def is_told(group: CheckReport, cause_id: str) -> bool:
     return any(cause_id == fault.id and _says(group, fault) for fault in _FAULTS)
 
 
+def is_of_dtype(group: CheckReport) -> bool:
+    """Whether all that a group of cases says is that results have another dtype."""
+    said = [_SAID.match(one.text) for one in group.failures]
+    return bool(said) and all(one is not None and one[3] == group.dtype for one in said)
+
+
 def _says(group: CheckReport, fault: _Fault) -> bool:
     return (
         (fault.elsewhere or group.id == fault.check)

@@ -18,7 +18,7 @@ from conformance.diagnosis.cause import Cause
 from conformance.diagnosis.experiment import plan
 from conformance.reports.causes import planes
 from conformance.reports.causes.explaining import HURRIED, LATER, Explaining, Reason, Waiting, ops_of, tag
-from conformance.reports.causes.forms import DTYPE, FORM, of_form
+from conformance.reports.causes.forms import DTYPE, FORM, is_of_dtype, of_form
 from conformance.reports.causes.mended import MEMORY
 from conformance.reports.causes.plain_calls import PlainCalls
 from conformance.reports.causes.suspects import failing, sources, suspects
@@ -82,8 +82,24 @@ class Diagnosis:
         if more:
             found = sorted([*more, *found], key=lambda cause: (cause.kind == FORM, ALL_OPS.index(cause.op)))
             explained = self._explaining.explained(found, report)
+        explained = {**self._of_dtypes(forms, report), **explained}
         told = [self._with_what_it_explains(cause, explained, report) for cause in _joined(found)]
         return structs.replace(report, causes=told)
+
+    def _of_dtypes(self, forms: Sequence[CauseReport], report: BackendReport) -> dict[str, set[Reason]]:
+        """Of what says no more than that results have another dtype: numbers that are rounded to it stay wrong."""
+        native = self.caller.native
+        found: dict[str, set[Reason]] = {}
+        for group in report.checks:
+            if group.status is Status.FAIL and is_of_dtype(group):
+                ops = sources(group.op, native)
+                found[group.key] = {
+                    (op, tag(one))
+                    for one in forms
+                    for op in ops
+                    if one.id == DTYPE and op in ops_of(one) and group.dtype in one.dtypes
+                }
+        return {key: reasons for key, reasons in found.items() if reasons}
 
     def _ofops_of(self, asked: Mapping[Op, Sequence[str]], backend: str) -> list[CauseReport]:
         found: list[CauseReport] = []
