@@ -200,14 +200,14 @@ def test_the_class_makes_a_test_of_each_group_and_opens_its_backend_once() -> No
 def test_all_options_of_the_class_reach_the_run() -> None:
     class TestMine(ConformanceSuite):
         backend = Refusing()
-        tier, ops, dtypes, check, as_of, seed = 2, "im2col", "float32", "a.*", "2026.14", 5
+        tier, ops, dtypes, check, as_of, seed = 2, "im2col", "float32", "a.*", "2026.15", 5
         xfails = {"a.x": "why"}  # noqa: RUF012
         isolate = False
 
     options = pytest_suite._suite_of(TestMine).suite_run.options
     selection = options.selection
     assert (selection.tier, selection.ops, selection.dtypes, selection.pattern, selection.suite, selection.seed) == (
-        2, ["im2col"], ["float32"], "a.*", "2026.14", 5,
+        2, ["im2col"], ["float32"], "a.*", "2026.15", 5,
     )  # fmt: skip
     assert (options.isolate, [one.pattern for one in options.known]) == (False, ["a.x"])
 
