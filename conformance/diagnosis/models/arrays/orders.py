@@ -96,14 +96,10 @@ def _of_result(kind: Kind, order: Order, ops: tuple[Op, ...]) -> Iterator[Model]
     )
 
 
-def _as_fortran(kind: Kind, order: Order) -> str:
-    """How that is written where it is `W(:)` in MATLAB."""
-    return ', as `reshape(F, -1, order="F")` does' if (kind, order) == ("kernel", (0, 3, 2, 1)) else ""
-
-
 def _of_argument(kind: Kind, order: Order, ops: tuple[Op, ...]) -> Iterator[Model]:
     canonical, letters, short, cost = _told(kind, order)
     known, what = LAYOUTS[kind].get(order), OF_ARGUMENT[kind]
+    fortran = ', as `reshape(F, -1, order="F")` does' if (kind, order) == ("kernel", (0, 3, 2, 1)) else ""
     yield Model(
         id=f"order/{kind} read as {short}",
         says=f"takes {what} to hold {known.words}" if known else f"reads the memory of {what} as ({letters})",
@@ -115,7 +111,7 @@ def _of_argument(kind: Kind, order: Order, ops: tuple[Op, ...]) -> Iterator[Mode
     )
     yield Model(
         id=f"order/{kind} written as {short}",
-        says=f"transposes {what} to ({letters}) and reads the memory as ({canonical}){_as_fortran(kind, order)}",
+        says=f"transposes {what} to ({letters}) and reads the memory as ({canonical}){fortran}",
         mend=f"transpose {what} back to ({canonical}), or reshape before the transpose",
         ops=ops,
         gives=argument_as(kind, partial(written, order)),
