@@ -25,9 +25,6 @@ _EXPLAINED = (
     (re.compile(r"\btaps?\b"), "A tap is one element of the kernel."),
     (re.compile(r"\bL\b"), "L is the number of window positions, OH*OW."),
 )
-_LIMIT = re.compile(r"(?:index|pixels|C\*H\*W|columns|OH\*OW|H\*W)\S* (?:>|>=) (\d+)\b")
-_NARROW = {n - less: f"{kind}{bits}" for kind, bits, n in (
-    ("int", 8, 2**7), ("uint", 8, 2**8), ("int", 16, 2**15), ("uint", 16, 2**16)) for less in (0, 1)}  # fmt: skip
 _CODE = re.compile(r"`[^`]*`")
 _OVER_SHAPES = ("broadcast", "out of bounds", "out of range", "cannot reshape", "mismatch in its core dimension")
 _OF_CRASHES = (
@@ -141,7 +138,7 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
             f" Left out of this: {_geometries(left_out)} where it holds and nothing is wrong, as some window reads "
             "padding alone, or there is no image, which hides most mistakes."
         )
-    kind, mend = "condition", _narrow(condition) or _declared(condition)
+    kind, mend = "condition", _declared(condition)
     if set(plainest) == {Kind.CRASH}:
         kind, mend = "crash", _mend_of(plainest[Kind.CRASH]) or mend
     elif set(plainest) == {Kind.SHAPE}:
@@ -151,13 +148,6 @@ def of_condition(experiment: Experiment, condition: Condition, where: str) -> Ca
     else:
         why += f" {where}No known mistake gives these numbers."
     return _cause(experiment, kind, "", says, why, mend, "")
-
-
-def _narrow(condition: Condition) -> str:
-    """What a limit says that is the largest number of a small integer type."""
-    found = _LIMIT.search(condition.text)
-    narrow = None if found is None else _NARROW.get(int(found[1]))
-    return "" if narrow is None else f"An index or a size in {narrow} is at its largest there: keep it in int64."
 
 
 def _fails(one: Observed) -> str:

@@ -56,7 +56,7 @@ def kept_of(experiment: Experiment, spec: ConvSpec) -> Later | None:
         return _sum(three)  # of calls of other geometries, too
     if same(three.got[1], right[1]) and same(three.got[2], right[2]):
         return _by_part(experiment, spec, data[0], right[0]) or _overwritten(experiment, spec)
-    return _result(three) or _sum(three) or _second_argument(experiment, three)
+    return _result(three) or _sum(three) or _one_argument(experiment, three)
 
 
 def _result(three: _Three) -> Later | None:
@@ -89,19 +89,22 @@ def _sum(three: _Three) -> Later | None:
     )  # fmt: skip
 
 
-def _second_argument(experiment: Experiment, three: _Three) -> Later | None:
-    first, second, third = three.data
-    if len(first) < 2 or first[1] is None:
-        return None
-    mixed = [by_taps.run(experiment.op, three.spec, own[0], first[1], *own[2:]) for own in (second, third)]
-    if not all(same(got, made) for got, made in zip(three.got[1:], mixed, strict=True)):
-        return None
-    name = ARGUMENTS[experiment.op][1]
-    return Later(
-        f"later/{name} kept", f"uses `{name}` of an earlier call with the same geometry in place of the new one",
-        f"Two later calls of {three.spec} gave what their own data give with `{name}` of the first.",
-        f"Use `{name}` as it is given, or keep it under a key that holds its numbers.", three.spec,
-    )  # fmt: skip
+def _one_argument(experiment: Experiment, three: _Three) -> Later | None:
+    """Whether later calls gave what follows from one argument of the first, and from their own others."""
+    first, *later = three.data
+    for number, old in reversed(list(enumerate(first))):
+        if old is None or len(first) < 2:
+            continue
+        mixed = [by_taps.run(experiment.op, three.spec, *own[:number], old, *own[number + 1 :]) for own in later]
+        if not all(same(got, made) for got, made in zip(three.got[1:], mixed, strict=True)):
+            continue
+        name = ARGUMENTS[experiment.op][number]
+        return Later(
+            f"later/{name} kept", f"uses `{name}` of an earlier call with the same geometry in place of the new one",
+            f"Two later calls of {three.spec} gave what their own data give with `{name}` of the first.",
+            f"Use `{name}` as it is given, or keep it under a key that holds its numbers.", three.spec,
+        )  # fmt: skip
+    return None
 
 
 def _by_part(experiment: Experiment, spec: ConvSpec, first: _Arrays, result: Array) -> Later | None:

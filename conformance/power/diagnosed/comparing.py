@@ -28,7 +28,7 @@ _CHEAP = 2_000_000  # multiply-adds
 _SHOWN = 3  # geometries on which a fault must show, so that a model can be said to be its own
 _KEPT = 8  # geometries on which it is looked at what is kept of earlier data
 _TELLING = 12  # elements of their results
-_OF_MANY_CALLS = ("later/cache ", "later/every ", "later/after ", "later/changes")  # not of three calls in a row
+_OF_MANY_CALLS = ("later/cache ", "later/every ", "later/after ", "later/changes", "later/bias kept")
 _RIGHT_AT_FIRST = ("later/cache ", "later/after ")
 
 

@@ -23,7 +23,7 @@ class _Fault(NamedTuple):
     """What one check alone tells; `says` follows "Your im2col"."""
 
     check: str
-    said: str  # a part of what it says
+    said: str  # a pattern of what it says
     id: str
     says: str
     why: str
@@ -51,15 +51,20 @@ _FAULTS = (
     _Fault("contract.empty_batch", " raised ", "form/empty batch", "raises where there is no image (N = 0)",
            "A batch without images has a result, too: one of the right shape, without elements or of zeros",
            "Begin with `if spec.batch == 0:` and return `np.zeros` of the right shape.", alone=True),
-    _Fault("contract.empty_batch", " returned ", "form/empty batch", "returns no result of the right form where there "
-           "is no image (N = 0)", "A batch without images has a result, too: one of the right shape, without elements "
-           "or of zeros", "Begin with `if spec.batch == 0:` and return `np.zeros` of the right shape.", alone=True),
+    _Fault("contract.empty_batch", r" returned (?!dtype|strides|a read-only|memory)", "form/empty batch",
+           "returns no result of the right form where there is no image (N = 0)",
+           "A batch without images has a result, too: one of the right shape, without elements or of zeros", "Begin with `if spec.batch == 0:` and return `np.zeros` of the right shape.", alone=True),
     _Fault("contract.nonfinite", " does not reach ", "form/nonfinite", "loses NaN or infinities of its arguments",
            "One element of an argument is NaN or infinite, and so has to be every result that reads it",
            "Leave them as they are: `np.nan_to_num`, `np.nansum`, `np.nanmax`, and tests such as `if x:` or `x > 0` "
            "lose them.", alone=True),
-    _Fault("contract.nonfinite", " reaches ", "form/nonfinite", "spreads NaN or infinities to results that do not read "
-           "them", "One element of an argument is NaN or infinite, and no result that does not read it may be",
+    _Fault("contract.nonfinite", " with the opposite sign", "form/nonfinite",
+           "turns the sign of infinities of its arguments",
+           "One element of an argument is infinite, and results that read it have the sign that the sum gives",
+           "Do not take absolute values or compare with a limit on the way.", alone=True),
+    _Fault("contract.nonfinite", r" reaches \w+\[", "form/nonfinite",
+           "spreads NaN or infinities to results that do not read them",
+           "One element of an argument is NaN or infinite, and no result that does not read it may be",
            "A product with a matrix of zeros and ones does that, as 0 * NaN is NaN, and so does adding such products: "
            "copy or add the elements themselves.", alone=True),
 )  # fmt: skip
@@ -85,7 +90,7 @@ def _says(group: CheckReport, fault: _Fault) -> bool:
     return (
         (fault.elsewhere or group.id == fault.check)
         and bool(group.failures)
-        and all(fault.said in one.text for one in group.failures)
+        and all(re.search(fault.said, one.text) for one in group.failures)
     )
 
 

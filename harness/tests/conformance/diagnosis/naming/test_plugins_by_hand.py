@@ -129,3 +129,14 @@ def test_a_bias_that_is_kept_for_calls_without_one() -> None:
     assert _first("conv2d", keeping).says == (
         "Your conv2d adds the bias of an earlier call with the same geometry where none is given."
     )
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "x"), (1, "w"), (2, "b")])
+def test_each_argument_of_an_earlier_call_is_told_by_its_name(number: int, name: str) -> None:
+    kept: dict[tuple[ConvSpec, bool], Array | None] = {}
+
+    def keeping(spec: ConvSpec, *arrays: Array | None) -> Array:
+        old = kept.setdefault((spec, arrays[2] is None), arrays[number])
+        return by_taps.run("conv2d", spec, *arrays[:number], old, *arrays[number + 1 :])
+
+    assert _first("conv2d", keeping).says.startswith(f"Your conv2d uses `{name}` of an earlier call")

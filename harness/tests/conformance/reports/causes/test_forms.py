@@ -72,3 +72,33 @@ def test_how_a_result_lies_and_whose_it_is_are_causes_of_their_own(monkeypatch: 
     assert report.causes[1].says == "Your col2im returns a view, which is not C-contiguous."
     assert text in report.causes[1].why
     assert [group.key for group in report.unexplained] == ["contract.empty_batch/im2col/float32"]
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "says"),
+    [
+        ("contract.nonfinite", "nan at [0] of argument 0 does not reach im2col[0], 6 such", "loses NaN"),
+        ("contract.nonfinite", "nan at [0] of argument 0 reaches im2col[0], 6 such", "spreads NaN or infinities"),
+        ("contract.nonfinite", "inf at [0] of argument 0 reaches im2col with the opposite sign, 2 such", "the sign"),
+        ("contract.empty_batch", "im2col raised ValueError: none", "raises where there is no image"),
+        ("contract.empty_batch", "im2col returned shape (1,), expected (0,)", "no result of the right form"),
+        ("contract.concurrent", "im2col, call 3 of 4 at once: 2 of 4 elements differ", "right when it is called"),
+    ],
+)  # fmt: skip
+def test_what_one_check_alone_says_is_told_unless_numbers_are_wrong(
+    monkeypatch: pytest.MonkeyPatch, check: str, text: str, says: str
+) -> None:
+    monkeypatch.setattr(engine, "diagnose", answering())
+    groups = [failing(check, _STRIDED, text=text, grade=Grade.FORM)]
+    (cause,) = Diagnosis(FakeCaller(native=_TWO), called("mine.py")).told(a_report(checks=groups)).causes
+    assert says in cause.says
+    groups.append(failing("values.exact", _STRIDED, text="2 of 4 elements differ"))
+    assert Diagnosis(FakeCaller(native=_TWO), called("mine.py")).told(a_report(checks=groups)).causes == []
+
+
+def test_an_empty_batch_in_another_dtype_is_no_cause_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "diagnose", answering())
+    text = "im2col returned dtype float64 for float32 input"
+    groups = [failing("contract.empty_batch", _STRIDED, text=text, grade=Grade.FORM)]
+    (cause,) = Diagnosis(FakeCaller(native=_TWO), called("mine.py")).told(a_report(checks=groups)).causes
+    assert cause.id == "form/dtype"
