@@ -53,7 +53,8 @@ _FAULTS = (
            "Begin with `if spec.batch == 0:` and return `np.zeros` of the right shape.", alone=True),
     _Fault("contract.empty_batch", r" returned (?!dtype|strides|a read-only|memory)", "form/empty batch",
            "returns no result of the right form where there is no image (N = 0)",
-           "A batch without images has a result, too: one of the right shape, without elements or of zeros", "Begin with `if spec.batch == 0:` and return `np.zeros` of the right shape.", alone=True),
+           "A batch without images has a result, too: one of the right shape, without elements or of zeros",
+           "Begin with `if spec.batch == 0:` and return `np.zeros` of the right shape.", alone=True),
     _Fault("contract.nonfinite", " does not reach ", "form/nonfinite", "loses NaN or infinities of its arguments",
            "One element of an argument is NaN or infinite, and so has to be every result that reads it",
            "Leave them as they are: `np.nan_to_num`, `np.nansum`, `np.nanmax`, and tests such as `if x:` or `x > 0` "
