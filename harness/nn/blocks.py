@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -70,14 +72,18 @@ def read(folder: str | os.PathLike[str], images: int | None = None) -> Any:
 
 
 def write(array: Any, folder: str | os.PathLike[str]) -> None:
-    """Compute a dask array block by block into a new Zarr folder. Raises `FileExistsError` if there is one already."""
+    """Compute a dask array block by block into a new Zarr folder. Raises `FileExistsError` if there is one already.
+
+    What was cut off is removed. A cluster may then still be at other blocks, and leave them in `<folder>.part<number>`.
+    """
     whole = Path(folder)
     if whole.exists():
         raise FileExistsError(f"{str(folder)!r} exists, and nothing is written over; name another folder")
     part = whole.with_name(f"{whole.name}.part{os.getpid()}")  # else one that was cut off would read as zeros
     regular = array.rechunk({0: max(array.chunks[0])})
     try:
-        regular.to_zarr(str(part), compute=True)
+        with _threads_waited_for():
+            regular.to_zarr(str(part), compute=True)
         part.rename(whole)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -105,6 +111,20 @@ def images_per_block(backend: str, ops: Sequence[Op], spec: ConvSpec, dtype: str
             raise ValueError(f"{op} of one image needs {one:,} bytes, {memory:,} were given; give a worker more memory")
         most = min(most, 1 + int((memory - one) / max((nine - one) / 8, 1)))
     return most
+
+
+@contextmanager
+def _threads_waited_for() -> Iterator[None]:
+    """A pool of threads of its own, so that after an error in one of them none still writes. Not on a cluster."""
+    from dask import config, threaded
+    from dask.base import get_scheduler
+    from dask.system import CPU_COUNT
+
+    if config.get("pool", None) is not None or get_scheduler() not in (None, threaded.get):
+        yield
+        return
+    with ThreadPoolExecutor(config.get("num_workers", None) or CPU_COUNT) as pool, config.set(pool=pool):
+        yield
 
 
 def _mapped(op: Op, backend: str, blocks: Sequence[Any], whole: Sequence[Array | None], spec: ConvSpec) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from harness.nn.errors import OpRefused
 from harness.oracle import by_taps, data
 from harness.tests.helpers.plugins import GOOD
 
+dask = pytest.importorskip("dask", reason="dask is not installed")
 da = pytest.importorskip("dask.array", reason="dask is not installed")
 pytest.importorskip("zarr", reason="Zarr is not installed")
 
@@ -141,14 +144,21 @@ def test_what_is_not_of_the_spec_is_refused() -> None:
 def test_what_was_cut_off_is_not_there(tmp_path: Path) -> None:
     """Else blocks that were never written would read as zeros."""
 
+    began, ended = threading.Event(), threading.Event()
+
     def broken(block: np.ndarray, block_info: Any = None) -> np.ndarray:
         if block_info[0]["chunk-location"][0] == 1:
+            began.wait(60)
             raise RuntimeError("no")
+        began.set()
+        time.sleep(0.5)  # so that the other block has long failed
+        ended.set()
         return block
 
     array = da.map_blocks(broken, cut(np.ones((6, 1, 2, 2), np.float32)), dtype=np.float32, meta=np.empty((0,) * 4))
-    with pytest.raises(RuntimeError, match="no"):
+    with dask.config.set(num_workers=2), pytest.raises(RuntimeError, match="no"):
         blocks.write(array, tmp_path / "y.zarr")
+    assert ended.is_set(), "a block was still on its way when the rest was removed"
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="images must be 1 or more, got 0"):
         blocks.read(tmp_path / "y.zarr", 0)
