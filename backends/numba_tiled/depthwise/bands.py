@@ -22,10 +22,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from backends.numba_tiled.launch.arguments import round_up
 from backends.numba_tiled.layout.rows import Rows, clear
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.registers import BYTES
 from backends.numba_tiled.simd.vector import evens, lanes, load_between, load_every, odds, store
 
@@ -81,7 +81,7 @@ def _run(rows: int, width: int, columns: int, lanes: int) -> int:
     return round_up((rows - 1) * width + columns, lanes)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def lay_out(to, source, start, planes, apart, row, bands, fresh):
     """Lay out a band that begins with `row`, of `planes` planes from source[start] on, `apart` elements apart.
 
@@ -117,7 +117,7 @@ def lay_out(to, source, start, planes, apart, row, bands, fresh):
             place += together * bands.phase
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _strip(to, target, phase, source, origin, planes, rows, step, low, high):
     """A vector of every row of every plane: lanes low <= lane < high are source[j + lane * step], the others zero.
 

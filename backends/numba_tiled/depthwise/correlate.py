@@ -20,13 +20,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.depthwise.bands import Bands, lay_out
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import clear
+from backends.numba_tiled.simd.compiled import entry, inner
 from backends.numba_tiled.simd.emit import first, int_of, multiply_add, read, shuffle, sum_of_lanes
 from backends.numba_tiled.simd.pointers import moved, pointer
 from backends.numba_tiled.simd.registers import Vec
@@ -147,7 +148,7 @@ def _add_totals(typing: Any, dw: Any, i: Any, weights: Any, k: Any, sums: Any, c
     return types.void(dw, types.intp, weights, types.intp, sums, types.intp), generate
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _dots(x, places, threes, dy, rows, columns, pitch):
     """The sums of dy[r * pitch + q] * x[place + r * pitch + q] over r < rows, q < columns."""
     n = lanes(x)
@@ -170,7 +171,7 @@ def _dots(x, places, threes, dy, rows, columns, pitch):
     return sums
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _add_plane(dw, x, dy, rows, columns, width, lists):
     """dw[tap] += the sum of dy * x shifted by the tap, for all taps; rows of `columns` are `width` apart in both."""
     tap = 0
@@ -190,7 +191,7 @@ def _add_plane(dw, x, dy, rows, columns, width, lists):
         tap = min(tap + TAPS, end)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, dy, x, dw, c, of_x, of_dy, buffer):
     """Thread t's part of the channels.
 
@@ -221,7 +222,7 @@ def _share(t, threads, dy, x, dw, c, of_x, of_dy, buffer):
                     )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def correlate(dy, x, dw, threads, c, of_x, of_dy, buffer):
     """dw[f][tap] of all filters. Arrays are flat, `buffer` is scratch; the others come as plain tuples."""
     spread(_share, threads, (dy, x, dw, Correlation(*c), Bands(*of_x), Bands(*of_dy), buffer))

@@ -21,13 +21,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.depthwise.bands import Bands, lay_out
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import Rows
+from backends.numba_tiled.simd.compiled import entry, inner
 from backends.numba_tiled.simd.emit import broadcast, int_of, multiply_add, read, shuffle, write
 from backends.numba_tiled.simd.pointers import get, moved, pointer, put
 from backends.numba_tiled.simd.registers import Vec
@@ -132,7 +133,7 @@ _add_4_of_3, _add_4_of_2, _add_4_of_1 = _add_taps(4, 3), _add_taps(4, 2), _add_t
 _add_1_of_3, _add_1_of_2, _add_1_of_1 = _add_taps(1, 3), _add_taps(1, 2), _add_taps(1, 1)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _sum_taps(out, size, source, start, w, lists, part):
     """out[: size] = start[0] + the sum of a part's taps of the plane `source`; `size` is whole vectors."""
     n, q, begin, taps, weights = lanes(out), 0, lists.begin, lists.taps, lists.weights
@@ -161,7 +162,7 @@ def _sum_taps(out, size, source, start, w, lists, part):
         q += n
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _weave(y, to, planes, rows, columns, out, made, part, parts):
     """Rows of y (at `to`) woven from those of their parts (in `out` at `made`), which are `part` apart.
 
@@ -192,7 +193,7 @@ def _weave(y, to, planes, rows, columns, out, made, part, parts):
                     put(y, i + q, get(out, at + q % parts * part + q // parts))
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, source, w, start, y, s, bands, buffer):
     """Thread t's part of the units, band by band.
 
@@ -230,7 +231,7 @@ def _share(t, threads, source, w, start, y, s, bands, buffer):
                 )  # fmt: skip
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def stencil(source, w, start, y, threads, s, bands, buffer):
     """All results of a stencil, in y. Arrays are flat, `buffer` is scratch; `s` and `bands` come as plain tuples."""
     spread(_share, threads, (source, w, start, y, Stencil(*s), Bands(*bands), buffer))

@@ -15,8 +15,10 @@ from typing import Any
 from llvmlite import ir
 from numba import njit, prange, types
 from numba.core import cgutils
+from numba.core.compiler import Flags, compile_internal
 from numba.extending import intrinsic
 
+from backends.numba_tiled.simd.compiled import inlined
 from backends.numba_tiled.simd.emit import I64, Value
 
 _CALLED = ir.FunctionType(ir.VoidType(), [I64, I64, I64])  # with the address of its arguments, t and threads
@@ -35,22 +37,26 @@ def _kept(typing: Any, arguments: Any) -> Any:
 @intrinsic
 def _address_of(typing: Any, share: Any, arguments: Any) -> Any:
     """The address of a function (kept, t, threads) that calls share(t, threads, *arguments)."""
-    result = share.dispatcher.get_compile_result(types.void(types.intp, types.intp, *arguments.types))
-    compiled = result._asdict()
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Value:
+        flags = Flags()
+        flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = flags.nrt = True
+        flags.error_model = "numpy"
+        compiled = compile_internal(
+            context.typing_context, context, context.active_code_library, share.dispatcher.py_func,
+            (types.intp, types.intp, *arguments.types), types.void, flags, {},
+        )  # fmt: skip
         function = ir.Function(builder.module, _CALLED, builder.module.get_unique_name("share"))
         function.linkage = "internal"
         inner = ir.IRBuilder(function.append_basic_block())
         kept = inner.inttoptr(function.args[0], context.get_value_type(arguments).as_pointer())
         several = cgutils.unpack_tuple(inner, inner.load(kept), arguments.count)
-        called = context.declare_function(builder.module, compiled["fndesc"])
-        wanted = compiled["signature"]
+        called = context.declare_function(builder.module, compiled.fndesc)
+        wanted = compiled.signature
         context.call_conv.call_function(
             inner, called, wanted.return_type, wanted.args, [function.args[1], function.args[2], *several]
         )  # the status is ignored: no share raises anything
         inner.ret_void()
-        context.add_linking_libs([compiled["library"]])
         return builder.ptrtoint(function, I64)
 
     return types.intp(share, arguments), generate
@@ -74,7 +80,7 @@ def _on_threads(address, kept, threads):
         _call(address, kept, t, threads)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def spread(share, threads, arguments):
     """share(t, threads, *arguments) for all t < threads, at the same time."""
     address, kept = _address_of(share, arguments), _kept(arguments)

@@ -10,15 +10,14 @@ Of each phase, rows above the image, rows of it and rows below; `planes` has the
 
 from __future__ import annotations
 
-from numba import njit
-
 from backends.numba_tiled.layout.rows import Rows, clear_rows
 from backends.numba_tiled.layout.strided import take
+from backends.numba_tiled.simd.compiled import inlined
 
 _TOGETHER = 1 << 13  # elements of planes for which sizes are worked out once
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def _fill(to, place, x, source, count, planes, row, rows):
     """Lay out what output rows row <= p < row + rows read of `count` planes of x, which start at `source`."""
     sh, sw, height, width = planes.sh, planes.sw, rows + planes.reach, planes.width
@@ -41,7 +40,7 @@ def _fill(to, place, x, source, count, planes, row, rows):
             place += planes.part
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def fill_planes(to, x, images, channel, channels, sources, planes, row, rows):
     """The planes of `channels` channels from `channel` on, of `images` images of `sources` channels.
 

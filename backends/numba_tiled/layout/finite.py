@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from backends.numba_tiled.simd.compiled import entry, inner
 from backends.numba_tiled.simd.pointers import pointer
 from backends.numba_tiled.simd.vector import fma, lanes, load, load_first, total, zeros
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def is_finite(a):
     """Whether no element of a flat array is NaN or infinite."""
     return are_finite(pointer(a), 0, a.size)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def are_finite(p, i, count):
     """Whether none of p[i : i + count] is NaN or infinite: 0 times any of these is NaN."""
     n, zero = lanes(p), zeros(p)

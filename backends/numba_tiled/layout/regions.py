@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from backends.numba_tiled.layout.window import counting
+from backends.numba_tiled.simd.compiled import inlined
 from backends.numba_tiled.simd.pointers import get, moved, pointer
 
 SIZES = 6  # numbers that describe a region
@@ -47,20 +47,20 @@ def one_region(rows: int, columns: int, taps: np.ndarray) -> Regions:
     return Regions(1, np.array([0, rows, 0, columns, taps.size, 0]), taps, counting(taps.size))
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def tables_of(regions):
     """The tables of regions, which must outlive them."""
     return Tables(regions.number, pointer(regions.sizes), pointer(regions.taps), pointer(regions.across))
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def first_of(tables):
     """The first region of the tables."""
     sizes = tables.sizes
     return Region(get(sizes, 0), get(sizes, 1), get(sizes, 2), get(sizes, 3), get(sizes, 4), get(sizes, 5))
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def after(tables, depth):
     """The tables from the next region on, where this one has `depth` taps."""
     return Tables(

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
-
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.pointers import Pointer, misaligned
 from backends.numba_tiled.simd.vector import lanes, load, load_first, store, store_first, stream, zeros
 
@@ -24,7 +23,7 @@ class Rows(NamedTuple):
     row: int  # from one row to the next
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def clear(to: Pointer, i: int, count: int) -> None:
     """to[i : i + count] = 0."""
     n, zero = lanes(to), zeros(to)
@@ -35,7 +34,7 @@ def clear(to: Pointer, i: int, count: int) -> None:
         store_first(to, i + whole, zero, count - whole)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def copy(to: Pointer, i: int, source: Pointer, j: int, count: int) -> None:
     """to[i : i + count] = source[j : j + count]."""
     n = lanes(to)
@@ -46,7 +45,7 @@ def copy(to: Pointer, i: int, source: Pointer, j: int, count: int) -> None:
         store_first(to, i + whole, load_first(source, j + whole, count - whole), count - whole)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def copy_past_caches(to: Pointer, i: int, source: Pointer, j: int, count: int) -> None:
     """The same with streamed stores, which need whole lines: the ends go the usual way. See `fence`."""
     n = lanes(to)
@@ -60,7 +59,7 @@ def copy_past_caches(to: Pointer, i: int, source: Pointer, j: int, count: int) -
         store_first(to, i + whole, load_first(source, j + whole, count - whole), count - whole)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def widen(to: Pointer, i: int, pitch: int, source: Pointer, j: int, width: int, rows: int, count: int) -> None:
     """to[i + r * pitch + q] = source[j + r * width + q] for q < count, then zeros up to a whole vector.
 
@@ -78,7 +77,7 @@ def widen(to: Pointer, i: int, pitch: int, source: Pointer, j: int, width: int, 
             store(to, i + r * pitch + whole, load_first(source, j + r * width + whole, count - whole))
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def narrow(to: Pointer, i: int, source: Pointer, j: int, pitch: int, rows: int, count: int) -> None:
     """to[i + r * count + q] = source[j + r * pitch + q] for q < count.
 
@@ -102,7 +101,7 @@ def narrow(to: Pointer, i: int, source: Pointer, j: int, pitch: int, rows: int, 
         store_first(to, i + r * count + whole, load_first(source, j + r * pitch + whole, rest), rest)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def clear_rows(to: Pointer, i: int, pitch: int, rows: int, count: int) -> None:
     """to[i + r * pitch + q] = 0 for q < count."""
     n, zero = lanes(to), zeros(to)
@@ -114,7 +113,7 @@ def clear_rows(to: Pointer, i: int, pitch: int, rows: int, count: int) -> None:
             store_first(to, i + r * pitch + whole, zero, count - whole)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def crop(to: Pointer, i: int, to_pitch: int, source: Pointer, j: int, pitch: int, rows: int, count: int) -> None:
     """to[i + r * to_pitch + q] = source[j + r * pitch + q] for q < count. Whole vectors of `source` are read."""
     n = lanes(to)

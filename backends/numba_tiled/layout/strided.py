@@ -8,9 +8,8 @@ Steps 2 and 4 are loads of everything and a choice of lanes (`evens`); other ste
 
 from __future__ import annotations
 
-from numba import njit
-
 from backends.numba_tiled.layout.rows import Rows, copy
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.pointers import Pointer, get, put
 from backends.numba_tiled.simd.vector import (
     evens,
@@ -25,7 +24,7 @@ from backends.numba_tiled.simd.vector import (
 )
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def take(to, target, count, source, origin, planes, rows, step, low, high):
     """Each row of `target` = every `step`-th element of a row of `origin` (both are `Rows`), between zeros.
 
@@ -59,7 +58,7 @@ def take(to, target, count, source, origin, planes, rows, step, low, high):
                     )  # fmt: skip
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _strip(to, target, most, source, origin, planes, rows, step, low, high):
     """One vector of every row, of which `most` elements are stored."""
     n, to_row, row = lanes(to), target.row, origin.row
@@ -82,14 +81,14 @@ def _strip(to, target, most, source, origin, planes, rows, step, low, high):
                 _keep(to, own + r * to_row, load_every(source, at + r * row, step, low, high), most)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _second(source, j, low, high):
     """Every second of two vectors' worth of elements; only those at positions low <= p < high are read."""
     n = lanes(source)
     return evens(load_between(source, j, low, high), load_between(source, j + n, low - n, high - n))
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _keep(to, i, value, most):
     """Store a vector, or its first `most` elements."""
     if most >= lanes(to):
@@ -98,7 +97,7 @@ def _keep(to, i, value, most):
         store_first(to, i, value, most)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def interleave(to: Pointer, i: int, source: Pointer, j: int, gap: int, parts: int, count: int) -> None:
     """to[i + k * parts + p] = source[j + p * gap + k] for k < count. Whole vectors: both need room for one more."""
     n = lanes(to)

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.simd import emit
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.emit import int_of, write, write_first
 from backends.numba_tiled.simd.pointers import get, moved, put
 from backends.numba_tiled.simd.registers import Vec
@@ -67,7 +68,7 @@ def _store_transposed(typing: Any, p: Any, i: Any, pitch: Any, rows: Any, most: 
     return types.void(p, types.intp, types.intp, rows, types.intp), generate
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def transpose_rows(to, to_pitch, source, pitch, rows, count):
     """to[k * to_pitch + m] = source[m * pitch + k] for m < rows, k < count; 0 for rows <= m < lanes.
 
@@ -81,7 +82,7 @@ def transpose_rows(to, to_pitch, source, pitch, rows, count):
         _store_transposed(to, k * to_pitch, to_pitch, square, (count - k) * n)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def transpose(to, to_pitch, source, pitch, rows, count):
     """to[k * to_pitch + m] = source[m * pitch + k] for m < rows, k < count, and nothing else."""
     n = lanes(to)

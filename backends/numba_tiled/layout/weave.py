@@ -13,13 +13,12 @@ the buffer once, in the caches; sizes are rounded up, so that every part is a wh
 
 from __future__ import annotations
 
-from numba import njit
-
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.pointers import get, put
 from backends.numba_tiled.simd.vector import evens, lanes, load, load_every, odds, store, zeros, zip_high, zip_low
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def unweave(a, to, at, spare, gap, stride, parts):
     """Elements a[at:], sorted by their remainder modulo `stride`, to a[to:]: its first `parts` (1 or all) parts.
 
@@ -45,7 +44,7 @@ def unweave(a, to, at, spare, gap, stride, parts):
         at, spare, other = here, other, spare
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def weave(a, at, spare, gap, stride, parts):
     """The inverse of `unweave`; returns where in `a` the result begins.
 

@@ -11,12 +11,12 @@ A filter belongs to one thread.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from backends.numba_tiled.launch.arguments import flat
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.launch.threads import launch, thread_count
 from backends.numba_tiled.launch.workspace import fresh
+from backends.numba_tiled.simd.compiled import entry, inner
 from backends.numba_tiled.simd.pointers import moved, pointer, put
 from backends.numba_tiled.simd.vector import lanes, load, load_first, total, zeros
 from harness import ConvSpec
@@ -33,7 +33,7 @@ def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
     return db
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _sum(p, count):
     """The sum of p[:count], a block at most."""
     n, q = lanes(p), 0
@@ -51,7 +51,7 @@ def _sum(p, count):
     return total(((a + b) + (c + d)) + ((e + f) + (g + h)))
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, dy, db, batch, filters, length):
     """Thread t's part of the filters: db[f] = the sum of dy[n, f, l] over n and l."""
     dy, db = pointer(dy), pointer(db)
@@ -65,7 +65,7 @@ def _share(t, threads, dy, db, batch, filters, length):
         put(db, f, found)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def bias_grad(dy, db, threads, batch, filters, length):
     """db of all filters; `length` is the number of positions."""
     spread(_share, threads, (dy, db, batch, filters, length))

@@ -25,12 +25,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
-
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import clear, clear_rows, copy, crop
 from backends.numba_tiled.layout.weave import weave
 from backends.numba_tiled.layout.window import Window
+from backends.numba_tiled.simd.compiled import entry, inlined, inner
 from backends.numba_tiled.simd.pointers import misaligned, moved, pointer, prefetch
 from backends.numba_tiled.simd.vector import lanes, load, load_between, load_first, store, store_first
 
@@ -67,7 +66,7 @@ class Block(NamedTuple):
 # r * row + m * term.
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _add_runs(to, i, to_step, source, j, step, planes, count, alone):
     """One term, whose rows are one run of `count` elements in each plane; onto zeros if `alone`."""
     n = lanes(to)
@@ -83,7 +82,7 @@ def _add_runs(to, i, to_step, source, j, step, planes, count, alone):
             store_first(to, a + whole, value if alone else load(to, a + whole) + value, rest)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _add_strip(to, i, to_step, pitch, source, j, step, row, term, planes, rows, terms, low, high, ahead):
     """One vector of every row: all terms added, of which lanes low <= lane < high are read.
 
@@ -104,7 +103,7 @@ def _add_strip(to, i, to_step, pitch, source, j, step, row, term, planes, rows, 
             store(to, a, value)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _add_wide(to, i, to_step, pitch, source, j, step, row, term, planes, rows, terms):
     """The same for whole rows, of `row` elements, one after the other: these the CPU foresees."""
     n = lanes(to)
@@ -124,7 +123,7 @@ def _add_wide(to, i, to_step, pitch, source, j, step, row, term, planes, rows, t
                 store(to, a + whole, value)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _add_up(to, columns, block, height, part, g, cut):
     """to[slot][part][plane][row] += all that falls on the rows of a block."""
     n, above, size, planes = lanes(to), block.first + g.top, g.oh * g.ow, block.planes
@@ -169,7 +168,7 @@ def _add_up(to, columns, block, height, part, g, cut):
             p = end
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def _block(columns, x, block, g, cut, buffer):
     """The image rows of a block."""
     n, plane, planes, first, count = lanes(x), block.plane, block.planes, block.first, block.rows
@@ -192,7 +191,7 @@ def _block(columns, x, block, g, cut, buffer):
             crop(x, place + k * g.h * g.w, g.sh * g.w, buffer, at + k * height * row, row, rows, g.w)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, columns, x, planes, g, cut, buffer):
     """Thread t's part of the blocks."""
     own = moved(pointer(buffer), t * (buffer.size // threads))
@@ -209,7 +208,7 @@ def _share(t, threads, columns, x, planes, g, cut, buffer):
             _block(columns, x, Block(plane, together, first, count), g, cut, own)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def write_image(columns, x, threads, planes, g, cut, buffer):
     """All planes of the image; each thread has its part of `buffer`.
 

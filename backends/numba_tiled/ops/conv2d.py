@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from backends.numba_tiled.depthwise import convolve as depthwise
 from backends.numba_tiled.launch.arguments import flat, plain
@@ -25,6 +24,7 @@ from backends.numba_tiled.product.pixels import Pixels
 from backends.numba_tiled.product.register_tile import VECTORS
 from backends.numba_tiled.product.scratch_layout import ScratchLayout, part_of, room, segments
 from backends.numba_tiled.product.skipped_rows import Runs, in_runs, runs_of, seen_of, share_seen
+from backends.numba_tiled.simd.compiled import entry, inlined, inner
 from backends.numba_tiled.simd.pointers import Matrix, from_row, moved, pointer
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
@@ -110,7 +110,7 @@ def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[P
     return Plan(n, work, planes, regions, space, height, width), runs
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def _item(number, data, n, work, planes, tables, height, width, own, runs):
     """One item of work, region by region; `own` is the scratch of this thread."""
     item = item_of(number, work, n.batch, height)
@@ -139,7 +139,7 @@ def _item(number, data, n, work, planes, tables, height, width, own, runs):
         tables = after(tables, region.taps)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, x, w, start, y, p, memory, segments, runs):
     """Thread t's part of the items."""
     n, work, planes = p.n, p.work, p.planes
@@ -150,7 +150,7 @@ def _share(t, threads, x, w, start, y, p, memory, segments, runs):
         _item(number, data, n, work, planes, tables, p.height, p.width, own, runs)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def forward(x, w, start, y, threads, p, memory, segments, runs):
     """y of a plan, which comes as plain tuples; `runs` too, or None. Arrays are flat.
 

@@ -27,13 +27,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
-
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import Rows, clear, copy, copy_past_caches, narrow, widen
 from backends.numba_tiled.layout.strided import take
 from backends.numba_tiled.layout.weave import unweave
 from backends.numba_tiled.layout.window import Window
+from backends.numba_tiled.simd.compiled import entry, inlined, inner
 from backends.numba_tiled.simd.pointers import fence, moved, pointer
 from backends.numba_tiled.simd.vector import lanes
 
@@ -63,7 +62,7 @@ class Block(NamedTuple):
     rows: int
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _pad(to, start, x, block, slot, g, cut):
     """to[start:] as [plane][row]: cut.pitch * SW elements each, the rows of one remainder, zeros outside the image."""
     row, height = cut.pitch * g.sw, block.rows + cut.reach
@@ -77,7 +76,7 @@ def _pad(to, start, x, block, slot, g, cut):
         clear(to, place + below * row, (height - below) * row)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def _block(x, columns, block, g, cut, buffer, streamed):
     """The columns of a block."""
     n, plane, planes, first, count = lanes(x), block.plane, block.planes, block.first, block.rows
@@ -113,7 +112,7 @@ def _block(x, columns, block, g, cut, buffer, streamed):
                 to += g.oh * g.ow
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, x, columns, planes, g, cut, buffer, streamed):
     """Thread t's part of the blocks."""
     own = moved(pointer(buffer), t * (buffer.size // threads))
@@ -135,7 +134,7 @@ def _share(t, threads, x, columns, planes, g, cut, buffer, streamed):
         fence()
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def write_columns(x, columns, threads, planes, g, cut, buffer, streamed):
     """The columns of all planes; each thread has its part of `buffer`.
 

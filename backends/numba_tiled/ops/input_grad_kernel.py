@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba import njit
-
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.fill import fill_planes
 from backends.numba_tiled.layout.planes import Planes
@@ -32,6 +30,7 @@ from backends.numba_tiled.product.implicit_gemm import Reads, multiply_share
 from backends.numba_tiled.product.pixels import Pixels
 from backends.numba_tiled.product.scratch_layout import ScratchLayout, part_of
 from backends.numba_tiled.product.skipped_rows import runs_of, seen_of
+from backends.numba_tiled.simd.compiled import entry, inlined, inner
 from backends.numba_tiled.simd.pointers import Matrix, moved, pointer
 
 
@@ -67,7 +66,7 @@ class _Data(NamedTuple):
     row: Any
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _weave(data, item, first_row, last_row, n, g, remainders):
     """The item's rows of x, from those of its remainders: parts[a][b][image][channel][r][s], a and b below SH and SW.
 
@@ -88,7 +87,7 @@ def _weave(data, item, first_row, last_row, n, g, remainders):
                     copy(x, place + i * g.w, data.row, g.left % g.sw, g.w)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def _item(number, data, n, work, g, planes, remainders, tables, own, runs):
     """One item of work: the product of each pair of remainders, then all woven together."""
     item = item_of(number, work, n.batch, remainders.rows)
@@ -130,7 +129,7 @@ def _item(number, data, n, work, g, planes, remainders, tables, own, runs):
         _weave(data, item, first_row, last_row, n, g, remainders)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, dy, w, x, p, arrays, runs):
     """Thread t's part of the items."""
     n, work, g, planes, remainders = p.n, p.work, p.g, p.planes, p.remainders
@@ -144,7 +143,7 @@ def _share(t, threads, dy, w, x, p, arrays, runs):
         _item(number, data, n, work, g, planes, remainders, tables, own, runs)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def input_grad(dy, w, x, threads, p, arrays, runs):
     """dx of a plan, in x. Plan, `arrays` (`Arrays`) and runs (or None) come as plain tuples; arrays are flat."""
     p = Plan(

@@ -21,7 +21,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.fill import fill_planes
@@ -44,6 +43,7 @@ from backends.numba_tiled.product.register_tile import (
     step_2,
     step_3,
 )
+from backends.numba_tiled.simd.compiled import entry, inlined, inner
 from backends.numba_tiled.simd.pointers import Matrix, get, moved, pointer
 from backends.numba_tiled.simd.vector import lanes
 
@@ -111,7 +111,7 @@ class _Walk(NamedTuple):
     right: int
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _add_tile(vectors, x, places, dy, zero, c, band, walk, width):
     """C += a tile, over the pixels of a walk. `dy` has `band.rows` rows of `width` pixels of an image, without gaps."""
     each, first = vectors * lanes(c.p), rows_of(0, 0, 0)
@@ -147,7 +147,7 @@ def _add_tile(vectors, x, places, dy, zero, c, band, walk, width):
         put_1(tile_1, c.p, 0, c.pitch, True)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _transpose_dy(to, dy, band, channel, filters, n, g, cut):
     """The band's pixels of `filters` filters from `channel` on: [panel][image][pixel][filters of the panel]."""
     across, i, length, area = lanes(dy), 0, band.rows * g.ow, g.oh * g.ow
@@ -163,7 +163,7 @@ def _transpose_dy(to, dy, band, channel, filters, n, g, cut):
             transpose_rows(moved(to, own), wide * across, moved(dy, source), area, rows, length)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _add_band(sums, data, laid, transposed, band, each, pitch, cut, width):
     """All tiles of a band: panel by panel of filters, FILTERS taps at a time, each kind of tile.
 
@@ -185,7 +185,7 @@ def _add_band(sums, data, laid, transposed, band, each, pitch, cut, width):
                 _add_tile(wide, laid, places, dy, data.zero, c, band, walk, width)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def _item(item, data, n, cut, g, planes, memory):
     """The channels of a part, all filters of its group: dw is written once, at the end."""
     part, group = item % cut.parts, item // cut.parts
@@ -211,7 +211,7 @@ def _item(item, data, n, cut, g, planes, memory):
     transpose(moved(data.dw, to), planes.channels * n.taps, sums, width, depth, filters)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, dy, x, dw, p, memory):
     """Thread t's part of the items."""
     n, cut, g, planes = p.n, p.cut, p.g, p.planes
@@ -221,7 +221,7 @@ def _share(t, threads, dy, x, dw, p, memory):
         _item(item, data, n, cut, g, planes, own)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def weight_grad(dy, x, dw, threads, p, memory):
     """dw of a plan, which comes as plain tuples; arrays are flat, `memory` is scratch."""
     p = Plan(Counts(*p[0]), Panels(*p[1]), Window(*p[2]), Planes(*p[3]), p[4], p[5], p[6])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.pooling.plans import Slide, Tables
 from backends.numba_tiled.pooling.slide import (
@@ -18,11 +16,12 @@ from backends.numba_tiled.pooling.slide import (
     sum_taps,
 )
 from backends.numba_tiled.simd.compare import least
+from backends.numba_tiled.simd.compiled import entry, inner
 from backends.numba_tiled.simd.pointers import moved, pointer
 from backends.numba_tiled.simd.vector import divided, fill, fma, lanes, load, zeros
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _max_share(t, threads, x, y, s, tables, buffer):
     """Thread t's part of the rows."""
     row, size, lists = own_memory(buffer, t, threads), x.size, lists_of(tables)
@@ -38,7 +37,7 @@ def _max_share(t, threads, x, y, s, tables, buffer):
         p, plane = next_row(p, plane, s)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _mean_share(t, threads, x, y, s, tables, buffer):
     """Thread t's part of the rows."""
     row, size, lists = own_memory(buffer, t, threads), x.size, lists_of(tables)
@@ -56,13 +55,13 @@ def _mean_share(t, threads, x, y, s, tables, buffer):
         p, plane = next_row(p, plane, s)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def maxima(x, y, threads, s, tables, buffer):
     """The largest pixel of every window. Arrays are flat, `buffer` is scratch; `s`, `tables` come as plain tuples."""
     spread(_max_share, threads, (x, y, Slide(*s), Tables(*tables), buffer))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def means(x, y, threads, s, tables, buffer):
     """The sum of the pixels of every window, divided."""
     spread(_mean_share, threads, (x, y, Slide(*s), Tables(*tables), buffer))

@@ -11,18 +11,17 @@ Then each element of dy is added where its window's tap lies. Windows overlap, s
 
 from __future__ import annotations
 
-from numba import njit
-
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import clear
 from backends.numba_tiled.pooling.plans import Search, Seen
 from backends.numba_tiled.pooling.slide import every, fill_all, own_memory, within
 from backends.numba_tiled.simd.compare import keep_larger, least
+from backends.numba_tiled.simd.compiled import entry, inner
 from backends.numba_tiled.simd.pointers import get, pointer, put
 from backends.numba_tiled.simd.vector import lanes, load, store
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _search(chosen, rows, count, first, s):
     """chosen[q] = the number of the tap of window q that is the largest of `count` rows of it."""
     n, start = lanes(rows), least(rows)
@@ -35,7 +34,7 @@ def _search(chosen, rows, count, first, s):
         store(chosen, q, place)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _copy_row(to, i, x, at, width, end, around):
     """to[i : i + width] = x[at : at + width], then `around`; x ends at `end`."""
     for j in range(0, width, lanes(x)):
@@ -43,7 +42,7 @@ def _copy_row(to, i, x, at, width, end, around):
     store(to, i + width, around)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, dy, x, dx, s, seen, memory):
     """Thread t's part of the planes."""
     rows, chosen = own_memory(memory[0], t, threads), own_memory(memory[1], t, threads)
@@ -63,7 +62,7 @@ def _share(t, threads, dy, x, dx, s, seen, memory):
                 put(dx, at, get(dx, at) + get(dy, (plane * s.oh + p) * s.ow + q))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def max_grad(dy, x, dx, threads, s, seen, memory):
     """dx of a maximum. Arrays are flat, `memory` is two of scratch; `s` and `seen` come as plain tuples."""
     spread(_share, threads, (dy, x, dx, Search(*s), Seen(*seen), memory))

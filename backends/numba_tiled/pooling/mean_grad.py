@@ -10,11 +10,10 @@ So nothing is added to memory twice, and a row of dx belongs to one thread.
 
 from __future__ import annotations
 
-from numba import njit
-
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.pooling.plans import Slide, Tables
 from backends.numba_tiled.pooling.slide import fill_all, lists_of, next_row, own_memory, settle, sum_taps, within
+from backends.numba_tiled.simd.compiled import entry, inner
 from backends.numba_tiled.simd.pointers import get, moved, pointer, put
 from backends.numba_tiled.simd.vector import (
     divided,
@@ -29,7 +28,7 @@ from backends.numba_tiled.simd.vector import (
 )
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _shares(dy, room, lists, i, q, width):
     """A vector of what reaches row i of dx: of each row of dy that does, the elements from q on, divided.
 
@@ -44,7 +43,7 @@ def _shares(dy, room, lists, i, q, width):
     return found
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _lay_out(row, dy, room, lists, i, s):
     """The shares of row i of dx, `s.step` apart, and zeros over what was written beyond them."""
     n, zero = lanes(dy), zeros(dy)
@@ -64,7 +63,7 @@ def _lay_out(row, dy, room, lists, i, s):
         store(row, s.left + s.width * s.step + n, zero)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, dy, dx, s, tables, buffer):
     """Thread t's part of the rows of dx. One that is made of the same rows of dy as the last is a copy of it."""
     row, size, lists, again = own_memory(buffer, t, threads), dy.size, lists_of(tables), pointer(tables.again)
@@ -87,7 +86,7 @@ def _share(t, threads, dy, dx, s, tables, buffer):
         i, plane = next_row(i, plane, s)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def mean_grad(dy, dx, threads, s, tables, buffer):
     """dx of a mean. Arrays are flat, `buffer` is scratch; `s` and `tables` come as plain tuples."""
     spread(_share, threads, (dy, dx, Slide(*s), Tables(*tables), buffer))

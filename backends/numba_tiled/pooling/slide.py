@@ -17,9 +17,8 @@ from __future__ import annotations
 import operator
 from typing import Any, NamedTuple
 
-from numba import njit
-
 from backends.numba_tiled.simd.compare import larger
+from backends.numba_tiled.simd.compiled import inlined, inner
 from backends.numba_tiled.simd.pointers import get, moved, pointer
 from backends.numba_tiled.simd.vector import evens, lanes, load, load_every, load_first, store, store_first
 
@@ -33,13 +32,13 @@ class Lists(NamedTuple):
     across: Any
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def lists_of(tables):
     """The tables of a plan, which must outlive them."""
     return Lists(pointer(tables.begin), pointer(tables.rows), pointer(tables.down), pointer(tables.across))
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def fill_all(to, size, value):
     """to[: size] = value."""
     n = lanes(to)
@@ -50,7 +49,7 @@ def fill_all(to, size, value):
         store_first(to, whole, value, size - whole)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def every(row, i, stride):
     """A vector of row[i], row[i + stride], ..."""
     if stride == 1:
@@ -60,13 +59,13 @@ def every(row, i, stride):
     return load_every(row, i, stride, 0, lanes(row))
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def within(a, i, count, end):
     """A vector of a[i : i + count], with anything beyond it; nothing is read from a[end] on."""
     return load(a, i) if i + lanes(a) <= end else load_first(a, i, count)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def settle(to, i, value, count, end):
     """to[i : i + count] = value; up to `end` more may be written, as rows follow that overwrite it."""
     if i + lanes(to) <= end:
@@ -78,7 +77,7 @@ def settle(to, i, value, count, end):
 def _sliding(combine: Any) -> tuple[Any, Any]:
     """The two compiled functions of a way to combine two vectors."""
 
-    @njit(nogil=True, error_model="numpy")
+    @inner
     def combine_rows(row, x, room, lists, p, s, around):
         """Into the row in scratch memory: the rows of a plane that row p of a result is made of, then `around`.
 
@@ -101,7 +100,7 @@ def _sliding(combine: Any) -> tuple[Any, Any]:
                 store(row, s.left + j, found)
         store(row, s.left + s.width, around)
 
-    @njit(nogil=True, error_model="numpy")
+    @inner
     def combine_taps(row, q, s):
         """A vector of results, from result q on."""
         found = every(row, q * s.stride, s.stride)
@@ -116,13 +115,13 @@ larger_rows, larger_taps = _sliding(larger)
 sum_rows, sum_taps = _sliding(operator.add)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def next_row(p, plane, s):
     """After row p of a result: the next, and where the plane begins that it is made from."""
     return (p + 1, plane) if p + 1 < s.height else (0, plane + s.source)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def own_memory(buffer, t, threads):
     """A thread's part of the scratch memory."""
     return moved(pointer(buffer), t * (buffer.size // threads))

@@ -11,13 +11,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import njit
-
 from backends.numba_tiled.layout.planes import Planes
 from backends.numba_tiled.product.cost import WAYS, Product, cycles
 from backends.numba_tiled.product.leftover_dots import FEW
 from backends.numba_tiled.product.register_tile import FILTERS
 from backends.numba_tiled.simd.caches import L2_BYTES
+from backends.numba_tiled.simd.compiled import inlined, inner
 from backends.numba_tiled.simd.registers import BYTES
 
 BAND_BYTES = min(L2_BYTES, 1 << 20)  # of padded planes; more would be memory that the op takes besides
@@ -60,7 +59,7 @@ class Item(NamedTuple):
     group: int
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def item_of(number, work, batch, height):
     """The item with a number; results have `height` rows."""
     part, number = number % work.parts, number // work.parts
@@ -70,13 +69,13 @@ def item_of(number, work, batch, height):
     return Item(part, row, min(work.rows, height - row), image, min(work.images, batch - image), group)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def item_count(work, batch, groups):
     """How many items there are."""
     return groups * ((batch + work.images - 1) // work.images) * work.bands * work.parts
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def share_of(part, parts, filters, block):
     """The filters of a part: first_row <= f < last_row, whole blocks but for the last."""
     blocks = (filters + block - 1) // block

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
 from backends.numba_tiled.product.divide import share_of
@@ -45,6 +45,7 @@ from backends.numba_tiled.product.pixels import (
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS, multiply_tile, rows_of
 from backends.numba_tiled.product.transposed import multiply_transposed
 from backends.numba_tiled.product.whole_rows import multiply_rows, tile_of_row, tiles_of_row
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.pointers import Matrix, from_row, get, moved
 from backends.numba_tiled.simd.vector import lanes
 
@@ -59,7 +60,7 @@ class Reads(NamedTuple):
     depth: int
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def panels_of(at, n):
     """Panels of an image, or of all images if they are packed; vectors of n."""
     if at.by_rows:
@@ -67,7 +68,7 @@ def panels_of(at, n):
     return (positions(at) + VECTORS * n - 1) // (VECTORS * n)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch):
     """All panels, filters first_row <= f < last_row; the first is the first of a block."""
     n, width, depth, segments = lanes(y), VECTORS * lanes(y), reads.depth, scratch.segments

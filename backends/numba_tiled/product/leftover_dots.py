@@ -13,21 +13,20 @@ the multiply-adds. The rows of weights were read for the whole vectors just befo
 
 from __future__ import annotations
 
-from numba import njit
-
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.pointers import get, moved, put
 from backends.numba_tiled.simd.vector import fma, lanes, load, load_first, total, zeros
 
 FEW = 4  # positions, beyond which a vector is faster
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def rest_of(count, n):
     """How many of `count` positions are beyond whole vectors of n, if these are few; else 0."""
     return count % n if count % n <= FEW else 0
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def gather(few, b, at, taps, deep, rest):
     """Row i < rest of `few`: b[at + taps[k] + i] for k < deep."""
     for i in range(rest):
@@ -35,7 +34,7 @@ def gather(few, b, at, taps, deep, rest):
             put(few.p, i * few.pitch + k, get(b, at + get(taps, k) + i))
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def add_dots(rows, rest, deep, a, few, start, c, more):
     """c[f][i] = start[f], or itself if `more`, + the sum of a[f][d] * few[i][d] over d < deep; f < rows, i < rest."""
     n = lanes(c.p)

@@ -25,9 +25,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
-
 from backends.numba_tiled.product.register_tile import VECTORS
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.pointers import get, put
 from backends.numba_tiled.simd.vector import lanes, load, load_first, store, store_first
 
@@ -51,7 +50,7 @@ class Pixels(NamedTuple):
     in_place: bool  # the planes are an array of the caller's: nothing past its end may be read
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def joined(at):
     """The same by rows, with those of an image as one, if nothing is between them in the planes or in the output."""
     rows, width = at.rows, at.width
@@ -63,7 +62,7 @@ def joined(at):
     )  # fmt: skip
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def positions(at):
     """How many positions panels run over: packed ones over all images together, direct ones over one image."""
     if at.packed:
@@ -71,7 +70,7 @@ def positions(at):
     return (at.rows - 1) * at.row + at.width
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def find_runs(segments, q, count, image, at):
     """Runs of positions that are neighbours in memory, of `count` positions from q on, to `segments`.
 
@@ -92,7 +91,7 @@ def find_runs(segments, q, count, image, at):
     return found
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def find_stores(segments, q, count, image, at, n):
     """The stores of `count` positions of a panel from q on, in vectors of n, to `segments`.
 
@@ -122,7 +121,7 @@ def find_stores(segments, q, count, image, at, n):
     return found
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def is_one_run(segments, found, n):
     """Whether the stores of a panel, `found` numbers, are of VECTORS whole vectors, one after the other."""
     whole = found == VECTORS * SEGMENT
@@ -133,7 +132,7 @@ def is_one_run(segments, found, n):
     return whole
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def pack_panel(panel, planes, limit, taps, deep, segments, found):
     """`deep` taps of a panel of pixels; `planes` has no element from `limit` on.
 
@@ -156,7 +155,7 @@ def pack_panel(panel, planes, limit, taps, deep, segments, found):
                     store_first(panel, k * width + to + j, some, width - to - j)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def store_tile(y, tile, rows, segments, found):
     """`rows` rows of a tile to the rows of `y`, by `found` numbers of `find_stores`."""
     width = VECTORS * lanes(tile)

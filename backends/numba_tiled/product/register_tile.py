@@ -24,10 +24,11 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.emit import broadcast, int_of, multiply_add, read, write
 from backends.numba_tiled.simd.pointers import get
 from backends.numba_tiled.simd.registers import REGISTERS, Vec
@@ -36,7 +37,7 @@ FILTERS, VECTORS = (8, 3) if REGISTERS == 32 else (4, 3)
 DEPTH = 288  # taps that are added up apart: those of a 3x3 kernel on 32 channels
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def panel_of(i, vectors, panels):
     """First vector of panel i, and how many it has: `vectors` shared out to `panels` of about the same width."""
     first = i * vectors // panels
@@ -160,7 +161,7 @@ step_1, step_2, step_3 = _step(1), _step(2), _step(3)
 put_1, put_2, put_3 = _put_tile(1), _put_tile(2), _put_tile(3)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def multiply_tile(vectors, depth, a, places, across, b, at, taps, start, begin, c, k, pitch, more):
     """A tile of C = start + A @ B, or of C += A @ B (`more`): FILTERS rows, `vectors` (1 to 3) vectors wide.
 

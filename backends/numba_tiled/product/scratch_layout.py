@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from backends.numba_tiled.launch.arguments import round_up
 from backends.numba_tiled.launch.workspace import scratch
@@ -19,6 +18,7 @@ from backends.numba_tiled.product.leftover_dots import FEW
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS
 from backends.numba_tiled.product.transposed import TOGETHER
 from backends.numba_tiled.simd.caches import L1_BYTES, L2_BYTES
+from backends.numba_tiled.simd.compiled import inlined
 from backends.numba_tiled.simd.pointers import moved, pointer
 from backends.numba_tiled.simd.registers import BYTES
 
@@ -88,7 +88,7 @@ def segments(threads: int) -> np.ndarray:
     return scratch("segments", threads * 2 * TOGETHER, np.dtype(np.int64))
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def part_of(t, threads, room, memory, segments):
     """The scratch of thread t; the arrays must outlive it."""
     own = moved(pointer(memory), t * room.size)

@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from backends.numba_tiled.layout.visible_rows import VisibleRows
 from backends.numba_tiled.product.register_tile import FILTERS
 from backends.numba_tiled.product.transposed import TRANSPOSED_DEPTH
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.pointers import moved, pointer
 
 
@@ -44,7 +44,7 @@ class Seen(NamedTuple):
     places: Any
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def runs_of(runs):
     """The record of runs that come as a plain tuple; None if there are none."""
     if runs is not None:
@@ -52,7 +52,7 @@ def runs_of(runs):
     return None
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def seen_of(runs, part, row, before):
     """The runs of a part from `row` on; its taps follow the first `before` of all. None if there are no runs."""
     if runs is not None:

@@ -15,8 +15,6 @@ a whole group of pixels. The sums are [pixel][filter], and transposed back as th
 
 from __future__ import annotations
 
-from numba import njit
-
 from backends.numba_tiled.layout.rows import copy
 from backends.numba_tiled.layout.transpose import transpose, transpose_rows
 from backends.numba_tiled.product.register_tile import (
@@ -28,6 +26,7 @@ from backends.numba_tiled.product.register_tile import (
     places_of,
     rows_of,
 )
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.pointers import from_row, get, moved, put
 from backends.numba_tiled.simd.registers import REGISTERS
 from backends.numba_tiled.simd.vector import fill, lanes, load_first, store
@@ -39,7 +38,7 @@ TRANSPOSED_DEPTH = (
 _FEW = 4  # taps: to transpose fewer at a time takes longer than to move them one by one
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _find_pixels(table, q, count, seen, at):
     """Where `count` pixels from q on are in the planes; and which runs of taps each tile sees.
 
@@ -65,7 +64,7 @@ def _find_pixels(table, q, count, seen, at):
                 place = image * at.image
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _pack_weights(panel, weights, rows, across, deep):
     """`deep` taps of `rows` filters as [tap][filter]; what neighbours in memory is transposed together."""
     n, width = lanes(panel), VECTORS * lanes(panel)
@@ -89,7 +88,7 @@ def _pack_weights(panel, weights, rows, across, deep):
         k += run
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _start_sums(sums, count, start, rows):
     """Row f of `start`, one number, in the sum of filter f of every pixel."""
     n, width = lanes(sums), VECTORS * lanes(sums)
@@ -99,7 +98,7 @@ def _start_sums(sums, count, start, rows):
             store(sums, i * width + f, one)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def multiply_transposed(reads, seen, weights, start, first_row, last_row, y, at, scratch):
     """All pixels of y, filters first_row <= f < last_row; see `multiply_share` for the records.
 

@@ -13,13 +13,12 @@ neither masks nor sums outside registers, and nothing beyond a row is read or wr
 
 from __future__ import annotations
 
-from numba import njit
-
 from backends.numba_tiled.product.register_tile import FILTERS, VECTORS, multiply_tile, panel_of, rows_of
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.vector import lanes
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def tiles_of_row(width, n):
     """Vectors of n that a row of `width` >= n pixels takes, and tiles: none is wider than the row."""
     vectors = (width + n - 1) // n
@@ -29,14 +28,14 @@ def tiles_of_row(width, n):
     return vectors, tiles
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def tile_of_row(i, vectors, tiles, width, n):
     """The column where tile i of a row begins, and how many vectors it has."""
     first, wide = panel_of(i, vectors, tiles)
     return min(first * n, width - wide * n), wide
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def multiply_rows(reads, weights, start, first_row, last_row, y, at, together):
     """All pixels, filters first_row <= f < last_row: FILTERS at least; see `multiply_share` for the records.
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from backends.numba_tiled.simd.compiled import inlined
 from backends.numba_tiled.simd.emit import I32, I64, Value, call, int_of
 from backends.numba_tiled.simd.registers import BYTES, Vec
 
@@ -102,7 +103,7 @@ def fence(typing: Any) -> Any:
     return types.void(), generate
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def from_row(matrix, r):
     """The rows of a matrix from row r on."""
     return Matrix(moved(matrix.p, r * matrix.pitch), matrix.pitch)

@@ -14,9 +14,10 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.emit import between, int_of, read_masked, shuffle, write
 from backends.numba_tiled.simd.registers import Vec
 from backends.numba_tiled.simd.vector import lanes
@@ -65,7 +66,7 @@ def _image_tiles(
     return types.void(v, whole, whole, x, whole, whole, whole, whole, whole, whole, nothing), generate
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def transform_image(v, x, chunk, g, s, nothing):
     """v[k * s.v + c * s.tiles + t] = frequency k of tile t of channel c, for the tiles of a chunk.
 

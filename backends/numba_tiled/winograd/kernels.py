@@ -11,9 +11,10 @@ from itertools import chain
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.emit import int_of, read_masked, transposed, write
 from backends.numba_tiled.simd.registers import Vec
 from backends.numba_tiled.simd.vector import lanes
@@ -48,7 +49,7 @@ def _kernels(typing: Any, u: Any, i: Any, apart: Any, w: Any, j: Any, pitch: Any
     return types.void(u, whole, whole, w, whole, whole, whole, nothing), generate
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def transform_kernels(u, apart, w, pitch, depth, nothing):
     """u[k * apart + d] = frequency k of the kernel at w[d * pitch], for d < depth; then zeros, to a whole vector."""
     n = lanes(u)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.layout.finite import are_finite
+from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.emit import first, int_of, read, shuffle, write, write_masked, zip_high, zip_low
 from backends.numba_tiled.simd.pointers import moved
 from backends.numba_tiled.simd.registers import Vec
@@ -60,7 +61,7 @@ def _pixels(typing: Any, y: Any, i: Any, pitch: Any, count: Any, two: Any, m: An
     return types.void(y, types.intp, types.intp, types.intp, types.boolean, m, types.intp, types.intp), generate
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def transform_sums(y, m, chunk, g, s):
     """The pixels of one channel of y for the tiles of a chunk, from m[k * s.m + t]. Returns whether all are finite.
 

@@ -18,12 +18,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.product.divide import share_of
 from backends.numba_tiled.product.leftover_dots import add_dots, gather, rest_of
 from backends.numba_tiled.product.register_tile import FILTERS, VECTORS, multiply_tile, panel_of, rows_of
+from backends.numba_tiled.simd.compiled import entry, inner
 from backends.numba_tiled.simd.pointers import Matrix, from_row, moved, pointer, put
 from backends.numba_tiled.simd.vector import lanes
 from backends.numba_tiled.winograd.image import transform_image
@@ -104,7 +104,7 @@ class _Chunk(NamedTuple):
     group: int
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _multiply(u, v, m, filters, deep, count, start, more, s, own):
     """m = start + u @ v, or m += u @ v, for one frequency: some filters, `count` tiles and `deep` channels."""
     n = lanes(v)
@@ -129,7 +129,7 @@ def _multiply(u, v, m, filters, deep, count, start, more, s, own):
                 )  # fmt: skip
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _transform_rows(u, w, group, begin, end, first, deep, s, nothing):
     """The kernels of a group's filters begin <= f < end and of `deep` channels from `first` on."""
     for f in range(begin, end):
@@ -139,14 +139,14 @@ def _transform_rows(u, w, group, begin, end, first, deep, s, nothing):
         transform_kernels(moved(u, (f - begin) * s.pitch), s.u, moved(w, place), pitch, deep, nothing)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _turned_round(k):
     """The frequency of a kernel that is frequency k of the same kernel turned round: first and last change places."""
     i, j = k // 4, k % 4
     return (3 - i if i % 3 == 0 else i) * 4 + (3 - j if j % 3 == 0 else j)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _products(w, start, tiles, group, begin, end, s, own):
     """M of all frequencies for filters begin <= f < end, from V; their U is made block of channels by block.
 
@@ -164,7 +164,7 @@ def _products(w, start, tiles, group, begin, end, s, own):
             _multiply(u, v, moved(own.m, k * s.m), end - begin, deep, tiles, begins, more, s, own)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _item(number, x, w, start, y, g, s, own):
     """One item of work: a chunk of tiles, and a part of the filters of its group."""
     part, item = number % s.parts, number // s.parts
@@ -186,13 +186,13 @@ def _item(number, x, w, start, y, g, s, own):
     put(own.spoilt, number, not finite)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _own_part(a, t, threads):
     """Thread t's part of an array."""
     return moved(pointer(a), t * (a.size // threads))
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _share(t, threads, x, w, start, y, g, s, room):
     """Thread t's part of the items."""
     own = _Own(
@@ -206,7 +206,7 @@ def _share(t, threads, x, w, start, y, g, s, room):
         _item(number, pointer(x), pointer(w), bias, pointer(y), g, s, own)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def convolve(x, w, start, y, threads, g, s, room):
     """All results, in y; arrays are flat. `start` is the bias of all filters, or nothing.
 
