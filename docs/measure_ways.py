@@ -19,7 +19,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from backends.numba_tiled.launch.arguments import flat, plain
+from backends.numba_tiled.launch.records import packed
 from backends.numba_tiled.launch.threads import launch
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.ops import conv2d, input_grad
@@ -50,12 +50,12 @@ def _forward(spec: ConvSpec, way: str) -> tuple[str, _Call]:
     """The way that conv2d goes if it is to go this one, and a call of it."""
     x, w = (np.random.default_rng(0).standard_normal(shape, np.float32) for shape in (spec.x_shape, spec.w_shape))
     plan, runs = conv2d.plan(spec, 4, 1, way)
-    given, order = plain(plan), plain(runs) if runs else None
+    given, order = packed(plan), packed(runs) if runs else None
 
     def call() -> None:
         memory = scratch("memory", plan.room.size, x.dtype)
-        y = fresh(spec.y_shape, x.dtype)
-        launch(conv2d.forward, flat(x), flat(w), plan.room.zero, flat(y), 1, given, memory, segments(1), order)
+        start, y = np.zeros(1, x.dtype), fresh(spec.y_shape, x.dtype)
+        launch(conv2d.forward, x, w, start, y, 1, given, memory, segments(1), order)
 
     return way_of(plan.work), call
 
@@ -64,12 +64,12 @@ def _backward(spec: ConvSpec, way: str) -> tuple[str, _Call]:
     """The same of the input gradient."""
     dy, w = (np.random.default_rng(0).standard_normal(shape, np.float32) for shape in (spec.y_shape, spec.w_shape))
     plan, runs, parts, row = input_grad.plan(spec, 4, 1, way)
-    given, order = plain(plan), plain(runs) if runs else None
+    given, order = packed(plan), packed(runs) if runs else None
 
     def call() -> None:
         sizes = {"parts": parts, "rows": row, "memory": plan.room.size}
         arrays = (*(scratch(name, size, dy.dtype) for name, size in sizes.items()), segments(1))
-        launch(backward, flat(dy), flat(w), flat(fresh(spec.x_shape, dy.dtype)), 1, given, arrays, order)
+        launch(backward, dy, w, fresh(spec.x_shape, dy.dtype), 1, given, arrays, order)
 
     return way_of(plan.work), call
 

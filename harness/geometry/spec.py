@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 from harness.geometry import rules, shorthand, text
 from harness.geometry.numbers import Pair, SpecError
@@ -80,6 +81,14 @@ class ConvSpec(Sizes):
 
     def __str__(self) -> str:
         return text.write(self)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Taken once: plans are kept by spec, and a small call takes little longer than a hash of all its numbers."""
+        return hash(tuple(getattr(self, field.name) for field in fields(Sizes)))
 
     @classmethod
     def _of(cls, sizes: Sizes) -> ConvSpec:

@@ -11,7 +11,7 @@ import numpy as np
 from backends.numba_tiled.depthwise import plans
 from backends.numba_tiled.depthwise.correlate import correlate
 from backends.numba_tiled.depthwise.stencil import stencil
-from backends.numba_tiled.launch.threads import launch, thread_count
+from backends.numba_tiled.launch.threads import launch, thread_count, worth
 from backends.numba_tiled.launch.workspace import scratch
 from harness import ConvSpec
 
@@ -25,22 +25,22 @@ def takes(spec: ConvSpec) -> bool:
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, start: np.ndarray, y: np.ndarray, spec: ConvSpec) -> None:
-    """All flat; `start` is the bias, or zeros."""
-    s, bands, size = plans.of_result(spec, x.itemsize)
-    threads = thread_count()
-    launch(stencil, x, w, start, y, threads, s, bands, scratch("bands", threads * size, x.dtype))
+    """All contiguous; `start` is the bias, or zeros."""
+    given, size = plans.of_result(spec, x.itemsize)
+    threads = worth(thread_count(), y.size)
+    launch(stencil, x, w, start, y, threads, given, scratch("bands", threads * size, x.dtype))
 
 
 def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, dx: np.ndarray, spec: ConvSpec) -> None:
-    """All flat; the weights must be finite."""
-    s, bands, size = plans.of_image(spec, dy.itemsize)
-    threads = thread_count()
+    """All contiguous; the weights must be finite."""
+    given, size = plans.of_image(spec, dy.itemsize)
+    threads = worth(thread_count(), dx.size)
     start = np.zeros(spec.in_channels, dy.dtype)
-    launch(stencil, dy, w, start, dx, threads, s, bands, scratch("bands", threads * size, dy.dtype))
+    launch(stencil, dy, w, start, dx, threads, given, scratch("bands", threads * size, dy.dtype))
 
 
 def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, dw: np.ndarray, spec: ConvSpec) -> None:
-    """All flat."""
-    c, of_x, of_dy, size = plans.of_weights(spec, dy.itemsize)
-    threads = thread_count()
-    launch(correlate, dy, x, dw, threads, c, of_x, of_dy, scratch("bands", threads * size, dy.dtype))
+    """All contiguous."""
+    given, size = plans.of_weights(spec, dy.itemsize)
+    threads = worth(thread_count(), x.size)
+    launch(correlate, dy, x, dw, threads, given, scratch("bands", threads * size, dy.dtype))

@@ -25,6 +25,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.depthwise.bands import Bands, lay_out
+from backends.numba_tiled.launch.records import record
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import clear
 from backends.numba_tiled.simd.compiled import entry, inner
@@ -52,6 +53,14 @@ class Correlation(NamedTuple):
     threes: int  # so many taps come in threes of neighbours, and first
     taps: np.ndarray  # where they are in the planes
     weights: np.ndarray  # which
+
+
+class Correlations(NamedTuple):
+    """What a call is given besides its arrays."""
+
+    c: Correlation
+    of_x: Bands
+    of_dy: Bands
 
 
 class Lists(NamedTuple):
@@ -223,6 +232,7 @@ def _share(t, threads, dy, x, dw, c, of_x, of_dy, buffer):
 
 
 @entry
-def correlate(dy, x, dw, threads, c, of_x, of_dy, buffer):
-    """dw[f][tap] of all filters. Arrays are flat, `buffer` is scratch; the others come as plain tuples."""
-    spread(_share, threads, (dy, x, dw, Correlation(*c), Bands(*of_x), Bands(*of_dy), buffer))
+def correlate(dy, x, dw, threads, given, buffer):
+    """dw[f][tap] of all filters, of packed `Correlations`. Arrays are contiguous, `buffer` is scratch."""
+    given = record(Correlations, given)
+    spread(_share, threads, (dy, x, dw, given.c, given.of_x, given.of_dy, buffer))

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from backends.numba_tiled.depthwise.bands import Bands, Fill, Fit, fit
-from backends.numba_tiled.depthwise.correlate import Correlation
-from backends.numba_tiled.depthwise.stencil import Stencil
-from backends.numba_tiled.launch.arguments import apart, plain, round_up
+from backends.numba_tiled.depthwise.correlate import Correlation, Correlations
+from backends.numba_tiled.depthwise.stencil import Stencil, Stencils
+from backends.numba_tiled.launch.arguments import apart, round_up
+from backends.numba_tiled.launch.records import packed
 from backends.numba_tiled.layout.window import window
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
 
-Plain = tuple[Any, ...]  # a record, as compiled functions take it
-
 
 @lru_cache(maxsize=256)
-def of_result(spec: ConvSpec, itemsize: int) -> tuple[Plain, Plain, int]:
-    """conv2d: a `Stencil` and `Bands` of x in phases, the result in one part; and a thread's scratch memory."""
+def of_result(spec: ConvSpec, itemsize: int) -> tuple[np.ndarray, int]:
+    """conv2d: `Stencils` over x in phases, packed, the result in one part; and a thread's scratch memory."""
     g, multiplier = window(spec), spec.out_channels // spec.groups
     bands, taps, f = _bands_of_x(spec, itemsize)
     laid = apart(len(bands.row_phases) * len(bands.column_phases) * bands.phase, itemsize)
@@ -30,12 +28,12 @@ def of_result(spec: ConvSpec, itemsize: int) -> tuple[Plain, Plain, int]:
         sources=1, results=multiplier, rows=f.rows, bands=f.bands, run=f.run, h=g.oh, w=g.ow, sh=1, sw=1, laid=laid,
         begin=begin, taps=places, weights=weights,
     )  # fmt: skip
-    return plain(s), plain(bands), laid + apart(f.together * f.run, itemsize)
+    return packed(Stencils(s, bands)), laid + apart(f.together * f.run, itemsize)
 
 
 @lru_cache(maxsize=256)
-def of_image(spec: ConvSpec, itemsize: int) -> tuple[Plain, Plain, int]:
-    """conv2d_input_grad: a `Stencil` and `Bands` of dy as it is, the image in parts; and a thread's scratch memory.
+def of_image(spec: ConvSpec, itemsize: int) -> tuple[np.ndarray, int]:
+    """conv2d_input_grad: `Stencils` over dy as it is, packed, the image in parts; and a thread's scratch memory.
 
     Pixel (d + k * SH, ...) receives dy[k + down, ...] * w.
     """
@@ -65,12 +63,12 @@ def of_image(spec: ConvSpec, itemsize: int) -> tuple[Plain, Plain, int]:
         sources=sources, results=1, rows=f.rows, bands=f.bands, run=f.run, h=g.h, w=g.w, sh=g.sh, sw=g.sw, laid=laid,
         begin=begin, taps=places, weights=weights,
     )  # fmt: skip
-    return plain(s), plain(bands), laid + apart(g.sw * f.together * f.run, itemsize)
+    return packed(Stencils(s, bands)), laid + apart(g.sw * f.together * f.run, itemsize)
 
 
 @lru_cache(maxsize=256)
-def of_weights(spec: ConvSpec, itemsize: int) -> tuple[Plain, Plain, Plain, int]:
-    """conv2d_weight_grad: a `Correlation`, `Bands` of x in phases and of dy, as wide; and a thread's scratch memory."""
+def of_weights(spec: ConvSpec, itemsize: int) -> tuple[np.ndarray, int]:
+    """conv2d_weight_grad: `Correlations` of x in phases and dy, as wide, packed; and a thread's scratch memory."""
     g, multiplier = window(spec), spec.out_channels // spec.groups
     bands, taps, f = _bands_of_x(spec, itemsize)
     of_dy = Bands(g.oh, g.ow, 1, 1, 0, 0, f.rows, bands.width, 0, np.zeros(1, int), np.zeros(1, int))
@@ -80,7 +78,7 @@ def of_weights(spec: ConvSpec, itemsize: int) -> tuple[Plain, Plain, Plain, int]
         batch=spec.batch, channels=spec.in_channels, together=f.together, multiplier=multiplier, oh=g.oh, ow=g.ow,
         rows=f.rows, bands=f.bands, laid=laid, depth=len(taps), threes=int(begin[1]), taps=places, weights=weights,
     )  # fmt: skip
-    return plain(c), plain(bands), plain(of_dy), laid + apart(f.together * f.rows * bands.width, itemsize)
+    return packed(Correlations(c, bands, of_dy)), laid + apart(f.together * f.rows * bands.width, itemsize)
 
 
 def _bands_of_x(spec: ConvSpec, itemsize: int) -> tuple[Bands, list[int], Fit]:

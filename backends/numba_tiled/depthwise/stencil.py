@@ -26,6 +26,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from backends.numba_tiled.depthwise.bands import Bands, lay_out
+from backends.numba_tiled.launch.records import record
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import Rows
 from backends.numba_tiled.simd.compiled import entry, inner
@@ -58,6 +59,13 @@ class Stencil(NamedTuple):
     begin: np.ndarray  # in the two lists below, of each part's threes of neighbours, twos, ones; and the end
     taps: np.ndarray  # where in the planes
     weights: np.ndarray  # which of the result's
+
+
+class Stencils(NamedTuple):
+    """What a call is given besides its arrays."""
+
+    s: Stencil
+    bands: Bands  # of what is read
 
 
 class Lists(NamedTuple):
@@ -232,6 +240,7 @@ def _share(t, threads, source, w, start, y, s, bands, buffer):
 
 
 @entry
-def stencil(source, w, start, y, threads, s, bands, buffer):
-    """All results of a stencil, in y. Arrays are flat, `buffer` is scratch; `s` and `bands` come as plain tuples."""
-    spread(_share, threads, (source, w, start, y, Stencil(*s), Bands(*bands), buffer))
+def stencil(source, w, start, y, threads, given, buffer):
+    """All results of packed `Stencils`, in y. Arrays are contiguous, `buffer` is scratch."""
+    given = record(Stencils, given)
+    spread(_share, threads, (source, w, start, y, given.s, given.bands, buffer))

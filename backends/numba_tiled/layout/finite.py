@@ -9,7 +9,7 @@ from backends.numba_tiled.simd.vector import fma, lanes, load, load_first, total
 
 @entry
 def is_finite(a):
-    """Whether no element of a flat array is NaN or infinite."""
+    """Whether no element of a contiguous array is NaN or infinite."""
     return are_finite(pointer(a), 0, a.size)
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.numba_tiled.launch.arguments import flat
+from backends.numba_tiled.launch.arguments import contiguous
 from backends.numba_tiled.launch.spread import spread
-from backends.numba_tiled.launch.threads import launch, thread_count
+from backends.numba_tiled.launch.threads import launch, thread_count, worth
 from backends.numba_tiled.launch.workspace import fresh
 from backends.numba_tiled.simd.compiled import entry, inner
 from backends.numba_tiled.simd.pointers import moved, pointer, put
@@ -22,14 +22,13 @@ from backends.numba_tiled.simd.vector import lanes, load, load_first, total, zer
 from harness import ConvSpec
 
 _BLOCK = 128  # vectors
-_NOT_WORTH_THREADS = 1 << 14  # elements to add up: to launch threads takes longer
 
 
 def conv2d_bias_grad(dy: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, F, OH, OW) -> (F,)."""
     db = fresh(spec.out_channels, dy.dtype)
-    threads = thread_count() if dy.size >= _NOT_WORTH_THREADS else 1
-    launch(bias_grad, flat(dy), db, threads, spec.batch, spec.out_channels, spec.positions)
+    threads = worth(thread_count(), dy.size)
+    launch(bias_grad, contiguous(dy), db, threads, spec.batch, spec.out_channels, spec.positions)
     return db
 
 

@@ -6,17 +6,19 @@ of memory, or prefetched in it (measured: one run of memory 33 GB/s, three short
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from math import gcd
 from typing import NamedTuple
 
 import numpy as np
 
-from backends.numba_tiled.launch.arguments import apart, flat
-from backends.numba_tiled.launch.threads import launch, thread_count
+from backends.numba_tiled.launch.arguments import apart, contiguous
+from backends.numba_tiled.launch.records import packed
+from backends.numba_tiled.launch.threads import launch, thread_count, worth
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.window import Window
-from backends.numba_tiled.ops.col2im_kernel import Cut, write_image
+from backends.numba_tiled.ops.col2im_kernel import Cut, Given, write_image
 from backends.numba_tiled.ops.im2col import planes_of
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
@@ -30,19 +32,17 @@ class Plan(NamedTuple):
     """What a call needs to know."""
 
     shape: tuple[int, ...]  # of the image
-    planes: int
-    g: tuple[int, ...]  # a `Window`
-    cut: tuple[int, ...]  # a `Cut`
+    threads: int
+    given: np.ndarray  # a `Given`, packed
     size: int  # elements of scratch memory, of all threads
 
 
 def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C*KH*KW, L) -> (N, C, H, W)."""
-    threads = thread_count()
-    shape, planes, g, cut, size = plan(spec, columns.itemsize, threads)
+    shape, threads, given, size = plan(spec, columns.itemsize, thread_count())
     x = fresh(shape, columns.dtype)
     buffer = scratch("rows", size, columns.dtype)
-    launch(write_image, flat(columns), flat(x), threads, planes, g, cut, buffer)
+    launch(write_image, contiguous(columns), x, threads, given, buffer)
     return x
 
 
@@ -50,8 +50,9 @@ def col2im(columns: np.ndarray, spec: ConvSpec) -> np.ndarray:
 def plan(spec: ConvSpec, itemsize: int, threads: int) -> Plan:
     """What the compiled function is given."""
     g, planes = planes_of(spec)
+    threads = worth(threads, math.prod(spec.columns_shape))
     cut = _cut(g, planes, threads, itemsize)
-    return Plan(spec.x_shape, planes, tuple(g), tuple(cut), threads * apart(cut.room, itemsize))
+    return Plan(spec.x_shape, threads, packed(Given(planes, g, cut)), threads * apart(cut.room, itemsize))
 
 
 def _cut(g: Window, planes: int, threads: int, itemsize: int) -> Cut:

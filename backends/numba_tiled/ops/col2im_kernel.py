@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from backends.numba_tiled.launch.records import record
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import clear, clear_rows, copy, crop
 from backends.numba_tiled.layout.weave import weave
@@ -50,6 +51,14 @@ class Cut(NamedTuple):
     part: int  # of all rows of a part
     is_copy: bool  # whether columns are the image
     room: int  # of all buffers
+
+
+class Given(NamedTuple):
+    """What a call is given besides its arrays."""
+
+    planes: int
+    g: Window
+    cut: Cut
 
 
 class Block(NamedTuple):
@@ -192,8 +201,9 @@ def _block(columns, x, block, g, cut, buffer):
 
 
 @inner
-def _share(t, threads, columns, x, planes, g, cut, buffer):
+def _share(t, threads, columns, x, given, buffer):
     """Thread t's part of the blocks."""
+    planes, g, cut = given
     own = moved(pointer(buffer), t * (buffer.size // threads))
     own = moved(own, (lanes(own) - misaligned(own, 0)) % lanes(own))
     columns, x = pointer(columns), pointer(x)
@@ -209,9 +219,6 @@ def _share(t, threads, columns, x, planes, g, cut, buffer):
 
 
 @entry
-def write_image(columns, x, threads, planes, g, cut, buffer):
-    """All planes of the image; each thread has its part of `buffer`.
-
-    `g` and `cut` come as plain tuples, which cost a microsecond less a call.
-    """
-    spread(_share, threads, (columns, x, planes, Window(*g), Cut(*cut), buffer))
+def write_image(columns, x, threads, given, buffer):
+    """All planes of the image, of a packed `Given`; each thread has its part of `buffer`."""
+    spread(_share, threads, (columns, x, record(Given, given), buffer))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from backends.numba_tiled.depthwise import convolve as depthwise
-from backends.numba_tiled.launch.arguments import flat, plain
+from backends.numba_tiled.launch.arguments import contiguous
+from backends.numba_tiled.launch.records import packed, record
 from backends.numba_tiled.launch.spread import spread
-from backends.numba_tiled.launch.threads import launch, thread_count
+from backends.numba_tiled.launch.threads import launch, thread_count, worth
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.fill import fill_planes
 from backends.numba_tiled.layout.planes import Planes, planes_of_x
@@ -59,32 +60,37 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
     """
     if depthwise.takes(spec):
         y = fresh(spec.y_shape, x.dtype)
-        start = np.zeros(spec.out_channels, x.dtype) if b is None else flat(b)
-        depthwise.conv2d(flat(x), flat(w), start, flat(y), spec)
+        start = np.zeros(spec.out_channels, x.dtype) if b is None else contiguous(b)
+        depthwise.conv2d(contiguous(x), contiguous(w), start, y, spec)
         return y
-    threads = thread_count()
-    p, runs, y_shape, size, zero = _arguments(spec, x.itemsize, threads)
+    p, runs, y_shape, threads, size = _arguments(spec, x.itemsize, thread_count())
     y = fresh(y_shape, x.dtype)
-    start = zero if b is None else flat(b)
+    start = _zero(x.dtype) if b is None else contiguous(b)
     memory = scratch("memory", size, x.dtype)
-    launch(forward, flat(x), flat(w), start, flat(y), threads, p, memory, segments(threads), runs)
+    launch(forward, contiguous(x), contiguous(w), start, y, threads, p, memory, segments(threads), runs)
     return y
 
 
 class _Arguments(NamedTuple):
-    """What a call needs to know: the plan and the runs in plain tuples."""
+    """What a call needs to know: the plan and the runs packed."""
 
-    plan: tuple[Any, ...]
-    runs: tuple[Any, ...] | None
+    plan: np.ndarray
+    runs: np.ndarray | None
     y_shape: tuple[int, ...]
+    threads: int
     size: int  # elements of scratch memory, of all threads
-    zero: np.ndarray
 
 
 @lru_cache(maxsize=256)
 def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
+    threads = worth(threads, spec.macs // 8)
     p, runs = plan(spec, itemsize, threads)
-    return _Arguments(plain(p), plain(runs) if runs else None, spec.y_shape, threads * p.room.size, p.room.zero)
+    return _Arguments(packed(p), packed(runs) if runs else None, spec.y_shape, threads, threads * p.room.size)
+
+
+@cache
+def _zero(dtype: np.dtype) -> np.ndarray:
+    return np.zeros(1, dtype)
 
 
 def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[Plan, Runs | None]:
@@ -151,10 +157,9 @@ def _share(t, threads, x, w, start, y, p, memory, segments, runs):
 
 
 @entry
-def forward(x, w, start, y, threads, p, memory, segments, runs):
-    """y of a plan, which comes as plain tuples; `runs` too, or None. Arrays are flat.
+def forward(x, w, start, y, threads, plan, memory, segments, runs):
+    """y of a packed `Plan`; `runs` are packed too, or None. Arrays are contiguous.
 
     `start` is the bias or one zero, `memory` and `segments` are scratch.
     """
-    p = Plan(Counts(*p[0]), Work(*p[1]), Planes(*p[2]), Regions(*p[3]), ScratchLayout(*p[4]), p[5], p[6])
-    spread(_share, threads, (x, w, start, y, p, memory, segments, runs_of(runs)))
+    spread(_share, threads, (x, w, start, y, record(Plan, plan), memory, segments, runs_of(runs)))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from backends.numba_tiled.launch.arguments import apart, flat
-from backends.numba_tiled.launch.threads import launch, thread_count
+from backends.numba_tiled.launch.arguments import apart, contiguous
+from backends.numba_tiled.launch.records import packed
+from backends.numba_tiled.launch.threads import launch, thread_count, worth
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.window import Window, window
-from backends.numba_tiled.ops.im2col_kernel import Cut, write_columns
+from backends.numba_tiled.ops.im2col_kernel import Cut, Given, write_columns
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
 
@@ -23,30 +25,29 @@ class Plan(NamedTuple):
     """What a call needs to know."""
 
     shape: tuple[int, ...]  # of the columns
-    planes: int
-    g: tuple[int, ...]  # a `Window`
-    cut: tuple[int, ...]  # a `Cut`
+    threads: int
+    given: np.ndarray  # a `Given`, packed
     size: int  # elements of scratch memory, of all threads
-    streamed: bool  # past the caches
 
 
 def im2col(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C, H, W) -> (N, C*KH*KW, L)."""
-    threads = thread_count()
-    shape, planes, g, cut, size, streamed = plan(spec, x.itemsize, threads)
+    shape, threads, given, size = plan(spec, x.itemsize, thread_count())
     columns = fresh(shape, x.dtype)
     buffer = scratch("rows", size, x.dtype)
-    launch(write_columns, flat(x), flat(columns), threads, planes, g, cut, buffer, streamed)
+    launch(write_columns, contiguous(x), columns, threads, given, buffer)
     return columns
 
 
 @lru_cache(maxsize=256)
 def plan(spec: ConvSpec, itemsize: int, threads: int) -> Plan:
     """What the compiled function is given."""
+    elements = math.prod(spec.columns_shape)
     g, planes = planes_of(spec)
-    streamed = spec.batch * spec.in_channels * spec.taps * spec.positions * itemsize > CACHE_BYTES
+    threads, streamed = worth(threads, elements), elements * itemsize > CACHE_BYTES
     cut = _cut(g, -(-planes // threads), itemsize, streamed)
-    return Plan(spec.columns_shape, planes, tuple(g), tuple(cut), threads * apart(cut.room, itemsize), streamed)
+    given = packed(Given(planes, g, cut, streamed))
+    return Plan(spec.columns_shape, threads, given, threads * apart(cut.room, itemsize))
 
 
 def planes_of(spec: ConvSpec) -> tuple[Window, int]:

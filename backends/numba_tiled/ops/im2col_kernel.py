@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from backends.numba_tiled.launch.records import record
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import Rows, clear, copy, copy_past_caches, narrow, widen
 from backends.numba_tiled.layout.strided import take
@@ -51,6 +52,15 @@ class Cut(NamedTuple):
     collected: bool  # whether there is a step 2
     part: int  # of a slot
     room: int  # of all buffers
+
+
+class Given(NamedTuple):
+    """What a call is given besides its arrays."""
+
+    planes: int
+    g: Window
+    cut: Cut
+    streamed: bool  # past the caches
 
 
 class Block(NamedTuple):
@@ -113,8 +123,9 @@ def _block(x, columns, block, g, cut, buffer, streamed):
 
 
 @inner
-def _share(t, threads, x, columns, planes, g, cut, buffer, streamed):
+def _share(t, threads, x, columns, given, buffer):
     """Thread t's part of the blocks."""
+    planes, g, cut, streamed = given
     own = moved(pointer(buffer), t * (buffer.size // threads))
     x, columns = pointer(x), pointer(columns)
     if not (cut.is_image or cut.is_subset):
@@ -135,9 +146,6 @@ def _share(t, threads, x, columns, planes, g, cut, buffer, streamed):
 
 
 @entry
-def write_columns(x, columns, threads, planes, g, cut, buffer, streamed):
-    """The columns of all planes; each thread has its part of `buffer`.
-
-    `g` and `cut` come as plain tuples, which cost a microsecond less a call.
-    """
-    spread(_share, threads, (x, columns, planes, Window(*g), Cut(*cut), buffer, streamed))
+def write_columns(x, columns, threads, given, buffer):
+    """The columns of all planes, of a packed `Given`; each thread has its part of `buffer`."""
+    spread(_share, threads, (x, columns, record(Given, given), buffer))

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from backends.numba_tiled.depthwise import convolve as depthwise
-from backends.numba_tiled.launch.arguments import apart, flat, plain, round_up
-from backends.numba_tiled.launch.threads import launch, thread_count
+from backends.numba_tiled.launch.arguments import apart, contiguous, round_up
+from backends.numba_tiled.launch.records import packed
+from backends.numba_tiled.launch.threads import launch, thread_count, worth
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.finite import is_finite
 from backends.numba_tiled.layout.remainders import remainders
@@ -42,29 +43,31 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
 
     Weights that are not finite go by columns too, as the planes of dy have zeros at the border.
     """
-    if not is_finite(flat(w)):
+    if not is_finite(contiguous(w)):
         return _by_columns(dy, w, spec)
     if spec.in_channels == spec.groups:
         x = fresh(spec.x_shape, dy.dtype)
-        depthwise.conv2d_input_grad(flat(dy), flat(w), flat(x), spec)
+        depthwise.conv2d_input_grad(contiguous(dy), contiguous(w), x, spec)
         return x
     if goes_by_columns(spec):
         return _by_columns(dy, w, spec)
-    threads, dtype = thread_count(), dy.dtype
-    p, runs, parts, row, size = _arguments(spec, dy.itemsize, threads)
-    x = fresh(spec.x_shape, dtype)
+    dtype = dy.dtype
+    p, runs, x_shape, threads, parts, row, size = _arguments(spec, dy.itemsize, thread_count())
+    x = fresh(x_shape, dtype)
     arrays = (
         scratch("parts", parts, dtype), scratch("rows", row, dtype), scratch("memory", size, dtype), segments(threads),
     )  # fmt: skip
-    launch(input_grad, flat(dy), flat(w), flat(x), threads, p, arrays, runs)
+    launch(input_grad, contiguous(dy), contiguous(w), x, threads, p, arrays, runs)
     return x
 
 
 class _Arguments(NamedTuple):
-    """What a call needs to know: the plan and the runs in plain tuples, elements of scratch memory of all threads."""
+    """What a call needs to know: the plan and the runs packed, elements of scratch memory of all threads."""
 
-    plan: tuple[Any, ...]
-    runs: tuple[Any, ...] | None
+    plan: np.ndarray
+    runs: np.ndarray | None
+    x_shape: tuple[int, ...]
+    threads: int
     parts: int
     row: int
     size: int
@@ -72,9 +75,10 @@ class _Arguments(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
+    threads = worth(threads, spec.macs // 8)
     p, runs, parts, row = plan(spec, itemsize, threads)
     sizes = threads * parts, threads * row, threads * p.room.size
-    return _Arguments(plain(p), plain(runs) if runs else None, *sizes)
+    return _Arguments(packed(p), packed(runs) if runs else None, spec.x_shape, threads, *sizes)
 
 
 def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[Plan, Runs | None, int, int]:

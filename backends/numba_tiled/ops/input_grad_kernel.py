@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from backends.numba_tiled.launch.records import record
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.fill import fill_planes
 from backends.numba_tiled.layout.planes import Planes
@@ -144,10 +145,6 @@ def _share(t, threads, dy, w, x, p, arrays, runs):
 
 
 @entry
-def input_grad(dy, w, x, threads, p, arrays, runs):
-    """dx of a plan, in x. Plan, `arrays` (`Arrays`) and runs (or None) come as plain tuples; arrays are flat."""
-    p = Plan(
-        Counts(*p[0]), Work(*p[1]), Window(*p[2]), Planes(*p[3]), Remainders(*p[4]), Regions(*p[5]),
-        ScratchLayout(*p[6])
-    )  # fmt: skip
-    spread(_share, threads, (dy, w, x, p, Arrays(*arrays), runs_of(runs)))
+def input_grad(dy, w, x, threads, plan, arrays, runs):
+    """dx of a packed `Plan`, in x; `runs` are packed too, or None. `arrays` are those of `Arrays`."""
+    spread(_share, threads, (dy, w, x, record(Plan, plan), Arrays(*arrays), runs_of(runs)))

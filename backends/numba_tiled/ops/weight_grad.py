@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from backends.numba_tiled.depthwise import convolve as depthwise
-from backends.numba_tiled.launch.arguments import flat, plain, round_up
-from backends.numba_tiled.launch.threads import launch, thread_count
+from backends.numba_tiled.launch.arguments import contiguous, round_up
+from backends.numba_tiled.launch.records import packed
+from backends.numba_tiled.launch.threads import launch, thread_count, worth
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.planes import Planes, planes_of_x
 from backends.numba_tiled.layout.window import counts, window
@@ -32,20 +32,20 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
     """(N, F, OH, OW), (N, C, H, W) -> (F, C/G, KH, KW)."""
     if depthwise.takes(spec):
         dw = fresh(spec.w_shape, dy.dtype)
-        depthwise.conv2d_weight_grad(flat(dy), flat(x), flat(dw), spec)
+        depthwise.conv2d_weight_grad(contiguous(dy), contiguous(x), dw, spec)
         return dw
-    threads = thread_count()
-    p, size = _arguments(spec, dy.itemsize, threads)
-    dw = fresh(spec.w_shape, dy.dtype)
-    launch(weight_grad, flat(dy), flat(x), flat(dw), threads, p, scratch("memory", size, dy.dtype))
+    p, w_shape, threads, size = _arguments(spec, dy.itemsize, thread_count())
+    dw = fresh(w_shape, dy.dtype)
+    launch(weight_grad, contiguous(dy), contiguous(x), dw, threads, p, scratch("memory", size, dy.dtype))
     return dw
 
 
 @lru_cache(maxsize=256)
-def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> tuple[tuple[Any, ...], int]:
-    """The plan in plain tuples, and elements of scratch memory of all threads."""
+def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> tuple[np.ndarray, tuple[int, ...], int, int]:
+    """The plan packed, the shape of the result, threads, and elements of scratch memory of all of them."""
+    threads = worth(threads, spec.macs // 8)
     p = plan(spec, itemsize, threads)
-    return plain(p), threads * p.cut.size
+    return packed(p), spec.w_shape, threads, threads * p.cut.size
 
 
 def plan(spec: ConvSpec, itemsize: int, threads: int) -> Plan:
@@ -53,9 +53,8 @@ def plan(spec: ConvSpec, itemsize: int, threads: int) -> Plan:
     whole, _ = planes_of_x(spec, spec.output_size[0])
     cut = _panels(whole, spec, itemsize, threads)
     planes, taps = planes_of_x(spec, cut.rows)
-    n = counts(spec, spec.out_channels, spec.in_channels)
-    zero, cut = np.zeros(1, f"f{itemsize}"), _placed(cut, planes, spec, itemsize)
-    return Plan(n, cut, window(spec), planes, _by_kinds(taps, cut.kinds), _live(spec, cut.kinds), zero)
+    n, cut = counts(spec, spec.out_channels, spec.in_channels), _placed(cut, planes, spec, itemsize)
+    return Plan(n, cut, window(spec), planes, _by_kinds(taps, cut.kinds), _live(spec, cut.kinds))
 
 
 def _panels(planes: Planes, spec: ConvSpec, itemsize: int, threads: int) -> Panels:
@@ -77,7 +76,7 @@ def _panels(planes: Planes, spec: ConvSpec, itemsize: int, threads: int) -> Pane
     apart = round_up(planes.channels, FILTERS) * sum((b - a) * (d - c + _ROW) for a, b, c, d in _live(spec, spec.taps))
     mixed = round_up(planes.channels * spec.taps, FILTERS) * height * (width + _ROW)
     kinds = spec.taps if apart < _SMALLER * mixed else 1
-    return Panels(images, rows, parts, vectors, -(-vectors // VECTORS), kinds, 0, 0, 0)
+    return Panels(images, rows, parts, vectors, -(-vectors // VECTORS), kinds, 0, 0, 0, 0)
 
 
 def _live(spec: ConvSpec, kinds: int) -> np.ndarray:
@@ -109,5 +108,5 @@ def _placed(cut: Panels, planes: Planes, spec: ConvSpec, itemsize: int) -> Panel
     line, channels = BYTES // itemsize, -(-planes.channels // cut.parts)
     dy = round_up(0 if planes.is_image else cut.images * channels * planes.size + line, line)
     sums = dy + cut.vectors * line * cut.rows * spec.output_size[1] * cut.images
-    size = sums + round_up(channels * spec.taps // cut.kinds, FILTERS) * cut.kinds * cut.vectors * line + line
-    return cut._replace(size=size, dy=dy, sums=sums)
+    zero = sums + round_up(channels * spec.taps // cut.kinds, FILTERS) * cut.kinds * cut.vectors * line + line
+    return cut._replace(size=zero + line, dy=dy, sums=sums, zero=zero)

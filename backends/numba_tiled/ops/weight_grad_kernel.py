@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backends.numba_tiled.launch.records import record
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.fill import fill_planes
 from backends.numba_tiled.layout.planes import Planes
@@ -60,6 +61,7 @@ class Panels(NamedTuple):
     size: int  # elements
     dy: int  # where dy begins
     sums: int
+    zero: int  # where there is room for one zero
 
 
 class Plan(NamedTuple):
@@ -71,7 +73,6 @@ class Plan(NamedTuple):
     planes: Planes
     taps: np.ndarray  # where taps are in the planes; those of a kind follow each other
     live: np.ndarray  # [kind]: from row, to row, from column, to column of dy
-    zero: np.ndarray  # one zero
 
 
 class _Data(NamedTuple):
@@ -215,14 +216,14 @@ def _item(item, data, n, cut, g, planes, memory):
 def _share(t, threads, dy, x, dw, p, memory):
     """Thread t's part of the items."""
     n, cut, g, planes = p.n, p.cut, p.g, p.planes
-    data = _Data(pointer(dy), pointer(x), pointer(dw), pointer(p.taps), pointer(p.live), pointer(p.zero))
     own, items = moved(pointer(memory), t * cut.size), n.groups * cut.parts
+    clear(own, cut.zero, 1)
+    data = _Data(pointer(dy), pointer(x), pointer(dw), pointer(p.taps), pointer(p.live), moved(own, cut.zero))
     for item in range(t * items // threads, (t + 1) * items // threads):
         _item(item, data, n, cut, g, planes, own)
 
 
 @entry
-def weight_grad(dy, x, dw, threads, p, memory):
-    """dw of a plan, which comes as plain tuples; arrays are flat, `memory` is scratch."""
-    p = Plan(Counts(*p[0]), Panels(*p[1]), Window(*p[2]), Planes(*p[3]), p[4], p[5], p[6])
-    spread(_share, threads, (dy, x, dw, p, memory))
+def weight_grad(dy, x, dw, threads, plan, memory):
+    """dw of a packed `Plan`; arrays are contiguous, `memory` is scratch."""
+    spread(_share, threads, (dy, x, dw, record(Plan, plan), memory))

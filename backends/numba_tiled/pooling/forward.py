@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backends.numba_tiled.launch.records import record
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.pooling.plans import Slide, Tables
 from backends.numba_tiled.pooling.slide import (
@@ -57,11 +58,11 @@ def _mean_share(t, threads, x, y, s, tables, buffer):
 
 @entry
 def maxima(x, y, threads, s, tables, buffer):
-    """The largest pixel of every window. Arrays are flat, `buffer` is scratch; `s`, `tables` come as plain tuples."""
-    spread(_max_share, threads, (x, y, Slide(*s), Tables(*tables), buffer))
+    """The largest pixel of every window. Arrays are contiguous, `buffer` is scratch; `s` comes packed."""
+    spread(_max_share, threads, (x, y, record(Slide, s), Tables(*tables), buffer))
 
 
 @entry
 def means(x, y, threads, s, tables, buffer):
     """The sum of the pixels of every window, divided."""
-    spread(_mean_share, threads, (x, y, Slide(*s), Tables(*tables), buffer))
+    spread(_mean_share, threads, (x, y, record(Slide, s), Tables(*tables), buffer))

@@ -11,6 +11,7 @@ Then each element of dy is added where its window's tap lies. Windows overlap, s
 
 from __future__ import annotations
 
+from backends.numba_tiled.launch.records import record
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.layout.rows import clear
 from backends.numba_tiled.pooling.plans import Search, Seen
@@ -64,5 +65,5 @@ def _share(t, threads, dy, x, dx, s, seen, memory):
 
 @entry
 def max_grad(dy, x, dx, threads, s, seen, memory):
-    """dx of a maximum. Arrays are flat, `memory` is two of scratch; `s` and `seen` come as plain tuples."""
-    spread(_share, threads, (dy, x, dx, Search(*s), Seen(*seen), memory))
+    """dx of a maximum. Arrays are contiguous, `memory` is two of scratch; `s` comes packed."""
+    spread(_share, threads, (dy, x, dx, record(Search, s), Seen(*seen), memory))

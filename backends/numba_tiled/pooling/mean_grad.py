@@ -10,6 +10,7 @@ So nothing is added to memory twice, and a row of dx belongs to one thread.
 
 from __future__ import annotations
 
+from backends.numba_tiled.launch.records import record
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.pooling.plans import Slide, Tables
 from backends.numba_tiled.pooling.slide import fill_all, lists_of, next_row, own_memory, settle, sum_taps, within
@@ -88,5 +89,5 @@ def _share(t, threads, dy, dx, s, tables, buffer):
 
 @entry
 def mean_grad(dy, dx, threads, s, tables, buffer):
-    """dx of a mean. Arrays are flat, `buffer` is scratch; `s` and `tables` come as plain tuples."""
-    spread(_share, threads, (dy, dx, Slide(*s), Tables(*tables), buffer))
+    """dx of a mean. Arrays are contiguous, `buffer` is scratch; `s` comes packed."""
+    spread(_share, threads, (dy, dx, record(Slide, s), Tables(*tables), buffer))

@@ -6,16 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from backends.numba_tiled.launch.arguments import apart, flat
-from backends.numba_tiled.launch.threads import launch, thread_count
+from backends.numba_tiled.launch.arguments import apart, contiguous
+from backends.numba_tiled.launch.threads import launch, thread_count, worth
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.pooling import plans
 from backends.numba_tiled.pooling.forward import maxima, means
 from backends.numba_tiled.pooling.max_grad import max_grad
 from backends.numba_tiled.pooling.mean_grad import mean_grad
 from harness import ConvSpec
-
-_NOT_WORTH_THREADS = 1 << 14  # elements of the image: to launch threads takes longer
 
 
 def max_pool2d(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
@@ -26,11 +24,11 @@ def max_pool2d(x: np.ndarray, spec: ConvSpec) -> np.ndarray:
 def max_pool2d_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndarray:
     """(N, C, OH, OW), (N, C, H, W) -> (N, C, H, W): dy goes to the first of the largest pixels; NaN is the largest."""
     s, seen, size, chosen = plans.search(spec, x.itemsize)
-    threads = _threads(x.size)
+    threads = worth(thread_count(), x.size)
     dx = fresh(spec.x_shape, x.dtype)
     kinds = (("pooled", size, x.dtype), ("chosen", chosen, np.dtype(f"i{x.itemsize}")))
     memory = tuple(scratch(name, threads * apart(count, x.itemsize), dtype) for name, count, dtype in kinds)
-    launch(max_grad, flat(dy), flat(x), flat(dx), threads, s, seen, memory)
+    launch(max_grad, contiguous(dy), contiguous(x), dx, threads, s, seen, memory)
     return dx
 
 
@@ -58,11 +56,7 @@ def _slid(function: Any, given: np.ndarray, shape: tuple[int, ...], plan: Any) -
     """A compiled function over a plan of `plans.forward` or `plans.backward`."""
     s, tables, size = plan
     result = fresh(shape, given.dtype)
-    threads = _threads(max(given.size, result.size))
+    threads = worth(thread_count(), max(given.size, result.size))
     buffer = scratch("pooled", threads * apart(size, given.itemsize), given.dtype)
-    launch(function, flat(given), flat(result), threads, s, tables, buffer)
+    launch(function, contiguous(given), result, threads, s, tables, buffer)
     return result
-
-
-def _threads(elements: int) -> int:
-    return thread_count() if elements >= _NOT_WORTH_THREADS else 1

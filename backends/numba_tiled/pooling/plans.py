@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backends.numba_tiled.launch.arguments import plain, round_up
+from backends.numba_tiled.launch.arguments import round_up
+from backends.numba_tiled.launch.records import packed
 from backends.numba_tiled.layout.window import window
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
@@ -76,8 +77,8 @@ class Seen(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def forward(spec: ConvSpec, itemsize: int, padding_counts: bool) -> tuple[tuple[Any, ...], tuple[Any, ...], int]:
-    """A `Slide` over x and its `Tables` in plain tuples, and the elements of scratch memory of a thread."""
+def forward(spec: ConvSpec, itemsize: int, padding_counts: bool) -> tuple[np.ndarray, tuple[Any, ...], int]:
+    """A packed `Slide` over x, its `Tables` as a plain tuple, and the elements of scratch memory of a thread."""
     g, planes = window(spec), spec.batch * spec.in_channels
     reach, whole = (g.kw - 1) * g.dw + 1, round_up(g.ow, BYTES // itemsize)
     size = max(g.left + g.w + BYTES // itemsize, whole * g.sw + reach)
@@ -85,11 +86,11 @@ def forward(spec: ConvSpec, itemsize: int, padding_counts: bool) -> tuple[tuple[
     of_rows = _pixels(g.oh, g.kh, g.sh, g.dh, g.top, g.h)
     lists = _lists((of_rows >= 0).sum(axis=1), of_rows[of_rows >= 0] * g.w)
     tables = Tables(*lists, *_divisors(spec, itemsize, padding_counts))
-    return plain(s), tuple(tables), size
+    return packed(s), tuple(tables), size
 
 
 @lru_cache(maxsize=256)
-def backward(spec: ConvSpec, itemsize: int, padding_counts: bool) -> tuple[tuple[Any, ...], tuple[Any, ...], int]:
+def backward(spec: ConvSpec, itemsize: int, padding_counts: bool) -> tuple[np.ndarray, tuple[Any, ...], int]:
     """The same over dy: a row of dx is made of the rows of dy whose windows cover it."""
     g, planes, lanes = window(spec), spec.batch * spec.in_channels, BYTES // itemsize
     reach = (g.kw - 1) * g.dw + 1
@@ -101,12 +102,12 @@ def backward(spec: ConvSpec, itemsize: int, padding_counts: bool) -> tuple[tuple
     i = of_rows[of_rows >= 0]
     lists = _lists(np.bincount(i, minlength=g.h), p[np.argsort(i, kind="stable")])
     tables = Tables(*lists, *_divisors(spec, itemsize, padding_counts))
-    return plain(s), tuple(tables), size
+    return packed(s), tuple(tables), size
 
 
 @lru_cache(maxsize=256)
-def search(spec: ConvSpec, itemsize: int) -> tuple[tuple[Any, ...], tuple[Any, ...], int, int]:
-    """A `Search` and what is `Seen` in plain tuples, and the elements of scratch memory of a thread, both kinds."""
+def search(spec: ConvSpec, itemsize: int) -> tuple[np.ndarray, tuple[Any, ...], int, int]:
+    """A packed `Search`, what is `Seen` as a plain tuple, and a thread's elements of scratch memory, both kinds."""
     g, lanes = window(spec), BYTES // itemsize
     chosen = round_up(g.ow, lanes)
     pitch = max(g.left + g.w + lanes, chosen * g.sw + (g.kw - 1) * g.dw + 1)
@@ -121,7 +122,7 @@ def search(spec: ConvSpec, itemsize: int) -> tuple[tuple[Any, ...], tuple[Any, .
     s = Search(
         spec.batch * spec.in_channels, g.h, g.w, g.oh, g.ow, g.kw, g.sw, g.dh, g.dw, g.left, pitch, size, chosen
     )  # fmt: skip
-    return plain(s), tuple(Seen(top, count, first, place)), size, chosen
+    return packed(s), tuple(Seen(top, count, first, place)), size, chosen
 
 
 def _pixels(results: int, kernel: int, stride: int, dilation: int, padding: int, size: int) -> np.ndarray:

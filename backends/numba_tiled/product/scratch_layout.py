@@ -1,7 +1,7 @@
 """Scratch memory of a product: how much a thread needs, and where in it everything lies.
 
-| padded planes | a packed panel | sums of a group of panels | taps of a few pixels |     one thread's part
-0               panel            sums                        few                size
+| padded planes | a packed panel | sums of a group of panels | taps of a few pixels | 0 |     one thread's part
+0               panel            sums                        few                zero size
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from backends.numba_tiled.launch.arguments import round_up
 from backends.numba_tiled.launch.workspace import scratch
 from backends.numba_tiled.layout.planes import Planes
+from backends.numba_tiled.layout.rows import clear
 from backends.numba_tiled.product.divide import Work
 from backends.numba_tiled.product.leftover_dots import FEW
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS
@@ -26,6 +27,7 @@ _SUMS_BYTES = L2_BYTES // 8  # of a group of panels
 _WEIGHTS_BYTES = L2_BYTES // 4  # of some filters, that stay there from panel to panel
 _READ_BYTES = L1_BYTES * 3 // 4  # by some tiles of a row, for all filters
 _PANEL_BYTES = L1_BYTES * 7 // 8  # of a packed panel
+_WHOLE = np.dtype(np.int64)
 
 
 class ScratchLayout(NamedTuple):
@@ -38,7 +40,7 @@ class ScratchLayout(NamedTuple):
     together: int  # panels whose sums there is room for; of a transposed product pixels, by rows tiles
     deep: int  # taps that are added up apart
     filters: int  # at a time, whose weights of so many taps a part of the L2 cache holds
-    zero: np.ndarray  # one zero
+    zero: int  # where there is room for one zero
     places: np.ndarray  # of the taps in a packed panel
 
 
@@ -77,23 +79,23 @@ def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsi
     first = round_up(laid_out, line) + panel  # whole vectors are read at the end of the planes
     packs = work.packed or work.transposed or planes.is_image
     second = first + (min(planes.channels * taps, DEPTH) * panel if packs else 0) + panel
-    dtype = np.dtype(f"f{itemsize}")
     third = second + together * one + (FILTERS * panel if work.transposed else 0) + line
-    size = third + (FEW * DEPTH + line if work.dots else 0)
-    return ScratchLayout(size, first, second, third, together, deep, some, np.zeros(1, dtype), np.arange(DEPTH) * panel)
+    last = third + (FEW * DEPTH + line if work.dots else 0)
+    return ScratchLayout(last + line, first, second, third, together, deep, some, last, np.arange(DEPTH) * panel)
 
 
 def segments(threads: int) -> np.ndarray:
     """Scratch for where the runs or the stores of a panel are, or the pixels of a transposed product."""
-    return scratch("segments", threads * 2 * TOGETHER, np.dtype(np.int64))
+    return scratch("segments", threads * 2 * TOGETHER, _WHOLE)
 
 
 @inlined
 def part_of(t, threads, room, memory, segments):
     """The scratch of thread t; the arrays must outlive it."""
     own = moved(pointer(memory), t * room.size)
+    clear(own, room.zero, 1)
     return Scratch(
         own, room.panel, moved(own, room.panel), moved(own, room.sums), moved(own, room.few),
         moved(pointer(segments), t * (segments.size // threads)), room.together, room.deep,
-        room.filters, pointer(room.zero), pointer(room.places),
+        room.filters, moved(own, room.zero), pointer(room.places),
     )  # fmt: skip

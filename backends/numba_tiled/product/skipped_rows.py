@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backends.numba_tiled.launch.records import record
 from backends.numba_tiled.layout.visible_rows import VisibleRows
 from backends.numba_tiled.product.register_tile import FILTERS
 from backends.numba_tiled.product.transposed import TRANSPOSED_DEPTH
@@ -46,9 +47,9 @@ class Seen(NamedTuple):
 
 @inner
 def runs_of(runs):
-    """The record of runs that come as a plain tuple; None if there are none."""
+    """The record of runs that come packed; None if there are none."""
     if runs is not None:
-        return Runs(*runs)
+        return record(Runs, runs)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Pointers in Python: addresses of flat arrays, read and written without a check.
+"""Pointers in Python: addresses of contiguous arrays, read and written without a check.
 
 Positions count elements. Nothing is checked and nothing wraps around: what is not there must not be named.
 """

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from backends.numba_tiled.launch.arguments import flat
+from backends.numba_tiled.launch.arguments import contiguous
 from backends.numba_tiled.launch.threads import launch, thread_count
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.window import counting
@@ -50,7 +50,7 @@ def _convolve(
     dtype, threads = source.dtype, thread_count()
     result = fresh(spec.x_shape if backwards else spec.y_shape, dtype)
     g, s = plan(spec, backwards, dtype.itemsize, threads)
-    start = np.empty(0, dtype) if b is None else flat(b)
+    start = np.empty(0, dtype) if b is None else contiguous(b)
     lanes = BYTES // dtype.itemsize
     items = s.groups * -(-s.batch // s.images) * s.bands * s.parts
     room = Room(
@@ -60,7 +60,7 @@ def _convolve(
         np.zeros(max(3 * lanes, TAPS), dtype), counting(s.deep),
         _places(s.deep, s.tiles), np.zeros(items, np.uint8),
     )  # fmt: skip
-    launch(convolve, flat(source), flat(w), start, flat(result), threads, tuple(g), tuple(s), tuple(room))
+    launch(convolve, contiguous(source), contiguous(w), start, result, threads, tuple(g), tuple(s), tuple(room))
     return None if room.spoilt.any() else result
 
 

@@ -208,7 +208,7 @@ def _share(t, threads, x, w, start, y, g, s, room):
 
 @entry
 def convolve(x, w, start, y, threads, g, s, room):
-    """All results, in y; arrays are flat. `start` is the bias of all filters, or nothing.
+    """All results, in y; arrays are contiguous. `start` is the bias of all filters, or nothing.
 
     `g` (`Tiles`), `s` (`Cut`) and `room` (`Room`) come as plain tuples.
     """

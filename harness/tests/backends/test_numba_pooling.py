@@ -10,7 +10,6 @@ pytestmark = pytest.mark.heavy
 numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
-from backends.numba_tiled.pooling import ops  # noqa: E402
 from harness.calls.limits.threads import thread_limit  # noqa: E402
 from harness.calls.memory_layouts import MEMORY_LAYOUTS, arrange, representable  # noqa: E402
 from harness.contract import registry  # noqa: E402
@@ -18,6 +17,7 @@ from harness.contract.protocol import DTYPES, Array  # noqa: E402
 from harness.geometry.spec import POOL_OPS, ConvSpec, Op  # noqa: E402
 from harness.oracle.data import generator, real  # noqa: E402
 from harness.tests.helpers.numba_child import GUARDED_MEMORY, child, narrow_registers  # noqa: E402
+from harness.tests.helpers.numba_threads import spread_all  # noqa: E402, F401
 from harness.tests.helpers.pooled.cases import GEOMETRIES, arguments, right  # noqa: E402
 
 _MAX: tuple[Op, ...] = ("max_pool2d", "max_pool2d_grad")
@@ -41,11 +41,11 @@ def test_whole_numbers_are_exact(op: Op, dtype: str) -> None:
         assert (got.dtype, got.shape, got.flags.carray) == (np.dtype(dtype), spec.output_shape(op), True), text
 
 
+@pytest.mark.usefixtures("spread_all")
 @pytest.mark.parametrize(("op", "dtype"), _DTYPES)
-def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op, dtype: str) -> None:
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("Numba has one thread here")
-    monkeypatch.setattr(ops, "_NOT_WORTH_THREADS", 0)
     for text in GEOMETRIES:
         spec = ConvSpec.parse(text)
         arrays = real(op, spec, dtype, text) if dtype.startswith("float") else arguments(op, spec, dtype, text)
@@ -110,13 +110,13 @@ def test_inputs_may_lie_in_any_memory_and_stay_as_they_were(op: Op, layout: str)
 
 _ALL = """
 from backends import numba_tiled
-from backends.numba_tiled.pooling import ops
+from backends.numba_tiled.launch import threads as how_many
 from backends.numba_tiled.simd.registers import BYTES
 from harness.calls.limits.threads import thread_limit
 from harness.geometry.spec import POOL_OPS, ConvSpec
 from harness.tests.helpers.pooled.cases import GEOMETRIES, arguments, right
 
-ops._NOT_WORTH_THREADS = 0
+how_many.SMALL = 0
 for text in GEOMETRIES:
     spec = ConvSpec.parse(text)
     for op in POOL_OPS:

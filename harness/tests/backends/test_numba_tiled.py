@@ -25,6 +25,7 @@ from harness.geometry.spec import ALL_OPS, OPS, ConvSpec, Op  # noqa: E402
 from harness.oracle import data  # noqa: E402
 from harness.tests.helpers.numba_child import GUARDED_MEMORY, child, narrow_registers  # noqa: E402
 from harness.tests.helpers.numba_layers import IN_BANDS, SKIPPING, SPECS, TRANSPOSED  # noqa: E402
+from harness.tests.helpers.numba_threads import SPREAD, spread_all  # noqa: E402, F401
 
 _GUARDED = (
     GUARDED_MEMORY
@@ -74,6 +75,7 @@ def test_the_guard_bites() -> None:
     assert child(touch, "end", "float32", SPECS[0]).returncode < 0
 
 
+@pytest.mark.usefixtures("spread_all")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("op", OPS)
 def test_the_bits_do_not_depend_on_the_number_of_threads(op: Op, dtype: str) -> None:
@@ -113,7 +115,7 @@ print("all of it")
 
 def test_four_threads_divide_a_layer_without_gaps() -> None:
     """Images, bands and filters are divided unevenly: what one thread leaves to another must be what that one does."""
-    done = child(_DIVIDED, *TRANSPOSED, *IN_BANDS, *SKIPPING, NUMBA_NUM_THREADS="4")
+    done = child(SPREAD + _DIVIDED, *TRANSPOSED, *IN_BANDS, *SKIPPING, NUMBA_NUM_THREADS="4")
     assert done.stdout == "all of it\n", done.stderr[-700:]
 
 
@@ -202,7 +204,7 @@ print(numba.threading_layer(), len(right), all(right), slow)
 @pytest.mark.parametrize("layer", ["omp", "workqueue"])
 def test_several_threads_may_call_and_a_slow_threading_layer_is_told(layer: str) -> None:
     """Numba's own layer, workqueue, ends the process if two threads launch at a time."""
-    done = child(_FROM_SEVERAL_THREADS, *SPECS[:4], NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
+    done = child(SPREAD + _FROM_SEVERAL_THREADS, *SPECS[:4], NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
     if "No threading layer could be loaded" in done.stderr:
         pytest.skip(f"Numba has no {layer} here")
     assert done.stdout.split() == [layer, "72", "True", str(int(layer == "workqueue"))], (

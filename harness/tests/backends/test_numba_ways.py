@@ -20,10 +20,12 @@ from harness.calls.limits.threads import thread_limit  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
 from harness.tests.helpers.numba_layers import IN_BANDS, ROWS, SKIPPING, TRANSPOSED  # noqa: E402
+from harness.tests.helpers.numba_threads import spread_all  # noqa: E402, F401
 
 PRODUCTS: list[Op] = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
 
 
+@pytest.mark.usefixtures("spread_all")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("text", SKIPPING)
 def test_taps_that_see_only_padding_may_be_skipped(text: str, dtype: str) -> None:
