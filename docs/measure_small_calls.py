@@ -3,9 +3,9 @@
     python docs/measure_small_calls.py results/small_calls     (`make small-calls`; 3 minutes, alone on the machine)
 
 The smallest call has one image of one pixel, so what it takes is dispatch, the plan that is looked up, the memory of
-the result. The first call of an op compiles, or loads what an earlier process has compiled: CPU time in a process of its
-own, after a function of one line, whose first call is what Numba itself takes to start. Last, the CPU time of a whole
-`harness check numba_tiled` that compiles all.
+the result. The first call of an op compiles, or loads what an earlier process has compiled: CPU time in a process of
+its own, after a function of one line, whose first call is what Numba itself takes to start. Last, the CPU time of a
+whole `harness check numba_tiled` that compiles all.
 """
 
 from __future__ import annotations

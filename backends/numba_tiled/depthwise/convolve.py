@@ -12,7 +12,7 @@ from backends.numba_tiled.depthwise import plans
 from backends.numba_tiled.depthwise.correlate import correlate
 from backends.numba_tiled.depthwise.stencil import stencil
 from backends.numba_tiled.launch.threads import launch, thread_count, worth
-from backends.numba_tiled.launch.workspace import scratch
+from backends.numba_tiled.launch.workspace import scratch, zeros
 from harness import ConvSpec
 
 # Filters of one channel from which on the implicit product, which reads a plane once for 8 of them, is as fast.
@@ -35,7 +35,7 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, dx: np.ndarray, spec: ConvS
     """All contiguous; the weights must be finite."""
     given, size = plans.of_image(spec, dy.itemsize)
     threads = worth(thread_count(), dx.size)
-    start = np.zeros(spec.in_channels, dy.dtype)
+    start = zeros(spec.in_channels, dy.dtype)
     launch(stencil, dy, w, start, dx, threads, given, scratch("bands", threads * size, dy.dtype))
 
 

@@ -8,6 +8,7 @@ stays.
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +28,12 @@ _kept = _Kept()
 def fresh(shape: tuple[int, ...] | int, dtype: np.dtype) -> np.ndarray:
     """An array for a result, with anything in it."""
     return np.empty(shape, dtype)
+
+
+@lru_cache(maxsize=64)
+def zeros(count: int, dtype: np.dtype) -> np.ndarray:
+    """Of which every call with these arguments gets the same array, to read only."""
+    return np.zeros(count, dtype)
 
 
 def scratch(name: str, count: int, dtype: np.dtype) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from backends.numba_tiled.launch.arguments import contiguous
 from backends.numba_tiled.launch.records import packed, record
 from backends.numba_tiled.launch.spread import spread
 from backends.numba_tiled.launch.threads import launch, thread_count, worth
-from backends.numba_tiled.launch.workspace import fresh, scratch
+from backends.numba_tiled.launch.workspace import fresh, scratch, zeros
 from backends.numba_tiled.layout.fill import fill_planes
 from backends.numba_tiled.layout.planes import Planes, planes_of_x
 from backends.numba_tiled.layout.regions import Regions, after, first_of, one_region, tables_of
@@ -60,12 +60,12 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -
     """
     if depthwise.takes(spec):
         y = fresh(spec.y_shape, x.dtype)
-        start = np.zeros(spec.out_channels, x.dtype) if b is None else contiguous(b)
+        start = zeros(spec.out_channels, x.dtype) if b is None else contiguous(b)
         depthwise.conv2d(contiguous(x), contiguous(w), start, y, spec)
         return y
     p, runs, y_shape, threads, size = _arguments(spec, x.itemsize, thread_count())
     y = fresh(y_shape, x.dtype)
-    start = _zero(x.dtype) if b is None else contiguous(b)
+    start = zeros(1, x.dtype) if b is None else contiguous(b)
     memory = scratch("memory", size, x.dtype)
     launch(forward, contiguous(x), contiguous(w), start, y, threads, p, memory, segments(threads), runs)
     return y
@@ -86,11 +86,6 @@ def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
     threads = worth(threads, spec.macs // 8)
     p, runs = plan(spec, itemsize, threads)
     return _Arguments(packed(p), packed(runs) if runs else None, spec.y_shape, threads, threads * p.room.size)
-
-
-@cache
-def _zero(dtype: np.dtype) -> np.ndarray:
-    return np.zeros(1, dtype)
 
 
 def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[Plan, Runs | None]:

@@ -43,11 +43,12 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
 
     Weights that are not finite go by columns too, as the planes of dy have zeros at the border.
     """
-    if not is_finite(contiguous(w)):
+    dy, w = contiguous(dy), contiguous(w)
+    if not is_finite(w):
         return _by_columns(dy, w, spec)
     if spec.in_channels == spec.groups:
         x = fresh(spec.x_shape, dy.dtype)
-        depthwise.conv2d_input_grad(contiguous(dy), contiguous(w), x, spec)
+        depthwise.conv2d_input_grad(dy, w, x, spec)
         return x
     if goes_by_columns(spec):
         return _by_columns(dy, w, spec)
@@ -57,7 +58,7 @@ def conv2d_input_grad(dy: np.ndarray, w: np.ndarray, spec: ConvSpec) -> np.ndarr
     arrays = (
         scratch("parts", parts, dtype), scratch("rows", row, dtype), scratch("memory", size, dtype), segments(threads),
     )  # fmt: skip
-    launch(input_grad, contiguous(dy), contiguous(w), x, threads, p, arrays, runs)
+    launch(input_grad, dy, w, x, threads, p, arrays, runs)
     return x
 
 
