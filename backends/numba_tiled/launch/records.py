@@ -31,7 +31,7 @@ _OF = {int: types.int64, bool: types.boolean, np.ndarray: _ARRAY}
 
 
 def packed(values: tuple[Any, ...]) -> np.ndarray:
-    """A record of whole numbers, truths, arrays of whole numbers, and of such records.
+    """A record of whole numbers, truths, arrays of int64, and of such records.
 
     Raises `TypeError` for anything else.
     """
@@ -40,8 +40,8 @@ def packed(values: tuple[Any, ...]) -> np.ndarray:
     place = len(leaves) + sum(isinstance(leaf, np.ndarray) for leaf in leaves)
     for leaf in leaves:
         if isinstance(leaf, np.ndarray):
-            if leaf.dtype.kind not in "iu":
-                raise TypeError(f"a record holds arrays of whole numbers, got {leaf.dtype}")
+            if leaf.dtype != np.int64:
+                raise TypeError(f"a record holds arrays of int64, got {leaf.dtype}")
             head += [place, leaf.size]
             tail.append(leaf.ravel())
             place += leaf.size

@@ -36,7 +36,10 @@ def _kept(typing: Any, arguments: Any) -> Any:
 
 @intrinsic
 def _address_of(typing: Any, share: Any, arguments: Any) -> Any:
-    """The address of a function (kept, t, threads) that calls share(t, threads, *arguments)."""
+    """The address of a function (kept, t, threads) that calls share(t, threads, *arguments).
+
+    `share` is compiled into the library of its caller: by itself Numba would make machine code of it twice.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Value:
         flags = Flags()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,12 +41,20 @@ def conv2d_weight_grad(dy: np.ndarray, x: np.ndarray, spec: ConvSpec) -> np.ndar
     return dw
 
 
+class _Arguments(NamedTuple):
+    """What a call needs to know."""
+
+    plan: np.ndarray  # packed
+    w_shape: tuple[int, ...]
+    threads: int
+    size: int  # elements of scratch memory, of all threads
+
+
 @lru_cache(maxsize=256)
-def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> tuple[np.ndarray, tuple[int, ...], int, int]:
-    """The plan packed, the shape of the result, threads, and elements of scratch memory of all of them."""
+def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
     threads = worth(threads, spec.macs // 8)
     p = plan(spec, itemsize, threads)
-    return packed(p), spec.w_shape, threads, threads * p.cut.size
+    return _Arguments(packed(p), spec.w_shape, threads, threads * p.cut.size)
 
 
 def plan(spec: ConvSpec, itemsize: int, threads: int) -> Plan:

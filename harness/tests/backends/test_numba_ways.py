@@ -12,7 +12,7 @@ pytestmark = pytest.mark.heavy
 numba = pytest.importorskip("numba")
 
 from backends import numba_tiled  # noqa: E402
-from backends.numba_tiled.ops import conv2d, input_grad, weight_grad  # noqa: E402
+from backends.numba_tiled.ops import col2im, conv2d, im2col, input_grad, weight_grad  # noqa: E402
 from backends.numba_tiled.product.cost import WAYS  # noqa: E402
 from backends.numba_tiled.product.divide import way_of  # noqa: E402
 from backends.numba_tiled.simd.registers import REGISTERS  # noqa: E402
@@ -39,6 +39,12 @@ def test_taps_that_see_only_padding_may_be_skipped(text: str, dtype: str) -> Non
                 bits = run(*real, spec).tobytes()
             assert alone in (None, bits), f"{op}: other bits with {threads} threads"
             alone = bits
+
+
+def test_what_is_too_little_for_a_second_thread_stays_on_one() -> None:
+    small, large = (ConvSpec.parse(text) for text in ("n1c3h5w6_f2kh3kw3", "n1c32h40w40_f32kh3kw3"))
+    for plan in (im2col.plan, col2im.plan, conv2d._arguments, input_grad._arguments, weight_grad._arguments):
+        assert [plan(spec, 4, 3).threads for spec in (small, large)] == [1, 3], plan
 
 
 def test_taps_are_skipped_where_there_is_much_padding() -> None:
