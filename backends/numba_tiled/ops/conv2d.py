@@ -19,7 +19,7 @@ from backends.numba_tiled.layout.regions import Regions, after, first_of, one_re
 from backends.numba_tiled.layout.visible_rows import sight_of_x
 from backends.numba_tiled.layout.window import Counts, counts
 from backends.numba_tiled.product.cut_into_regions import regions_of_y
-from backends.numba_tiled.product.divide import Sizes, Work, divide, item_count, item_of
+from backends.numba_tiled.product.divide import Sizes, Weights, Work, divide, item_count, item_of
 from backends.numba_tiled.product.implicit_gemm import Reads, multiply_share
 from backends.numba_tiled.product.pixels import Pixels
 from backends.numba_tiled.product.register_tile import VECTORS
@@ -97,10 +97,10 @@ def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[P
     skipping = regions_of_y(spec, whole, sizes)
     if skipping:
         planes, regions = skipping
-        work = divide(planes, sizes, depth, regions=True)
+        work = divide(planes, sizes, depth, Weights(along=True), regions=True)
     else:
         sight = sight_of_x(spec)
-        work = divide(whole, sizes, depth, seen=share_seen(sight, width), along=True, only=only)
+        work = divide(whole, sizes, depth, Weights(along=True, dots=True), seen=share_seen(sight, width), only=only)
         planes, taps = planes_of_x(spec, work.rows)
         regions = one_region(height, width, taps)
         if work.transposed:
@@ -134,8 +134,9 @@ def _item(number, data, n, work, planes, tables, height, width, own, runs):
             work.packed, work.by_rows, work.dots, planes.is_image,
         )  # fmt: skip
         multiply_share(
-            item.part, work.parts, filters, Reads(source, limit, tables.taps, tables.across, region.taps), weights,
-            start, moved(y, region.row * width + region.column), at, own, seen_of(runs, k, item.row, region.before),
+            item.part, work.parts, filters, Reads(source, limit, tables.taps, tables.across, region.taps, 0),
+            weights, start, moved(y, region.row * width + region.column), at, own,
+            seen_of(runs, k, item.row, region.before),
         )  # fmt: skip
         tables = after(tables, region.taps)
 

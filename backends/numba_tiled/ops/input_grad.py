@@ -27,7 +27,8 @@ from backends.numba_tiled.ops.col2im import col2im
 from backends.numba_tiled.ops.conv2d import conv2d
 from backends.numba_tiled.ops.input_grad_kernel import Plan, input_grad
 from backends.numba_tiled.product.cut_into_regions import regions_of_dx
-from backends.numba_tiled.product.divide import Sizes, divide
+from backends.numba_tiled.product.divide import Sizes, Weights, divide
+from backends.numba_tiled.product.leftover_dots import DOTS_LANES, MOST_TAPS
 from backends.numba_tiled.product.register_tile import VECTORS
 from backends.numba_tiled.product.scratch_layout import room, segments
 from backends.numba_tiled.product.skipped_rows import Runs, in_runs, share_seen
@@ -92,11 +93,12 @@ def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[P
     skipping = regions_of_dx(spec, whole, sizes)
     if skipping:
         planes, regions = skipping
-        work = divide(planes, sizes, depth, regions=True)
+        work = divide(planes, sizes, depth, Weights(), regions=True)
     else:
         sight = sight_of_dy(spec)
-        seen, copied = share_seen(sight, parts.columns), spec.taps == 1
-        work = divide(whole, sizes, depth, seen=seen, copied=copied, only=only)
+        dots = lanes >= DOTS_LANES and spec.stride == (1, 1) and 1 < spec.taps <= MOST_TAPS
+        weights = Weights(copied=spec.taps == 1, dots=dots)
+        work = divide(whole, sizes, depth, weights, seen=share_seen(sight, parts.columns), only=only)
         planes, parts, regions = remainders(spec, work.rows)
         if work.transposed:
             panel = VECTORS * BYTES // itemsize

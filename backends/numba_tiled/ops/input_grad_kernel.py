@@ -115,12 +115,13 @@ def _item(number, data, n, work, g, planes, remainders, tables, own, runs):
             one, each = g.h * g.w, n.results * g.h * g.w
         at = Pixels(
             images, min(region.rows, rows), region.columns, planes.row, apart, width, one, each, work.packed,
-            work.by_rows, False, planes.is_image,
+            work.by_rows, work.dots, planes.is_image,
         )  # fmt: skip
         if region.taps > 0:
             multiply_share(
-                item.part, work.parts, channels, Reads(source, limit, tables.taps, tables.across, region.taps), weights,
-                start, to, at, own, seen_of(runs, k, item.row, region.before),
+                item.part, work.parts, channels,
+                Reads(source, limit, tables.taps, tables.across, region.taps, channels * n.taps), weights, start, to,
+                at, own, seen_of(runs, k, item.row, region.before),
             )  # fmt: skip
         else:  # no tap has these remainders
             clear(to, 0, images * channels * rows * width)

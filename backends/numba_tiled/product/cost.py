@@ -159,9 +159,18 @@ def _narrow(vectors: float) -> float:
 
 
 def _dots(p: Product, positions: int) -> float:
-    """What the few positions beyond whole vectors take: a load of weights for each vector of taps."""
+    """What the few positions beyond whole vectors take: a load of weights for each vector of taps.
+
+    Where the weights do not lie along the depth, what they are multiplied by is gathered for FILTERS rows, and sums of
+    a vector wait for each other.
+    """
     rest = positions % p.lanes
-    return rest * p.filters * (p.depth / p.lanes + 8) if p.dots and rest <= FEW else 0
+    if not p.dots or rest > FEW:
+        return 0
+    if not p.scattered:
+        return rest * p.filters * (p.depth / p.lanes + 8)
+    gathered = p.depth * (25 + rest * FILTERS) if rest else 0
+    return gathered + rest * p.filters * (2 * p.depth / p.lanes + 10)
 
 
 def _vectors(p: Product, positions: int) -> int:

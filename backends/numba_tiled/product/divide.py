@@ -48,6 +48,14 @@ class Work(NamedTuple):
     block: int  # filters that are not divided
 
 
+class Weights(NamedTuple):
+    """How the weights of a product lie in memory."""
+
+    along: bool = False  # those of a row along the depth
+    copied: bool = False  # those of a column do not have to be transposed
+    dots: bool = False  # so that a few positions beyond whole vectors can be dot products
+
+
 class Item(NamedTuple):
     """One item of work: rows row <= p < row + rows of some images, one group, a part of its filters."""
 
@@ -83,37 +91,36 @@ def share_of(part, parts, filters, block):
 
 
 def divide(
-    planes: Planes, sizes: Sizes, depth: int, *, seen: float = 1, along: bool = False, copied: bool = False,
-    regions: bool = False, only: str = "",
+    planes: Planes, sizes: Sizes, depth: int, weights: Weights, *, seen: float = 1, regions: bool = False,
+    only: str = "",
 ) -> Work:  # fmt: skip
     """For planes of all rows of an image, and sums of `depth` taps.
 
-    A transposed product takes the share `seen` of the taps. `along`: a row of the weights lies along the depth, so that
-    dot products are possible; `copied`: a column does, and a transposed product copies it. `regions`: of each, all rows
-    are packed. `only`: the way that it goes, if it can.
+    A transposed product takes the share `seen` of the taps. `regions`: of each, all rows are packed. `only`: the way
+    that it goes, if it can.
 
     Which way a product goes decides the order of a sum, so it is decided as for one thread, and threads do not divide
     the rows of what has dots: the bits of a result do not depend on their number.
     """
     batch, groups, filters, rows, width, itemsize, threads = sizes
     images, bands = _at_a_time(planes, batch, rows, itemsize)
-    lanes, in_order, along = BYTES // itemsize, along, along and bands == 1
+    lanes, few = BYTES // itemsize, weights.dots and bands == 1
     alone = planes.width == width  # no column beyond those of the results: taps have no neighbours
     product = Product(
-        filters, images, -(-rows // bands), width, planes.row, depth, lanes, seen, alone, scattered=not in_order,
-        copied=copied,
+        filters, images, -(-rows // bands), width, planes.row, depth, lanes, seen, alone,
+        scattered=not weights.along, copied=weights.copied,
     )  # fmt: skip
-    taken = {
-        way: cycles(product._replace(dots=along and (way == "direct" or (way == "packed" and batch == 1))), way)
-        for way in (["packed"] if regions else [only] if only else WAYS)
-    }  # fmt: skip
-    way = min(taken, key=taken.__getitem__)
+    ways = ["packed"] if regions else [only] if only else WAYS
+    dotted = [way for way in ways if few and (way == "direct" or (way == "packed" and batch == 1))]
+    taken = {(way, False): cycles(product, way) for way in ways if not (weights.along and way in dotted)}
+    taken |= {(way, True): cycles(product._replace(dots=True), way) for way in dotted}
+    way, dots = min(taken, key=taken.__getitem__)
     # Rows shorter than a vector go by rows together, so none of them may be in a band of its own.
-    by_rows = way == "by_rows" and taken[way] < math.inf and (width >= lanes or bands == 1)
+    by_rows = way == "by_rows" and taken[way, dots] < math.inf and (width >= lanes or bands == 1)
     packed, transposed, whole = way == "packed", way == "transposed", by_rows and width < lanes
     positions = rows * width if packed else (rows - 1) * planes.row + width
     block = lanes if transposed else FILTERS
-    dots = along and (way == "direct" or (packed and batch == 1)) and 0 < positions % lanes <= FEW
+    dots = dots and 0 < positions % lanes <= FEW
     fair = max(-(-batch // threads), 1)  # images a thread
     images = -(-fair // -(-fair // min(images, fair)))
     parts, items = 1, groups * -(-batch // images) * bands

@@ -32,7 +32,7 @@ from numba import types
 from numba.extending import overload
 
 from backends.numba_tiled.product.divide import share_of
-from backends.numba_tiled.product.leftover_dots import add_dots, gather, rest_of
+from backends.numba_tiled.product.leftover_dots import add_dots, add_turned, gather, gather_turned, pitch_of, rest_of
 from backends.numba_tiled.product.pixels import (
     find_runs,
     find_stores,
@@ -58,6 +58,7 @@ class Reads(NamedTuple):
     taps: Any
     across: Any  # for tap i, where its weight is in a row of the weights
     depth: int
+    step: int  # in the weights, from filter to filter of an input gradient; 0 where they lie along the depth
 
 
 @inner
@@ -77,7 +78,7 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
     slabs = (depth + scratch.deep - 1) // scratch.deep
     most = (depth + slabs - 1) // slabs
     size = (last_row - first_row + FILTERS - 1) // FILTERS * FILTERS * width  # sums of a panel
-    few = Matrix(scratch.few, DEPTH)
+    few = Matrix(scratch.few, pitch_of(most, weights.pitch, n) if reads.step > 0 else DEPTH)
     for group in range(0, panels, scratch.together):
         until = min(group + scratch.together, panels)
         for first in range(0, depth, most):
@@ -101,7 +102,13 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
                 straight = first == 0 and last and count == width and is_one_run(segments, found, n)
                 own = (j - group) * size - first_row * width
                 rest = rest_of(count, n) if at.dots else 0
-                gather(few, b, from_b + count - rest, where, deep, rest)
+                if rest > 0 and reads.step > 0:
+                    gather_turned(
+                        few, b, from_b + count - rest, where, moved(reads.across, first), deep, rest, reads.step,
+                        weights.pitch,
+                    )  # fmt: skip
+                else:
+                    gather(few, b, from_b + count - rest, where, deep, rest)
                 vectors = (count - rest + n - 1) // n
                 for f in range(first_row, last_row, FILTERS):
                     direct = straight and f + FILTERS <= last_row
@@ -115,10 +122,20 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
                             moved(reads.across, first), b, from_b, where, scratch.zero if more else start.p,
                             rows_of(f, last_row - 1, 0 if more else start.pitch), c.p, 0, c.pitch, more,
                         )  # fmt: skip
-                    add_dots(
-                        rows, rest, deep, Matrix(moved(weights.p, f * weights.pitch + first), weights.pitch), few,
-                        from_row(start, f), Matrix(moved(c.p, count - rest), c.pitch), more,
-                    )  # fmt: skip
+                    at_rest, own_weights = (
+                        Matrix(moved(c.p, count - rest), c.pitch),
+                        moved(weights.p, f * weights.pitch),
+                    )
+                    if rest > 0 and reads.step > 0:
+                        add_turned(
+                            rows, rest, moved(reads.across, first), deep, own_weights, reads.step, weights.pitch, few,
+                            from_row(start, f), at_rest, more,
+                        )  # fmt: skip
+                    else:
+                        add_dots(
+                            rows, rest, deep, Matrix(moved(own_weights, first), weights.pitch), few,
+                            from_row(start, f), at_rest, more,
+                        )  # fmt: skip
                     if last and not direct:
                         tile = moved(scratch.sums, own + f * width)
                         store_tile(Matrix(moved(y, f * at.channel), at.channel), tile, rows, segments, found)

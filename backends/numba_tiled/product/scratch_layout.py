@@ -15,7 +15,7 @@ from backends.numba_tiled.launch.workspace import scratch
 from backends.numba_tiled.layout.planes import Planes
 from backends.numba_tiled.layout.rows import clear
 from backends.numba_tiled.product.divide import Work
-from backends.numba_tiled.product.leftover_dots import FEW
+from backends.numba_tiled.product.leftover_dots import FEW, MOST_TAPS, elements
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS
 from backends.numba_tiled.product.transposed import TOGETHER
 from backends.numba_tiled.simd.caches import L1_BYTES, L2_BYTES
@@ -80,7 +80,8 @@ def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsi
     packs = work.packed or work.transposed or planes.is_image
     second = first + (min(planes.channels * taps, DEPTH) * panel if packs else 0) + panel
     third = second + together * one + (FILTERS * panel if work.transposed else 0) + line
-    last = third + (FEW * DEPTH + line if work.dots else 0)
+    few = max(FEW * DEPTH, elements(taps, line) if taps <= MOST_TAPS else 0)
+    last = third + (few + line if work.dots else 0)
     return ScratchLayout(last + line, first, second, third, together, deep, some, last, np.arange(DEPTH) * panel)
 
 

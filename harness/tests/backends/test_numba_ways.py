@@ -15,11 +15,11 @@ from backends import numba_tiled  # noqa: E402
 from backends.numba_tiled.ops import col2im, conv2d, im2col, input_grad, weight_grad  # noqa: E402
 from backends.numba_tiled.product.cost import WAYS  # noqa: E402
 from backends.numba_tiled.product.divide import way_of  # noqa: E402
-from backends.numba_tiled.simd.registers import REGISTERS  # noqa: E402
+from backends.numba_tiled.simd.registers import BYTES, REGISTERS  # noqa: E402
 from harness.calls.limits.threads import thread_limit  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
-from harness.tests.helpers.numba_layers import IN_BANDS, ROWS, SKIPPING, TRANSPOSED  # noqa: E402
+from harness.tests.helpers.numba_layers import IN_BANDS, LEFT_OVER, ROWS, SKIPPING, TRANSPOSED  # noqa: E402
 from harness.tests.helpers.numba_threads import spread_all  # noqa: E402, F401
 
 PRODUCTS: list[Op] = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
@@ -78,7 +78,7 @@ def test_every_way_is_exact_on_every_layer(way: str, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(module, "plan", partial(module.plan, only=way))
         module._arguments.cache_clear()
     try:
-        for text in (*ROWS, *TRANSPOSED[:2], *IN_BANDS[2:]):
+        for text in (*ROWS, *LEFT_OVER, *TRANSPOSED[:2], *IN_BANDS[2:]):
             spec = ConvSpec.parse(text)
             taken.add(way_of(conv2d.plan(spec, 4, 1)[0].work))
             for op in PRODUCTS[:2]:
@@ -112,6 +112,14 @@ def test_every_way_of_a_product_is_taken_by_some_layer_here() -> None:
     assert backward[TRANSPOSED[-1]][0].work.transposed
     assert [forward[text][0].work.dots for text in IN_BANDS[-3:]] == [True] * 3
     assert forward[IN_BANDS[-1]][0].work.packed
+
+
+@pytest.mark.parametrize("text", LEFT_OVER)
+def test_a_packed_input_gradient_has_dots_for_the_last_position(text: str) -> None:
+    if BYTES != 64:
+        pytest.skip("not with vectors of so few float32")
+    assert input_grad.plan(ConvSpec.parse(text), 4, 1, "packed")[0].work.dots
+    assert not input_grad.plan(ConvSpec.parse(text), 8, 1, "packed")[0].work.dots
 
 
 def test_weights_that_are_not_finite_reach_what_reads_them() -> None:
