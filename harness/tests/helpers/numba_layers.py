@@ -57,7 +57,9 @@ ROWS = [
 
 # A position beyond whole vectors in an input gradient that is packed: whole blocks of channels and not, several groups,
 # blocks of taps that end within a filter.
-LEFT_OVER = ["n1c108h7w7_f34kh3kw3_pt1pb1pl1pr1", "n1c232h7w7_f12kh5kw5_pt2pb2pl2pr2_g2", "n1c117h9w9_f20kh2kw3_pt1pl1pr1"]
+LEFT_OVER = [
+    "n1c108h7w7_f34kh3kw3_pt1pb1pl1pr1", "n1c232h7w7_f12kh5kw5_pt2pb2pl2pr2_g2", "n1c117h9w9_f20kh2kw3_pt1pl1pr1",
+]  # fmt: skip
 
 
 SPECS += TRANSPOSED + ROWS + LEFT_OVER
