@@ -21,7 +21,7 @@ import numpy as np
 
 from backends.numba_tiled.launch.records import packed
 from backends.numba_tiled.launch.threads import launch
-from backends.numba_tiled.launch.workspace import fresh, scratch
+from backends.numba_tiled.launch.workspace import fresh, scratch, zeros
 from backends.numba_tiled.ops import conv2d, input_grad
 from backends.numba_tiled.ops.input_grad_kernel import input_grad as backward
 from backends.numba_tiled.product.cost import WAYS
@@ -54,7 +54,7 @@ def _forward(spec: ConvSpec, way: str) -> tuple[str, _Call]:
 
     def call() -> None:
         memory = scratch("memory", plan.room.size, x.dtype)
-        start, y = np.zeros(1, x.dtype), fresh(spec.y_shape, x.dtype)
+        start, y = zeros(1, x.dtype), fresh(spec.y_shape, x.dtype)
         launch(conv2d.forward, x, w, start, y, 1, given, memory, segments(1), order)
 
     return way_of(plan.work), call

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -82,8 +81,7 @@ def write(array: Any, folder: str | os.PathLike[str]) -> None:
     part = whole.with_name(f"{whole.name}.part{os.getpid()}")  # else one that was cut off would read as zeros
     regular = array.rechunk({0: max(array.chunks[0])})
     try:
-        with _threads_waited_for():
-            regular.to_zarr(str(part), compute=True)
+        _compute(regular.to_zarr(str(part), compute=False))
         part.rename(whole)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -113,18 +111,17 @@ def images_per_block(backend: str, ops: Sequence[Op], spec: ConvSpec, dtype: str
     return most
 
 
-@contextmanager
-def _threads_waited_for() -> Iterator[None]:
-    """A pool of threads of its own, so that after an error in one of them none still writes. Not on a cluster."""
+def _compute(stored: Any) -> None:
+    """On dask's threads, of which none still writes after an error in one; else wherever dask computes."""
     from dask import config, threaded
     from dask.base import get_scheduler
     from dask.system import CPU_COUNT
 
-    if config.get("pool", None) is not None or get_scheduler() not in (None, threaded.get):
-        yield
+    if get_scheduler() not in (None, threaded.get):
+        stored.compute()
         return
-    with ThreadPoolExecutor(config.get("num_workers", None) or CPU_COUNT) as pool, config.set(pool=pool):
-        yield
+    with ThreadPoolExecutor(config.get("num_workers", None) or CPU_COUNT) as pool:
+        stored.compute(pool=pool)
 
 
 def _mapped(op: Op, backend: str, blocks: Sequence[Any], whole: Sequence[Array | None], spec: ConvSpec) -> Any:

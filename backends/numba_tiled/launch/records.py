@@ -31,17 +31,15 @@ _OF = {int: types.int64, bool: types.boolean, np.ndarray: _ARRAY}
 
 
 def packed(values: tuple[Any, ...]) -> np.ndarray:
-    """A record of whole numbers, truths, arrays of int64, and of such records.
+    """A record whose fields are annotated as `int`, `bool`, `np.ndarray` (of int64) or as another such record.
 
-    Raises `TypeError` for anything else.
+    Raises `TypeError` where a value is something else: what is read would be other numbers.
     """
     leaves = list(_leaves(values))
     head, tail = [], []
     place = len(leaves) + sum(isinstance(leaf, np.ndarray) for leaf in leaves)
     for leaf in leaves:
         if isinstance(leaf, np.ndarray):
-            if leaf.dtype != np.int64:
-                raise TypeError(f"a record holds arrays of int64, got {leaf.dtype}")
             head += [place, leaf.size]
             tail.append(leaf.ravel())
             place += leaf.size
@@ -52,11 +50,17 @@ def packed(values: tuple[Any, ...]) -> np.ndarray:
 
 def _leaves(values: tuple[Any, ...]) -> Iterator[Any]:
     """What a record holds, from first to last, in place of the records in it what they hold."""
-    for value in values:
-        if isinstance(value, tuple):
-            yield from _leaves(value)
+    for (name, wanted), value in zip(get_type_hints(type(values)).items(), values, strict=True):
+        if wanted is np.ndarray:
+            fits = isinstance(value, np.ndarray) and value.dtype == np.int64
         else:
+            fits = not isinstance(value, np.ndarray) if wanted in _OF else type(value) is wanted
+        if not fits:
+            raise TypeError(f"{name} of {type(values).__name__} is to be {wanted.__name__}, got {value!r}")
+        if wanted in _OF:
             yield value
+        else:
+            yield from _leaves(value)
 
 
 @intrinsic

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from numba import get_num_threads, threading_layer
@@ -21,30 +20,27 @@ _SLOW = (
 )
 SMALL = 1 << 14  # numbers to read or to write: less is done before a second thread has begun
 _one_at_a_time = threading.Lock()
-_layer = ""
-_count: Callable[[], int] = get_num_threads
+_layer = ""  # as soon as a call may run on several threads
+_read_count: Callable[[], int] | None = None
 
 
 def thread_count() -> int:
     """How many threads the next call may run on. Warns once if launching them is slow."""
-    global _layer, _count  # noqa: PLW0603
-    if not _layer:
-        get_num_threads()  # starts the layer
+    global _layer, _read_count  # noqa: PLW0603
+    if _read_count is None:
+        get_num_threads()  # starts Numba's threads
+        # What it calls takes a tenth of its time; another version of Numba may have no such function.
+        _read_count = getattr(parallel, "_get_num_threads", get_num_threads)
+    count: int = _read_count()
+    if count > 1 and not _layer:
         _layer = threading_layer()
-        _count = getattr(parallel, "_get_num_threads", get_num_threads)  # as it does, in a tenth of the time
-    count: int = _count()
-    if count > 1 and _layer == "workqueue":
-        _warn()
+        if _layer == "workqueue":
+            warnings.warn(_SLOW, RuntimeWarning, stacklevel=4)
     return count
 
 
-@cache
-def _warn() -> None:
-    warnings.warn(_SLOW, RuntimeWarning, stacklevel=5)
-
-
 def worth(threads: int, work: int) -> int:
-    """How many of the threads so much work is worth; a number to read or to write is 1, a multiply-add is 1/8."""
+    """How many of the threads so much work is worth, in numbers to read or to write."""
     return threads if work >= SMALL else 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -44,6 +45,12 @@ def window(spec: ConvSpec) -> Window:
     return Window(
         *spec.input_size, *spec.kernel_size, *spec.output_size, *spec.stride, top, left, *spec.dilation
     )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def work(spec: ConvSpec) -> int:
+    """What a convolution or a gradient takes, in numbers to read or to write: as long as 8 multiply-adds each."""
+    return max(math.prod(spec.x_shape), math.prod(spec.y_shape), spec.macs // 8)
 
 
 def counts(spec: ConvSpec, sources: int, results: int) -> Counts:

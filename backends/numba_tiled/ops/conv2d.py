@@ -17,7 +17,7 @@ from backends.numba_tiled.layout.fill import fill_planes
 from backends.numba_tiled.layout.planes import Planes, planes_of_x
 from backends.numba_tiled.layout.regions import Regions, after, first_of, one_region, tables_of
 from backends.numba_tiled.layout.visible_rows import sight_of_x
-from backends.numba_tiled.layout.window import Counts, counts
+from backends.numba_tiled.layout.window import Counts, counts, work
 from backends.numba_tiled.product.cut_into_regions import regions_of_y
 from backends.numba_tiled.product.divide import Sizes, Weights, Work, divide, item_count, item_of
 from backends.numba_tiled.product.implicit_gemm import Reads, multiply_share
@@ -83,7 +83,7 @@ class _Arguments(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
-    threads = worth(threads, spec.macs // 8)
+    threads = worth(threads, work(spec))
     p, runs = plan(spec, itemsize, threads)
     return _Arguments(packed(p), packed(runs) if runs else None, spec.y_shape, threads, threads * p.room.size)
 

@@ -22,7 +22,7 @@ from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.finite import is_finite
 from backends.numba_tiled.layout.remainders import remainders
 from backends.numba_tiled.layout.visible_rows import sight_of_dy
-from backends.numba_tiled.layout.window import counts, window
+from backends.numba_tiled.layout.window import counts, window, work
 from backends.numba_tiled.ops.col2im import col2im
 from backends.numba_tiled.ops.conv2d import conv2d
 from backends.numba_tiled.ops.input_grad_kernel import Plan, input_grad
@@ -77,7 +77,7 @@ class _Arguments(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
-    threads = worth(threads, spec.macs // 8)
+    threads = worth(threads, work(spec))
     p, runs, parts, row = plan(spec, itemsize, threads)
     sizes = threads * parts, threads * row, threads * p.room.size
     return _Arguments(packed(p), packed(runs) if runs else None, spec.x_shape, threads, *sizes)
@@ -106,7 +106,7 @@ def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[P
             regions = regions._replace(taps=taps)
     woven = work.images * channels * work.rows * parts.columns * sh * sw if sh * sw > 1 else 0
     row = sw * round_up(parts.columns + lanes, lanes)
-    space = room(planes, work, spec.taps, channels, parts.columns, itemsize)
+    space = room(planes, work, spec.taps, channels, parts.columns, itemsize, along=False)
     n = counts(spec, spec.out_channels, spec.in_channels)
     p = Plan(n, work, window(spec), planes, parts, regions, space)
     return p, runs, apart(woven, itemsize), apart(row, itemsize)

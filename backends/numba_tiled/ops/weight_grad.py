@@ -18,7 +18,7 @@ from backends.numba_tiled.launch.records import packed
 from backends.numba_tiled.launch.threads import launch, thread_count, worth
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.planes import Planes, planes_of_x
-from backends.numba_tiled.layout.window import counts, window
+from backends.numba_tiled.layout.window import counts, window, work
 from backends.numba_tiled.ops.weight_grad_kernel import Panels, Plan, weight_grad
 from backends.numba_tiled.product.divide import BAND_BYTES
 from backends.numba_tiled.product.register_tile import FILTERS, VECTORS
@@ -52,7 +52,7 @@ class _Arguments(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _arguments(spec: ConvSpec, itemsize: int, threads: int) -> _Arguments:
-    threads = worth(threads, spec.macs // 8)
+    threads = worth(threads, work(spec))
     p = plan(spec, itemsize, threads)
     return _Arguments(packed(p), spec.w_shape, threads, threads * p.cut.size)
 

@@ -73,7 +73,7 @@ class Product(NamedTuple):
     alone: bool = False  # no two taps read the same stretch of memory
     scattered: bool = False  # the weights of a row do not lie along the depth
     copied: bool = False  # those of a column do, and a transposed product packs them by copying
-    dots: bool = False  # a few positions beyond whole vectors are dot products, and cost little
+    dots: bool = False  # a few positions beyond whole vectors take none: see `leftover_dots`
 
     @property
     def pixels(self) -> int:

@@ -102,7 +102,7 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
                 straight = first == 0 and last and count == width and is_one_run(segments, found, n)
                 own = (j - group) * size - first_row * width
                 rest = rest_of(count, n) if at.dots else 0
-                if rest > 0 and reads.step > 0:
+                if reads.step > 0:
                     gather_turned(
                         few, b, from_b + count - rest, where, moved(reads.across, first), deep, rest, reads.step,
                         weights.pitch,
@@ -122,11 +122,9 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
                             moved(reads.across, first), b, from_b, where, scratch.zero if more else start.p,
                             rows_of(f, last_row - 1, 0 if more else start.pitch), c.p, 0, c.pitch, more,
                         )  # fmt: skip
-                    at_rest, own_weights = (
-                        Matrix(moved(c.p, count - rest), c.pitch),
-                        moved(weights.p, f * weights.pitch),
-                    )
-                    if rest > 0 and reads.step > 0:
+                    at_rest = Matrix(moved(c.p, count - rest), c.pitch)
+                    own_weights = moved(weights.p, f * weights.pitch)
+                    if reads.step > 0:
                         add_turned(
                             rows, rest, moved(reads.across, first), deep, own_weights, reads.step, weights.pitch, few,
                             from_row(start, f), at_rest, more,

@@ -75,9 +75,15 @@ def elements(taps: int, lanes: int) -> int:
 
 
 @inner
+def _size_of(taps, n):
+    """Elements of `few` for a filter: FILTERS * taps in whole vectors of n."""
+    return (FILTERS * taps + n - 1) // n * n
+
+
+@inner
 def pitch_of(deep, taps, n):
-    """From one pixel of `few` to the next: for a filter FILTERS * taps in whole vectors of n, and one filter more."""
-    return (deep // taps + 2) * ((FILTERS * taps + n - 1) // n * n)
+    """From one pixel of `few` to the next: `deep` taps may begin and end within a filter."""
+    return (deep // taps + 2) * _size_of(taps, n)
 
 
 @inner
@@ -86,8 +92,10 @@ def gather_turned(few, b, at, places, across, deep, rest, step, taps):
 
     From one filter to the next the weights are `step` apart. What is not among these taps is zero.
     """
+    if rest == 0:
+        return
     n = lanes(b)
-    size, first = (FILTERS * taps + n - 1) // n * n, get(across, 0) // step
+    size, first = _size_of(taps, n), get(across, 0) // step
     clear(few.p, 0, rest * few.pitch)
     for k in range(deep):
         filter_ = get(across, k) // step
@@ -105,7 +113,7 @@ def add_turned(rows, rest, across, deep, w, step, taps, few, start, c, more):
     `w` are the weights of row 0 of filter 0.
     """
     n, long = lanes(c.p), rows * taps
-    size, first = (FILTERS * taps + n - 1) // n * n, get(across, 0) // step
+    size, first = _size_of(taps, n), get(across, 0) // step
     filters, w = get(across, deep - 1) // step - first + 1, moved(w, first * step)
     sums = moved(few.p, rest * few.pitch)
     for i in range(rest):

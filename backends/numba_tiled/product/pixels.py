@@ -46,7 +46,7 @@ class Pixels(NamedTuple):
     stride: int  # in the output, from one image to the next
     packed: bool
     by_rows: bool
-    dots: bool  # a few positions beyond whole vectors are dot products; the weights must lie along the depth for that
+    dots: bool  # a few positions beyond whole vectors are not in vectors (`leftover_dots`)
     in_place: bool  # the planes are an array of the caller's: nothing past its end may be read
 
 

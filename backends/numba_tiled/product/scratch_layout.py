@@ -15,7 +15,7 @@ from backends.numba_tiled.launch.workspace import scratch
 from backends.numba_tiled.layout.planes import Planes
 from backends.numba_tiled.layout.rows import clear
 from backends.numba_tiled.product.divide import Work
-from backends.numba_tiled.product.leftover_dots import FEW, MOST_TAPS, elements
+from backends.numba_tiled.product.leftover_dots import FEW, elements
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS
 from backends.numba_tiled.product.transposed import TOGETHER
 from backends.numba_tiled.simd.caches import L1_BYTES, L2_BYTES
@@ -31,7 +31,7 @@ _WHOLE = np.dtype(np.int64)
 
 
 class ScratchLayout(NamedTuple):
-    """A thread's part of the scratch memory, in elements, and two constants."""
+    """A thread's part of the scratch memory, in elements, and a constant."""
 
     size: int  # of the part
     panel: int  # where the packed panel begins: of pixels or, in a transposed product, of weights
@@ -60,8 +60,13 @@ class Scratch(NamedTuple):
     places: Any
 
 
-def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsize: int) -> ScratchLayout:
-    """For a product of `filters` rows over `taps` of each channel, with results of `width` columns."""
+def room(
+    planes: Planes, work: Work, taps: int, filters: int, width: int, itemsize: int, *, along: bool = True
+) -> ScratchLayout:
+    """For a product of `filters` rows over `taps` of each channel, with results of `width` columns.
+
+    `along`: the weights of a row lie along the depth.
+    """
     line, panel = BYTES // itemsize, VECTORS * BYTES // itemsize
     laid_out = 0 if planes.is_image else work.images * planes.channels * planes.size
     positions = work.images * (work.rows * width if work.packed else (work.rows - 1) * planes.row + width + panel)
@@ -80,7 +85,7 @@ def room(planes: Planes, work: Work, taps: int, filters: int, width: int, itemsi
     packs = work.packed or work.transposed or planes.is_image
     second = first + (min(planes.channels * taps, DEPTH) * panel if packs else 0) + panel
     third = second + together * one + (FILTERS * panel if work.transposed else 0) + line
-    few = max(FEW * DEPTH, elements(taps, line) if taps <= MOST_TAPS else 0)
+    few = FEW * DEPTH if along else elements(taps, line)
     last = third + (few + line if work.dots else 0)
     return ScratchLayout(last + line, first, second, third, together, deep, some, last, np.arange(DEPTH) * panel)
 

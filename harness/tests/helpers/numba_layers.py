@@ -55,10 +55,12 @@ ROWS = [
 ]  # fmt: skip
 
 
-# A position beyond whole vectors in an input gradient that is packed: whole blocks of channels and not, several groups,
-# blocks of taps that end within a filter.
+# One to three positions beyond whole vectors in an input gradient, direct and packed: whole blocks of channels and not,
+# groups, blocks of taps that end within a filter.
 LEFT_OVER = [
-    "n1c108h7w7_f34kh3kw3_pt1pb1pl1pr1", "n1c232h7w7_f12kh5kw5_pt2pb2pl2pr2_g2", "n1c117h9w9_f20kh2kw3_pt1pl1pr1",
+    "n1c108h11w5_f34kh3kw3_pt1pb1pl1pr1", "n1c216h14w6_f36kh2kw3_pt1pl1pr1_g2", "n1c200h15w12_f34kh3kw3_pt1pb1pl1pr1",
+    "n1c200h7w7_f34kh3kw3_pt1pb1pl1pr1", "n1c400h5w13_f36kh3kw3_pt1pb1pl1pr1_g2", "n1c360h10w5_f34kh2kw3_pt1pl1pr1",
+    "n1c360h5w7_f34kh5kw5_pt2pb2pl2pr2",
 ]  # fmt: skip
 
 

@@ -45,7 +45,14 @@ def test_a_compiled_function_reads_the_same_record() -> None:
     np.testing.assert_array_equal(columns, [5, 6])
 
 
-@pytest.mark.parametrize("value", [0.5, np.ones(2), "7", None])
-def test_anything_else_is_refused(value: Any) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("copied", 0.5), ("copied", "7"), ("copied", None), ("copied", np.ones(2, np.int64)), ("empty", 3),
+        ("empty", np.ones(2)), ("empty", np.ones(2, np.uint64)), ("rows", (7, np.ones(2, np.int64))),
+        ("kept", _PLAN.rows),
+    ],
+)  # fmt: skip
+def test_anything_else_than_what_is_annotated_is_refused(field: str, value: Any) -> None:
     with pytest.raises(TypeError):
-        packed((1, value))
+        packed(_PLAN._replace(**{field: value}))
