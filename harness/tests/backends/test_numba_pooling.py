@@ -16,8 +16,8 @@ from harness.contract import registry  # noqa: E402
 from harness.contract.protocol import DTYPES, Array  # noqa: E402
 from harness.geometry.spec import POOL_OPS, ConvSpec, Op  # noqa: E402
 from harness.oracle.data import generator, real  # noqa: E402
-from harness.tests.helpers.numba_child import GUARDED_MEMORY, child, narrow_registers  # noqa: E402
-from harness.tests.helpers.numba_threads import spread_all  # noqa: E402, F401
+from harness.tests.helpers.compiled.child import GUARDED_MEMORY, child, narrow_registers  # noqa: E402
+from harness.tests.helpers.compiled.threads import spread_all  # noqa: E402, F401
 from harness.tests.helpers.pooled.cases import GEOMETRIES, arguments, right  # noqa: E402
 
 _MAX: tuple[Op, ...] = ("max_pool2d", "max_pool2d_grad")

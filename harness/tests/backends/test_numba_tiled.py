@@ -23,9 +23,9 @@ from harness.calls.limits.threads import thread_limit  # noqa: E402
 from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import ALL_OPS, OPS, ConvSpec, Op  # noqa: E402
 from harness.oracle import data  # noqa: E402
-from harness.tests.helpers.numba_child import GUARDED_MEMORY, child, narrow_registers  # noqa: E402
-from harness.tests.helpers.numba_layers import IN_BANDS, LEFT_OVER, SKIPPING, SPECS, TRANSPOSED  # noqa: E402
-from harness.tests.helpers.numba_threads import SPREAD, spread_all  # noqa: E402, F401
+from harness.tests.helpers.compiled.child import GUARDED_MEMORY, child, narrow_registers  # noqa: E402
+from harness.tests.helpers.compiled.layers import IN_BANDS, LEFT_OVER, SKIPPING, SPECS, TRANSPOSED  # noqa: E402
+from harness.tests.helpers.compiled.threads import SPREAD, spread_all  # noqa: E402, F401
 
 _GUARDED = (
     GUARDED_MEMORY

@@ -19,8 +19,8 @@ from backends.numba_tiled.simd.registers import BYTES, REGISTERS  # noqa: E402
 from harness.calls.limits.threads import thread_limit  # noqa: E402
 from harness.geometry.spec import OPS, ConvSpec, Op, SpecError  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
-from harness.tests.helpers.numba_layers import IN_BANDS, LEFT_OVER, ROWS, SKIPPING, TRANSPOSED  # noqa: E402
-from harness.tests.helpers.numba_threads import spread_all  # noqa: E402, F401
+from harness.tests.helpers.compiled.layers import IN_BANDS, LEFT_OVER, ROWS, SKIPPING, TRANSPOSED  # noqa: E402
+from harness.tests.helpers.compiled.threads import spread_all  # noqa: E402, F401
 
 PRODUCTS: list[Op] = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
 

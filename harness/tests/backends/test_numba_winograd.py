@@ -25,7 +25,7 @@ from harness.contract import registry  # noqa: E402
 from harness.geometry.spec import ALL_OPS, OPS, ConvSpec, Op  # noqa: E402
 from harness.oracle import by_taps, data  # noqa: E402
 from harness.oracle.comparing import allowance, share_used  # noqa: E402
-from harness.tests.helpers.numba_child import child, narrow_registers  # noqa: E402
+from harness.tests.helpers.compiled.child import child, narrow_registers  # noqa: E402
 
 SPECS = [
     "n2c3h6w7_f4kh3kw3", "n2c17h7w7_f33kh3kw3_pt1pb1pl1pr1", "n1c2h1w1_f3kh3kw3_pt1pb1pl1pr1",

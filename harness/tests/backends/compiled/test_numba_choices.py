@@ -18,8 +18,8 @@ pytestmark = pytest.mark.heavy
 
 pytest.importorskip("numba")
 
+from harness.tests.helpers.compiled.child import child  # noqa: E402
 from harness.tests.helpers.imports import ROOT  # noqa: E402
-from harness.tests.helpers.numba_child import child  # noqa: E402
 
 FILES = sorted((ROOT / "results" / "ways").glob("*.json"))
 _PRETENDED = {

@@ -11,7 +11,7 @@ from functools import cache
 
 import pytest
 
-from harness.tests.helpers.numba_child import child
+from harness.tests.helpers.compiled.child import child
 
 pytest.importorskip("numba", reason="numba is not installed")
 pytestmark = pytest.mark.heavy

@@ -25,7 +25,7 @@ from harness.contract.targets import resolve
 from harness.geometry.spec import OPS, ConvSpec, Op
 from harness.oracle import by_taps, data
 from harness.oracle.comparing import allowance, mismatch
-from harness.tests.helpers.numba_child import child
+from harness.tests.helpers.compiled.child import child
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
