@@ -88,7 +88,7 @@ def lay_out(to, source, start, planes, apart, row, bands, fresh):
     Rows outside the image are cleared only if `fresh`: a band in the same place as the last one finds them zero. Whole
     vectors are stored. What is too much is zero, and is written over by what follows it in memory.
     """
-    n, place = lanes(to), 0
+    place = 0
     sh, sw, height, width = bands.sh, bands.sw, bands.height, bands.width
     together = 2 if sw == 2 else 1  # phases: all elements are for one or the other
     for row_phase in bands.row_phases:

@@ -1,7 +1,7 @@
 """col2im: how its work is cut, and what the compiled function is given.
 
-Reading the columns binds, and what it costs depends on the order: columns that exceed the caches are read in the order
-of memory, or prefetched in it (measured: one run of memory 33 GB/s, three short runs side by side 15 GB/s).
+Reading the columns binds. A block is what has room in the L1 cache; its columns leave room in the L2 cache for those of
+the next one.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.window import Window
 from backends.numba_tiled.ops.col2im_kernel import Cut, Given, write_image
 from backends.numba_tiled.ops.im2col import planes_of
+from backends.numba_tiled.simd.caches import L2_BYTES
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
 
-NARROW_CACHE, WIDE_CACHE = 6 << 20, 16 << 20  # bytes of columns that are taken to come from a cache
 _BLOCK_BYTES = 32 << 10
-_NARROW_BLOCK_BYTES, _WIDE_BLOCK_BYTES = 8 << 10, 512 << 10  # of other columns
+_COLUMN_BYTES = L2_BYTES // 8  # of a block: the next one's are fetched meanwhile
 
 
 class Plan(NamedTuple):
@@ -70,24 +70,16 @@ def _cut(g: Window, planes: int, threads: int, itemsize: int) -> Cut:
     pitch = g.ow if tight else -(-max(width, reach + (-(-g.ow // lanes) * lanes if wide else g.ow)) // lanes) * lanes
     rows_apart = g.sh // gcd(g.sh, g.dh)
     row = slots * parts * pitch * itemsize
-    # Columns that come from memory are better read in its order: tap by tap, with whole planes of wide rows in the L2
-    # cache, and prefetched for narrow ones. Others are added up in registers.
-    large = planes * g.kh * g.kw * g.oh * g.ow * itemsize > (WIDE_CACHE if wide else NARROW_CACHE)
-    large = large and not tight
-    block = _BLOCK_BYTES
-    if large and wide:
-        block, rows_apart = _WIDE_BLOCK_BYTES, rows_apart * -(-g.kh // rows_apart)
-    elif large:  # small blocks, but no part of a plane
-        block = min(max(row * -(-g.h // g.sh), _NARROW_BLOCK_BYTES), _WIDE_BLOCK_BYTES)
-    most = max(block // row, -(-8 * lanes // g.ow)) * g.sh
+    most = max(_BLOCK_BYTES // row, -(-8 * lanes // g.ow)) * g.sh
     rows = -(-g.h // -(-g.h // min(most, g.h)))
     rows = min(-(-rows // g.sh) * g.sh, g.h)
     together = 1
     if rows == g.h and not wide:
-        together = min(max(block // (row * -(-rows // g.sh)), 1), max(-(-planes // threads), 1))
-    prefetched = large and not wide and rows == g.h
+        column = g.kh * g.kw * g.oh * g.ow * itemsize
+        room = min(_BLOCK_BYTES // (row * -(-rows // g.sh)), _COLUMN_BYTES // max(column, 1))
+        together = min(max(room, 1), max(-(-planes // threads), 1))
     part = -(-together * -(-rows // g.sh) * pitch // lanes) * lanes
     room = slots * parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 3 * lanes
     is_copy = (g.kh, g.kw, g.sh, g.sw, g.top, g.left, g.oh, g.ow) == (1, 1, 1, 1, 0, 0, g.h, g.w)
     alone = tight and len(down) == g.kh and len(right) == g.kw
-    return Cut(together, rows, slots, parts, tight, wide, prefetched, alone, rows_apart, pitch, part, is_copy, room)
+    return Cut(together, rows, slots, parts, tight, wide, alone, rows_apart, pitch, part, is_copy, room)

@@ -18,7 +18,9 @@ What is added up is kept in a register for the taps u that fall on the same rema
 kernels, patches), step 1 is over runs of rows. No two blocks write the same pixel, so there are no atomics, and the
 order of every sum is the same whatever the number of threads.
 
-Memory: columns are read once, the image is written once, all between stays in the L1 or L2 cache.
+Memory: columns are read once, the image is written once, all between stays in the L1 or L2 cache. Columns mostly come
+from memory, many short stretches of them side by side, so what is read next is fetched into the L2 cache meanwhile. Not
+into the L1 cache: too few lines can be on their way there at a time.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ from backends.numba_tiled.layout.weave import weave
 from backends.numba_tiled.layout.window import Window
 from backends.numba_tiled.simd.compiled import entry, inlined, inner
 from backends.numba_tiled.simd.pointers import misaligned, moved, pointer, prefetch
+from backends.numba_tiled.simd.registers import BYTES
 from backends.numba_tiled.simd.vector import lanes, load, load_between, load_first, store, store_first
+
+_AHEAD = 2 << 10  # bytes from what is read of a long row to what is fetched
 
 
 class Cut(NamedTuple):
@@ -44,7 +49,6 @@ class Cut(NamedTuple):
     parts: int  # remainders of columns: 1 or SW
     tight: bool  # whether a row has OW elements, so that runs of rows are added at once
     wide: bool  # whether rows are many vectors
-    prefetched: bool  # whether the next planes' columns are
     alone: bool  # whether no two taps fall on the same remainders
     apart: int  # taps u and u + apart are added up in one register
     pitch: int  # of a row of a part
@@ -95,18 +99,15 @@ def _add_runs(to, i, to_step, source, j, step, planes, count, alone):
 def _add_strip(to, i, to_step, pitch, source, j, step, row, term, planes, rows, terms, low, high, ahead):
     """One vector of every row: all terms added, of which lanes low <= lane < high are read.
 
-    The masks are made once. For every vector that is read, one from `ahead` on is prefetched, if that is not negative:
-    this order of reads is not one that the CPU foresees.
+    The masks are made once. For every vector that is read, the one `ahead` elements further is fetched: this order of
+    reads is not one that the CPU foresees.
     """
-    n = lanes(to)
     for k in range(planes):
         for r in range(rows):
             a, b = i + k * to_step + r * pitch, j + k * step + r * row
             value = load(to, a)
             for _ in range(terms):
-                if ahead >= 0:
-                    prefetch(source, ahead)
-                    ahead += n
+                prefetch(source, b + ahead)
                 value = value + load_between(source, b, low, high)
                 b += term
             store(to, a, value)
@@ -114,15 +115,16 @@ def _add_strip(to, i, to_step, pitch, source, j, step, row, term, planes, rows, 
 
 @inner
 def _add_wide(to, i, to_step, pitch, source, j, step, row, term, planes, rows, terms):
-    """The same for whole rows, of `row` elements, one after the other: these the CPU foresees."""
+    """The same for whole rows, of `row` elements, one after the other."""
     n = lanes(to)
-    whole = row - row % n
+    whole, ahead = row - row % n, _AHEAD // BYTES * n
     for k in range(planes):
         for r in range(rows):
             a, b = i + k * to_step + r * pitch, j + k * step + r * row
             for q in range(0, whole, n):
                 value = load(to, a + q)
                 for m in range(terms):
+                    prefetch(source, b + q + m * term + ahead)
                     value = value + load(source, b + q + m * term)
                 store(to, a + q, value)
             if whole < row:
@@ -137,7 +139,7 @@ def _add_up(to, columns, block, height, part, g, cut):
     """to[slot][part][plane][row] += all that falls on the rows of a block."""
     n, above, size, planes = lanes(to), block.first + g.top, g.oh * g.ow, block.planes
     step, to_step = g.kh * g.kw * size, height * cut.pitch
-    ahead = (block.plane + planes) * step if cut.prefetched else -1  # where the next planes' columns begin
+    ahead = planes * step if block.rows == g.h else block.rows // g.sh * g.ow  # the same place of the next block
     for u in range(min(cut.apart, g.kh)):  # taps u, u + apart, ... fall on rows of the same remainder
         taps, ends = (g.kh - 1 - u) // cut.apart + 1, cut.apart * g.dh // g.sh
         term = cut.apart * g.kw * size - ends * g.ow
@@ -173,7 +175,6 @@ def _add_up(to, columns, block, height, part, g, cut):
                         to, place + j, to_step, cut.pitch, columns, source + j - shift, step, g.ow, term, planes, rows,
                         terms, shift - j, shift + g.ow - j, ahead,
                     )  # fmt: skip
-                    ahead += planes * rows * terms * n if ahead >= 0 else 0
             p = end
 
 

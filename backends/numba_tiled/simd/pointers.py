@@ -81,11 +81,11 @@ def misaligned(typing: Any, a: Any, i: Any) -> Any:
 
 @intrinsic
 def prefetch(typing: Any, a: Any, i: Any) -> Any:
-    """Ask for the line of a[i], which may be outside, to be in the caches when it is loaded."""
+    """Ask for the line of a[i], which may be outside, to be in the L2 cache when it is loaded."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
         place = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), cgutils.voidptr_t)
-        hints = [ir.Constant(I32, hint) for hint in (0, 3, 1)]  # to read; into the L1 cache; data
+        hints = [ir.Constant(I32, hint) for hint in (0, 2, 1)]  # to read; into the L2 cache; data
         call(builder, "llvm.prefetch.p0", ir.VoidType(), [place, *hints])
         return context.get_dummy_value()
 
