@@ -14,10 +14,12 @@ from backends.numba_tiled.launch.threads import launch, thread_count, worth
 from backends.numba_tiled.launch.workspace import fresh, scratch
 from backends.numba_tiled.layout.window import Window, window
 from backends.numba_tiled.ops.im2col_kernel import Cut, Given, write_columns
+from backends.numba_tiled.simd.caches import L3_BYTES
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
 
-CACHE_BYTES = 32 << 20  # what a result must exceed to be written past the caches
+CACHE_BYTES = L3_BYTES // 2  # what a result must exceed to be written past the caches
+RUN_BYTES = 1 << 10  # and the columns of a plane and tap: what is written at a time
 _BLOCK_BYTES = 32 << 10
 
 
@@ -44,7 +46,8 @@ def plan(spec: ConvSpec, itemsize: int, threads: int) -> Plan:
     """What the compiled function is given."""
     elements = math.prod(spec.columns_shape)
     g, planes = planes_of(spec)
-    threads, streamed = worth(threads, elements), elements * itemsize > CACHE_BYTES
+    threads = worth(threads, elements)
+    streamed = elements * itemsize > CACHE_BYTES and g.oh * g.ow * itemsize >= RUN_BYTES
     cut = _cut(g, -(-planes // threads), itemsize, streamed)
     given = packed(Given(planes, g, cut, streamed))
     return Plan(spec.columns_shape, threads, given, threads * apart(cut.room, itemsize))

@@ -1,7 +1,8 @@
-"""How large the caches of a core are: what is kept in them at a time follows from it.
+"""How large the caches are: what is kept in them at a time follows from it.
 
-As Linux tells it; elsewhere, or where that is no size, what most cores have. `NUMBA_TILED_L1D` and `NUMBA_TILED_L2`
-(bytes, or with K or M) make it another machine's. Nothing of this is compiled in: it decides the plan of a call.
+As Linux tells it; elsewhere, or where that is no size, what most cores have. `NUMBA_TILED_L1D`, `NUMBA_TILED_L2` and
+`NUMBA_TILED_L3` (bytes, or with K or M) make it another machine's. Nothing of this is compiled in: it decides the plan
+of a call.
 """
 
 from __future__ import annotations
@@ -45,3 +46,4 @@ def _bytes(text: str) -> int:
 
 L1_BYTES = size_of("1", "Data", "NUMBA_TILED_L1D", 32 << 10)
 L2_BYTES = size_of("2", "Unified", "NUMBA_TILED_L2", 512 << 10)
+L3_BYTES = size_of("3", "Unified", "NUMBA_TILED_L3", 32 << 20)  # of some cores together

@@ -64,7 +64,7 @@ def test_nothing_outside_the_arrays_is_touched(side: str, dtype: str) -> None:
 def test_nothing_outside_is_touched_where_arrays_exceed_the_caches(side: str) -> None:
     """These are read and written in other orders and past the caches; here every array is taken to be one."""
     small = "from backends.numba_tiled.ops import im2col\n"
-    small += "im2col.CACHE_BYTES = 0\nfor text in"
+    small += "im2col.CACHE_BYTES = im2col.RUN_BYTES = 0\nfor text in"
     done = child(_GUARDED.replace("for text in", small, 1), side, "float32", *SPECS)
     assert done.stdout.splitlines()[-1] == "all of it", done.stdout.splitlines()[-1] + done.stderr[-1000:]
 
