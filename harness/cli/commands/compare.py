@@ -60,7 +60,7 @@ _MOST_PAIRS = 10_000
 _MOST_PROCESSES = 100
 _PAIRS, _PROCESSES = 30, 3
 _FEWER = "interleaved pairs a layer, shared by the processes; fewer for calls that take seconds"
-_FRESH = "fresh processes, which have to agree; what is unclear is measured in up to four times as many"
+_FRESH = "fresh processes, which have to agree; with 2 or more, what is unclear is measured in up to 4 times as many"
 _SINCE = "one backend against itself as it was at a commit of this checkout"
 _KEPT = "also keep what is measured, as a run file in this results folder"
 

@@ -53,6 +53,11 @@ class Comparing:
         self._floors = Floors(self.plan, terminal.waiting)
 
     @property
+    def batches(self) -> tuple[int, ...]:
+        """Who asks for one process gets one: a mean over many layers needs no verdict on each."""
+        return _BATCHES if self.processes > 1 else _BATCHES[:1]
+
+    @property
     def ceilings(self) -> list[Ceilings]:
         """Of the devices of the backends."""
         return [record for record in self.described if isinstance(record, Ceilings)]
@@ -62,10 +67,10 @@ class Comparing:
         return [cell for cell in self.cells if cell.backend != self.twin.name]
 
     def run(self) -> bool:
-        """Measure; whether the user interrupted. What is unclear is measured in up to four times as many."""
+        """Measure; whether the user interrupted."""
         process = 0
         try:
-            for batch in _BATCHES:
+            for batch in self.batches:
                 for _ in range(batch * self.processes):
                     self._measure(process)
                     process += 1
@@ -79,7 +84,7 @@ class Comparing:
 
     def _measure(self, process: int) -> None:
         plan = self._plan_of_next()
-        most = f"{self.processes}" if self.again is None else f"at most {sum(_BATCHES) * self.processes}"
+        most = f"{self.processes}" if self.again is None else f"at most {sum(self.batches) * self.processes}"
         with terminal.Ticker(f"compare, process {process + 1} of {most}", plan.cells) as ticker:
             step = lambda cell: ticker.step(f"{cell.layer} {cell.op}")  # noqa: E731
             for cell in run.measure(plan, step, self._describe, terminal.waiting, self._floors):

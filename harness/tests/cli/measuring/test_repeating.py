@@ -56,10 +56,10 @@ class Machine:
                     yield group.cell(name, CellStatus.OK, samples=[time / 1e3] * 3)
 
 
-def compared(monkeypatch: pytest.MonkeyPatch, plan: Plan, machine: Machine) -> Comparing:
+def compared(monkeypatch: pytest.MonkeyPatch, plan: Plan, machine: Machine, processes: int = 3) -> Comparing:
     """Everything that `harness compare` measures of a plan."""
     monkeypatch.setattr(run, "measure", machine)
-    found = Comparing(plan, 3)
+    found = Comparing(plan, processes)
     found.run()
     return found
 
@@ -107,6 +107,13 @@ def test_what_is_unclear_is_measured_again_until_it_is_clear(monkeypatch: pytest
     unclear = [row for row in found.rows if row.verdict is Speed.UNCLEAR]
     assert {(row.b, row.shape, row.processes) for row in unclear} == {("b", "net:0", 12)}
     assert {row.processes for row in found.rows if row.shape != "net:0"} == {3}
+
+
+def test_who_asks_for_one_process_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(lambda process, name, layer: {"a": 1.1, "b": 1.0, "c": 3.0, "a.again": 1.25}[name])
+    found = compared(monkeypatch, _PLAN, machine, processes=1)
+    assert len(machine.processes) == 1
+    assert {(row.b, row.verdict) for row in found.rows} == {("b", Speed.UNCLEAR), ("c", Speed.FASTER)}
 
 
 def test_the_noise_of_the_machine_is_known_before_anything_is_clear(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,8 +83,8 @@ OPTIONS = {
         _BACKENDS, _SHAPES, _BATCH, _OPS, _DTYPES,
         Option("--pairs", "N", 30, "interleaved pairs a layer, shared by the processes; fewer for calls that take "
                "seconds"),
-        Option("--processes", "N", 3, "fresh processes, which have to agree; what is unclear is measured in up to four "
-               "times as many"),
+        Option("--processes", "N", 3, "fresh processes, which have to agree; with 2 or more, what is unclear is "
+               "measured in up to 4 times as many"),
         _THREADS, _ALLOCATOR, _JSON,
         Option("--results", "DIR", None, "also keep what is measured, as a run file in this results folder"),
         Option("--since", "COMMIT", None, "one backend against itself as it was at a commit of this checkout"),
