@@ -80,6 +80,7 @@ def _cut(g: Window, planes: int, threads: int, itemsize: int) -> Cut:
         together = min(max(room, 1), max(-(-planes // threads), 1))
     part = -(-together * -(-rows // g.sh) * pitch // lanes) * lanes
     room = slots * parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 3 * lanes
+    large = planes * g.kh * g.kw * g.oh * g.ow * itemsize > 2 * L2_BYTES
     is_copy = (g.kh, g.kw, g.sh, g.sw, g.top, g.left, g.oh, g.ow) == (1, 1, 1, 1, 0, 0, g.h, g.w)
     alone = tight and len(down) == g.kh and len(right) == g.kw
-    return Cut(together, rows, slots, parts, tight, wide, alone, rows_apart, pitch, part, is_copy, room)
+    return Cut(together, rows, slots, parts, large, tight, wide, alone, rows_apart, pitch, part, is_copy, room)

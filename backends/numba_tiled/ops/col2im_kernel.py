@@ -37,6 +37,7 @@ from backends.numba_tiled.simd.pointers import misaligned, moved, pointer, prefe
 from backends.numba_tiled.simd.registers import BYTES
 from backends.numba_tiled.simd.vector import lanes, load, load_between, load_first, store, store_first
 
+_FORESEEN = 5  # stretches side by side from which on the CPU fetches enough by itself if they are in the L3 cache
 _AHEAD = 2 << 10  # bytes from what is read of a long row to what is fetched
 
 
@@ -47,6 +48,7 @@ class Cut(NamedTuple):
     rows: int  # image rows at a time, a multiple of SH if there are more
     slots: int  # remainders of rows on which any tap falls: 1 or SH
     parts: int  # remainders of columns: 1 or SW
+    large: bool  # whether columns exceed the L2 cache by far
     tight: bool  # whether a row has OW elements, so that runs of rows are added at once
     wide: bool  # whether rows are many vectors
     alone: bool  # whether no two taps fall on the same remainders
@@ -99,15 +101,16 @@ def _add_runs(to, i, to_step, source, j, step, planes, count, alone):
 def _add_strip(to, i, to_step, pitch, source, j, step, row, term, planes, rows, terms, low, high, ahead):
     """One vector of every row: all terms added, of which lanes low <= lane < high are read.
 
-    The masks are made once. For every vector that is read, the one `ahead` elements further is fetched: this order of
-    reads is not one that the CPU foresees.
+    The masks are made once. For every vector that is read, the one `ahead` elements further is fetched, if that is not
+    0: this order of reads is not one that the CPU foresees.
     """
     for k in range(planes):
         for r in range(rows):
             a, b = i + k * to_step + r * pitch, j + k * step + r * row
             value = load(to, a)
             for _ in range(terms):
-                prefetch(source, b + ahead)
+                if ahead > 0:
+                    prefetch(source, b + ahead)
                 value = value + load_between(source, b, low, high)
                 b += term
             store(to, a, value)
@@ -170,10 +173,11 @@ def _add_up(to, columns, block, height, part, g, cut):
                         to, place + shift, to_step, cut.pitch, columns, source, step, g.ow, term, planes, rows, terms
                     )  # fmt: skip
                     continue
+                fetched = ahead if cut.large or terms < _FORESEEN else 0
                 for j in range(shift // n * n, shift + g.ow, n):
                     _add_strip(
                         to, place + j, to_step, cut.pitch, columns, source + j - shift, step, g.ow, term, planes, rows,
-                        terms, shift - j, shift + g.ow - j, ahead,
+                        terms, shift - j, shift + g.ow - j, fetched,
                     )  # fmt: skip
             p = end
 
