@@ -17,6 +17,8 @@ from backends.numba_tiled.product.register_tile import FILTERS, VECTORS, multipl
 from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.vector import lanes
 
+_FEW = 16  # planes of the size of a result: to read them once more for each block of filters costs less than it saves
+
 
 @inner
 def tiles_of_row(width, n):
@@ -39,20 +41,24 @@ def tile_of_row(i, vectors, tiles, width, n):
 def multiply_rows(reads, weights, start, first_row, last_row, y, at, together):
     """All pixels, filters first_row <= f < last_row: FILTERS at least; see `multiply_share` for the records.
 
-    All taps are added up at once. What `together` tiles of a row read stays in the L1 cache for all filters.
+    All taps are added up at once. What `together` tiles of a row read stays in the L1 cache for all filters. Where that
+    is little, a block of filters goes over all rows of an image before the next one does: FILTERS rows of y at a time
+    are few enough for the CPU to foresee where they go on.
     """
     n = lanes(y)
     vectors, tiles = tiles_of_row(at.width, n)
+    some = FILTERS if at.image <= _FEW * at.rows * at.width else last_row - first_row
     for image in range(at.images):
-        for r in range(at.rows):
-            row, to = image * at.image + r * at.row, image * at.stride + r * at.line
-            for group in range(0, tiles, together):
-                for block in range(first_row, last_row, FILTERS):
-                    f = min(block, last_row - FILTERS)
-                    places, begin = rows_of(f, last_row - 1, weights.pitch), rows_of(f, last_row - 1, start.pitch)
-                    for i in range(group, min(group + together, tiles)):
-                        column, wide = tile_of_row(i, vectors, tiles, at.width, n)
-                        multiply_tile(
-                            wide, reads.depth, weights.p, places, reads.across, reads.planes, row + column, reads.taps,
-                            start.p, begin, y, to + f * at.channel + column, at.channel, False,
-                        )  # fmt: skip
+        for low in range(first_row, last_row, some):
+            for r in range(at.rows):
+                row, to = image * at.image + r * at.row, image * at.stride + r * at.line
+                for group in range(0, tiles, together):
+                    for block in range(low, min(low + some, last_row), FILTERS):
+                        f = min(block, last_row - FILTERS)
+                        places, begin = rows_of(f, last_row - 1, weights.pitch), rows_of(f, last_row - 1, start.pitch)
+                        for i in range(group, min(group + together, tiles)):
+                            column, wide = tile_of_row(i, vectors, tiles, at.width, n)
+                            multiply_tile(
+                                wide, reads.depth, weights.p, places, reads.across, reads.planes, row + column,
+                                reads.taps, start.p, begin, y, to + f * at.channel + column, at.channel, False,
+                            )  # fmt: skip
