@@ -47,10 +47,16 @@ def plan(spec: ConvSpec, itemsize: int, threads: int) -> Plan:
     elements = math.prod(spec.columns_shape)
     g, planes = planes_of(spec)
     threads = worth(threads, elements)
-    streamed = elements * itemsize > CACHE_BYTES and g.oh * g.ow * itemsize >= RUN_BYTES
+    streamed = goes_past_caches(g, planes, itemsize)
     cut = _cut(g, -(-planes // threads), itemsize, streamed)
     given = packed(Given(planes, g, cut, streamed))
     return Plan(spec.columns_shape, threads, given, threads * apart(cut.room, itemsize))
+
+
+def goes_past_caches(g: Window, planes: int, itemsize: int) -> bool:
+    """Whether the columns exceed the caches, in runs that are more than parts of some lines."""
+    run = g.oh * g.ow * itemsize
+    return planes * g.kh * g.kw * run > CACHE_BYTES and run >= RUN_BYTES
 
 
 def planes_of(spec: ConvSpec) -> tuple[Window, int]:

@@ -8,7 +8,9 @@ import pytest
 
 pytest.importorskip("numba")
 
+from backends.numba_tiled.ops import im2col
 from backends.numba_tiled.simd import caches
+from harness import ConvSpec
 
 
 def told(folder: Path, *found: tuple[str, str, str]) -> None:
@@ -59,3 +61,20 @@ def test_a_variable_that_is_no_size_is_told_in_one_line(text: str, monkeypatch: 
     monkeypatch.setenv("NUMBA_TILED_L2", text)
     with pytest.raises(ValueError, match=rf"^NUMBA_TILED_L2 must be a size of 8192 bytes or more, .* got '{text}'$"):
         size()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_past"),
+    [
+        ("n1c64h112w112_f8kh3kw3_pt1pb1pl1pr1", True),
+        ("n1c16h112w112_f8kh3kw3_pt1pb1pl1pr1", False),  # it fits
+        ("n500c32h8w8_f8kh3kw3_pt1pb1pl1pr1", False),  # 37 MB in runs of 256 bytes
+        ("n130c32h16w16_f8kh3kw3_pt1pb1pl1pr1", True),  # in runs of 1 KiB
+        ("n500c200h7w7_f8kh1kw1", True),  # a copy: one run
+    ],
+)
+def test_columns_beyond_the_last_cache_are_written_past_it(
+    text: str, is_past: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(im2col, "CACHE_BYTES", 16 << 20)
+    assert im2col.goes_past_caches(*im2col.planes_of(ConvSpec.parse(text)), 4) is is_past
