@@ -32,10 +32,12 @@ from backends.numba_tiled.product.leftover_dots import DOTS_LANES, MOST_TAPS
 from backends.numba_tiled.product.register_tile import VECTORS
 from backends.numba_tiled.product.scratch_layout import room, segments
 from backends.numba_tiled.product.skipped_rows import Runs, in_runs, share_seen
+from backends.numba_tiled.simd.caches import L2_BYTES
 from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
 
 _FEW_CHANNELS = 8
+_FEWEST = 48  # channels of a chunk: a panel of a transposed product
 _AT_A_TIME = 2 << 20  # bytes of columns, if those of one image are not more
 
 
@@ -108,8 +110,17 @@ def plan(spec: ConvSpec, itemsize: int, threads: int, only: str = "") -> tuple[P
     row = sw * round_up(parts.columns + lanes, lanes)
     space = room(planes, work, spec.taps, channels, parts.columns, itemsize, along=False)
     n = counts(spec, spec.out_channels, spec.in_channels)
-    p = Plan(n, work, window(spec), planes, parts, regions, space)
+    p = Plan(n, work, window(spec), planes, parts, regions, space, _chunks(spec, work.parts, itemsize))
     return p, runs, apart(woven, itemsize), apart(row, itemsize)
+
+
+def _chunks(spec: ConvSpec, parts: int, itemsize: int) -> int:
+    """How many chunks of channels go through all pairs of remainders one after the other: see `input_grad_kernel`."""
+    if spec.stride == (1, 1) or spec.taps == 1:
+        return 1
+    channels = spec.in_channels // spec.groups
+    weights = spec.out_channels // spec.groups * channels * spec.taps * itemsize
+    return max(min(weights // L2_BYTES, channels // (parts * _FEWEST)), 1)
 
 
 @lru_cache(maxsize=256)

@@ -45,6 +45,7 @@ class Plan(NamedTuple):
     remainders: Remainders
     regions: Regions
     room: ScratchLayout
+    chunks: int  # of the channels of an item, each of which goes through all pairs before the next one does
 
 
 class Arrays(NamedTuple):
@@ -89,8 +90,12 @@ def _weave(data, item, first_row, last_row, n, g, remainders):
 
 
 @inlined
-def _item(number, data, n, work, g, planes, remainders, tables, own, runs):
-    """One item of work: the product of each pair of remainders, then all woven together."""
+def _item(number, data, n, work, g, planes, remainders, all_tables, own, runs, chunks):
+    """One item of work: the product of each pair of remainders, then all woven together.
+
+    The taps of a channel lie side by side in the weights, and each pair reads some of them: where weights exceed the L2
+    cache, some channels go through all pairs while they are there.
+    """
     item = item_of(number, work, n.batch, remainders.rows)
     rows, images = item.rows, item.images
     filters, channels = planes.channels, n.results // n.groups
@@ -106,26 +111,29 @@ def _item(number, data, n, work, g, planes, remainders, tables, own, runs):
         fill_planes(own.planes, data.dy, images, source_channel, filters, n.sources, planes, item.row, rows)
     weights = Matrix(moved(data.w, item.group * filters * channels * n.taps), n.taps)
     start, width, pairs = Matrix(own.zero, 0), remainders.columns, g.sh * g.sw
-    for k in range(tables.number):
-        region = first_of(tables)
-        # With several pairs each has a part of the scratch memory, [image][channel][row]; with one it is x itself.
-        to, one, each = moved(data.parts, k * images * channels * rows * width), rows * width, channels * rows * width
-        if pairs == 1:
-            to = moved(data.x, channel * g.h * g.w + (item.row + region.row) * width + region.column)
-            one, each = g.h * g.w, n.results * g.h * g.w
-        at = Pixels(
-            images, min(region.rows, rows), region.columns, planes.row, apart, width, one, each, work.packed,
-            work.by_rows, work.dots, planes.is_image,
-        )  # fmt: skip
-        if region.taps > 0:
-            multiply_share(
-                item.part, work.parts, channels,
-                Reads(source, limit, tables.taps, tables.across, region.taps, channels * n.taps), weights, start, to,
-                at, own, seen_of(runs, k, item.row, region.before),
+    for chunk in range(chunks):
+        tables = all_tables
+        for k in range(tables.number):
+            region = first_of(tables)
+            # With several pairs each has a part of the scratch memory, [image][channel][row]; with one it is x itself.
+            one, each = rows * width, channels * rows * width
+            to = moved(data.parts, k * images * each)
+            if pairs == 1:
+                to = moved(data.x, channel * g.h * g.w + (item.row + region.row) * width + region.column)
+                one, each = g.h * g.w, n.results * g.h * g.w
+            at = Pixels(
+                images, min(region.rows, rows), region.columns, planes.row, apart, width, one, each, work.packed,
+                work.by_rows, work.dots, planes.is_image,
             )  # fmt: skip
-        else:  # no tap has these remainders
-            clear(to, 0, images * channels * rows * width)
-        tables = after(tables, region.taps)
+            if region.taps > 0:
+                multiply_share(
+                    item.part * chunks + chunk, work.parts * chunks, channels,
+                    Reads(source, limit, tables.taps, tables.across, region.taps, channels * n.taps), weights, start,
+                    to, at, own, seen_of(runs, k, item.row, region.before),
+                )  # fmt: skip
+            else:  # no tap has these remainders
+                clear(to, 0, images * channels * rows * width)
+            tables = after(tables, region.taps)
     if pairs > 1:
         first_row, last_row = share_of(item.part, work.parts, channels, work.block)
         _weave(data, item, first_row, last_row, n, g, remainders)
@@ -142,7 +150,7 @@ def _share(t, threads, dy, w, x, p, arrays, runs):
     own, tables = part_of(t, threads, p.room, arrays.memory, arrays.segments), tables_of(p.regions)
     items = item_count(work, n.batch, n.groups)
     for number in range(t * items // threads, (t + 1) * items // threads):
-        _item(number, data, n, work, g, planes, remainders, tables, own, runs)
+        _item(number, data, n, work, g, planes, remainders, tables, own, runs, p.chunks)
 
 
 @entry

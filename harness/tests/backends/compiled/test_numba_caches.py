@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("numba")
 
-from backends.numba_tiled.ops import im2col
+from backends.numba_tiled.ops import im2col, input_grad
 from backends.numba_tiled.simd import caches
 from harness import ConvSpec
+from harness.oracle import by_taps, data
 
 
 def told(folder: Path, *found: tuple[str, str, str]) -> None:
@@ -78,3 +80,17 @@ def test_columns_beyond_the_last_cache_are_written_past_it(
 ) -> None:
     monkeypatch.setattr(im2col, "CACHE_BYTES", 16 << 20)
     assert im2col.goes_past_caches(*im2col.planes_of(ConvSpec.parse(text)), 4) is is_past
+
+
+@pytest.mark.parametrize(
+    "text", ["n2c100h9w8_f24kh3kw3_sh2sw2_pt1pb1pl1pr1", "n1c208h6w11_f16kh3kw2_sh3sw2_pt1pb0pl1pr1_g2"]
+)
+def test_weights_beyond_the_l2_cache_are_gone_through_in_chunks(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a strided input gradient: 100 channels of a group in two."""
+    spec = ConvSpec.parse(text)
+    assert input_grad.plan(spec, 4, 1)[0].chunks == 1
+    monkeypatch.setattr(input_grad, "L2_BYTES", 8 << 10)
+    assert input_grad.plan(spec, 4, 1)[0].chunks == 2
+    dy, w = data.exact("conv2d_input_grad", spec, "float32", text)
+    got = input_grad.conv2d_input_grad(dy, w, spec)
+    np.testing.assert_array_equal(got, by_taps.run("conv2d_input_grad", spec, dy, w))
