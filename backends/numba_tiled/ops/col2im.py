@@ -1,7 +1,7 @@
 """col2im: how its work is cut, and what the compiled function is given.
 
-Reading the columns binds. A block is what has room in the L1 cache; its columns leave room in the L2 cache for those of
-the next one.
+Reading the columns binds. A block is what has room in the L1 cache, and of several small planes those whose columns
+leave room in the L2 cache for those of the next block.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
 
 _BLOCK_BYTES = 32 << 10
-_COLUMN_BYTES = L2_BYTES // 8  # of a block: the next one's are fetched meanwhile
+_COLUMN_BYTES = L2_BYTES // 8  # of a block of several planes: the next one's are fetched meanwhile
 
 
 class Plan(NamedTuple):
@@ -76,8 +76,8 @@ def _cut(g: Window, planes: int, threads: int, itemsize: int) -> Cut:
     together = 1
     if rows == g.h and not wide:
         column = g.kh * g.kw * g.oh * g.ow * itemsize
-        room = min(_BLOCK_BYTES // (row * -(-rows // g.sh)), _COLUMN_BYTES // max(column, 1))
-        together = min(max(room, 1), max(-(-planes // threads), 1))
+        fitting = min(_BLOCK_BYTES // (row * -(-rows // g.sh)), _COLUMN_BYTES // max(column, 1))
+        together = min(max(fitting, 1), max(-(-planes // threads), 1))
     part = -(-together * -(-rows // g.sh) * pitch // lanes) * lanes
     room = slots * parts * part + (2 * g.sw * part if g.sw > 1 else 0) + 3 * lanes
     large = planes * g.kh * g.kw * g.oh * g.ow * itemsize > 2 * L2_BYTES

@@ -19,8 +19,8 @@ kernels, patches), step 1 is over runs of rows. No two blocks write the same pix
 order of every sum is the same whatever the number of threads.
 
 Memory: columns are read once, the image is written once, all between stays in the L1 or L2 cache. Columns mostly come
-from memory, many short stretches of them side by side, so what is read next is fetched into the L2 cache meanwhile. Not
-into the L1 cache: too few lines can be on their way there at a time.
+from memory, many short stretches of them side by side, so what the next block reads (of wide rows what follows in the
+row) is fetched into the L2 cache meanwhile. Not into the L1 cache: too few lines can be on their way there at a time.
 """
 
 from __future__ import annotations

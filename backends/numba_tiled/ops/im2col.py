@@ -54,7 +54,7 @@ def plan(spec: ConvSpec, itemsize: int, threads: int) -> Plan:
 
 
 def goes_past_caches(g: Window, planes: int, itemsize: int) -> bool:
-    """Whether the columns exceed the caches, in runs that are more than parts of some lines."""
+    """Whether the columns exceed CACHE_BYTES, in runs of RUN_BYTES at least; elements have `itemsize` bytes."""
     run = g.oh * g.ow * itemsize
     return planes * g.kh * g.kw * run > CACHE_BYTES and run >= RUN_BYTES
 

@@ -20,7 +20,7 @@ What there is no need for is left out: step 1 without stride and padding; step 2
 so many that step 3 may as well copy row by row.
 
 Memory: all of a block stays in the L1 cache if it can; the image is read once, columns are written once and in their
-order (any other order halves the speed), past the caches when the whole result would not fit in them.
+order (any other order halves the speed), past the caches when they exceed half of the last one, in runs that are long.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from backends.numba_tiled.simd.registers import BYTES
 from harness import ConvSpec
 
 _FEW_CHANNELS = 8
-_FEWEST = 48  # channels of a chunk: a panel of a transposed product
+_FEWEST = 48  # channels of a chunk: a panel of a transposed product, or two
 _AT_A_TIME = 2 << 20  # bytes of columns, if those of one image are not more
 
 
@@ -120,7 +120,7 @@ def _chunks(spec: ConvSpec, parts: int, itemsize: int) -> int:
         return 1
     channels = spec.in_channels // spec.groups
     weights = spec.out_channels // spec.groups * channels * spec.taps * itemsize
-    return max(min(weights // L2_BYTES, channels // (parts * _FEWEST)), 1)
+    return max(min(weights // L2_BYTES, channels // _FEWEST) // parts, 1)
 
 
 @lru_cache(maxsize=256)

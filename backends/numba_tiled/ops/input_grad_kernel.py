@@ -93,8 +93,8 @@ def _weave(data, item, first_row, last_row, n, g, remainders):
 def _item(number, data, n, work, g, planes, remainders, all_tables, own, runs, chunks):
     """One item of work: the product of each pair of remainders, then all woven together.
 
-    The taps of a channel lie side by side in the weights, and each pair reads some of them: where weights exceed the L2
-    cache, some channels go through all pairs while they are there.
+    The taps of a channel lie side by side in the weights, and each pair reads some of them: where weights are twice the
+    L2 cache or more, some channels go through all pairs while they are there.
     """
     item = item_of(number, work, n.batch, remainders.rows)
     rows, images = item.rows, item.images
@@ -131,7 +131,7 @@ def _item(number, data, n, work, g, planes, remainders, all_tables, own, runs, c
                     Reads(source, limit, tables.taps, tables.across, region.taps, channels * n.taps), weights, start,
                     to, at, own, seen_of(runs, k, item.row, region.before),
                 )  # fmt: skip
-            else:  # no tap has these remainders
+            elif chunk == 0:  # no tap has these remainders
                 clear(to, 0, images * channels * rows * width)
             tables = after(tables, region.taps)
     if pairs > 1:

@@ -17,7 +17,7 @@ from backends.numba_tiled.product.register_tile import FILTERS, VECTORS, multipl
 from backends.numba_tiled.simd.compiled import inner
 from backends.numba_tiled.simd.vector import lanes
 
-_FEW = 16  # planes of the size of a result: to read them once more for each block of filters costs less than it saves
+_FEW = 16  # results of a channel: to read so much once more for each block of filters costs less than it saves
 
 
 @inner
@@ -41,9 +41,9 @@ def tile_of_row(i, vectors, tiles, width, n):
 def multiply_rows(reads, weights, start, first_row, last_row, y, at, together):
     """All pixels, filters first_row <= f < last_row: FILTERS at least; see `multiply_share` for the records.
 
-    All taps are added up at once. What `together` tiles of a row read stays in the L1 cache for all filters. Where that
-    is little, a block of filters goes over all rows of an image before the next one does: FILTERS rows of y at a time
-    are few enough for the CPU to foresee where they go on.
+    All taps are added up at once. What `together` tiles of a row read stays in the L1 cache for all filters. Where an
+    image of the planes is small beside its results, a block of filters goes over all rows of an image before the next
+    one does: FILTERS rows of y at a time are few enough for the CPU to foresee where they go on.
     """
     n = lanes(y)
     vectors, tiles = tiles_of_row(at.width, n)

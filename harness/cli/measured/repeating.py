@@ -1,4 +1,4 @@
-"""What `harness compare` measures: the same pairs in fresh processes, until what they say is clear.
+"""What `harness compare` measures: the same pairs in fresh processes; if several are asked for, until all is clear.
 
 The first backend is also measured against itself, under a second name, in two of the groups: what differs there is the
 noise of the machine.
@@ -54,7 +54,7 @@ class Comparing:
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """Who asks for one process gets one: a mean over many layers needs no verdict on each."""
+        """How many times `processes` each batch has. One process stays one: a mean needs no verdict on each layer."""
         return _BATCHES if self.processes > 1 else _BATCHES[:1]
 
     @property
@@ -67,7 +67,7 @@ class Comparing:
         return [cell for cell in self.cells if cell.backend != self.twin.name]
 
     def run(self) -> bool:
-        """Measure; whether the user interrupted."""
+        """Measure, and what is unclear again in the next batch; whether the user interrupted."""
         process = 0
         try:
             for batch in self.batches:

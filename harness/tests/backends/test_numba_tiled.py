@@ -61,8 +61,8 @@ def test_nothing_outside_the_arrays_is_touched(side: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("side", ["end", pytest.param("start", marks=pytest.mark.slow)])
-def test_nothing_outside_is_touched_where_arrays_exceed_the_caches(side: str) -> None:
-    """These are read and written in other orders and past the caches; here every array is taken to be one."""
+def test_nothing_outside_is_touched_where_columns_exceed_the_caches(side: str) -> None:
+    """im2col writes these past the caches; here it takes all columns for such."""
     small = "from backends.numba_tiled.ops import im2col\n"
     small += "im2col.CACHE_BYTES = im2col.RUN_BYTES = 0\nfor text in"
     done = child(_GUARDED.replace("for text in", small, 1), side, "float32", *SPECS)

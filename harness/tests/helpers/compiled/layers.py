@@ -16,6 +16,7 @@ SPECS = [
     "n2c2h13w9_f2kh3kw2_sh3sw5_pt1pb0pl0pr4_g2", "n1c2h12w21_f4kh3kw3_sh2sw1_pt4pb1pl3pr6_dh3dw5_g2",
     "n1c2h150w118_f2kh3kw3_sh2sw2_pt1pb1pl1pr1_g2", "n1c2h70w130_f4kh5kw7_pt2pb2pl3pr3_g2", "n2c1h9w33_f3kh3kw3",
     "n1c3h2w3_f3kh2kw2_sh3sw4_pt7pb2pl9pr30_g3", "n1c400h5w6_f400kh3kw2_sh2sw2_g400",
+    "n2c3h13w100_f3kh3kw3_sh3sw3_pt1pb1pl1pr1_g3", "n2c3h9w75_f3kh3kw3_sh2sw2_pt1pb1pl1pr1_g3",
     "n3c12h9w9_f60kh5kw5",
 ]  # fmt: skip
 
