@@ -8,7 +8,7 @@ TORCH_ARGS ?=
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test test-more test-elsewhere test-cuda test-full planted faults diagnosed scoreboard goals ways small-calls pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs dist sweep lint bytecode clean
+.PHONY: help install report test test-more test-elsewhere test-cuda test-full planted faults diagnosed scoreboard goals ways account small-calls pooling training gpu gpu-there gpu-check gpu-core gpu-time gpu-goals docs dist sweep lint bytecode clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -118,6 +118,9 @@ sweep: install   ## a million geometries of the wide grid on two local workers, 
 
 ways: install    ## time every way of a product, which the choice among them is held to; 5 minutes, alone on the machine
 	$(BIN)/python docs/measure_ways.py results/ways
+
+account: install ## which part of conv2d takes how much of its time; 4 minutes, alone on the machine
+	$(BIN)/python docs/measure_account.py results/account backends/numba_tiled/README.md
 
 small-calls: install ## time the smallest calls of numba_tiled, first calls and a check with nothing compiled; 4 minutes, alone on the machine
 	$(BIN)/python docs/measure_small_calls.py results/small_calls

@@ -34,6 +34,7 @@ from numba.extending import overload
 from backends.numba_tiled.product.divide import share_of
 from backends.numba_tiled.product.leftover_dots import add_dots, add_turned, gather, gather_turned, pitch_of, rest_of
 from backends.numba_tiled.product.pixels import (
+    expect_stores,
     find_runs,
     find_stores,
     is_one_run,
@@ -111,11 +112,13 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
                     gather(few, b, from_b + count - rest, where, deep, rest)
                 vectors = (count - rest + n - 1) // n
                 for f in range(first_row, last_row, FILTERS):
-                    direct = straight and f + FILTERS <= last_row
+                    direct, own_y = straight and f + FILTERS <= last_row, Matrix(moved(y, f * at.channel), at.channel)
                     c = Matrix(moved(scratch.sums, own + f * width), width)
                     if direct:
-                        c = Matrix(moved(y, get(segments, 1) + f * at.channel), at.channel)
+                        c = Matrix(moved(own_y.p, get(segments, 1)), at.channel)
                     rows = min(FILTERS, last_row - f)
+                    if last:
+                        expect_stores(own_y, rows, segments, found)
                     if vectors > 0:
                         multiply_tile(
                             vectors, deep, weights.p, rows_of(f, last_row - 1, weights.pitch),
@@ -136,7 +139,7 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
                         )  # fmt: skip
                     if last and not direct:
                         tile = moved(scratch.sums, own + f * width)
-                        store_tile(Matrix(moved(y, f * at.channel), at.channel), tile, rows, segments, found)
+                        store_tile(own_y, tile, rows, segments, found)
 
 
 def multiply_share(part, parts, filters, reads, weights, start, y, at, scratch, seen):

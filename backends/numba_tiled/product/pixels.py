@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 from backends.numba_tiled.product.register_tile import VECTORS
 from backends.numba_tiled.simd.compiled import inner
-from backends.numba_tiled.simd.pointers import get, put
+from backends.numba_tiled.simd.pointers import get, prefetch_to_write, put
 from backends.numba_tiled.simd.vector import lanes, load, load_first, store, store_first
 
 SEGMENT = 3  # numbers that describe a run or a store
@@ -153,6 +153,16 @@ def pack_panel(panel, planes, limit, taps, deep, segments, found):
                 for k in range(deep):
                     some = load_first(planes, get(taps, k) + source + j, long - j)
                     store_first(panel, k * width + to + j, some, width - to - j)
+
+
+@inner
+def expect_stores(y, rows, segments, found):
+    """Ask for the lines of y that `store_tile` writes: they come while the tile is computed."""
+    n = lanes(y.p)
+    for s in range(0, found, SEGMENT):
+        to = get(segments, s + 1) + n - 1
+        for f in range(rows):
+            prefetch_to_write(y.p, to + f * y.pitch)
 
 
 @inner

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from backends.numba_tiled.product.register_tile import FILTERS, VECTORS, multiply_tile, panel_of, rows_of
 from backends.numba_tiled.simd.compiled import inner
+from backends.numba_tiled.simd.pointers import prefetch_to_write
 from backends.numba_tiled.simd.vector import lanes
 
 _FEW = 16  # results of a channel: to read so much once more for each block of filters costs less than it saves
+_DEEP = 64  # taps: with fewer, to ask for lines of y ahead takes longer than to wait for them
 
 
 @inner
@@ -35,6 +37,14 @@ def tile_of_row(i, vectors, tiles, width, n):
     """The column where tile i of a row begins, and how many vectors it has."""
     first, wide = panel_of(i, vectors, tiles)
     return min(first * n, width - wide * n), wide
+
+
+@inner
+def _expect_tile(y, to, pitch, wide):
+    """Ask for the lines of y that a tile of `wide` vectors writes: they come while it is computed."""
+    for m in range(FILTERS):
+        for v in range(wide):
+            prefetch_to_write(y, to + m * pitch + (v + 1) * lanes(y) - 1)
 
 
 @inner
@@ -58,6 +68,8 @@ def multiply_rows(reads, weights, start, first_row, last_row, y, at, together):
                         places, begin = rows_of(f, last_row - 1, weights.pitch), rows_of(f, last_row - 1, start.pitch)
                         for i in range(group, min(group + together, tiles)):
                             column, wide = tile_of_row(i, vectors, tiles, at.width, n)
+                            if reads.depth >= _DEEP:
+                                _expect_tile(y, to + f * at.channel + column, at.channel, wide)
                             multiply_tile(
                                 wide, reads.depth, weights.p, places, reads.across, reads.planes, row + column,
                                 reads.taps, start.p, begin, y, to + f * at.channel + column, at.channel, False,

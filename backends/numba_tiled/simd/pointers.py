@@ -82,14 +82,25 @@ def misaligned(typing: Any, a: Any, i: Any) -> Any:
 @intrinsic
 def prefetch(typing: Any, a: Any, i: Any) -> Any:
     """Ask for the line of a[i], which may be outside, to be in the L2 cache when it is loaded."""
+    return types.void(a, types.intp), _prefetch(0, 2)
+
+
+@intrinsic
+def prefetch_to_write(typing: Any, a: Any, i: Any) -> Any:
+    """Ask for the line of a[i] to be in the L1 cache, and in no other core's, when it is stored."""
+    return types.void(a, types.intp), _prefetch(1, 3)
+
+
+def _prefetch(write: int, level: int) -> Any:
+    """Code for LLVM's hint: 0 to read or 1 to write, 3 for the L1 cache and 2 for L2."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Value:
         place = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), cgutils.voidptr_t)
-        hints = [ir.Constant(I32, hint) for hint in (0, 2, 1)]  # to read; into the L2 cache; data
+        hints = [ir.Constant(I32, hint) for hint in (write, level, 1)]  # 1: data, not code
         call(builder, "llvm.prefetch.p0", ir.VoidType(), [place, *hints])
         return context.get_dummy_value()
 
-    return types.void(a, types.intp), generate
+    return generate
 
 
 @intrinsic
