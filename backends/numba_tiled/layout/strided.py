@@ -23,6 +23,8 @@ from backends.numba_tiled.simd.vector import (
     zip_low,
 )
 
+_NARROW = 4  # vectors of a row
+
 
 @inner
 def take(to, target, count, source, origin, planes, rows, step, low, high):
@@ -32,38 +34,56 @@ def take(to, target, count, source, origin, planes, rows, step, low, high):
         to         0 0 0 s[low * step] .......... 0 0 0
 
     `s` begins where the row of `origin` does; only the elements named and those between them are read. Narrow rows go
-    strip by strip, a vector of every row, so that masks are made once and many rows are on their way at a time.
+    strip by strip, a vector of every row, so that masks are made once and many rows are on their way at a time. Of wide
+    rows so do the ends, after what is between: the CPU foresees rows that are read to their end.
     """
     n = lanes(to)
-    i, to_plane, to_row = target.begin, target.plane, target.row
-    j, plane, row = origin.begin, origin.plane, origin.row
-    if step == 1 and low == 0 and high == count and to_row == count and row == count:
+    if step == 1 and low == 0 and high == count and target.row == count and origin.row == count:
         for k in range(planes):
-            copy(to, i + k * to_plane, source, j + k * plane, rows * count)
-        return
-    narrow = count <= 4 * n
-    several, together = planes if narrow else 1, max(rows, 1) if narrow else 1
-    for k in range(0, planes, several):
-        for r in range(0, rows, together):
-            place, at = i + k * to_plane + r * to_row, j + k * plane + r * row
-            for q in range(0, count, n):
-                if step == 1 and not narrow and low <= q and q + n <= high:
-                    store(to, place + q, load(source, at + q))
-                elif step == 2 and not narrow and low <= q and q + n < high:
-                    store(to, place + q, evens(load(source, at + 2 * q), load(source, at + 2 * q + n)))
-                else:
-                    _strip(
-                        to, Rows(place + q, to_plane, to_row), count - q, source, Rows(at + q * step, plane, row),
-                        several, together, step, low - q, high - q,
-                    )  # fmt: skip
+            copy(to, target.begin + k * target.plane, source, origin.begin + k * origin.plane, rows * count)
+    elif count <= _NARROW * n:
+        for q in range(0, count, n):
+            _strip(to, target, q, count, source, origin, planes, rows, step, low, high)
+    else:
+        for k in range(planes):
+            own = Rows(target.begin + k * target.plane, target.plane, target.row)
+            other = Rows(origin.begin + k * origin.plane, origin.plane, origin.row)
+            _take_wide(to, own, count, source, other, rows, step, low, high)
 
 
 @inner
-def _strip(to, target, most, source, origin, planes, rows, step, low, high):
-    """One vector of every row, of which `most` elements are stored."""
+def _take_wide(to, target, count, source, origin, rows, step, low, high):
+    """The same of wide rows of one plane."""
+    n = lanes(to)
+    if step > 2:
+        for r in range(rows):
+            i, j = Rows(target.begin + r * target.row, 0, 0), Rows(origin.begin + r * origin.row, 0, 0)
+            for q in range(0, count, n):
+                _strip(to, i, q, count, source, j, 1, 1, step, low, high)
+        return
+    first = min((low + n - 1) // n * n, count)
+    last = max((high - (step - 1)) // n * n, first)  # with step 2, what follows the last element may not be read
+    for r in range(rows):
+        place, at = target.begin + r * target.row, origin.begin + r * origin.row
+        if step == 1:
+            for q in range(first, last, n):
+                store(to, place + q, load(source, at + q))
+        else:
+            for q in range(first, last, n):
+                store(to, place + q, evens(load(source, at + 2 * q), load(source, at + 2 * q + n)))
+    for q in range(0, first, n):
+        _strip(to, target, q, count, source, origin, 1, rows, step, low, high)
+    for q in range(last, count, n):
+        _strip(to, target, q, count, source, origin, 1, rows, step, low, high)
+
+
+@inner
+def _strip(to, target, q, count, source, origin, planes, rows, step, low, high):
+    """The vector from position q on of every row of `count` elements; `low` and `high` are those of `take`."""
     n, to_row, row = lanes(to), target.row, origin.row
+    most, low, high = count - q, low - q, high - q
     for k in range(planes):
-        own, at = target.begin + k * target.plane, origin.begin + k * origin.plane
+        own, at = target.begin + k * target.plane + q, origin.begin + k * origin.plane + q * step
         if step == 1:
             for r in range(rows):
                 _keep(to, own + r * to_row, load_between(source, at + r * row, low, high), most)
