@@ -9,7 +9,7 @@ Steps 2 and 4 are loads of everything and a choice of lanes (`evens`); other ste
 from __future__ import annotations
 
 from backends.numba_tiled.layout.rows import Rows, copy
-from backends.numba_tiled.simd.compiled import inner
+from backends.numba_tiled.simd.compiled import driver, inner
 from backends.numba_tiled.simd.pointers import Pointer, get, put
 from backends.numba_tiled.simd.vector import (
     evens,
@@ -26,7 +26,7 @@ from backends.numba_tiled.simd.vector import (
 _NARROW = 4  # vectors of a row
 
 
-@inner
+@driver
 def take(to, target, count, source, origin, planes, rows, step, low, high):
     """Each row of `target` = every `step`-th element of a row of `origin` (both are `Rows`), between zeros.
 
@@ -54,27 +54,25 @@ def take(to, target, count, source, origin, planes, rows, step, low, high):
 @inner
 def _take_wide(to, target, count, source, origin, rows, step, low, high):
     """The same of wide rows of one plane."""
-    n = lanes(to)
-    if step > 2:
-        for r in range(rows):
-            i, j = Rows(target.begin + r * target.row, 0, 0), Rows(origin.begin + r * origin.row, 0, 0)
-            for q in range(0, count, n):
-                _strip(to, i, q, count, source, j, 1, 1, step, low, high)
-        return
+    n, some = lanes(to), max(rows, 1)  # rows at a time
     first = min((low + n - 1) // n * n, count)
     last = max((high - (step - 1)) // n * n, first)  # with step 2, what follows the last element may not be read
-    for r in range(rows):
-        place, at = target.begin + r * target.row, origin.begin + r * origin.row
-        if step == 1:
-            for q in range(first, last, n):
-                store(to, place + q, load(source, at + q))
-        else:
-            for q in range(first, last, n):
-                store(to, place + q, evens(load(source, at + 2 * q), load(source, at + 2 * q + n)))
-    for q in range(0, first, n):
-        _strip(to, target, q, count, source, origin, 1, rows, step, low, high)
-    for q in range(last, count, n):
-        _strip(to, target, q, count, source, origin, 1, rows, step, low, high)
+    if step > 2:
+        some, first, last = min(some, 1), 0, 0
+    for top in range(0, rows, some):
+        i, j = target.begin + top * target.row, origin.begin + top * origin.row
+        for r in range(some):
+            place, at = i + r * target.row, j + r * origin.row
+            if step == 1:
+                for q in range(first, last, n):
+                    store(to, place + q, load(source, at + q))
+            else:
+                for q in range(first, last, n):
+                    store(to, place + q, evens(load(source, at + 2 * q), load(source, at + 2 * q + n)))
+        own, other = Rows(i, target.plane, target.row), Rows(j, origin.plane, origin.row)
+        for q in range(0, count, n):
+            if q < first or q >= last:
+                _strip(to, own, q, count, source, other, min(some, 1), some, step, low, high)
 
 
 @inner

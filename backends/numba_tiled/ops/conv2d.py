@@ -134,7 +134,7 @@ def _item(number, data, n, work, planes, tables, height, width, own, runs):
             work.packed, work.by_rows, work.dots, planes.is_image,
         )  # fmt: skip
         multiply_share(
-            item.part, work.parts, filters, Reads(source, limit, tables.taps, tables.across, region.taps, 0),
+            item.part, work.parts, filters, Reads(source, limit, tables.taps, tables.across, region.taps), None,
             weights, start, moved(y, region.row * width + region.column), at, own,
             seen_of(runs, k, item.row, region.before),
         )  # fmt: skip

@@ -138,7 +138,7 @@ def _share(t, threads, x, columns, given, buffer):
         if cut.is_subset:
             source, to = (plane * g.h + first * g.sh) * g.w, (plane * g.oh + first) * g.ow
             origin = Rows(source, g.h * g.w, g.sh * g.w)
-            take(columns, Rows(to, g.oh * g.ow, g.ow), g.ow, x, origin, together, count, g.sw, 0, g.ow)
+            take(columns, Rows(to, g.oh * g.ow, g.ow), g.ow, x, origin, together, count, g.sw, min(t, 0), g.ow)
         else:
             _block(x, columns, Block(plane, together, first, count), g, cut, own, streamed)
     if streamed:

@@ -128,7 +128,7 @@ def _item(number, data, n, work, g, planes, remainders, all_tables, own, runs, c
             if region.taps > 0:
                 multiply_share(
                     item.part * chunks + chunk, work.parts * chunks, channels,
-                    Reads(source, limit, tables.taps, tables.across, region.taps, channels * n.taps), weights, start,
+                    Reads(source, limit, tables.taps, tables.across, region.taps), channels * n.taps, weights, start,
                     to, at, own, seen_of(runs, k, item.row, region.before),
                 )  # fmt: skip
             elif chunk == 0:  # no tap has these remainders

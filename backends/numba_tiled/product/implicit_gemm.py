@@ -32,7 +32,7 @@ from numba import types
 from numba.extending import overload
 
 from backends.numba_tiled.product.divide import share_of
-from backends.numba_tiled.product.leftover_dots import add_dots, add_turned, gather, gather_turned, pitch_of, rest_of
+from backends.numba_tiled.product.leftover_dots import add_rest, gather_rest, rest_of
 from backends.numba_tiled.product.pixels import (
     expect_stores,
     find_runs,
@@ -43,10 +43,10 @@ from backends.numba_tiled.product.pixels import (
     positions,
     store_tile,
 )
-from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS, multiply_tile, rows_of
+from backends.numba_tiled.product.register_tile import FILTERS, VECTORS, multiply_tile, rows_of
 from backends.numba_tiled.product.transposed import multiply_transposed
 from backends.numba_tiled.product.whole_rows import multiply_rows, tile_of_row, tiles_of_row
-from backends.numba_tiled.simd.compiled import inner
+from backends.numba_tiled.simd.compiled import DRIVER, inner
 from backends.numba_tiled.simd.pointers import Matrix, from_row, get, moved
 from backends.numba_tiled.simd.vector import lanes
 
@@ -59,7 +59,6 @@ class Reads(NamedTuple):
     taps: Any
     across: Any  # for tap i, where its weight is in a row of the weights
     depth: int
-    step: int  # in the weights, from filter to filter of an input gradient; 0 where they lie along the depth
 
 
 @inner
@@ -71,7 +70,7 @@ def panels_of(at, n):
 
 
 @inner
-def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch):
+def _multiply(reads, step, weights, start, first_row, last_row, panels, y, at, scratch):
     """All panels, filters first_row <= f < last_row; the first is the first of a block."""
     n, width, depth, segments = lanes(y), VECTORS * lanes(y), reads.depth, scratch.segments
     each = panels_of(at, n)
@@ -79,7 +78,7 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
     slabs = (depth + scratch.deep - 1) // scratch.deep
     most = (depth + slabs - 1) // slabs
     size = (last_row - first_row + FILTERS - 1) // FILTERS * FILTERS * width  # sums of a panel
-    few = Matrix(scratch.few, pitch_of(most, weights.pitch, n) if reads.step > 0 else DEPTH)
+    few = Matrix(scratch.few, scratch.pitch)
     for group in range(0, panels, scratch.together):
         until = min(group + scratch.together, panels)
         for first in range(0, depth, most):
@@ -103,13 +102,10 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
                 straight = first == 0 and last and count == width and is_one_run(segments, found, n)
                 own = (j - group) * size - first_row * width
                 rest = rest_of(count, n) if at.dots else 0
-                if reads.step > 0:
-                    gather_turned(
-                        few, b, from_b + count - rest, where, moved(reads.across, first), deep, rest, reads.step,
-                        weights.pitch,
-                    )  # fmt: skip
-                else:
-                    gather(few, b, from_b + count - rest, where, deep, rest)
+                gather_rest(
+                    few, moved(b, from_b + count - rest), where, moved(reads.across, first), deep, rest, step,
+                    weights.pitch,
+                )  # fmt: skip
                 vectors = (count - rest + n - 1) // n
                 for f in range(first_row, last_row, FILTERS):
                     direct, own_y = straight and f + FILTERS <= last_row, Matrix(moved(y, f * at.channel), at.channel)
@@ -122,41 +118,35 @@ def _multiply(reads, weights, start, first_row, last_row, panels, y, at, scratch
                     if vectors > 0:
                         multiply_tile(
                             vectors, deep, weights.p, rows_of(f, last_row - 1, weights.pitch),
-                            moved(reads.across, first), b, from_b, where, scratch.zero if more else start.p,
-                            rows_of(f, last_row - 1, 0 if more else start.pitch), c.p, 0, c.pitch, more,
+                            moved(reads.across, first), moved(b, from_b), where, scratch.zero if more else start.p,
+                            rows_of(f, last_row - 1, 0 if more else start.pitch), c.p, c.pitch, more,
                         )  # fmt: skip
                     at_rest = Matrix(moved(c.p, count - rest), c.pitch)
-                    own_weights = moved(weights.p, f * weights.pitch)
-                    if reads.step > 0:
-                        add_turned(
-                            rows, rest, moved(reads.across, first), deep, own_weights, reads.step, weights.pitch, few,
-                            from_row(start, f), at_rest, more,
-                        )  # fmt: skip
-                    else:
-                        add_dots(
-                            rows, rest, deep, Matrix(moved(own_weights, first), weights.pitch), few,
-                            from_row(start, f), at_rest, more,
-                        )  # fmt: skip
+                    add_rest(
+                        rows, rest, first, moved(reads.across, first), deep, from_row(weights, f), step,
+                        weights.pitch, few, from_row(start, f), at_rest, more,
+                    )  # fmt: skip
                     if last and not direct:
                         tile = moved(scratch.sums, own + f * width)
                         store_tile(own_y, tile, rows, segments, found)
 
 
-def multiply_share(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+def multiply_share(part, parts, filters, reads, step, weights, start, y, at, scratch, seen):
     """Part `part` of the rows (filters) of y = start + weights @ taps of planes.
 
     `reads` is `Reads`, `weights` and `start` are `Matrix` (of one column: the bias, or a zero for all), y points to the
-    first result of filter 0, `at` is `Pixels`, `scratch` is of one thread. A transposed product needs `seen` (`Seen`);
-    for the others it is None. Compiled code gets the one or the other, and compiles no more than that.
+    first result of filter 0, `at` is `Pixels`, `scratch` is of one thread. `step` is how far the weights of an input
+    gradient are from filter to filter, or None where they lie along the depth. A transposed product needs `seen`
+    (`Seen`); for the others it is None. Compiled code gets the one or the other, and compiles no more than that.
     """
     raise NotImplementedError("a function for compiled code only")
 
 
-@overload(multiply_share, jit_options={"nogil": True, "error_model": "numpy"})
-def _way_of_product(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+@overload(multiply_share, jit_options=DRIVER)
+def _way_of_product(part, parts, filters, reads, step, weights, start, y, at, scratch, seen):
     """Which of the two is compiled follows from the type of `seen`."""
 
-    def by_panels(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+    def by_panels(part, parts, filters, reads, step, weights, start, y, at, scratch, seen):
         first_row, last_row = share_of(part, parts, filters, FILTERS)
         own = joined(at)
         panels = panels_of(own, lanes(y)) * (1 if at.packed else at.images)
@@ -165,9 +155,9 @@ def _way_of_product(part, parts, filters, reads, weights, start, y, at, scratch,
             if at.by_rows and reads.depth <= scratch.deep:
                 multiply_rows(reads, weights, start, low, high, y, own, scratch.together)
             else:
-                _multiply(reads, weights, start, low, high, panels, y, own, scratch)
+                _multiply(reads, step, weights, start, low, high, panels, y, own, scratch)
 
-    def along_filters(part, parts, filters, reads, weights, start, y, at, scratch, seen):
+    def along_filters(part, parts, filters, reads, step, weights, start, y, at, scratch, seen):
         first_row, last_row = share_of(part, parts, filters, lanes(y))
         multiply_transposed(reads, seen, weights, start, first_row, last_row, y, at, scratch)
 

@@ -25,11 +25,14 @@ For 3x3 kernels these are 5 multiply-adds of 16 lanes for a filter, where a vect
 
 from __future__ import annotations
 
+from numba import types
+from numba.extending import overload
+
 from backends.numba_tiled.launch.arguments import round_up
 from backends.numba_tiled.layout.rows import clear
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS
-from backends.numba_tiled.simd.compiled import inner
-from backends.numba_tiled.simd.pointers import get, moved, put
+from backends.numba_tiled.simd.compiled import DRIVER, inner
+from backends.numba_tiled.simd.pointers import Matrix, get, moved, put
 from backends.numba_tiled.simd.vector import fma, lanes, load, load_first, store, total, zeros
 
 FEW = 4  # positions, beyond which a vector is faster
@@ -44,12 +47,51 @@ def rest_of(count, n):
     return count % n if count % n <= FEW else 0
 
 
+def gather_rest(few, b, places, across, deep, rest, step, taps):
+    """What the first `rest` pixels from b on read, to `few`; `add_rest` multiplies it. For compiled code.
+
+    `step` is None where a row of the weights lies along the depth, and only `gather` is compiled; else `gather_turned`.
+    """
+    raise NotImplementedError("a function for compiled code only")
+
+
+@overload(gather_rest, jit_options=DRIVER)
+def _gather_rest(few, b, places, across, deep, rest, step, taps):
+    def along(few, b, places, across, deep, rest, step, taps):
+        gather(few, b, places, deep, rest)
+
+    def turned(few, b, places, across, deep, rest, step, taps):
+        gather_turned(few, b, places, across, deep, rest, step, taps)
+
+    return along if isinstance(step, types.NoneType) else turned
+
+
+def add_rest(rows, rest, first, across, deep, weights, step, taps, few, start, c, more):
+    """c[m][i] = start[m], or itself if `more`, + what `few` was gathered for; rows m < rows, pixels i < rest.
+
+    `weights` is a `Matrix` whose first row is row 0; `first` is the first of the taps, and `across` says where in a row
+    they are. For compiled code.
+    """
+    raise NotImplementedError("a function for compiled code only")
+
+
+@overload(add_rest, jit_options=DRIVER)
+def _add_rest(rows, rest, first, across, deep, weights, step, taps, few, start, c, more):
+    def along(rows, rest, first, across, deep, weights, step, taps, few, start, c, more):
+        add_dots(rows, rest, deep, Matrix(moved(weights.p, first), weights.pitch), few, start, c, more)
+
+    def turned(rows, rest, first, across, deep, weights, step, taps, few, start, c, more):
+        add_turned(rows, rest, across, deep, weights.p, step, taps, few, start, c, more)
+
+    return along if isinstance(step, types.NoneType) else turned
+
+
 @inner
-def gather(few, b, at, taps, deep, rest):
-    """Row i < rest of `few`: b[at + taps[k] + i] for k < deep."""
+def gather(few, b, places, deep, rest):
+    """Row i < rest of `few`: b[places[k] + i] for k < deep."""
     for i in range(rest):
         for k in range(deep):
-            put(few.p, i * few.pitch + k, get(b, at + get(taps, k) + i))
+            put(few.p, i * few.pitch + k, get(b, get(places, k) + i))
 
 
 @inner
@@ -69,9 +111,14 @@ def add_dots(rows, rest, deep, a, few, start, c, more):
             put(c.p, f * c.pitch + i, before + total(found))
 
 
-def elements(taps: int, lanes: int) -> int:
+def pitch_of(taps: int, lanes: int, *, along: bool) -> int:
+    """From one pixel of `few` to the next; DEPTH taps may begin and end within a filter, where they are not `along`."""
+    return DEPTH if along else (DEPTH // taps + 2) * round_up(FILTERS * taps, lanes)
+
+
+def elements(taps: int, lanes: int, *, along: bool) -> int:
     """Of scratch memory for `few` and `sums`, with kernels of so many taps."""
-    return (FEW * (DEPTH // taps + 2) + 1) * round_up(FILTERS * taps, lanes)
+    return FEW * pitch_of(taps, lanes, along=along) + (0 if along else round_up(FILTERS * taps, lanes))
 
 
 @inner
@@ -81,14 +128,8 @@ def _size_of(taps, n):
 
 
 @inner
-def pitch_of(deep, taps, n):
-    """From one pixel of `few` to the next: `deep` taps may begin and end within a filter."""
-    return (deep // taps + 2) * _size_of(taps, n)
-
-
-@inner
-def gather_turned(few, b, at, places, across, deep, rest, step, taps):
-    """Row i < rest of `few`: b[at + places[k] + i], for each channel, where the weights across[k] are; k < deep.
+def gather_turned(few, b, places, across, deep, rest, step, taps):
+    """Row i < rest of `few`: b[places[k] + i], for each channel, where the weights across[k] are; k < deep.
 
     From one filter to the next the weights are `step` apart. What is not among these taps is zero.
     """
@@ -101,7 +142,7 @@ def gather_turned(few, b, at, places, across, deep, rest, step, taps):
         filter_ = get(across, k) // step
         to = (filter_ - first) * size + get(across, k) - filter_ * step
         for i in range(rest):
-            value = get(b, at + get(places, k) + i)
+            value = get(b, get(places, k) + i)
             for m in range(FILTERS):
                 put(few.p, i * few.pitch + to + m * taps, value)
 

@@ -162,24 +162,24 @@ put_1, put_2, put_3 = _put_tile(1), _put_tile(2), _put_tile(3)
 
 
 @inner
-def multiply_tile(vectors, depth, a, places, across, b, at, taps, start, begin, c, k, pitch, more):
+def multiply_tile(vectors, depth, a, places, across, b, taps, start, begin, c, pitch, more):
     """A tile of C = start + A @ B, or of C += A @ B (`more`): FILTERS rows, `vectors` (1 to 3) vectors wide.
 
-    Step i < depth takes a[places[m] + across[i]] of row m, and the vectors from b[at + taps[i]] on. Row m of C begins
-    at c[k + m * pitch], its sums with start[begin[m]]: that is zero if it goes on with a sum.
+    Step i < depth takes a[places[m] + across[i]] of row m, and the vectors from b[taps[i]] on. Row m of C begins
+    at c[m * pitch], its sums with start[begin[m]]: that is zero if it goes on with a sum.
     """
     if vectors == 3:
         tile = start_3(start, begin)
         for i in range(depth):
-            tile = step_3(tile, a, places, get(across, i), b, at + get(taps, i))
-        put_3(tile, c, k, pitch, more)
+            tile = step_3(tile, a, places, get(across, i), b, get(taps, i))
+        put_3(tile, c, 0, pitch, more)
     elif vectors == 2:
         tile_2 = start_2(start, begin)
         for i in range(depth):
-            tile_2 = step_2(tile_2, a, places, get(across, i), b, at + get(taps, i))
-        put_2(tile_2, c, k, pitch, more)
+            tile_2 = step_2(tile_2, a, places, get(across, i), b, get(taps, i))
+        put_2(tile_2, c, 0, pitch, more)
     else:
         tile_1 = start_1(start, begin)
         for i in range(depth):
-            tile_1 = step_1(tile_1, a, places, get(across, i), b, at + get(taps, i))
-        put_1(tile_1, c, k, pitch, more)
+            tile_1 = step_1(tile_1, a, places, get(across, i), b, get(taps, i))
+        put_1(tile_1, c, 0, pitch, more)

@@ -15,7 +15,7 @@ from backends.numba_tiled.launch.workspace import scratch
 from backends.numba_tiled.layout.planes import Planes
 from backends.numba_tiled.layout.rows import clear
 from backends.numba_tiled.product.divide import Work
-from backends.numba_tiled.product.leftover_dots import FEW, elements
+from backends.numba_tiled.product.leftover_dots import elements, pitch_of
 from backends.numba_tiled.product.register_tile import DEPTH, FILTERS, VECTORS
 from backends.numba_tiled.product.transposed import TOGETHER
 from backends.numba_tiled.simd.caches import L1_BYTES, L2_BYTES
@@ -37,6 +37,7 @@ class ScratchLayout(NamedTuple):
     panel: int  # where the packed panel begins: of pixels or, in a transposed product, of weights
     sums: int  # where the sums begin
     few: int  # where the taps of `leftover_dots` begin
+    pitch: int  # of these, from one pixel to the next
     together: int  # panels whose sums there is room for; of a transposed product pixels, by rows tiles
     deep: int  # taps that are added up apart
     filters: int  # at a time, whose weights of so many taps a part of the L2 cache holds
@@ -52,6 +53,7 @@ class Scratch(NamedTuple):
     panel: Any
     sums: Any
     few: Any
+    pitch: int
     segments: Any  # to int64: runs or stores of a panel, or the pixels of a transposed product
     together: int
     deep: int
@@ -85,9 +87,10 @@ def room(
     packs = work.packed or work.transposed or planes.is_image
     second = first + (min(planes.channels * taps, DEPTH) * panel if packs else 0) + panel
     third = second + together * one + (FILTERS * panel if work.transposed else 0) + line
-    few = FEW * DEPTH if along else elements(taps, line)
+    few = elements(taps, line, along=along)
     last = third + (few + line if work.dots else 0)
-    return ScratchLayout(last + line, first, second, third, together, deep, some, last, np.arange(DEPTH) * panel)
+    pitch = pitch_of(taps, line, along=along)
+    return ScratchLayout(last + line, first, second, third, pitch, together, deep, some, last, np.arange(DEPTH) * panel)
 
 
 def segments(threads: int) -> np.ndarray:
@@ -101,7 +104,7 @@ def part_of(t, threads, room, memory, segments):
     own = moved(pointer(memory), t * room.size)
     clear(own, room.zero, 1)
     return Scratch(
-        own, room.panel, moved(own, room.panel), moved(own, room.sums), moved(own, room.few),
+        own, room.panel, moved(own, room.panel), moved(own, room.sums), moved(own, room.few), room.pitch,
         moved(pointer(segments), t * (segments.size // threads)), room.together, room.deep,
         room.filters, moved(own, room.zero), pointer(room.places),
     )  # fmt: skip

@@ -124,9 +124,9 @@ def multiply_transposed(reads, seen, weights, start, first_row, last_row, y, at,
                     low, high = get(table, tile) * run, get(table, tile + 1) * run
                     multiply_tile(
                         wide, high - low, reads.planes, places_of(table, i, count - 1), moved(reads.taps, k + low),
-                        scratch.panel, 0, moved(seen.places, k + low), scratch.zero, rows_of(0, 0, 0), scratch.sums,
-                        i * width, width, True,
-                    )  # fmt: skip
+                        scratch.panel, moved(seen.places, k + low), scratch.zero, rows_of(0, 0, 0),
+                        moved(scratch.sums, i * width), width, i >= 0,
+                    )  # fmt: skip  # True; for the literal the tile would be compiled once more
             i = 0
             while i < count:  # as many pixels of one image as there are
                 image, l = (group + i) // area, (group + i) % area

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from backends.numba_tiled.product.register_tile import FILTERS, VECTORS, multiply_tile, panel_of, rows_of
 from backends.numba_tiled.simd.compiled import inner
-from backends.numba_tiled.simd.pointers import prefetch_to_write
+from backends.numba_tiled.simd.pointers import moved, prefetch_to_write
 from backends.numba_tiled.simd.vector import lanes
 
 _FEW = 16  # results of a channel: to read so much once more for each block of filters costs less than it saves
@@ -40,11 +40,11 @@ def tile_of_row(i, vectors, tiles, width, n):
 
 
 @inner
-def _expect_tile(y, to, pitch, wide):
+def _expect_tile(y, pitch, wide):
     """Ask for the lines of y that a tile of `wide` vectors writes: they come while it is computed."""
     for m in range(FILTERS):
         for v in range(wide):
-            prefetch_to_write(y, to + m * pitch + (v + 1) * lanes(y) - 1)
+            prefetch_to_write(y, m * pitch + (v + 1) * lanes(y) - 1)
 
 
 @inner
@@ -55,7 +55,7 @@ def multiply_rows(reads, weights, start, first_row, last_row, y, at, together):
     image of the planes is small beside its results, a block of filters goes over all rows of an image before the next
     one does: FILTERS rows of y at a time are few enough for the CPU to foresee where they go on.
     """
-    n = lanes(y)
+    n, summed = lanes(y), at.rows < 0  # False; for the literal the tile would be compiled once more
     vectors, tiles = tiles_of_row(at.width, n)
     some = FILTERS if at.image <= _FEW * at.rows * at.width else last_row - first_row
     for image in range(at.images):
@@ -68,9 +68,10 @@ def multiply_rows(reads, weights, start, first_row, last_row, y, at, together):
                         places, begin = rows_of(f, last_row - 1, weights.pitch), rows_of(f, last_row - 1, start.pitch)
                         for i in range(group, min(group + together, tiles)):
                             column, wide = tile_of_row(i, vectors, tiles, at.width, n)
+                            own = moved(y, to + f * at.channel + column)
                             if reads.depth >= _DEEP:
-                                _expect_tile(y, to + f * at.channel + column, at.channel, wide)
+                                _expect_tile(own, at.channel, wide)
                             multiply_tile(
-                                wide, reads.depth, weights.p, places, reads.across, reads.planes, row + column,
-                                reads.taps, start.p, begin, y, to + f * at.channel + column, at.channel, False,
+                                wide, reads.depth, weights.p, places, reads.across, moved(reads.planes, row + column),
+                                reads.taps, start.p, begin, own, at.channel, summed,
                             )  # fmt: skip

@@ -2,17 +2,38 @@
 
 What is inner becomes part of the machine code of an entry. Numba would give it an entry of its own as well, and compile
 that, too; without one, a call from Python would end the process.
+
+Numba optimizes every function by itself, and once more as a part of each that calls it. Loops need that: conditions are
+taken out of them while they are small. A `driver`, which only calls others, does not: it is optimized as a part of what
+calls it, and a first call of conv2d compiles a third sooner.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numba import njit
+from numba.core.compiler import Compiler
+
+
+class _PartOfAnEntry(Compiler):  # type: ignore[misc]  # Numba has no types
+    """A compiler whose functions are optimized as a part of what calls them."""
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        """Compile a function, into a library that is not optimized by itself."""
+        if self.state.library is None:
+            library = self.state.targetctx.codegen().create_library(func.__qualname__)
+            library._optimize_final_module = lambda: None  # a Numba without this method optimizes, and takes longer
+            self.state.library = library
+        return super().compile_extra(func)
+
 
 _ALL: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 _INNER = {**_ALL, "no_cpython_wrapper": True}
+DRIVER: dict[str, Any] = {**_INNER, "pipeline_class": _PartOfAnEntry}
 
 entry = njit(cache=True, **_ALL)
 inner = njit(**_INNER)
+driver = njit(**DRIVER)
 inlined = njit(inline="always", **_INNER)  # copied into each of its callers before any types are known

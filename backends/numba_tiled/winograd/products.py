@@ -113,14 +113,14 @@ def _multiply(u, v, m, filters, deep, count, start, more, s, own):
     vectors = (whole + n - 1) // n
     panels = max((vectors + VECTORS - 1) // VECTORS, 1)
     few = Matrix(own.few, s.pitch)
-    gather(few, v, whole, own.taps, deep, rest)
+    gather(few, moved(v, whole), own.taps, deep, rest)
     for panel in range(panels):
         begin, wide = panel_of(panel, vectors, panels)
         for f in range(0, filters, FILTERS):
             if wide > 0:
                 multiply_tile(
-                    wide, deep, u, rows_of(f, filters - 1, s.pitch), own.across, v, begin * n, own.taps, start.p,
-                    rows_of(f, filters - 1, start.pitch), m, f * s.tiles + begin * n, s.tiles, more,
+                    wide, deep, u, rows_of(f, filters - 1, s.pitch), own.across, moved(v, begin * n), own.taps, start.p,
+                    rows_of(f, filters - 1, start.pitch), moved(m, f * s.tiles + begin * n), s.tiles, more,
                 )  # fmt: skip
             if panel == panels - 1:  # their rows of u are in the L1 cache now
                 add_dots(

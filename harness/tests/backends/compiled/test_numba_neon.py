@@ -32,7 +32,7 @@ codegen.magic_tuple = ours
 
 values, table, whole = types.CPointer(getattr(types, dtype)), types.CPointer(types.intp), types.intp
 rows = types.UniTuple(whole, FILTERS)
-signature = (whole, whole, values, rows, table, values, whole, table, values, rows, values, whole, whole, types.boolean)
+signature = (whole, whole, values, rows, table, values, table, values, rows, values, whole, types.boolean)
 multiply_tile.compile(signature)
 text = multiply_tile.inspect_llvm(signature)
 llvm.initialize_all_targets()
