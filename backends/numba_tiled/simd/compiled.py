@@ -5,7 +5,7 @@ that, too; without one, a call from Python would end the process.
 
 Numba optimizes every function by itself, and once more as a part of each that calls it. Loops need that: conditions are
 taken out of them while they are small. A `driver`, which only calls others, does not: it is optimized as a part of what
-calls it, and a first call of conv2d compiles a third sooner.
+calls it, and a first call of conv2d compiles a seventh sooner.
 """
 
 from __future__ import annotations
