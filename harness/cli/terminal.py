@@ -30,6 +30,7 @@ class Styled(NamedTuple):
 _COLOURS: dict[str, str] = {"available": "green", **{verdict.value: verdict.colour for verdict in Verdict}}
 _SILENT = 2.0  # seconds that anything may take without a word
 _LINE_EVERY = 4.0  # seconds between plain lines
+_FORETOLD = 20.0  # seconds after which it is said how long the rest may take
 _WIDE = 10_000  # columns
 
 
@@ -131,7 +132,14 @@ class Ticker:
         if time.monotonic() - self._last >= _LINE_EVERY:
             self._last = time.monotonic()
             took = self._last - self._start
-            say(f"{self._what}: {self._done} of {self._total} ({took:.0f} s) {self._text}")
+            say(f"{self._what}: {self._done} of {self._total} ({took:.0f} s{self._left(took)}) {self._text}")
+
+    def _left(self, took: float) -> str:
+        """How long it may still take, after a while and if steps go on as they did."""
+        if took < _FORETOLD or not 0 < self._done < self._total:
+            return ""
+        left = took * (self._total - self._done) / self._done
+        return f", about {left / 60:.0f} min left" if left >= 90 else f", about {left:.0f} s left"
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str | Styled]], piped: int = _WIDE) -> None:

@@ -82,8 +82,21 @@ def test_what_is_counted_is_told_every_four_seconds(
             clock.pass_by(later)
             ticker.step(f"step {count}", count)
     assert capsys.readouterr() == (
-        "", "check: 5 of 40 (4 s) step 3\ncheck: 14 of 40 (8 s) step 5\ncheck: 15 of 40 (21 s) step 1\n",
+        "", "check: 5 of 40 (4 s) step 3\ncheck: 14 of 40 (8 s) step 5\ncheck: 15 of 40 (21 s, about 34 s left) step 1\n",
     )  # fmt: skip
+
+
+def test_how_long_it_may_still_take_is_told_after_a_while_until_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(terminal, "time", clock)
+    with terminal.Ticker("bench", 400) as ticker:
+        for later, count in ((19.0, 5), (41.0, 0), (4.0, 11), (36.0, 384)):
+            clock.pass_by(later)
+            ticker.step("net", count)
+    told = [line.partition("(")[2] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["19 s) net", "60 s, about 79 min left) net", "64 s, about 26 min left) net", "100 s) net"]
 
 
 class _Scripted:
