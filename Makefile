@@ -119,7 +119,7 @@ sweep: install   ## a million geometries of the wide grid on two local workers, 
 ways: install    ## time every way of a product, which the choice among them is held to; 5 minutes, alone on the machine
 	$(BIN)/python docs/measure_ways.py results/ways
 
-account: install ## which part of conv2d takes how much of its time; 4 minutes, alone on the machine
+account: install ## which part of conv2d takes how much of its time; 3 minutes, alone on the machine
 	$(BIN)/python docs/measure_account.py results/account backends/numba_tiled/README.md
 
 small-calls: install ## time the smallest calls of numba_tiled, first calls and a check with nothing compiled; 4 minutes, alone on the machine

@@ -34,8 +34,9 @@ def take(to, target, count, source, origin, planes, rows, step, low, high):
         to         0 0 0 s[low * step] .......... 0 0 0
 
     `s` begins where the row of `origin` does; only the elements named and those between them are read. Narrow rows go
-    strip by strip, a vector of every row, so that masks are made once and many rows are on their way at a time. Of wide
-    rows so do the ends, after what is between: the CPU foresees rows that are read to their end.
+    strip by strip, a vector of every row, so that masks are made once and many rows are on their way at a time. Wide
+    rows go one after the other, as the CPU foresees that order and fetches ahead; with steps 1 and 2 without masks, and
+    the ends, which need some, by strips afterwards.
     """
     n = lanes(to)
     if step == 1 and low == 0 and high == count and target.row == count and origin.row == count:
@@ -53,12 +54,12 @@ def take(to, target, count, source, origin, planes, rows, step, low, high):
 
 @inner
 def _take_wide(to, target, count, source, origin, rows, step, low, high):
-    """The same of wide rows of one plane."""
-    n, some = lanes(to), max(rows, 1)  # rows at a time
+    """`take` for the wide rows of one plane."""
+    n, some = lanes(to), max(rows, 1)  # rows whose ends are a strip
     first = min((low + n - 1) // n * n, count)
     last = max((high - (step - 1)) // n * n, first)  # with step 2, what follows the last element may not be read
     if step > 2:
-        some, first, last = min(some, 1), 0, 0
+        some, first, last = min(some, 1), 0, 0  # all of a row is an end; 1, but no literal: see `simd.compiled`
     for top in range(0, rows, some):
         i, j = target.begin + top * target.row, origin.begin + top * origin.row
         for r in range(some):

@@ -138,7 +138,8 @@ def _share(t, threads, x, columns, given, buffer):
         if cut.is_subset:
             source, to = (plane * g.h + first * g.sh) * g.w, (plane * g.oh + first) * g.ow
             origin = Rows(source, g.h * g.w, g.sh * g.w)
-            take(columns, Rows(to, g.oh * g.ow, g.ow), g.ow, x, origin, together, count, g.sw, min(t, 0), g.ow)
+            low = min(t, 0)  # 0, but no literal: see `simd.compiled`
+            take(columns, Rows(to, g.oh * g.ow, g.ow), g.ow, x, origin, together, count, g.sw, low, g.ow)
         else:
             _block(x, columns, Block(plane, together, first, count), g, cut, own, streamed)
     if streamed:

@@ -125,7 +125,7 @@ def _add_tile(vectors, x, places, dy, zero, c, band, walk, width):
                 for q in range(begin + walk.left, begin + walk.right):
                     tile = step_3(tile, x.p, places, q, dy, j)
                     j += each
-        put_3(tile, c.p, 0, c.pitch, True)
+        put_3(tile, c.p, c.pitch, True)
     elif vectors == 2:
         tile_2 = start_2(zero, first)
         for n in range(band.images):
@@ -135,7 +135,7 @@ def _add_tile(vectors, x, places, dy, zero, c, band, walk, width):
                 for q in range(begin + walk.left, begin + walk.right):
                     tile_2 = step_2(tile_2, x.p, places, q, dy, j)
                     j += each
-        put_2(tile_2, c.p, 0, c.pitch, True)
+        put_2(tile_2, c.p, c.pitch, True)
     else:
         tile_1 = start_1(zero, first)
         for n in range(band.images):
@@ -145,7 +145,7 @@ def _add_tile(vectors, x, places, dy, zero, c, band, walk, width):
                 for q in range(begin + walk.left, begin + walk.right):
                     tile_1 = step_1(tile_1, x.p, places, q, dy, j)
                     j += each
-        put_1(tile_1, c.p, 0, c.pitch, True)
+        put_1(tile_1, c.p, c.pitch, True)
 
 
 @inner

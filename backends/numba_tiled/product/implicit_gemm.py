@@ -108,13 +108,13 @@ def _multiply(reads, step, weights, start, first_row, last_row, panels, y, at, s
                 )  # fmt: skip
                 vectors = (count - rest + n - 1) // n
                 for f in range(first_row, last_row, FILTERS):
-                    direct, own_y = straight and f + FILTERS <= last_row, Matrix(moved(y, f * at.channel), at.channel)
+                    direct = straight and f + FILTERS <= last_row
+                    own_y = Matrix(moved(y, f * at.channel), at.channel)
                     c = Matrix(moved(scratch.sums, own + f * width), width)
                     if direct:
                         c = Matrix(moved(own_y.p, get(segments, 1)), at.channel)
                     rows = min(FILTERS, last_row - f)
-                    if last:
-                        expect_stores(own_y, rows, segments, found)
+                    expect_stores(own_y, rows, segments, found)
                     if vectors > 0:
                         multiply_tile(
                             vectors, deep, weights.p, rows_of(f, last_row - 1, weights.pitch),

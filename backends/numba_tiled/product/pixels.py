@@ -157,12 +157,11 @@ def pack_panel(panel, planes, limit, taps, deep, segments, found):
 
 @inner
 def expect_stores(y, rows, segments, found):
-    """Ask for the lines of y that `store_tile` writes: they come while the tile is computed."""
-    n = lanes(y.p)
+    """Ask for the lines of y in which the stores of `store_tile` end: they come while the tile is computed."""
     for s in range(0, found, SEGMENT):
-        to = get(segments, s + 1) + n - 1
+        last = get(segments, s + 1) + get(segments, s + 2) - 1
         for f in range(rows):
-            prefetch_to_write(y.p, to + f * y.pitch)
+            prefetch_to_write(y.p, last + f * y.pitch)
 
 
 @inner

@@ -132,17 +132,17 @@ def _put_tile(vectors: int) -> Any:
     """An intrinsic that stores a tile, or adds it to what is there."""
 
     @intrinsic
-    def put_tile(typing: Any, tile: Any, c: Any, k: Any, pitch: Any, add: Any) -> Any:
-        """c[k + m * pitch ...] = or += tile[m]."""
+    def put_tile(typing: Any, tile: Any, c: Any, pitch: Any, add: Any) -> Any:
+        """c[m * pitch ...] = or += tile[m]."""
         vec = tile.dtype
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            sums, row = cgutils.unpack_tuple(builder, arguments[0], FILTERS * vectors), arguments[2]
+            sums, row = cgutils.unpack_tuple(builder, arguments[0], FILTERS * vectors), int_of(0)
             places = []
             for _ in range(FILTERS):
                 places += [builder.gep(arguments[1], [builder.add(row, int_of(n * vec.lanes))]) for n in range(vectors)]
-                row = builder.add(row, arguments[3])
-            with builder.if_else(arguments[4]) as (adding, writing):
+                row = builder.add(row, arguments[2])
+            with builder.if_else(arguments[3]) as (adding, writing):
                 with adding:
                     for value, place in zip(sums, places, strict=True):
                         write(builder, vec, builder.fadd(read(builder, vec, place), value), place)
@@ -151,7 +151,7 @@ def _put_tile(vectors: int) -> Any:
                         write(builder, vec, value, place)
             return context.get_dummy_value()
 
-        return types.void(tile, c, types.intp, types.intp, types.boolean), generate
+        return types.void(tile, c, types.intp, types.boolean), generate
 
     return put_tile
 
@@ -172,14 +172,14 @@ def multiply_tile(vectors, depth, a, places, across, b, taps, start, begin, c, p
         tile = start_3(start, begin)
         for i in range(depth):
             tile = step_3(tile, a, places, get(across, i), b, get(taps, i))
-        put_3(tile, c, 0, pitch, more)
+        put_3(tile, c, pitch, more)
     elif vectors == 2:
         tile_2 = start_2(start, begin)
         for i in range(depth):
             tile_2 = step_2(tile_2, a, places, get(across, i), b, get(taps, i))
-        put_2(tile_2, c, 0, pitch, more)
+        put_2(tile_2, c, pitch, more)
     else:
         tile_1 = start_1(start, begin)
         for i in range(depth):
             tile_1 = step_1(tile_1, a, places, get(across, i), b, get(taps, i))
-        put_1(tile_1, c, 0, pitch, more)
+        put_1(tile_1, c, pitch, more)

@@ -126,7 +126,7 @@ def multiply_transposed(reads, seen, weights, start, first_row, last_row, y, at,
                         wide, high - low, reads.planes, places_of(table, i, count - 1), moved(reads.taps, k + low),
                         scratch.panel, moved(seen.places, k + low), scratch.zero, rows_of(0, 0, 0),
                         moved(scratch.sums, i * width), width, i >= 0,
-                    )  # fmt: skip  # True; for the literal the tile would be compiled once more
+                    )  # fmt: skip  # True, but no literal: see `simd.compiled`
             i = 0
             while i < count:  # as many pixels of one image as there are
                 image, l = (group + i) // area, (group + i) % area

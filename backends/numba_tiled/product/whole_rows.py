@@ -55,7 +55,7 @@ def multiply_rows(reads, weights, start, first_row, last_row, y, at, together):
     image of the planes is small beside its results, a block of filters goes over all rows of an image before the next
     one does: FILTERS rows of y at a time are few enough for the CPU to foresee where they go on.
     """
-    n, summed = lanes(y), at.rows < 0  # False; for the literal the tile would be compiled once more
+    n, summed = lanes(y), at.rows < 0  # False, but no literal: see `simd.compiled`
     vectors, tiles = tiles_of_row(at.width, n)
     some = FILTERS if at.image <= _FEW * at.rows * at.width else last_row - first_row
     for image in range(at.images):

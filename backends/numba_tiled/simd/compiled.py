@@ -3,9 +3,11 @@
 What is inner becomes part of the machine code of an entry. Numba would give it an entry of its own as well, and compile
 that, too; without one, a call from Python would end the process.
 
-Numba optimizes every function by itself, and once more as a part of each that calls it. Loops need that: conditions are
-taken out of them while they are small. A `driver`, which only calls others, does not: it is optimized as a part of what
-calls it, and a first call of conv2d compiles a seventh sooner.
+Numba optimizes every function by itself, and once more as a part of each that calls it. Inner loops need that: LLVM
+takes conditions out of a loop only while its function is small. A `driver` calls others and has no inner loop of its
+own: it is optimized as a part of what calls it alone, so that a first call compiles sooner.
+
+A literal number as an argument is a type of its own to Numba, and what is called with one is compiled once more.
 """
 
 from __future__ import annotations

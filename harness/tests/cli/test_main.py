@@ -81,7 +81,9 @@ def test_what_is_counted_is_told_every_four_seconds(
         for later, count in ((3.0, 2), (1.0, 3), (3.9, 4), (0.2, 5), (12.5, 1)):
             clock.pass_by(later)
             ticker.step(f"step {count}", count)
-    assert capsys.readouterr().err.splitlines() == [
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
         "check: 5 of 40 (4 s) step 3", "check: 14 of 40 (8 s) step 5", "check: 15 of 40 (21 s, about 34 s left) step 1",
     ]  # fmt: skip
 

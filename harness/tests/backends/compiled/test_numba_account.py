@@ -48,9 +48,11 @@ def test_a_copy_is_without_its_part_and_otherwise_the_backend(
         assert own == tmp_path / f"numba_tiled_without_{part}"
         parts = account.PARTS.values() if part == "all" else [account.PARTS[part]]
         left_out = {(place, name) for places in parts for place, names in places.items() for name in names}
-        assert {key: body for key, body in functions(own).items() if body != whole[key]} == dict.fromkeys(
-            left_out, "pass"
-        )
+        there = functions(own)
+        assert there.keys() == whole.keys()
+        assert {key: there[key] for key in whole if there[key] != whole[key]} == dict.fromkeys(left_out, "pass")
+        texts = [path.read_text(encoding="utf-8") for path in own.rglob("*.py")]
+        assert not any("backends.numba_tiled" in text or "from backends import" in text for text in texts)
 
 
 def test_a_function_that_is_not_there_cannot_be_left_out(account: Any) -> None:

@@ -11,6 +11,7 @@ SPECS = [
     "n2c3h9w140_f2kh3kw3_pt1pb1pl1pr1", "n1c2h1w2_f2kh3kw3_sh1sw2_pt2pb2pl4pr4",
     "n1c9h11w131_f17kh3kw7_pt1pb1", "n1c9h11w129_f17kh3kw5_sh2sw2", "n1c10h5w70_f16kh2kw9",
     "n2c9h9w61_f16kh1kw3_dh1dw3", "n2c2h9w201_f9kh3kw3_sh2sw2_pt1pb1pl3pr2", "n2c2h8w250_f9kh3kw4_sh2sw3_pt1pl1pr2",
+    "n1c2h5w255_f3kh1kw1_sh2sw2",
     # one channel a group, in small planes, several at a time, and in bands of rows
     "n2c5h7w7_f10kh3kw3_pt1pb1pl1pr1_g5", "n1c3h9w20_f9kh2kw4_sh2sw2_pt0pb3pl2pr1_g3",
     "n2c2h13w9_f2kh3kw2_sh3sw5_pt1pb0pl0pr4_g2", "n1c2h12w21_f4kh3kw3_sh2sw1_pt4pb1pl3pr6_dh3dw5_g2",
