@@ -24,10 +24,10 @@ class _PartOfAnEntry(Compiler):  # type: ignore[misc]  # Numba has no types
 
     def compile_extra(self, func: Callable[..., Any]) -> Any:
         """Compile a function, into a library that is not optimized by itself."""
-        if self.state.library is None:
-            library = self.state.targetctx.codegen().create_library(func.__qualname__)
-            library._optimize_final_module = lambda: None  # a Numba without this method optimizes, and takes longer
-            self.state.library = library
+        if self.state["library"] is None:
+            own = self.state.targetctx.codegen().create_library(func.__qualname__)
+            own._optimize_final_module = lambda: None  # a Numba without this method optimizes, and takes longer
+            self.state["library"] = own
         return super().compile_extra(func)
 
 
